@@ -1,0 +1,276 @@
+"""Torch module -> `Anatomy`: what a model is made of, by name.
+
+Every tensor is listed once. Where one tensor bears two names (a tied head), it is known by the first
+and the other is an alias; ties are found by identity, never by comparing names or values.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from qwen_ui.model.roles import Role, role_of
+from qwen_ui.model.stacks import Stack, find_stack
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One tensor.
+
+    Attributes:
+        name: its first name in the module tree.
+        shape: sizes of its dimensions.
+        dtype: torch's name without the prefix (`bfloat16`).
+        block: index of its decoder block; None outside the blocks.
+        kind: its path inside its block (`self_attn.q_proj.bias`); its full name outside the blocks.
+        role: what it does; see `qwen_ui.model.roles`.
+        aliases: its other names (a tied head).
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    block: int | None
+    kind: str
+    role: Role
+    aliases: tuple[str, ...] = ()
+
+    @property
+    def numel(self) -> int:
+        return math.prod(self.shape)
+
+    @property
+    def bytes(self) -> int:
+        return self.numel * getattr(torch, self.dtype).itemsize
+
+    @property
+    def module(self) -> str:
+        """Name of the module that owns it."""
+        return self.name.rpartition(".")[0]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return (self.name, *self.aliases)
+
+
+@dataclass(frozen=True, slots=True)
+class Module:
+    """One module of the tree.
+
+    Attributes:
+        name: its path; empty for the model itself.
+        class_name: name of its class.
+        block: index of the block it belongs to; None outside the blocks.
+        role: the role that its own parameters share, `other` where it has none or they differ.
+        own: names of the tensors that it holds itself, aliases included.
+        parameters: elements in its subtree, each tensor once.
+        settings: the module's own one-line description (`in_features=1536, ...`), often empty.
+    """
+
+    name: str
+    class_name: str
+    block: int | None
+    role: Role
+    own: tuple[str, ...]
+    parameters: int
+    settings: str = ""
+
+    @property
+    def depth(self) -> int:
+        return self.name.count(".") + 1 if self.name else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A decoder layer; `parameters` counts its elements."""
+
+    index: int
+    name: str
+    class_name: str
+    parameters: int
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """The same parameter in every block that has it.
+
+    Attributes:
+        kind: path inside the block, or the full name outside the blocks.
+        shape: of one tensor; where blocks differ, of the first that has it.
+        parameters: elements over all `blocks`.
+        blocks: indexes of the blocks that have it; empty outside the blocks.
+    """
+
+    kind: str
+    role: Role
+    shape: tuple[int, ...]
+    parameters: int
+    blocks: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Anatomy:
+    """What a model is made of.
+
+    Attributes:
+        source: what it was opened from, as the person named it.
+        model_type: transformers' name for the architecture.
+        dtype: of the configuration, torch's name.
+        parameters: every tensor once, in tree order.
+        modules: every module, in tree order (parents before children).
+        blocks: the decoder layers, in order.
+        stack: name of the ModuleList that holds them; empty where there is none.
+        config: the configuration's values.
+        weights_folder: folder with the safetensors files, where they are at hand.
+        configuration: transformers' object, to build the skeleton again; None for a bare module.
+    """
+
+    source: str
+    model_type: str
+    dtype: str
+    parameters: tuple[Parameter, ...]
+    modules: tuple[Module, ...]
+    blocks: tuple[Block, ...]
+    stack: str
+    config: dict[str, Any] = field(repr=False)
+    weights_folder: Path | None = None
+    configuration: Any = field(default=None, repr=False, compare=False)
+
+    @cached_property
+    def total_parameters(self) -> int:
+        """Elements in all, each tensor once."""
+        return sum(parameter.numel for parameter in self.parameters)
+
+    @cached_property
+    def bytes(self) -> int:
+        """Bytes of all tensors in the dtypes of the architecture."""
+        return sum(parameter.bytes for parameter in self.parameters)
+
+    @property
+    def block_count(self) -> int:
+        return len(self.blocks)
+
+    @cached_property
+    def by_name(self) -> dict[str, Parameter]:
+        """Every name, aliases included, to its tensor."""
+        return {name: parameter for parameter in self.parameters for name in parameter.names}
+
+    @cached_property
+    def tied(self) -> tuple[tuple[str, ...], ...]:
+        """Groups of names that are one tensor."""
+        return tuple(p.names for p in self.parameters if p.aliases)
+
+    @cached_property
+    def kinds(self) -> tuple[Kind, ...]:
+        """Kinds in tree order, those of the blocks and those outside."""
+        grouped: dict[tuple[bool, str], list[Parameter]] = {}
+        for parameter in self.parameters:
+            grouped.setdefault((parameter.block is None, parameter.kind), []).append(parameter)
+        return tuple(
+            Kind(
+                kind=kind,
+                role=members[0].role,
+                shape=members[0].shape,
+                parameters=sum(p.numel for p in members),
+                blocks=tuple(p.block for p in members if p.block is not None),
+            )
+            for (_, kind), members in grouped.items()
+        )
+
+
+def read_anatomy(
+    module: nn.Module,
+    *,
+    source: str,
+    configuration: Any = None,
+    weights_folder: Path | None = None,
+) -> Anatomy:
+    """The anatomy of a torch module, real or fake."""
+    stack = find_stack(module, configuration)
+    names = _names_by_tensor(module)
+    parameters = tuple(_read_parameters(module, stack, names))
+    configuration = configuration or getattr(module, "config", None)
+    anatomy = Anatomy(
+        source=source,
+        model_type=getattr(configuration, "model_type", type(module).__name__),
+        dtype=_most_common_dtype(parameters),
+        parameters=parameters,
+        modules=tuple(_read_modules(module, stack)),
+        blocks=tuple(_read_blocks(module, stack)),
+        stack=stack.name,
+        config=configuration.to_dict() if hasattr(configuration, "to_dict") else {},
+        weights_folder=weights_folder,
+        configuration=configuration,
+    )
+    own_total = sum(parameter.numel() for parameter in module.parameters())
+    assert anatomy.total_parameters == own_total, (anatomy.total_parameters, own_total)
+    return anatomy
+
+
+def _names_by_tensor(module: nn.Module) -> dict[int, tuple[str, ...]]:
+    names: dict[int, tuple[str, ...]] = {}
+    for name, parameter in module.named_parameters(remove_duplicate=False):
+        names[id(parameter)] = (*names.get(id(parameter), ()), name)
+    return names
+
+
+def _read_parameters(
+    module: nn.Module, stack: Stack, names: dict[int, tuple[str, ...]]
+) -> Iterator[Parameter]:
+    modules = dict(module.named_modules(remove_duplicate=False))
+    head = module.get_output_embeddings() if hasattr(module, "get_output_embeddings") else None
+    for name, tensor in module.named_parameters():
+        block, kind = stack.locate(name)
+        yield Parameter(
+            name=name,
+            shape=tuple(tensor.shape),
+            dtype=str(tensor.dtype).removeprefix("torch."),
+            block=block,
+            kind=kind,
+            role=role_of(name, modules, head=head, block=stack.block_name(block)),
+            aliases=names[id(tensor)][1:],
+        )
+
+
+def _read_modules(module: nn.Module, stack: Stack) -> Iterator[Module]:
+    modules = dict(module.named_modules(remove_duplicate=False))
+    head = module.get_output_embeddings() if hasattr(module, "get_output_embeddings") else None
+    for name, child in modules.items():
+        own = [f"{name}.{p}" if name else p for p, _ in child.named_parameters(recurse=False)]
+        block, _ = stack.locate(name)
+        roles = {role_of(p, modules, head=head, block=stack.block_name(block)) for p in own}
+        yield Module(
+            name=name,
+            class_name=type(child).__name__,
+            block=block,
+            role=roles.pop() if len(roles) == 1 else Role.OTHER,
+            own=tuple(own),
+            parameters=sum(p.numel() for p in child.parameters()),
+            settings=child.extra_repr().replace("\n", " ")[:300],
+        )
+
+
+def _read_blocks(module: nn.Module, stack: Stack) -> Iterator[Block]:
+    if not stack.name:
+        return
+    for index, block in enumerate(module.get_submodule(stack.name).children()):
+        yield Block(
+            index=index,
+            name=f"{stack.name}.{index}",
+            class_name=type(block).__name__,
+            parameters=sum(p.numel() for p in block.parameters()),
+        )
+
+
+def _most_common_dtype(parameters: tuple[Parameter, ...]) -> str:
+    elements: dict[str, int] = {}
+    for parameter in parameters:
+        elements[parameter.dtype] = elements.get(parameter.dtype, 0) + parameter.numel
+    return max(elements, key=lambda dtype: elements[dtype], default="float32")

@@ -1,0 +1,181 @@
+"""What a person names a model by -> its configuration.
+
+A preset name is looked up in `assets/configs` (or `assets/nano`), a path is a folder or a
+`config.json`, and everything else of the form `owner/name` is a hub id, read through
+`huggingface_hub`'s cache. Remote code is never run and no weights are fetched here.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from transformers import AutoConfig, PreTrainedConfig
+
+from qwen_ui.errors import ModelError
+from qwen_ui.model.presets import DEFAULT_MODEL, preset_file, preset_for_hub_id, preset_names
+
+__all__ = ["DEFAULT_MODEL", "ModelSource", "find_model", "preset_names"]
+
+MAX_CONFIG_BYTES = 4 * 1024 * 1024
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.\-]*/[A-Za-z0-9][\w.\-]*")
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSource:
+    """A model found: its configuration, and its weights where they are at hand.
+
+    Attributes:
+        name: as the person named it.
+        configuration: transformers' object.
+        weights_folder: a folder with safetensors files, or None.
+    """
+
+    name: str
+    configuration: PreTrainedConfig
+    weights_folder: Path | None
+
+
+def find_model(name: str) -> ModelSource:
+    """The model that a person named.
+
+    Raises:
+        ModelError: there is no such model, or its configuration cannot be read.
+    """
+    name = name.strip()
+    if not name:
+        raise ModelError(f"No model was named. Try '{DEFAULT_MODEL}' or 'nano'.")
+    file = preset_file(name)
+    if file is not None:
+        weights = _weights_in(file.parent) or _cached_snapshot(preset_hub_id(name))
+        return ModelSource(name, read_configuration(file), weights)
+    path = Path(name).expanduser()
+    if path.is_file():
+        return ModelSource(name, read_configuration(path), _weights_in(path.parent))
+    if path.is_dir():
+        if not (path / "config.json").is_file():
+            raise ModelError(
+                f"The folder '{name}' has no config.json. Name the folder that a model was saved to."
+            )
+        return ModelSource(name, read_configuration(path / "config.json"), _weights_in(path))
+    if _HUB_ID.fullmatch(name) and not name.startswith("."):
+        return _from_hub(name)
+    raise ModelError(
+        f"There is no model '{name}'. Name a preset ({', '.join(preset_names())}), "
+        "a folder with a config.json, a config.json file, or a hub id such as "
+        "Qwen/Qwen2.5-1.5B-Instruct."
+    )
+
+
+def preset_hub_id(name: str) -> str | None:
+    """The hub id that a preset's configuration was taken from; None for the nano twin."""
+    file = preset_file(name)
+    assert file is not None, name
+    hub_id = json.loads(file.read_text()).get("_hub_id")
+    return hub_id if isinstance(hub_id, str) else None
+
+
+def read_configuration(path: Path) -> PreTrainedConfig:
+    """A `config.json` as transformers' configuration.
+
+    Raises:
+        ModelError: too large, no JSON, no model type, or a type that transformers does not know.
+    """
+    if path.stat().st_size > MAX_CONFIG_BYTES:
+        raise ModelError(f"'{path}' is larger than 4 MiB: that is no model configuration.")
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, OSError) as error:
+        raise ModelError(
+            f"'{path}' cannot be read as JSON ({error}). Export the configuration again."
+        ) from error
+    return configuration_from_dict(values, where=str(path))
+
+
+def configuration_from_dict(values: Any, *, where: str) -> PreTrainedConfig:
+    """The configuration with these values; `where` names their origin in messages."""
+    if not isinstance(values, dict) or not isinstance(values.get("model_type"), str):
+        raise ModelError(
+            f"'{where}' names no model_type, so the architecture is unknown. "
+            'Add for instance "model_type": "qwen2".'
+        )
+    values = {key: value for key, value in values.items() if not key.startswith("_")}
+    # Code from elsewhere is never run: the class comes from the model type alone.
+    values.pop("auto_map", None)
+    model_type = values.pop("model_type")
+    try:
+        return AutoConfig.for_model(model_type, **values)
+    except Exception as error:
+        known = isinstance(error, ValueError) and "Unrecognized model" in str(error)
+        reason = (
+            f"transformers does not know the model type '{model_type}'"
+            if known or isinstance(error, KeyError)
+            else " ".join(str(error).split())[:300]
+        )
+        raise ModelError(f"The configuration in '{where}' cannot be used: {reason}.") from error
+
+
+def _from_hub(name: str) -> ModelSource:
+    preset = preset_for_hub_id(name)
+    weights = _cached_snapshot(name)
+    if weights is None and preset is not None:
+        file = preset_file(preset)
+        assert file is not None
+        return ModelSource(name, read_configuration(file), None)
+    if weights is not None and (weights / "config.json").is_file():
+        return ModelSource(name, read_configuration(weights / "config.json"), _weights_in(weights))
+    return ModelSource(name, read_configuration(_download_configuration(name)), None)
+
+
+def _download_configuration(hub_id: str) -> Path:
+    from huggingface_hub import hf_hub_download  # noqa: PLC0415  slow, and needed here alone
+    from huggingface_hub.errors import (  # noqa: PLC0415
+        EntryNotFoundError,
+        GatedRepoError,
+        HfHubHTTPError,
+        LocalEntryNotFoundError,
+        RepositoryNotFoundError,
+    )
+
+    try:
+        return Path(hf_hub_download(hub_id, "config.json"))
+    except GatedRepoError as error:
+        raise ModelError(
+            f"'{hub_id}' is gated: accept its terms on the hub and set HF_TOKEN."
+        ) from error
+    except RepositoryNotFoundError as error:
+        raise ModelError(
+            f"The hub has no model '{hub_id}' (or it is private: set HF_TOKEN)."
+        ) from error
+    except LocalEntryNotFoundError as error:
+        offline = os.environ.get("HF_HUB_OFFLINE") == "1"
+        why = "HF_HUB_OFFLINE is set" if offline else "the hub cannot be reached"
+        raise ModelError(
+            f"'{hub_id}' is not in the local cache and {why}. Connect to the network, or name a "
+            f"preset ({', '.join(preset_names())}) or a local folder."
+        ) from error
+    except EntryNotFoundError as error:
+        raise ModelError(f"The hub repository '{hub_id}' has no config.json.") from error
+    except (HfHubHTTPError, OSError) as error:
+        raise ModelError(
+            f"The configuration of '{hub_id}' cannot be fetched: {error}. Check the network."
+        ) from error
+
+
+def _cached_snapshot(hub_id: str | None) -> Path | None:
+    """The folder of a hub model that was downloaded before, weights included."""
+    if hub_id is None:
+        return None
+    from huggingface_hub import try_to_load_from_cache  # noqa: PLC0415
+
+    found = try_to_load_from_cache(hub_id, "config.json")
+    return _weights_in(Path(found).parent) if isinstance(found, str) else None
+
+
+def _weights_in(folder: Path) -> Path | None:
+    """The folder itself, where it holds safetensors files."""
+    return folder if any(folder.glob("*.safetensors")) else None

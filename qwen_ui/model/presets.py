@@ -1,0 +1,41 @@
+"""The models that come with the tool, by name. Imports neither torch nor transformers."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from pathlib import Path
+
+from qwen_ui.paths import ASSETS
+
+DEFAULT_MODEL = "qwen2.5-1.5b-instruct"
+NANO = "nano"
+
+
+@cache
+def _configuration_files() -> dict[str, Path]:
+    files = {path.stem: path for path in (ASSETS / "configs").glob("*.json")}
+    files[NANO] = ASSETS / "nano" / "config.json"
+    return files
+
+
+def preset_names() -> tuple[str, ...]:
+    """Names in order of size: nano first, then the Qwen2.5 family."""
+
+    def billions(name: str) -> float:
+        return 0.0 if name == NANO else float(name.split("-")[1].removesuffix("b"))
+
+    return tuple(sorted(_configuration_files(), key=billions))
+
+
+def preset_file(name: str) -> Path | None:
+    """The configuration file of a preset, None where there is no such preset."""
+    return _configuration_files().get(name.lower())
+
+
+def preset_for_hub_id(hub_id: str) -> str | None:
+    """The preset whose configuration was taken from this hub id."""
+    for name, path in _configuration_files().items():
+        if name != NANO and json.loads(path.read_text()).get("_hub_id") == hub_id:
+            return name
+    return None
