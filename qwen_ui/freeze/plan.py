@@ -1,0 +1,148 @@
+"""`FreezePlan`: what a person chose, as one small immutable value.
+
+A plan starts from everything frozen. Its rules are applied in order and later ones win. A rule says
+`train` or freeze for the parameters that lie in its `layers` (anywhere, where it names none) and match
+any one of its roles, kinds, names or its regular expression (all of them, where it names none).
+
+    {"schema": 1, "name": "attention on last:4",
+     "rules": [{"train": true, "layers": "last:4", "roles": ["attention"]}]}
+
+Rules speak of block indexes and parameter names, so a plan made for one model is a plan for every
+model that shares them. `qwen_ui.freeze.resolve` is the one place that turns a plan into names.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from fnmatch import fnmatchcase
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from qwen_ui.errors import PlanError
+from qwen_ui.freeze.layers import parse_layers
+
+SCHEMA = 1
+MAX_PLAN_BYTES = 1024 * 1024
+RoleName = Literal["attention", "mlp", "norm", "embedding", "head", "router", "expert", "other"]
+
+
+class Rule(BaseModel):
+    """One rule of a plan.
+
+    Attributes:
+        train: whether the parameters that match are trained or frozen.
+        layers: a layer expression; None means everywhere, outside the blocks too.
+        roles: roles that match.
+        kinds: globs over the kind (`*.bias`, `self_attn.q_proj.*`).
+        names: globs over the full name (`model.norm.weight`).
+        regex: a regular expression searched for in the full name.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    train: bool = True
+    layers: str | None = None
+    roles: tuple[RoleName, ...] = ()
+    kinds: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+    regex: str | None = Field(default=None, max_length=2000)
+
+    @field_validator("layers")
+    @classmethod
+    def _layers_are_an_expression(cls, layers: str | None) -> str | None:
+        if layers is not None:
+            parse_layers(layers, 1)
+        return layers
+
+    @field_validator("regex")
+    @classmethod
+    def _regex_compiles(cls, regex: str | None) -> str | None:
+        if regex is not None:
+            try:
+                re.compile(regex)
+            except re.error as error:
+                raise PlanError(
+                    f"'{regex}' is not a regular expression ({error}). "
+                    r"Write for instance layers\.2[4-7]\..*\.bias."
+                ) from error
+        return regex
+
+    def matches(self, names: tuple[str, ...], kind: str, role: str) -> bool:
+        """Whether a parameter with these names, this kind and this role is meant, blocks aside."""
+        if not (self.roles or self.kinds or self.names or self.regex is not None):
+            return True
+        return (
+            role in self.roles
+            or any(fnmatchcase(kind, pattern) for pattern in self.kinds)
+            or any(fnmatchcase(name, pattern) for pattern in self.names for name in names)
+            or (self.regex is not None and any(re.search(self.regex, name) for name in names))
+        )
+
+    def describe(self) -> str:
+        """The rule in a few words, for messages."""
+        parts = [*self.roles, *self.kinds, *self.names]
+        if self.regex is not None:
+            parts.append(f"/{self.regex}/")
+        what = ", ".join(parts) or "everything"
+        where = "" if self.layers is None else f" in layers {self.layers}"
+        return f"{'train' if self.train else 'freeze'} {what}{where}"
+
+
+class FreezePlan(BaseModel):
+    """What is trained; see the module's text.
+
+    Attributes:
+        name: what a person calls it; has no meaning.
+        rules: applied in order to a model that is frozen as a whole.
+        schema_version: of the JSON form, under `schema`.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_by_name=True)
+
+    schema_version: Literal[1] = Field(default=SCHEMA, alias="schema")
+    name: str = Field(default="", max_length=200)
+    rules: tuple[Rule, ...] = Field(default=(), max_length=5000)
+
+    def to_json(self) -> str:
+        """Readable JSON, rules' empty fields left out."""
+        return json.dumps(self.to_dict(), indent=2)
+
+    def to_dict(self) -> dict[str, object]:
+        rules = [
+            {"train": rule.train, **rule.model_dump(mode="json", exclude_defaults=True)}
+            for rule in self.rules
+        ]
+        return {"schema": self.schema_version, "name": self.name, "rules": rules}
+
+    @classmethod
+    def from_json(cls, text: str) -> FreezePlan:
+        """The plan that `to_json` wrote.
+
+        Raises:
+            PlanError: too large, no JSON, or not a plan of a schema that this version knows.
+        """
+        if len(text) > MAX_PLAN_BYTES:
+            raise PlanError("The plan is larger than 1 MiB: that is no plan.")
+        try:
+            values = json.loads(text)
+        except ValueError as error:
+            raise PlanError(f"The plan is not JSON ({error}). Save it again.") from error
+        return cls.from_dict(values)
+
+    @classmethod
+    def from_dict(cls, values: object) -> FreezePlan:
+        """As `from_json`, for values already parsed."""
+        if not isinstance(values, dict):
+            raise PlanError('The plan is not an object with "rules". Save it again.')
+        if values.get("schema") != SCHEMA:
+            raise PlanError(
+                f"The plan has schema {values.get('schema')!r}; this version reads schema {SCHEMA}."
+            )
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"])
+            raise PlanError(f"The plan is not understood at '{where}': {first['msg']}.") from error

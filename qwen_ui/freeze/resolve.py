@@ -1,0 +1,156 @@
+"""A plan and a model -> the exact set of parameter names that train.
+
+Nothing else in the code decides what is trainable: tree, grid, preview, cost, export, training, command
+line and API all read the `Selection` that `resolve` returns.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from torch import nn
+
+from qwen_ui.errors import PlanError
+from qwen_ui.freeze.layers import parse_layers
+from qwen_ui.freeze.notes import warnings_for
+from qwen_ui.freeze.plan import FreezePlan, Rule
+from qwen_ui.freeze.sentence import summarize
+from qwen_ui.model.anatomy import Anatomy, Parameter
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What a plan trains in one model.
+
+    Attributes:
+        names: first names of the tensors that train.
+        warnings: what a person should know before training this, in whole sentences.
+        plan: where it came from.
+        anatomy: of the model that it is for.
+    """
+
+    names: frozenset[str]
+    warnings: tuple[str, ...]
+    plan: FreezePlan
+    anatomy: Anatomy
+
+    @cached_property
+    def parameters(self) -> tuple[Parameter, ...]:
+        """The tensors that train, in tree order."""
+        return tuple(p for p in self.anatomy.parameters if p.name in self.names)
+
+    @cached_property
+    def trainable_parameters(self) -> int:
+        """Elements that train, each tensor once."""
+        return sum(parameter.numel for parameter in self.parameters)
+
+    @property
+    def total_parameters(self) -> int:
+        return self.anatomy.total_parameters
+
+    @property
+    def trainable_fraction(self) -> float:
+        """Share of all elements that trains, in 0..1."""
+        return self.trainable_parameters / max(self.total_parameters, 1)
+
+    @cached_property
+    def block_counts(self) -> tuple[tuple[int, int, int], ...]:
+        """(index, elements, elements that train) of every block."""
+        trained = dict.fromkeys(range(self.anatomy.block_count), 0)
+        for parameter in self.parameters:
+            if parameter.block is not None:
+                trained[parameter.block] += parameter.numel
+        return tuple((b.index, b.parameters, trained[b.index]) for b in self.anatomy.blocks)
+
+    @cached_property
+    def prefix_blocks(self) -> int:
+        """How many blocks come before the first one that trains; 0 where the embedding trains.
+
+        Their output for a given sequence never changes during training.
+        """
+        if any(self._feeds_blocks(p) for p in self.parameters if p.block is None):
+            return 0
+        trained = [p.block for p in self.parameters if p.block is not None]
+        return min(trained, default=self.anatomy.block_count)
+
+    def _feeds_blocks(self, parameter: Parameter) -> bool:
+        """Whether a tensor outside the blocks stands before them in the tree."""
+        order = [p.name for p in self.anatomy.parameters]
+        first = next((p.name for p in self.anatomy.parameters if p.block is not None), None)
+        return first is not None and order.index(parameter.name) < order.index(first)
+
+    @property
+    def summary(self) -> str:
+        """One sentence that a person can paste."""
+        return summarize(self.anatomy, self.names)
+
+
+def resolve(plan: FreezePlan, anatomy: Anatomy) -> Selection:
+    """The tensors of this model that the plan trains.
+
+    Raises:
+        PlanError: the plan has a rule that trains, and nothing would train.
+    """
+    trained: set[str] = set()
+    unmatched: list[Rule] = []
+    for rule in plan.rules:
+        matched = matching_names(rule, anatomy)
+        if not matched:
+            unmatched.append(rule)
+        trained = trained | matched if rule.train else trained - matched
+    if not trained and any(rule.train for rule in plan.rules):
+        raise PlanError(_nothing_trains(plan, anatomy, unmatched))
+    names = frozenset(trained)
+    return Selection(names, warnings_for(plan, anatomy, names, unmatched), plan, anatomy)
+
+
+def matching_names(rule: Rule, anatomy: Anatomy) -> frozenset[str]:
+    """First names of the tensors that one rule means; a tied tensor answers to all its names."""
+    blocks = None if rule.layers is None else parse_layers(rule.layers, anatomy.block_count)
+    return frozenset(
+        parameter.name
+        for parameter in anatomy.parameters
+        if (blocks is None or parameter.block in blocks)
+        and rule.matches(parameter.names, parameter.kind, parameter.role)
+    )
+
+
+def apply(selection: Selection, module: nn.Module) -> None:
+    """Set `requires_grad` on every parameter of a real module, and drop stale gradients.
+
+    A stale `.grad` on a tensor that is frozen now would still be taken by an optimizer.
+
+    Raises:
+        PlanError: the module lacks a tensor that the selection trains, or it cannot be trained.
+    """
+    parameters = dict(module.named_parameters())
+    missing = sorted(selection.names - parameters.keys())
+    if missing:
+        raise PlanError(
+            f"The model has no parameter '{missing[0]}' ({len(missing)} of the plan's names are "
+            "missing). Resolve the plan on this very model."
+        )
+    for name, parameter in parameters.items():
+        trains = name in selection.names
+        if trains and not parameter.dtype.is_floating_point:
+            raise PlanError(
+                f"'{name}' is quantized ({parameter.dtype}) and cannot be trained. "
+                "Load the model in bfloat16 or float32, or freeze this parameter."
+            )
+        parameter.requires_grad_(trains)
+        parameter.grad = None
+
+
+def _nothing_trains(plan: FreezePlan, anatomy: Anatomy, unmatched: list[Rule]) -> str:
+    if unmatched:
+        rules = "; ".join(rule.describe() for rule in unmatched[:3])
+        why = f"these rules match nothing in {anatomy.source}: {rules}"
+    else:
+        why = "a later rule freezes all that an earlier one trains"
+    example = anatomy.parameters[-1].name if anatomy.parameters else ""
+    last = anatomy.block_count - 1
+    return (
+        f"The plan trains nothing: {why}. Its blocks are 0 to {last}, and its parameters have names "
+        f"such as '{example}'."
+    )
