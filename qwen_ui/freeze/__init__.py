@@ -1,11 +1,33 @@
-"""What a choice means: plans, and the exact names that they train."""
+"""What a choice means: plans, and the exact names that they train.
 
-from qwen_ui.freeze.canonical import canonical_plan
-from qwen_ui.freeze.layers import format_layers, parse_layers
-from qwen_ui.freeze.plan import FreezePlan, Rule
-from qwen_ui.freeze.presets import default_layers, preset, preset_plans
-from qwen_ui.freeze.resolve import Selection, apply, resolve
+Names are imported when they are first asked for: a plan needs no torch, only resolving it does.
+"""
 
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from qwen_ui.freeze.canonical import canonical_plan
+    from qwen_ui.freeze.layers import format_layers, parse_layers
+    from qwen_ui.freeze.plan import FreezePlan, Rule
+    from qwen_ui.freeze.presets import default_layers, preset, preset_plans
+    from qwen_ui.freeze.selection import Selection, apply, resolve
+
+_HOMES = {
+    "canonical_plan": "canonical",
+    "format_layers": "layers",
+    "parse_layers": "layers",
+    "FreezePlan": "plan",
+    "Rule": "plan",
+    "default_layers": "presets",
+    "preset": "presets",
+    "preset_plans": "presets",
+    "Selection": "selection",
+    "apply": "selection",
+    "resolve": "selection",
+}
 __all__ = [
     "FreezePlan",
     "Rule",
@@ -19,3 +41,9 @@ __all__ = [
     "preset_plans",
     "resolve",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -1,16 +1,30 @@
-"""What a model is: opened without its weights."""
+"""What a model is: opened without its weights.
+
+Names are imported when they are first asked for, so that naming a preset does not import torch.
+"""
 
 from __future__ import annotations
 
-from torch import nn
-from transformers import PreTrainedConfig
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-from qwen_ui.model.anatomy import Anatomy, Block, Kind, Module, Parameter, read_anatomy
-from qwen_ui.model.catalog import find_model
-from qwen_ui.model.presets import DEFAULT_MODEL, preset_names
-from qwen_ui.model.roles import Role
-from qwen_ui.model.skeleton import build_skeleton
+if TYPE_CHECKING:
+    from qwen_ui.model.anatomy import Anatomy, Block, Kind, Module, Parameter
+    from qwen_ui.model.opening import open_model
+    from qwen_ui.model.presets import DEFAULT_MODEL, preset_names
+    from qwen_ui.model.roles import Role
 
+_HOMES = {
+    "Anatomy": "anatomy",
+    "Block": "anatomy",
+    "Kind": "anatomy",
+    "Module": "anatomy",
+    "Parameter": "anatomy",
+    "open_model": "opening",
+    "DEFAULT_MODEL": "presets",
+    "preset_names": "presets",
+    "Role": "roles",
+}
 __all__ = [
     "DEFAULT_MODEL",
     "Anatomy",
@@ -24,26 +38,7 @@ __all__ = [
 ]
 
 
-def open_model(source: str | PreTrainedConfig | nn.Module = DEFAULT_MODEL) -> Anatomy:
-    """The anatomy of a model, from its configuration alone.
-
-    Args:
-        source: a preset name, a folder with a `config.json`, a `config.json` file, a hub id, a
-            transformers configuration, or a torch module (whose data is not read).
-
-    Raises:
-        ModelError: there is no such model, or its configuration cannot be read or built.
-    """
-    if isinstance(source, nn.Module):
-        return read_anatomy(source, source=type(source).__name__)
-    if isinstance(source, PreTrainedConfig):
-        return read_anatomy(
-            build_skeleton(source), source=source.model_type, configuration=source
-        )
-    found = find_model(source)
-    return read_anatomy(
-        build_skeleton(found.configuration),
-        source=found.name,
-        configuration=found.configuration,
-        weights_folder=found.weights_folder,
-    )
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
