@@ -1,0 +1,31 @@
+"""Start the dashboard: `python app.py [--port 7860]`. Also the entry of a Hugging Face Space."""
+
+from __future__ import annotations
+
+import argparse
+import os
+
+os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Qwen UI: what do I train, and what does it cost?")
+    parser.add_argument("--port", type=int, default=None, help="default: 7860, or the next free one")
+    parser.add_argument("--open", action="store_true", help="open the page in a browser")
+    arguments = parser.parse_args()
+
+    from qwen_ui.model import DEFAULT_MODEL
+    from qwen_ui.ui.app import build_app, launch_options
+    from qwen_ui.ui.session import Session
+
+    session = Session()
+    demo = build_app(session)
+    # torch and transformers take seconds to import: start while the browser loads the page.
+    session.warm_up(DEFAULT_MODEL)
+    demo.queue(default_concurrency_limit=8).launch(
+        server_port=arguments.port, inbrowser=arguments.open, **launch_options()
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,57 @@
+"""The JSON shapes that the command line prints and the API returns (the table in the README)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from qwen_ui.freeze import Selection
+    from qwen_ui.model import Anatomy
+
+
+def inspect_record(anatomy: Anatomy) -> dict[str, Any]:
+    """What `inspect` says of a model; counts are elements, `bytes` bytes."""
+    return {
+        "model": anatomy.source,
+        "model_type": anatomy.model_type,
+        "total_parameters": anatomy.total_parameters,
+        "block_count": anatomy.block_count,
+        "blocks": [
+            {"index": b.index, "name": b.name, "class": b.class_name, "parameters": b.parameters}
+            for b in anatomy.blocks
+        ],
+        "kinds": [
+            {
+                "kind": k.kind,
+                "role": str(k.role),
+                "shape": list(k.shape),
+                "parameters": k.parameters,
+                "blocks": list(k.blocks),
+            }
+            for k in anatomy.kinds
+        ],
+        "tied": [list(group) for group in anatomy.tied],
+        "modules": len(anatomy.modules),
+        "tensors": len(anatomy.parameters),
+        "dtype": anatomy.dtype,
+        "bytes": anatomy.bytes,
+    }
+
+
+def freeze_record(selection: Selection) -> dict[str, Any]:
+    """What `freeze` says of a plan resolved on a model."""
+    return {
+        "model": selection.anatomy.source,
+        "total_parameters": selection.total_parameters,
+        "trainable_parameters": selection.trainable_parameters,
+        "trainable_fraction": selection.trainable_fraction,
+        "trainable_names": sorted(selection.names),
+        "blocks": [
+            {"index": index, "total_parameters": total, "trainable_parameters": trained}
+            for index, total, trained in selection.block_counts
+        ],
+        "prefix_blocks": selection.prefix_blocks,
+        "summary": selection.summary,
+        "warnings": list(selection.warnings),
+        "plan": selection.plan.to_dict(),
+    }

@@ -1,0 +1,47 @@
+"""A person's mistake becomes a message; everything else stays an error with a traceback."""
+
+from __future__ import annotations
+
+import functools
+import html
+import logging
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
+
+import gradio as gr
+
+from qwen_ui.errors import UserError
+
+P = ParamSpec("P")
+R = TypeVar("R")
+logger = logging.getLogger("qwen_ui")
+
+
+def guarded(handler: Callable[P, R]) -> Callable[P, R]:
+    """Show a `UserError` of this handler as it is; log every other one and name the log."""
+
+    @functools.wraps(handler)
+    def guard(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return handler(*args, **kwargs)
+        except UserError as error:
+            raise message(error) from error
+        except gr.Error:
+            raise
+        except Exception as error:
+            logger.exception("%s failed", handler.__qualname__)
+            raise gr.Error(
+                "This is a fault of ours, not yours. The terminal that runs the dashboard shows "
+                "what happened.",
+                title="Something went wrong",
+                print_exception=False,
+            ) from error
+
+    return guard
+
+
+def message(error: UserError) -> gr.Error:
+    """The message for a mistake; gradio shows messages as HTML, so the text is escaped."""
+    return gr.Error(
+        html.escape(str(error)), title="That did not work", duration=12, print_exception=False
+    )

@@ -1,0 +1,128 @@
+"""The header: which model, its facts, and the plan that is in force. It stays in view."""
+
+from __future__ import annotations
+
+import html
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from qwen_ui.freeze import FreezePlan, preset
+from qwen_ui.model import DEFAULT_MODEL, preset_names
+from qwen_ui.ui.facts import facts_html
+from qwen_ui.ui.guard import guarded
+from qwen_ui.ui.session import Session
+
+if TYPE_CHECKING:
+    from qwen_ui.freeze import Selection
+
+_MARK = (
+    '<div class="q-brand"><svg viewBox="0 0 24 24" aria-hidden="true"><path d="M12 2.5c.6 3.4 2.4 '
+    "4.9 4 6.7 1.3 1.5 2 3.2 2 5.1a6 6 0 1 1-12 0c0-1.5.5-2.9 1.5-4.1.3 1.5 1 2.3 1.9 "
+    '2.800C9.1 9.4 9.7 5.6 12 2.5z"/></svg><h1>Qwen UI</h1></div>'
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """The header's components.
+
+    Attributes:
+        picker: where a person names a model; only the header listens to it.
+        model: the last model that opened well; "" until the page is loaded.
+        plan: the plan in force, a `FreezePlan`.
+        facts: the strip of facts.
+        summary: the plan in one sentence.
+    """
+
+    picker: gr.Dropdown
+    model: gr.State
+    plan: gr.State
+    facts: gr.HTML
+    summary: gr.HTML
+
+
+def build() -> Header:
+    """The header's components, not yet connected."""
+    model = gr.State("")
+    plan = gr.State(FreezePlan())
+    with gr.Row(elem_id="q-header"):
+        gr.HTML(_MARK, elem_id="q-brand", padding=False)
+        picker = gr.Dropdown(
+            choices=list(preset_names()),
+            value=DEFAULT_MODEL,
+            allow_custom_value=True,
+            label="Model: a preset, a folder with a config.json, or a hub id",
+            show_label=False,
+            container=False,
+            elem_id="q-picker",
+            min_width=260,
+        )
+        facts = gr.HTML('<div class="q-wait">Opening the model …</div>', elem_id="q-facts")
+    summary = gr.HTML("", elem_id="q-summary")
+    return Header(picker, model, plan, facts, summary)
+
+
+def wire(header: Header, demo: gr.Blocks, session: Session) -> None:
+    """Connect the header: page load, the picker, and the sentence that follows model and plan."""
+
+    def on_load(request: gr.Request) -> tuple[Any, ...]:
+        source = request.query_params.get("model") or DEFAULT_MODEL
+        try:
+            anatomy = session.anatomy(source)
+        except Exception:
+            # Show the default model rather than an empty page, then say what was wrong.
+            gr.Warning(f"The model of the link could not be opened: {html.escape(source)[:200]}")
+            source = DEFAULT_MODEL
+            anatomy = session.anatomy(source)
+        return source, source, facts_html(anatomy), plan_of_link(request.query_params.get("plan"))
+
+    @guarded
+    def on_pick(source: str | None) -> tuple[str, str]:
+        name = (source or "").strip()
+        return name, facts_html(session.anatomy(name))
+
+    def on_change(source: str, plan: FreezePlan) -> str:
+        return summary_html(session, source, plan)
+
+    quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+    demo.load(
+        guarded(on_load), None, [header.picker, header.model, header.facts, header.plan], **quiet
+    )
+    # `input` fires for a person's choice alone, so that setting the picker on load opens nothing twice.
+    header.picker.input(on_pick, header.picker, [header.model, header.facts], **quiet)
+    gr.on(
+        [header.model.change, header.plan.change],
+        on_change,
+        [header.model, header.plan],
+        header.summary,
+        trigger_mode="always_last",
+        **quiet,
+    )
+
+
+def plan_of_link(text: str | None) -> FreezePlan:
+    """The plan that a link carries; attention-only on the top blocks where it carries none."""
+    return FreezePlan.from_json(text) if text else preset("attention")
+
+
+def summary_html(session: Session, source: str, plan: FreezePlan) -> str:
+    """The plan in one sentence, or why it trains nothing here."""
+    from qwen_ui.errors import PlanError
+    from qwen_ui.freeze import resolve
+
+    if not source:
+        return ""
+    try:
+        return selection_html(resolve(plan, session.anatomy(source)))
+    except PlanError as error:
+        return f'<p class="q-summary q-problem">{html.escape(str(error))}</p>'
+
+
+def selection_html(selection: Selection) -> str:
+    sign = "🔥" if selection.names else "❄"
+    return (
+        f'<p class="q-summary"><span class="q-sign" aria-hidden="true">{sign}</span>'
+        f"{html.escape(selection.summary)}</p>"
+    )

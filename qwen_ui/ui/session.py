@@ -1,0 +1,45 @@
+"""What the dashboard's process holds: the models that were opened."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from qwen_ui.model import Anatomy
+
+MAX_OPEN_MODELS = 16
+
+
+class Session:
+    """Opened models by the name they were opened under, the least recently used dropped first.
+
+    Safe to call from the threads that gradio runs handlers in. A model is built once, however many
+    tabs ask for it at the same time.
+    """
+
+    def __init__(self) -> None:
+        self._anatomies: OrderedDict[str, Anatomy] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def anatomy(self, source: str) -> Anatomy:
+        """The anatomy of this model.
+
+        Raises:
+            ModelError: there is no such model, or it cannot be built.
+        """
+        # torch and transformers are slow to import; the page is drawn before they are needed.
+        from qwen_ui.model import open_model
+
+        with self._lock:
+            if source not in self._anatomies:
+                self._anatomies[source] = open_model(source)
+                while len(self._anatomies) > MAX_OPEN_MODELS:
+                    self._anatomies.popitem(last=False)
+            self._anatomies.move_to_end(source)
+            return self._anatomies[source]
+
+    def warm_up(self, source: str) -> None:
+        """Open a model in a thread of its own, so that it is there when the page asks for it."""
+        threading.Thread(target=self.anatomy, args=(source,), daemon=True).start()
