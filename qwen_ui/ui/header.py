@@ -13,6 +13,7 @@ from qwen_ui.model import DEFAULT_MODEL, preset_names
 from qwen_ui.ui.facts import facts_html
 from qwen_ui.ui.guard import guarded
 from qwen_ui.ui.session import Session
+from qwen_ui.ui.signs import FLAME, SNOWFLAKE
 
 if TYPE_CHECKING:
     from qwen_ui.freeze import Selection
@@ -121,8 +122,5 @@ def summary_html(session: Session, source: str, plan: FreezePlan) -> str:
 
 
 def selection_html(selection: Selection) -> str:
-    sign = "🔥" if selection.names else "❄"
-    return (
-        f'<p class="q-summary"><span class="q-sign" aria-hidden="true">{sign}</span>'
-        f"{html.escape(selection.summary)}</p>"
-    )
+    sign = FLAME if selection.names else SNOWFLAKE
+    return f'<p class="q-summary">{sign}{html.escape(selection.summary)}</p>'

@@ -1,0 +1,42 @@
+"""Cut the demonstration data from the King James Bible (a verse a line).
+
+    python assets/data/make.py kjv.txt
+
+Of the first 2,800 verses (Genesis, Exodus and the start of Leviticus), every twentieth run of 40 is for
+evaluation, the rest for training. `kjv-chat.jsonl` asks for the second half of verses from the gospel
+of John, as a conversation.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).parent
+VERSES, RUN, EVERY = 2800, 40, 20
+JOHN = range(26045, 26045 + 400)
+
+
+def main() -> None:
+    verses = Path(sys.argv[1]).read_text(encoding="utf-8").splitlines()
+    train: list[str] = []
+    held_out: list[str] = []
+    for index, verse in enumerate(verses[:VERSES]):
+        part = held_out if (index // RUN) % EVERY == EVERY // 2 else train
+        part.append(verse)
+    (HERE / "kjv-train.txt").write_text("\n".join(train) + "\n", encoding="utf-8")
+    (HERE / "kjv-eval.txt").write_text("\n".join(held_out) + "\n", encoding="utf-8")
+    with (HERE / "kjv-chat.jsonl").open("w", encoding="utf-8") as file:
+        for index in JOHN:
+            words = verses[index].split()
+            half = len(words) // 2
+            messages = [
+                {"role": "user", "content": "Go on: " + " ".join(words[:half])},
+                {"role": "assistant", "content": " ".join(words[half:])},
+            ]
+            file.write(json.dumps({"messages": messages}, ensure_ascii=False) + "\n")
+
+
+if __name__ == "__main__":
+    main()
