@@ -2,9 +2,9 @@
 
     python assets/data/make.py kjv.txt
 
-Of the first 2,800 verses (Genesis, Exodus and the start of Leviticus), every twentieth run of 40 is for
-evaluation, the rest for training. `kjv-chat.jsonl` asks for the second half of verses from the gospel
-of John, as a conversation.
+Of the first 2,800 verses (Genesis, Exodus and the start of Leviticus), every twentieth run of 40
+is for evaluation, the rest for training. `kjv-chat.jsonl` asks for the second half of verses from
+the gospel of John, as a conversation.
 """
 
 from __future__ import annotations

@@ -166,7 +166,7 @@ def main() -> None:
     bytes_per_token = len(held_out_text.encode()) / len(held_out)
 
     model = Qwen2ForCausalLM(nano_config(len(tokenizer))).float()
-    # Residual outputs start small, so that the depth does not blow up the stream (GPT-2, section 2.3).
+    # Residual outputs start small, so that depth does not blow up the stream (GPT-2, section 2.3).
     for name, parameter in model.named_parameters():
         if name.endswith(("o_proj.weight", "down_proj.weight")):
             parameter.data.mul_(1 / math.sqrt(2 * model.config.num_hidden_layers))
@@ -189,8 +189,10 @@ def main() -> None:
         train_tokens=len(train),
         held_out_tokens=len(held_out),
         held_out_bytes=len(held_out_text.encode()),
-        **{k: v if isinstance(v, (int, float)) else str(v.name if isinstance(v, Path) else v)
-           for k, v in vars(arguments).items()},
+        **{
+            k: v if isinstance(v, (int, float)) else str(v.name if isinstance(v, Path) else v)
+            for k, v in vars(arguments).items()
+        },
     )
     batch, length = arguments.batch_size, arguments.sequence_length
     sampler = torch.Generator().manual_seed(arguments.seed)
@@ -219,21 +221,36 @@ def main() -> None:
         running = loss.item() if step == 1 else 0.98 * running + 0.02 * loss.item()
         if step % 25 == 0:
             now = time.monotonic()
-            write(event="train", step=step, seconds=round(now - started, 1), loss=round(running, 4),
-                  rate=round(rate, 4), seconds_per_step=round((now - last) / 25, 4))
+            write(
+                event="train",
+                step=step,
+                seconds=round(now - started, 1),
+                loss=round(running, 4),
+                rate=round(rate, 4),
+                seconds_per_step=round((now - last) / 25, 4),
+            )
             last = now
         if step % 500 == 0:
             nats = held_out_nats(averaged.module, held_out, length)
-            write(event="held_out", step=step, nats=round(nats, 4),
-                  bits_per_byte=round(nats / math.log(2) / bytes_per_token, 4))
+            write(
+                event="held_out",
+                step=step,
+                nats=round(nats, 4),
+                bits_per_byte=round(nats / math.log(2) / bytes_per_token, 4),
+            )
             save(averaged.module, tokenizer, arguments.output)
             last = time.monotonic()
 
     saved = save(averaged.module, tokenizer, arguments.output)
     nats = held_out_nats(saved.float(), held_out, length)
-    write(event="end", step=step, tokens=step * batch * length,
-          seconds=round(time.monotonic() - started, 1), nats=round(nats, 4),
-          bits_per_byte=round(nats / math.log(2) / bytes_per_token, 4))
+    write(
+        event="end",
+        step=step,
+        tokens=step * batch * length,
+        seconds=round(time.monotonic() - started, 1),
+        nats=round(nats, 4),
+        bits_per_byte=round(nats / math.log(2) / bytes_per_token, 4),
+    )
 
 
 if __name__ == "__main__":

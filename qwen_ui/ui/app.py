@@ -83,7 +83,7 @@ def theme() -> gr.themes.Base:
 
 
 def launch_options() -> dict[str, Any]:
-    """What `launch` is told: this machine only, no link from outside, nothing loaded from elsewhere."""
+    """What `launch` is told: this machine only, no share link, nothing loaded from outside."""
     return {
         "theme": theme(),
         "css": _joined(STYLES, "css"),

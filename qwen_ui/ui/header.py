@@ -91,7 +91,7 @@ def wire(header: Header, demo: gr.Blocks, session: Session) -> None:
     demo.load(
         guarded(on_load), None, [header.picker, header.model, header.facts, header.plan], **quiet
     )
-    # `input` fires for a person's choice alone, so that setting the picker on load opens nothing twice.
+    # `input` fires for a person's choice alone: setting the picker on load opens nothing twice.
     header.picker.input(on_pick, header.picker, [header.model, header.facts], **quiet)
     gr.on(
         [header.model.change, header.plan.change],

@@ -1,0 +1,61 @@
+# `make run` on a fresh machine makes .venv, installs, and opens the dashboard.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export GRADIO_ANALYTICS_ENABLED := False
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: run install install-dev chromium lint format test test-fast test-long bench nano clean
+
+run: install
+	$(BIN)/python app.py --open
+
+install: $(VENV)/.installed
+
+install-dev: $(VENV)/.installed-dev
+
+# torch goes first: the pinned version satisfies every other package, so none fetches another build.
+$(VENV)/.installed: requirements.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet $$(grep '^torch==' requirements.txt)
+	$(BIN)/pip install --quiet -r requirements.txt
+	touch $@
+
+$(VENV)/.installed-dev: requirements-dev.txt $(VENV)/.installed
+	$(BIN)/pip install --quiet -r requirements-dev.txt
+	touch $@
+
+chromium:
+	@command -v chromium >/dev/null || (apt-get update -qq && apt-get install -y -qq chromium) \
+	  || (echo "Install Chromium with your system's package manager, then run make test again." >&2; exit 1)
+
+lint: install-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: install-dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+# Everything but the fault suites that take many minutes (make test-long).
+test: install-dev chromium
+	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -m "not long" --durations=15
+
+# What needs neither a browser nor more than a few seconds.
+test-fast: install-dev
+	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -m "not long and not slow and not browser"
+
+test-long: install-dev chromium
+	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -m long
+
+bench: install-dev chromium
+	@for module in benchmarks/bench_*.py; do \
+	  echo "== $$module"; $(BIN)/python -m benchmarks.$$(basename $$module .py) || exit 1; done
+
+# AUSTEN is a text of Jane Austen's novels, a paragraph a line; see assets/nano/README.md.
+nano: install
+	$(BIN)/python assets/nano/pretrain.py --data $(AUSTEN) --output assets/nano --minutes 105
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,121 @@
+"""The command line: a thin skin over the functions that the pages call.
+
+Every command takes `--json`: one object on standard output and nothing else there. Exit code 0 on
+success, 2 on a person's mistake (one line on standard error), 1 on a fault of ours (a traceback).
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+from qwen_ui.errors import PlanError, UserError
+from qwen_ui.freeze import FreezePlan, preset
+from qwen_ui.freeze.plan import MAX_PLAN_BYTES
+from qwen_ui.model import DEFAULT_MODEL
+
+app = typer.Typer(
+    name="qwen_ui",
+    help="If I train only these parameters, what do I train, what does it cost, what do I get?",
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+Model = Annotated[str, typer.Argument(help="A preset, a folder, a config.json, or a hub id.")]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
+Preset = Annotated[str | None, typer.Option(help="attention, bitfit, mlp, norms, ...")]
+PlanFile = Annotated[Path | None, typer.Option("--plan", help="A plan's JSON file.")]
+Match = Annotated[str | None, typer.Option(help="A regular expression over parameter names.")]
+Layers = Annotated[str | None, typer.Option(help="For instance last:4, 24-27 or all.")]
+
+
+def main() -> None:
+    """Run the command line and exit with its code."""
+    try:
+        app(standalone_mode=False)
+    except UserError as error:
+        _refuse(str(error))
+    except typer.TyperException as error:
+        _refuse(f"{error} `python -m qwen_ui --help` lists what there is.")
+    except typer.Abort:
+        _refuse("Interrupted.")
+
+
+def _refuse(text: str) -> NoReturn:
+    print("Error: " + " ".join(text.split()), file=sys.stderr)
+    sys.exit(2)
+
+
+def _say(record: dict[str, Any], as_json: bool, text: str) -> None:
+    print(json.dumps(record) if as_json else text)
+
+
+def read_plan(
+    preset_name: str | None, plan_file: Path | None, match: str | None, layers: str | None
+) -> FreezePlan:
+    """The plan that the options of a command name.
+
+    Raises:
+        PlanError: none or several of them are given, or the plan cannot be read.
+    """
+    given = [o for o in (preset_name, plan_file, match) if o is not None]
+    if len(given) != 1:
+        raise PlanError("Say what trains with exactly one of --preset, --plan or --match.")
+    if preset_name is not None:
+        return preset(preset_name, layers)
+    if match is not None:
+        return FreezePlan.from_dict(
+            {"schema": 1, "name": match, "rules": [{"regex": match, "layers": layers}]}
+        )
+    if layers is not None:
+        raise PlanError(
+            "--layers goes with --preset or --match: a plan file has layers of its own."
+        )
+    assert plan_file is not None
+    if not plan_file.is_file():
+        raise PlanError(f"There is no plan file '{plan_file}'.")
+    if plan_file.stat().st_size > MAX_PLAN_BYTES:
+        raise PlanError(f"'{plan_file}' is larger than 1 MiB: that is no plan.")
+    return FreezePlan.from_json(plan_file.read_text(encoding="utf-8", errors="replace"))
+
+
+@app.command()
+def inspect(model: Model = DEFAULT_MODEL, as_json: AsJson = False) -> None:
+    """What a model is made of, without its weights."""
+    from qwen_ui.model import open_model
+    from qwen_ui.records import inspect_record
+    from qwen_ui.texts import inspect_text
+
+    anatomy = open_model(model)
+    _say(inspect_record(anatomy), as_json, inspect_text(anatomy))
+
+
+@app.command()
+def freeze(
+    model: Model = DEFAULT_MODEL,
+    preset_name: Annotated[str | None, typer.Option("--preset")] = None,
+    plan: PlanFile = None,
+    match: Match = None,
+    layers: Layers = None,
+    export: Annotated[str | None, typer.Option(help="Print the plan for another tool.")] = None,
+    save: Annotated[Path | None, typer.Option(help="Write the plan to this file.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """What a plan trains in a model."""
+    from qwen_ui.freeze import resolve
+    from qwen_ui.model import open_model
+    from qwen_ui.records import freeze_record
+    from qwen_ui.texts import freeze_text
+
+    chosen = read_plan(preset_name, plan, match, layers)
+    selection = resolve(chosen, open_model(model))
+    record, text = freeze_record(selection), freeze_text(selection)
+    if save is not None:
+        save.write_text(chosen.to_json() + "\n", encoding="utf-8")
+    _say(record, as_json, text)

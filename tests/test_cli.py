@@ -1,0 +1,134 @@
+"""The command line's contract: keys, exit codes, one line for a mistake."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from qwen_ui import cli
+
+
+def run(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[int, str, str]:
+    """Exit code, standard output and standard error of a command in this process."""
+    sys.argv = ["qwen_ui", *arguments]
+    code = 0
+    try:
+        cli.main()
+    except SystemExit as exit_:
+        code = int(exit_.code or 0)
+    captured = capsys.readouterr()
+    return code, captured.out, captured.err
+
+
+def record(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
+    code, out, _ = run([*arguments, "--json"], capsys)
+    assert code == 0
+    return json.loads(out)
+
+
+def test_inspect_prints_the_figures_of_the_default_model(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    found = record(["inspect"], capsys)
+    assert found["total_parameters"] == 1_543_714_304
+    assert found["tensors"] == 338
+    assert found["block_count"] == len(found["blocks"]) == 28
+    assert {block["parameters"] for block in found["blocks"]} == {46_797_824}
+    assert found["blocks"][7]["name"] == "model.layers.7"
+    assert len([kind for kind in found["kinds"] if kind["blocks"]]) == 12
+    assert found["tied"] == [["model.embed_tokens.weight", "lm_head.weight"]]
+    assert found["dtype"] == "bfloat16"
+    assert found["bytes"] == 2 * found["total_parameters"]
+
+
+@pytest.mark.parametrize(
+    ("options", "count"),
+    [
+        (["--preset", "attention"], 22_028_288),
+        (["--preset", "bitfit"], 8_192),
+        (["--preset", "attention", "--layers", "all"], 154_198_016),
+        (["--preset", "mlp"], 1_156_055_040),
+        (["--preset", "norms"], 87_552),
+        (["--preset", "bitfit", "--layers", "all"], 57_344),
+        (["--preset", "embeddings"], 233_373_696),
+        (["--preset", "full"], 1_543_714_304),
+        (["--preset", "none"], 0),
+        (["--match", r"\.bias$", "--layers", "24-27"], 8_192),
+    ],
+)
+def test_freeze_prints_the_exact_counts(
+    options: list[str], count: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = record(["freeze", "qwen2.5-1.5b-instruct", *options], capsys)
+    assert found["trainable_parameters"] == count
+    assert found["trainable_fraction"] == count / 1_543_714_304
+    assert found["trainable_names"] == sorted(found["trainable_names"])
+    in_blocks = sum(block["trainable_parameters"] for block in found["blocks"])
+    outside = {"norms": 1536, "embeddings": 233_373_696, "full": 233_373_696 + 1536}
+    assert in_blocks + outside.get(options[1], 0) == count
+
+
+def test_a_saved_plan_freezes_the_same_names_in_another_model(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "plan.json"
+    first = record(["freeze", "--preset", "attention", "--save", str(file)], capsys)
+    second = record(["freeze", "nano", "--plan", str(file)], capsys)
+    assert first["trainable_names"] == second["trainable_names"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["inspect", "no-such-model"], "There is no model 'no-such-model'"),
+        (["inspect", "nobody/nothing"], "not in the local cache"),
+        (["freeze", "nano"], "--preset"),
+        (["freeze", "nano", "--preset", "bitfit", "--match", "x"], "exactly one"),
+        (["freeze", "nano", "--preset", "nonsense"], "attention, bitfit"),
+        (["freeze", "nano", "--preset", "attention", "--layers", "27-24"], "backwards"),
+        (["freeze", "nano", "--match", "no_such_parameter"], "trains nothing"),
+        (["freeze", "nano", "--match", "("], "regular expression"),
+        (["freeze", "nano", "--plan", "/no/such/file"], "no plan file"),
+        (["dance"], "dance"),
+        (["inspect", "--dance"], "--dance"),
+    ],
+)
+def test_a_mistake_is_one_clear_line_and_exit_code_two(
+    arguments: list[str], says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out, err = run(arguments, capsys)
+    assert code == 2
+    assert out == ""
+    assert err.count("\n") == 1
+    assert says in err
+
+
+def test_an_unreadable_configuration_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "config.json").write_text('{"model_type": "qwen2", ')
+    code, _, err = run(["inspect", str(tmp_path)], capsys)
+    assert code == 2
+    assert "config.json" in err
+
+
+def test_the_module_runs_as_a_process() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "qwen_ui", "freeze", "nano", "--preset", "bitfit", "--json"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert json.loads(done.stdout)["trainable_parameters"] == 4 * (128 + 64 + 64)
+
+
+def test_words_for_people_hold_the_exact_figures(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run(["inspect"], capsys)
+    assert code == 0
+    assert "1,543,714,304 parameters in 338 tensors, 28 blocks" in out
+    assert "model.embed_tokens.weight = lm_head.weight" in out
