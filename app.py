@@ -10,7 +10,9 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Qwen UI: what do I train, and what does it cost?")
-    parser.add_argument("--port", type=int, default=None, help="default: 7860, or the next free one")
+    parser.add_argument(
+        "--port", type=int, default=None, help="default: 7860, or the next free one"
+    )
     parser.add_argument("--open", action="store_true", help="open the page in a browser")
     arguments = parser.parse_args()
 

@@ -10,6 +10,7 @@ from qwen_ui.model.catalog import find_model
 from qwen_ui.model.presets import DEFAULT_MODEL
 from qwen_ui.model.skeleton import build_skeleton
 
+
 def open_model(source: str | PreTrainedConfig | nn.Module = DEFAULT_MODEL) -> Anatomy:
     """The anatomy of a model, from its configuration alone.
 
@@ -23,9 +24,7 @@ def open_model(source: str | PreTrainedConfig | nn.Module = DEFAULT_MODEL) -> An
     if isinstance(source, nn.Module):
         return read_anatomy(source, source=type(source).__name__)
     if isinstance(source, PreTrainedConfig):
-        return read_anatomy(
-            build_skeleton(source), source=source.model_type, configuration=source
-        )
+        return read_anatomy(build_skeleton(source), source=source.model_type, configuration=source)
     found = find_model(source)
     return read_anatomy(
         build_skeleton(found.configuration),
