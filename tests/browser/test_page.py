@@ -1,0 +1,51 @@
+"""The page as a whole: what loads, from where, and what a mistake in the header does."""
+
+from __future__ import annotations
+
+from urllib.parse import quote, urlsplit
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from qwen_ui.freeze import preset
+from tests.browser.conftest import Dashboard
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+
+def pick(page: Page, model: str) -> None:
+    box = page.locator("#q-picker input")
+    box.fill(model)
+    box.press("Enter")
+
+
+def test_the_page_opens_on_the_default_model(page: Page) -> None:
+    expect(page.locator(".q-facts")).to_contain_text("1.54 B")
+    expect(page.locator(".q-fact").first).to_have_attribute("title", "1,543,714,304 in 338 tensors")
+    expect(page.locator("#q-summary")).to_contain_text("22,028,288 of 1,543,714,304")
+
+
+def test_nothing_is_loaded_from_outside(browser: Browser, dashboard: Dashboard) -> None:
+    page = browser.new_page()
+    hosts: set[str] = set()
+    page.on("request", lambda request: hosts.add(urlsplit(request.url).hostname or ""))
+    page.goto(dashboard.url)
+    page.wait_for_selector(".q-facts")
+    page.close()
+    assert hosts <= {"127.0.0.1", ""}
+
+
+def test_a_mistake_in_the_picker_is_a_sentence_and_loses_nothing(page: Page) -> None:
+    pick(page, "no-such-model")
+    expect(page.get_by_text("There is no model 'no-such-model'")).to_be_visible()
+    expect(page.locator(".q-facts")).to_contain_text("1.54 B")
+    pick(page, "nano")
+    expect(page.locator(".q-facts")).to_contain_text("6.04 M")
+
+
+def test_a_link_restores_model_and_plan(browser: Browser, dashboard: Dashboard) -> None:
+    page = browser.new_page()
+    plan = quote(preset("bitfit").to_json())
+    page.goto(f"{dashboard.url}?model=nano&plan={plan}")
+    expect(page.locator("#q-summary")).to_contain_text("1,024 of 6,043,776", timeout=60_000)
+    page.close()
