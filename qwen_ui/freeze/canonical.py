@@ -1,4 +1,10 @@
-"""A set of names -> the one short plan that selects it, however it was clicked together."""
+"""A set of names -> the one short plan that selects it, however it was clicked together.
+
+The form depends on the set of names alone. What a model has everywhere (every norm, every bias) is
+one rule without layers; kinds that train in the same blocks share a rule; layer expressions count
+from the end where they can, so that the plan fits a deeper model too. Where it is shorter to say
+what is frozen ("everything but this"), the plan trains all and freezes the rest.
+"""
 
 from __future__ import annotations
 
@@ -6,37 +12,22 @@ from collections.abc import Iterable
 
 from qwen_ui.freeze.layers import format_layers
 from qwen_ui.freeze.plan import FreezePlan, Rule
-from qwen_ui.model.anatomy import Anatomy
+from qwen_ui.freeze.presets import BIASES, is_bias
+from qwen_ui.model.anatomy import Anatomy, Parameter
 
 
 def canonical_plan(anatomy: Anatomy, names: Iterable[str], name: str = "") -> FreezePlan:
-    """The canonical plan for exactly these tensors.
-
-    Kinds that train in the same blocks share a rule; a rule names roles where it has all kinds of a
-    role, `*.bias` where it has all biases, and kinds else. Tensors outside the blocks are named.
-    """
+    """The canonical plan for exactly these tensors (first names)."""
     chosen = frozenset(names)
-    if chosen == {parameter.name for parameter in anatomy.parameters}:
+    everything = frozenset(parameter.name for parameter in anatomy.parameters)
+    if chosen == everything and everything:
         return FreezePlan(name=name, rules=(Rule(),))
-    by_expression: dict[str, list[str]] = {}
-    for kind in anatomy.kinds:
-        trained = frozenset(
-            p.block
-            for p in anatomy.parameters
-            if p.kind == kind.kind and p.block is not None and p.name in chosen
-        )
-        if trained:
-            expression = format_layers(trained, anatomy.block_count, among=frozenset(kind.blocks))
-            by_expression.setdefault(expression, []).append(kind.kind)
-    rules = [
-        rule
-        for expression, kinds in by_expression.items()
-        for rule in _rules(anatomy, expression, kinds)
-    ]
-    outside = [p.name for p in anatomy.parameters if p.block is None and p.name in chosen]
-    if outside:
-        rules.append(Rule(names=tuple(_escape(n) for n in outside)))
-    return FreezePlan(name=name, rules=tuple(rules))
+    direct = FreezePlan(name=name, rules=_rules(anatomy, chosen, train=True))
+    if 2 * len(chosen) < len(everything):
+        return direct
+    frozen = _rules(anatomy, everything - chosen, train=False)
+    inverse = FreezePlan(name=name, rules=(Rule(), *frozen))
+    return inverse if len(inverse.to_json()) < len(direct.to_json()) else direct
 
 
 def grouped_kinds(
@@ -54,21 +45,70 @@ def grouped_kinds(
     return grouped
 
 
-def _rules(anatomy: Anatomy, expression: str, kinds: list[str]) -> list[Rule]:
+def whole_roles(anatomy: Anatomy, names: frozenset[str]) -> tuple[str, ...]:
+    """Roles of which every tensor of the model is among the names, in tree order."""
+    complete = dict.fromkeys((p.role for p in anatomy.parameters), True)
+    for parameter in anatomy.parameters:
+        complete[parameter.role] &= parameter.name in names
+    return tuple(role for role, whole in complete.items() if whole)
+
+
+def _rules(anatomy: Anatomy, chosen: frozenset[str], *, train: bool) -> tuple[Rule, ...]:
+    roles = whole_roles(anatomy, chosen)
+    rest = [p for p in anatomy.parameters if p.name in chosen and p.role not in roles]
+    biases = [p for p in anatomy.parameters if is_bias(p.kind)]
+    rules = [Rule.model_validate({"train": train, "roles": roles})] if roles else []
+    if any(is_bias(p.kind) for p in rest) and all(p.name in chosen for p in biases):
+        rules.append(Rule(train=train, kinds=BIASES))
+        rest = [p for p in rest if not is_bias(p.kind)]
+    rules.extend(_block_rules(anatomy, frozenset(p.name for p in rest), train=train))
+    outside = tuple(_escape(p.name) for p in rest if p.block is None)
+    if outside:
+        rules.append(Rule(train=train, names=outside))
+    return tuple(rules)
+
+
+def _block_rules(anatomy: Anatomy, names: frozenset[str], *, train: bool) -> list[Rule]:
+    having = {kind.kind: frozenset(kind.blocks) for kind in anatomy.kinds if kind.blocks}
+    by_expression: dict[str, list[str]] = {}
+    for blocks, kinds in grouped_kinds(anatomy, names).items():
+        for kind in kinds:
+            expression = format_layers(frozenset(blocks), anatomy.block_count, among=having[kind])
+            by_expression.setdefault(expression, []).append(kind)
+    members = _kinds_by_role([p for p in anatomy.parameters if p.block is not None])
+    return [
+        _block_rule(expression, kinds, members, train=train)
+        for expression, kinds in by_expression.items()
+    ]
+
+
+def _kinds_by_role(parameters: Iterable[Parameter]) -> dict[str, set[str]]:
     members: dict[str, set[str]] = {}
-    for kind in anatomy.kinds:
-        if kind.blocks:
-            members.setdefault(kind.role, set()).add(kind.kind)
+    for parameter in parameters:
+        members.setdefault(parameter.role, set()).add(parameter.kind)
+    return members
+
+
+def _block_rule(
+    expression: str, kinds: list[str], members: dict[str, set[str]], *, train: bool
+) -> Rule:
     every = set().union(*members.values())
     if set(kinds) == every:
-        return [Rule(layers=expression)]
+        return Rule(train=train, layers=expression)
     roles = [role for role, its in members.items() if its <= set(kinds)]
-    rest = [kind for kind in kinds if not any(kind in members[role] for role in roles)]
-    biases = {kind for kind in every if kind.endswith(".bias")}
+    covered = set().union(*(members[role] for role in roles))
+    # A kind may bear another role in another block (dense, sparse MLPs): its role is no cover then.
+    covered -= {kind for kind in covered if sum(kind in its for its in members.values()) > 1}
+    rest = [kind for kind in kinds if kind not in covered]
+    biases = {kind for kind in every if is_bias(kind)}
+    globs: list[str] = []
     if biases and biases <= set(kinds) and biases & set(rest):
-        rest = ["*.bias", *(kind for kind in rest if kind not in biases)]
-    globs = tuple(kind if kind == "*.bias" else _escape(kind) for kind in rest)
-    return [Rule.model_validate({"layers": expression, "roles": roles, "kinds": globs})]
+        globs = list(BIASES)
+        rest = [kind for kind in rest if kind not in biases]
+    globs += [_escape(kind) for kind in rest]
+    return Rule.model_validate(
+        {"train": train, "layers": expression, "roles": roles, "kinds": globs}
+    )
 
 
 def _escape(name: str) -> str:

@@ -1,8 +1,8 @@
 """Layer expressions: `all`, `none`, `24-27`, `0,4,8-11`, `last:4`, `first:4`, `every:4`.
 
 Terms are joined by commas and mean their union. Indexes count from 0; ranges include both ends.
-`every:4` is 0, 4, 8, ... Blocks that a model does not have are left out: an expression written for 28
-blocks is still an expression for 24.
+`every:4` is 0, 4, 8, ... Blocks that a model does not have are left out: an expression written for
+28 blocks is still an expression for 24.
 """
 
 from __future__ import annotations

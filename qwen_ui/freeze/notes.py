@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from qwen_ui.freeze.layers import format_layers, parse_layers
 from qwen_ui.freeze.plan import FreezePlan, Rule
+from qwen_ui.freeze.presets import BIASES, is_bias
 from qwen_ui.model.anatomy import Anatomy
 from qwen_ui.model.roles import Role
 
@@ -18,6 +19,9 @@ def warnings_for(
         *_missing_biases(plan, anatomy),
         *_tied(anatomy, names),
         *_gap(anatomy, names),
+        *_decay(anatomy, names),
+        *_checkpointing(anatomy, names),
+        *_quantized(anatomy, names),
     ]
     return tuple(found)
 
@@ -30,7 +34,7 @@ def _missing_biases(plan: FreezePlan, anatomy: Anatomy) -> list[str]:
     """A rule on biases trains only those that exist; name the ones people expect."""
     blocks: set[int] = set()
     for rule in plan.rules:
-        if rule.train and any(glob in ("*.bias", "bias") for glob in rule.kinds):
+        if rule.train and any(glob in BIASES for glob in rule.kinds):
             blocks |= parse_layers(rule.layers or "all", anatomy.block_count)
     kinds = {p.kind for p in anatomy.parameters if p.block in blocks}
     missing = [
@@ -68,6 +72,39 @@ def _gap(anatomy: Anatomy, names: frozenset[str]) -> list[str]:
     below = "the embedding" if inputs_train else f"block {first}"
     count = "block is" if len(frozen) == 1 else "blocks are"
     return [
-        f"{len(frozen)} frozen {count} above {below}, which trains ({where}): the backward pass still "
-        "runs through them, so freezing them saves optimizer memory but little time."
+        f"{len(frozen)} frozen {count} above {below}, which trains ({where}): the backward pass "
+        "still runs through them, so freezing them saves optimizer memory but little time."
+    ]
+
+
+def _decay(anatomy: Anatomy, names: frozenset[str]) -> list[str]:
+    """Decay groups made by class name miss RMS norms; said where most of a plan is such."""
+    trained = [p for p in anatomy.parameters if p.name in names]
+    light = [p for p in trained if p.role is Role.NORM or is_bias(p.kind)]
+    if not light or 2 * sum(p.numel for p in light) < sum(p.numel for p in trained):
+        return []
+    return [
+        f"{len(light):,} of {len(trained):,} tensors that train are norms or biases: weight decay "
+        "would pull them towards zero. Train them without it."
+    ]
+
+
+def _checkpointing(anatomy: Anatomy, names: frozenset[str]) -> list[str]:
+    trained = [p.name for p in anatomy.parameters if p.role is Role.EMBEDDING and p.name in names]
+    if not trained:
+        return []
+    return [
+        f"{trained[0]} trains: no block can be kept out of the backward pass, and gradient "
+        "checkpointing runs every block a second time."
+    ]
+
+
+def _quantized(anatomy: Anatomy, names: frozenset[str]) -> list[str]:
+    whole = ("int", "uint", "float8", "float4")
+    quantized = [p for p in anatomy.parameters if p.name in names and p.dtype.startswith(whole)]
+    if not quantized:
+        return []
+    return [
+        f"{len(quantized):,} tensors that train are quantized ({quantized[0].name} is "
+        f"{quantized[0].dtype}): load the model in bfloat16 or float32 to train them."
     ]

@@ -1,8 +1,8 @@
 """`FreezePlan`: what a person chose, as one small immutable value.
 
 A plan starts from everything frozen. Its rules are applied in order and later ones win. A rule says
-`train` or freeze for the parameters that lie in its `layers` (anywhere, where it names none) and match
-any one of its roles, kinds, names or its regular expression (all of them, where it names none).
+`train` or freeze for the parameters that lie in its `layers` (anywhere, where it names none) and
+match any one of its roles, kinds, names or its regular expression (all, where it names none).
 
     {"schema": 1, "name": "attention on last:4",
      "rules": [{"train": true, "layers": "last:4", "roles": ["attention"]}]}
@@ -15,7 +15,9 @@ from __future__ import annotations
 
 import json
 import re
-from fnmatch import fnmatchcase
+from collections.abc import Iterable
+from fnmatch import translate
+from functools import lru_cache
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -75,10 +77,15 @@ class Rule(BaseModel):
             return True
         return (
             role in self.roles
-            or any(fnmatchcase(kind, pattern) for pattern in self.kinds)
-            or any(fnmatchcase(name, pattern) for pattern in self.names for name in names)
+            or _any_glob_matches(self.kinds, (kind,))
+            or _any_glob_matches(self.names, names)
             or (self.regex is not None and any(re.search(self.regex, name) for name in names))
         )
+
+    @property
+    def speaks_of_kinds_alone(self) -> bool:
+        """Whether all parameters of one kind and role fare alike, blocks aside."""
+        return not self.names and self.regex is None
 
     def describe(self) -> str:
         """The rule in a few words, for messages."""
@@ -101,7 +108,7 @@ class FreezePlan(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_by_name=True)
 
-    schema_version: Literal[1] = Field(default=SCHEMA, alias="schema")
+    schema_version: Literal[1] = Field(default=1, alias="schema")
     name: str = Field(default="", max_length=200)
     rules: tuple[Rule, ...] = Field(default=(), max_length=5000)
 
@@ -146,3 +153,21 @@ class FreezePlan(BaseModel):
             first = error.errors()[0]
             where = ".".join(str(part) for part in first["loc"])
             raise PlanError(f"The plan is not understood at '{where}': {first['msg']}.") from error
+
+
+def _any_glob_matches(globs: tuple[str, ...], texts: Iterable[str]) -> bool:
+    if not globs:
+        return False
+    exact, pattern = _compiled(globs)
+    return any(text in exact or pattern.match(text) is not None for text in texts)
+
+
+@lru_cache(maxsize=4096)
+def _compiled(globs: tuple[str, ...]) -> tuple[frozenset[str], re.Pattern[str]]:
+    """Globs without a sign that means more than itself, and one pattern for the others.
+
+    A plan may list tens of thousands of names; one alternation of them all would be slow.
+    """
+    exact = frozenset(glob for glob in globs if not set(glob) & set("*?["))
+    patterns = [translate(glob) for glob in globs if glob not in exact]
+    return exact, re.compile("|".join(patterns) or r"(?!)")

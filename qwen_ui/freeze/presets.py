@@ -7,10 +7,12 @@ from qwen_ui.freeze.layers import parse_layers
 from qwen_ui.freeze.plan import FreezePlan, Rule
 
 TOP_BLOCKS = "last:4"
+# A bias hangs on a module of the block (`self_attn.q_proj.bias`) or, rarely, on the block itself.
+BIASES = ("*.bias", "bias")
 # Name -> the selector of its rule. None: no rule, nothing is trained.
 _SELECTORS: dict[str, dict[str, object] | None] = {
     "attention": {"roles": ("attention",)},
-    "bitfit": {"kinds": ("*.bias", "bias")},
+    "bitfit": {"kinds": BIASES},
     "mlp": {"roles": ("mlp", "expert", "router")},
     "norms": {"roles": ("norm",)},
     "embeddings": {"roles": ("embedding", "head")},
@@ -54,3 +56,8 @@ def preset(name: str, layers: str | None = None) -> FreezePlan:
         return FreezePlan(name=name, rules=(Rule.model_validate(selector),))
     rule = Rule.model_validate({"layers": expression, **selector})
     return FreezePlan(name=f"{name} on {expression}", rules=(rule,))
+
+
+def is_bias(kind: str) -> bool:
+    """Whether the globs of `BIASES` mean this kind."""
+    return kind == "bias" or kind.endswith(".bias")

@@ -1,12 +1,12 @@
 """A plan and a model -> the exact set of parameter names that train.
 
-Nothing else in the code decides what is trainable: tree, grid, preview, cost, export, training, command
-line and API all read the `Selection` that `resolve` returns.
+Nothing else in the code decides what is trainable: tree, grid, preview, cost, export, training,
+command line and API all read the `Selection` that `resolve` returns.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from torch import nn
@@ -15,8 +15,10 @@ from qwen_ui.errors import PlanError
 from qwen_ui.freeze.layers import parse_layers
 from qwen_ui.freeze.notes import warnings_for
 from qwen_ui.freeze.plan import FreezePlan, Rule
+from qwen_ui.freeze.prefix import entry_blocks
 from qwen_ui.freeze.sentence import summarize
 from qwen_ui.model.anatomy import Anatomy, Parameter
+from qwen_ui.model.roles import Role
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,7 @@ class Selection:
     names: frozenset[str]
     warnings: tuple[str, ...]
     plan: FreezePlan
-    anatomy: Anatomy
+    anatomy: Anatomy = field(repr=False)
 
     @cached_property
     def parameters(self) -> tuple[Parameter, ...]:
@@ -69,16 +71,15 @@ class Selection:
 
         Their output for a given sequence never changes during training.
         """
-        if any(self._feeds_blocks(p) for p in self.parameters if p.block is None):
-            return 0
         trained = [p.block for p in self.parameters if p.block is not None]
-        return min(trained, default=self.anatomy.block_count)
-
-    def _feeds_blocks(self, parameter: Parameter) -> bool:
-        """Whether a tensor outside the blocks stands before them in the tree."""
-        order = [p.name for p in self.anatomy.parameters]
-        first = next((p.name for p in self.anatomy.parameters if p.block is not None), None)
-        return first is not None and order.index(parameter.name) < order.index(first)
+        first = min(trained, default=self.anatomy.block_count)
+        outside = [p for p in self.parameters if p.block is None]
+        if first == 0 or any(p.role is Role.EMBEDDING for p in outside):
+            return 0
+        if outside:
+            entries = entry_blocks(self.anatomy)
+            first = min([first, *(entries.get(p.name, 0) for p in outside)])
+        return first
 
     @property
     def summary(self) -> str:
@@ -108,12 +109,20 @@ def resolve(plan: FreezePlan, anatomy: Anatomy) -> Selection:
 def matching_names(rule: Rule, anatomy: Anatomy) -> frozenset[str]:
     """First names of the tensors that one rule means; a tied tensor answers to all its names."""
     blocks = None if rule.layers is None else parse_layers(rule.layers, anatomy.block_count)
-    return frozenset(
-        parameter.name
-        for parameter in anatomy.parameters
-        if (blocks is None or parameter.block in blocks)
-        and rule.matches(parameter.names, parameter.kind, parameter.role)
-    )
+    by_kind: dict[tuple[str, str], bool] = {}
+    matched = set()
+    for parameter in anatomy.parameters:
+        if blocks is not None and parameter.block not in blocks:
+            continue
+        key = (parameter.kind, parameter.role)
+        meant = by_kind.get(key)
+        if meant is None:
+            meant = rule.matches(parameter.names, parameter.kind, parameter.role)
+            if rule.speaks_of_kinds_alone:
+                by_kind[key] = meant
+        if meant:
+            matched.add(parameter.name)
+    return frozenset(matched)
 
 
 def apply(selection: Selection, module: nn.Module) -> None:
@@ -151,6 +160,6 @@ def _nothing_trains(plan: FreezePlan, anatomy: Anatomy, unmatched: list[Rule]) -
     example = anatomy.parameters[-1].name if anatomy.parameters else ""
     last = anatomy.block_count - 1
     return (
-        f"The plan trains nothing: {why}. Its blocks are 0 to {last}, and its parameters have names "
-        f"such as '{example}'."
+        f"The plan trains nothing: {why}. Its blocks are 0 to {last}, and its parameters have "
+        f"names such as '{example}'."
     )

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
-from qwen_ui.freeze.canonical import grouped_kinds
+from qwen_ui.freeze.canonical import grouped_kinds, whole_roles
 from qwen_ui.model.anatomy import Anatomy
+
+_MAX_GROUPS = 4
+_MAX_WORDS = 6
+_ROLE_WORDS = {
+    "norm": "norms",
+    "mlp": "MLP",
+    "expert": "experts",
+    "attention": "attention",
+    "router": "router",
+}
 
 
 def percent(fraction: float) -> str:
     """A share for reading: `1.43 %`, `0.00053 %`, `100 %`; two or three significant digits."""
     value = 100 * fraction
-    if value == 0 or value >= 99.995:
+    if value in (0, 100):
         return f"{value:.0f} %"
+    if value >= 99.995:
+        return "over 99.99 %"
     decimals = 2
     while decimals < 10 and round(value, decimals) < 10 ** (1 - decimals):
         decimals += 1
@@ -18,7 +30,11 @@ def percent(fraction: float) -> str:
 
 
 def summarize(anatomy: Anatomy, names: frozenset[str]) -> str:
-    """For instance: Trains 8,192 of 1,543,714,304 parameters (0.00053 %): q, k, ... of blocks 24-27."""
+    """For instance: Trains 8,192 of 1,543,714,304 parameters (0.00053 %): q, k and v biases of ...
+
+    Modules named `*_proj` are called projections; a module of which only the weight or only the
+    bias trains says so.
+    """
     total = anatomy.total_parameters
     count = sum(p.numel for p in anatomy.parameters if p.name in names)
     if not names:
@@ -26,21 +42,46 @@ def summarize(anatomy: Anatomy, names: frozenset[str]) -> str:
     if count == total:
         return f"Trains all {total:,} parameters."
     parts = _parts(anatomy, names)
-    shown = "; ".join(parts[:4]) + (f"; and {len(parts) - 4} more groups" if len(parts) > 4 else "")
+    shown = "; ".join(parts[:_MAX_GROUPS])
+    if len(parts) > _MAX_GROUPS:
+        shown += f"; and {len(parts) - _MAX_GROUPS} more groups"
     return f"Trains {count:,} of {total:,} parameters ({percent(count / total)}): {shown}."
 
 
+def join_words(words: list[str]) -> str:
+    """`a`, `a and b`, `a, b and c`; what is too long to read ends in a number."""
+    if len(words) > _MAX_WORDS:
+        words = [*words[: _MAX_WORDS - 1], f"{len(words) - _MAX_WORDS + 1} more"]
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+
+
 def _parts(anatomy: Anatomy, names: frozenset[str]) -> list[str]:
+    parts = _groups(anatomy, names)
+    frozen = frozenset(p.name for p in anatomy.parameters) - names
+    if len(parts) > 1 and len(frozen) < len(names):
+        left_out = _groups(anatomy, frozen)
+        if len(left_out) < len(parts):
+            return [f"everything but {left_out[0]}", *left_out[1:]]
+    return parts
+
+
+def _groups(anatomy: Anatomy, names: frozenset[str]) -> list[str]:
     parts = []
+    norms_outside = any(p.role == "norm" and p.block is None for p in anatomy.parameters)
+    if norms_outside and "norm" in whole_roles(anatomy, names):
+        parts.append("all norms")
+        names = frozenset(n for n in names if anatomy.by_name[n].role != "norm")
+    words = _Words(anatomy)
     for layers, kinds in grouped_kinds(anatomy, names).items():
-        what = _describe_kinds(kinds, anatomy)
-        parts.append(f"{what} of {_blocks(layers)}")
+        parts.append(f"{words.describe(kinds)} of {_blocks(layers, anatomy.block_count)}")
     outside = [p for p in anatomy.parameters if p.block is None and p.name in names]
     parts.extend(" = ".join(p.names) for p in outside)
     return parts
 
 
-def _blocks(layers: tuple[int, ...]) -> str:
+def _blocks(layers: tuple[int, ...], block_count: int) -> str:
+    if len(layers) == block_count > 1:
+        return f"all {block_count} blocks"
     runs: list[tuple[int, int]] = []
     for index in layers:
         if runs and index == runs[-1][1] + 1:
@@ -51,17 +92,62 @@ def _blocks(layers: tuple[int, ...]) -> str:
     return f"block {text}" if len(layers) == 1 else f"blocks {text}"
 
 
-def _describe_kinds(kinds: tuple[str, ...], anatomy: Anatomy) -> str:
-    every = {p.kind for p in anatomy.parameters if p.block is not None}
-    if set(kinds) == every:
-        return "everything"
-    roles: dict[str, set[str]] = {}
-    for parameter in anatomy.parameters:
-        if parameter.block is not None:
-            roles.setdefault(parameter.role, set()).add(parameter.kind)
-    remaining, words = list(kinds), []
-    for role, members in roles.items():
-        if len(members) > 1 and members <= set(remaining):
-            words.append({"norm": "norms", "mlp": "MLP", "expert": "experts"}.get(role, role))
-            remaining = [kind for kind in remaining if kind not in members]
-    return ", ".join(words + remaining)
+class _Words:
+    """What the kinds of one model are called."""
+
+    def __init__(self, anatomy: Anatomy) -> None:
+        kinds = [kind for kind in anatomy.kinds if kind.blocks]
+        self.leaves: dict[str, set[str]] = {}
+        self.roles: dict[str, set[str]] = {}
+        for kind in kinds:
+            module, _, leaf = kind.kind.rpartition(".")
+            self.leaves.setdefault(module, set()).add(leaf)
+            self.roles.setdefault(kind.role, set()).add(kind.kind)
+        self.count = len({kind.kind for kind in kinds})
+        shorts = [_last(module) for module in self.leaves]
+        self.ambiguous = {short for short in shorts if shorts.count(short) > 1}
+
+    def describe(self, kinds: tuple[str, ...]) -> str:
+        """Whole roles by their name, modules of which all is meant by theirs, tensors else."""
+        if len(kinds) == self.count:
+            return "everything"
+        remaining, words = list(kinds), []
+        for role, members in self.roles.items():
+            # The projections of attention are worth naming; those of an MLP are its all.
+            spelt = role == "attention" and all(_is_projection(kind) for kind in members)
+            if role in _ROLE_WORDS and not spelt and members <= set(remaining):
+                words.append(_ROLE_WORDS[role])
+                remaining = [kind for kind in remaining if kind not in members]
+        return ", ".join([*self._describe_modules(remaining), *words])
+
+    def _describe_modules(self, kinds: list[str]) -> list[str]:
+        chosen: dict[str, set[str]] = {}
+        for kind in kinds:
+            module, _, leaf = kind.rpartition(".")
+            chosen.setdefault(module, set()).add(leaf)
+        groups: dict[tuple[str, bool], list[str]] = {}
+        for module, leaves in chosen.items():
+            what = "" if leaves == self.leaves[module] else " and ".join(sorted(leaves))
+            short = _last(module)
+            projection = short.endswith("_proj") and short not in self.ambiguous
+            name = module if short in self.ambiguous else short
+            groups.setdefault((what, projection), []).append(
+                name.removesuffix("_proj") if projection else name
+            )
+        return [_describe_group(what, projection, n) for (what, projection), n in groups.items()]
+
+
+def _last(module: str) -> str:
+    return module.rpartition(".")[2]
+
+
+def _is_projection(kind: str) -> bool:
+    return kind.rpartition(".")[0].endswith("_proj")
+
+
+def _describe_group(what: str, projection: bool, names: list[str]) -> str:
+    plural = len(names) > 1
+    ending = what or ("projection" if projection else "")
+    if plural and ending:
+        ending = {"bias": "biases"}.get(ending, f"{ending}s")
+    return f"{join_words([name or 'block' for name in names])} {ending}".strip()
