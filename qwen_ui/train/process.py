@@ -1,0 +1,95 @@
+"""Which process is which, and locks that end with the process that holds them.
+
+A process id alone is reused by the system. Beside it stands a *stamp* of when that process began:
+on Linux the boot's id and the clock ticks since boot, which no change of the wall clock moves (the
+creation time that psutil reports is derived from the wall clock there); elsewhere psutil's.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+
+
+def stamp(pid: int) -> str | None:
+    """When this process began, in a form to compare; None where no such process lives."""
+    if sys.platform == "linux":
+        return _linux_stamp(pid)
+    try:
+        process = psutil.Process(pid)
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return None
+        return f"{process.create_time():.2f}"
+    except psutil.Error:
+        return None
+
+
+def lives(pid: int | None, begun: str | None) -> bool:
+    """Whether the process of this id and stamp still lives (a zombie does not)."""
+    return bool(pid and begun) and stamp(int(pid or 0)) == begun
+
+
+def _linux_stamp(pid: int) -> str | None:
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    # Fields after the command's name, which may hold spaces and brackets; see proc(5).
+    fields = text[text.rindex(")") + 2 :].split()
+    state, ticks = fields[0], fields[19]
+    return None if state in {"Z", "X"} else f"{boot}:{ticks}"
+
+
+def memory_kills() -> int | None:
+    """How many processes the kernel has killed for want of memory since boot; None if unknown."""
+    try:
+        lines = Path("/proc/vmstat").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return None
+    return next((int(line.split()[1]) for line in lines if line.startswith("oom_kill ")), None)
+
+
+@contextmanager
+def locked(file: Path, *, wait: bool = True) -> Iterator[bool]:
+    """Hold a lock that the system drops when this process ends, however it ends.
+
+    Yields True with the lock held, False where `wait` is off and another holds it.
+    """
+    handle = acquire(file, wait=wait)
+    try:
+        yield handle is not None
+    finally:
+        if handle is not None:
+            os.close(handle)
+
+
+def acquire(file: Path, *, wait: bool = False) -> int | None:
+    """The descriptor that holds the lock until it is closed; None where another holds it."""
+    handle = os.open(file, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        _lock(handle, wait)
+    except (BlockingIOError, PermissionError):
+        os.close(handle)
+        return None
+    except BaseException:
+        os.close(handle)
+        raise
+    return handle
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _lock(handle: int, wait: bool) -> None:
+        msvcrt.locking(handle, msvcrt.LK_LOCK if wait else msvcrt.LK_NBLCK, 1)
+else:
+    import fcntl
+
+    def _lock(handle: int, wait: bool) -> None:
+        fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))

@@ -1,0 +1,102 @@
+"""What a worker writes into its run's folder, and the lock that makes it the only one to do so."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from qwen_ui.errors import RunError
+from qwen_ui.train.events import EventLog
+from qwen_ui.train.process import acquire, stamp
+from qwen_ui.train.status import recorded_status, write_status
+
+HEARTBEAT_SECONDS = 1.0
+LOCK_PATIENCE_SECONDS = 5.0
+
+
+class RunLock:
+    """The right to be this run's worker; the system takes it back when its process ends."""
+
+    def __init__(self, folder: Path, patience: float = 0.0) -> None:
+        self._file, self._patience = folder / ".lock", patience
+        self._handle: int | None = None
+
+    def __enter__(self) -> bool:
+        deadline = time.monotonic() + self._patience
+        while (handle := acquire(self._file)) is None and time.monotonic() < deadline:
+            time.sleep(0.05)
+        self._handle = handle
+        return handle is not None
+
+    def __exit__(self, *error: object) -> None:
+        if self._handle is not None:
+            os.close(self._handle)
+            self._handle = None
+
+
+class RunWriter:
+    """What a worker says about its run. One worker at a time: the second is refused.
+
+    Raises:
+        RunError: another worker is at this run.
+    """
+
+    def __init__(self, folder: Path | str) -> None:
+        self.folder = Path(folder)
+        self._lock = RunLock(self.folder, LOCK_PATIENCE_SECONDS)
+        if not self._lock.__enter__():
+            raise RunError(f"The run '{self.folder.name}' already has a worker. Stop it first.")
+        self._log = EventLog(self.folder)
+        before = recorded_status(self.folder)
+        pid = os.getpid()
+        self._status = replace(before, status="running", reason="", pid=pid, begun=stamp(pid))
+        self._beat = 0.0
+        (self.folder / "stop").unlink(missing_ok=True)
+        self.status("running")
+
+    def event(self, name: str, **fields: Any) -> None:
+        """Record one event. A `step` is a heartbeat too."""
+        self._log.append(name, **fields)
+        if "step" in fields and name in {"step", "start"}:
+            self._status = replace(self._status, step=int(fields["step"]))
+            self.heartbeat()
+
+    def status(self, status: str, reason: str = "", **changes: Any) -> None:
+        """Replace the status; `changes` are other fields of `Status` (step, steps)."""
+        self._beat = time.monotonic()
+        self._status = replace(
+            self._status,
+            status=status,
+            reason=reason,
+            heartbeat=round(time.time(), 3),
+            **changes,
+        )
+        write_status(self.folder, self._status)
+
+    def heartbeat(self) -> None:
+        """Say that the worker lives; at most one write a second."""
+        if time.monotonic() - self._beat >= HEARTBEAT_SECONDS:
+            self.status(self._status.status, self._status.reason)
+
+    @property
+    def stop_requested(self) -> bool:
+        return (self.folder / "stop").exists()
+
+    def close(self) -> None:
+        self._log.close()
+        self._lock.__exit__()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()

@@ -1,0 +1,52 @@
+"""A worker without a model: a real process that writes a run through `RunWriter`, fast to start.
+
+`python -m tests.train.step_worker RUN_FOLDER`; the run's spec says `steps`, `pause` (seconds a
+step) and `checkpoint_every`. It keeps its checkpoint as the step's number, and resumes from it.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+
+from qwen_ui.train.events import read_events
+from qwen_ui.train.runs import RunWriter
+from qwen_ui.train.status import write_json
+
+
+def main(folder: Path) -> None:
+    spec = json.loads((folder / "spec.json").read_text())
+    checkpoint = folder / "checkpoint.json"
+    with RunWriter(folder) as run:
+        first = json.loads(checkpoint.read_text())["step"] if checkpoint.is_file() else 0
+        known = {e["step"]: e for e in read_events(folder)[0] if e["event"] == "step"}
+        began = known[first]["elapsed"] if first else 0.0
+        run.event("start", step=first, steps=spec["steps"], device="cpu", prefix_blocks=24)
+        for step in range(first + 1, spec["steps"] + 1):
+            time.sleep(spec["pause"])
+            run.event(
+                "step",
+                step=step,
+                loss=5 + 1 / step,
+                learning_rate=1e-3,
+                gradient_norm=0.5,
+                seconds=0.01,
+                elapsed=began + 0.01 * (step - first),
+                tokens=step * 1024,
+                memory_bytes=10**9,
+            )
+            if step % spec.get("checkpoint_every", 10) == 0:
+                write_json(checkpoint, {"step": step})
+            if run.stop_requested and not spec.get("deaf"):
+                write_json(checkpoint, {"step": step})
+                run.event("end", status="stopped", reason="Stopped by hand.")
+                run.status("stopped", "Stopped by hand.", step=step)
+                return
+        run.event("end", status="completed", reason="")
+        run.status("completed", step=spec["steps"])
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
