@@ -54,6 +54,7 @@ def theme() -> gr.themes.Base:
         radius_size=gr.themes.sizes.radius_sm,
         text_size=gr.themes.sizes.text_md,
     ).set(
+        color_accent="var(--q-accent)",
         body_background_fill="var(--q-surface)",
         body_background_fill_dark="var(--q-surface)",
         block_background_fill="transparent",
