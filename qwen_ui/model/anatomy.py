@@ -1,7 +1,7 @@
 """Torch module -> `Anatomy`: what a model is made of, by name.
 
-Every tensor is listed once. Where one tensor bears two names (a tied head), it is known by the first
-and the other is an alias; ties are found by identity, never by comparing names or values.
+Every tensor is listed once. Where one tensor bears two names (a tied head), it is known by the
+first and the other is an alias; ties are found by identity, never by comparing names or values.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from transformers import PreTrainedModel
 
 from qwen_ui.model.roles import Role, role_of
 from qwen_ui.model.stacks import Stack, find_stack
@@ -72,6 +73,7 @@ class Module:
         own: names of the tensors that it holds itself, aliases included.
         parameters: elements in its subtree, each tensor once.
         settings: the module's own one-line description (`in_features=1536, ...`), often empty.
+        home: the Python module that its class is defined in.
     """
 
     name: str
@@ -81,6 +83,7 @@ class Module:
     own: tuple[str, ...]
     parameters: int
     settings: str = ""
+    home: str = ""
 
     @property
     def depth(self) -> int:
@@ -157,6 +160,18 @@ class Anatomy:
     def block_count(self) -> int:
         return len(self.blocks)
 
+    def layer_type(self, name: str) -> str:
+        """What the configuration calls the block of this name (`linear_attention`), or ""."""
+        types = language_config(self.config).get("layer_types")
+        parent, _, leaf = name.rpartition(".")
+        if parent != self.stack or not isinstance(types, list) or len(types) != len(self.blocks):
+            return ""
+        return str(types[int(leaf)]) if leaf.isdecimal() else ""
+
+    @cached_property
+    def modules_by_name(self) -> dict[str, Module]:
+        return {module.name: module for module in self.modules}
+
     @cached_property
     def by_name(self) -> dict[str, Parameter]:
         """Every name, aliases included, to its tensor."""
@@ -183,6 +198,12 @@ class Anatomy:
             )
             for (_, kind), members in grouped.items()
         )
+
+
+def language_config(config: dict[str, Any]) -> dict[str, Any]:
+    """The values of the language model; a multimodal wrapper keeps them one level down."""
+    nested = config.get("text_config")
+    return nested if isinstance(nested, dict) else config
 
 
 def read_anatomy(
@@ -221,11 +242,16 @@ def _names_by_tensor(module: nn.Module) -> dict[int, tuple[str, ...]]:
     return names
 
 
+def _head_of(module: nn.Module) -> nn.Module | None:
+    """The module that puts out the logits, where the model is one of transformers' and has one."""
+    return module.get_output_embeddings() if isinstance(module, PreTrainedModel) else None
+
+
 def _read_parameters(
     module: nn.Module, stack: Stack, names: dict[int, tuple[str, ...]]
 ) -> Iterator[Parameter]:
     modules = dict(module.named_modules(remove_duplicate=False))
-    head = module.get_output_embeddings() if hasattr(module, "get_output_embeddings") else None
+    head = _head_of(module)
     for name, tensor in module.named_parameters():
         block, kind = stack.locate(name)
         yield Parameter(
@@ -241,7 +267,7 @@ def _read_parameters(
 
 def _read_modules(module: nn.Module, stack: Stack) -> Iterator[Module]:
     modules = dict(module.named_modules(remove_duplicate=False))
-    head = module.get_output_embeddings() if hasattr(module, "get_output_embeddings") else None
+    head = _head_of(module)
     for name, child in modules.items():
         own = [f"{name}.{p}" if name else p for p, _ in child.named_parameters(recurse=False)]
         block, _ = stack.locate(name)
@@ -254,6 +280,7 @@ def _read_modules(module: nn.Module, stack: Stack) -> Iterator[Module]:
             own=tuple(own),
             parameters=sum(p.numel() for p in child.parameters()),
             settings=child.extra_repr().replace("\n", " ")[:300],
+            home=type(child).__module__,
         )
 
 

@@ -59,7 +59,8 @@ def find_model(name: str) -> ModelSource:
     if path.is_dir():
         if not (path / "config.json").is_file():
             raise ModelError(
-                f"The folder '{name}' has no config.json. Name the folder that a model was saved to."
+                f"The folder '{name}' has no config.json. "
+                "Name the folder that a model was saved to."
             )
         return ModelSource(name, read_configuration(path / "config.json"), _weights_in(path))
     if _HUB_ID.fullmatch(name) and not name.startswith("."):

@@ -39,3 +39,10 @@ def preset_for_hub_id(hub_id: str) -> str | None:
         if name != NANO and json.loads(path.read_text()).get("_hub_id") == hub_id:
             return name
     return None
+
+
+def hub_id(name: str) -> str:
+    """The hub id behind a preset's name; any other name as it is."""
+    file = preset_file(name)
+    found = json.loads(file.read_text()).get("_hub_id") if file is not None else None
+    return found if isinstance(found, str) else name

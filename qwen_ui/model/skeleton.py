@@ -1,7 +1,7 @@
 """Configuration -> a torch module that has every name and shape and no data.
 
-Tensors are fake (`torch._subclasses.FakeTensorMode`): nothing is allocated, nothing downloaded, and a
-step can still be traced through the module, which tensors on the meta device do not allow
+Tensors are fake (`torch._subclasses.FakeTensorMode`): nothing is allocated, nothing downloaded,
+and a step can still be traced through the module, which tensors on the meta device do not allow
 (transformers' mask code asks for values there).
 """
 
@@ -54,7 +54,8 @@ def build_skeleton(
 ) -> PreTrainedModel:
     """The causal language model of this configuration, weightless.
 
-    Pass a `mode` to trace a step through it afterwards inside the same mode. Remote code is never run.
+    Pass a `mode` to trace a step through it afterwards inside the same mode. Remote code is never
+    run.
 
     Raises:
         ModelError: transformers knows no causal language model for it, or cannot build it.

@@ -1,8 +1,8 @@
 """Where the blocks of a model are: the ModuleList that holds its decoder layers.
 
 The stack is the `ModuleList` with the most parameters among those that are not inside another one.
-In 176 of the 181 causal-LM types that transformers 5.24 builds weightless, it has as many entries as
-the configuration names hidden layers; where another candidate has exactly that number, it is taken.
+In 176 of the 181 causal-LM types that transformers 5.24 builds weightless, it has as many entries
+as the configuration names hidden layers; where another candidate has that number, it is taken.
 """
 
 from __future__ import annotations

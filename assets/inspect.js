@@ -1,0 +1,535 @@
+/* The module tree of the Inspect tab. All of its DOM is owned here: an empty shell comes from the
+   page, the rows come once from a server function, and only the rows in view are drawn. It is a
+   WAI-ARIA tree with one tab stop: the active row is named by aria-activedescendant, so that rows
+   can come and go while the focus stays. */
+(() => {
+  "use strict";
+  const ROW_HEIGHT = 28;
+  const MARGIN = 8; // rows drawn beyond each edge
+  const MODULE = 0, TENSOR = 1, FOLD = 2;
+  const number = new Intl.NumberFormat("en-US");
+
+  const short = (count) => {
+    for (const [limit, unit] of [[1e12, "T"], [1e9, "B"], [1e6, "M"]]) {
+      if (count >= limit) return `${threeDigits(count / limit)} ${unit}`;
+    }
+    return count >= 1e5 ? `${(count / 1e3).toFixed(0)} K` : number.format(count);
+  };
+  const shortBytes = (count) => {
+    for (const [limit, unit] of [[1e12, "TB"], [1e9, "GB"], [1e6, "MB"], [1e3, "kB"]]) {
+      if (count >= limit) return `${threeDigits(count / limit)} ${unit}`;
+    }
+    return `${count} B`;
+  };
+  const threeDigits = (value) => value.toFixed(value < 10 ? 2 : value < 100 ? 1 : 0);
+  const percent = (part, all) => {
+    const share = all ? (100 * part) / all : 0;
+    if (share === 0) return "0 %";
+    return share < 0.01 ? "< 0.01 %" : `${share.toFixed(share < 1 ? 2 : 1)} %`;
+  };
+
+  const make = (tag, className, text) => {
+    const node = document.createElement(tag);
+    if (className) node.className = className;
+    if (text !== undefined) node.textContent = text;
+    return node;
+  };
+
+  /* The rows of one model and which of them are open, found and visible. No DOM. */
+  class TreeModel {
+    constructor(record) {
+      Object.assign(this, record.rows);
+      this.source = record.source;
+      this.total = record.total;
+      this.length = this.name.length;
+      this.end = new Uint32Array(this.length); // first row behind the subtree
+      this.parent = new Int32Array(this.length);
+      this.open = new Uint8Array(this.length);
+      this.searchOpen = null;
+      this.match = null;
+      this.shown = null;
+      this.matches = 0;
+      this.link();
+      this.openFirst(record.stack);
+      this.texts = null;
+      this.refresh();
+    }
+    link() {
+      const path = [];
+      for (let row = 0; row < this.length; row++) {
+        while (path.length > this.depth[row]) this.end[path.pop()] = row;
+        this.parent[row] = path.length ? path[path.length - 1] : -1;
+        path.push(row);
+      }
+      while (path.length) this.end[path.pop()] = this.length;
+    }
+    /* Open what leads to the blocks, so that the first sight is the whole model. */
+    openFirst(stack) {
+      this.open[0] = 1;
+      for (let row = 1; row < this.length; row++) {
+        if (this.type[row] === MODULE && (`${stack}.`).startsWith(`${this.name[row]}.`)) {
+          this.open[row] = 1;
+        }
+      }
+    }
+    hasChildren(row) { return this.end[row] > row + 1; }
+    isOpen(row) { return (this.searchOpen || this.open)[row] === 1; }
+    setOpen(row, open) { (this.searchOpen || this.open)[row] = open ? 1 : 0; this.refresh(); }
+    openAll(open) {
+      const state = this.searchOpen || this.open;
+      state.fill(open ? 1 : 0);
+      state[0] = 1;
+      this.refresh();
+    }
+    openPath(row) {
+      for (let up = this.parent[row]; up >= 0; up = this.parent[up]) {
+        (this.searchOpen || this.open)[up] = 1;
+      }
+      this.refresh();
+    }
+    /* The visible rows in order, and where each of them stands. */
+    refresh() {
+      const visible = [];
+      const hidden = (row) => this.shown && !this.shown[row];
+      for (let row = 0; row < this.length;) {
+        if (hidden(row)) { row = this.end[row]; continue; }
+        visible.push(row);
+        row = this.isOpen(row) ? row + 1 : this.end[row];
+      }
+      this.visible = visible;
+      this.place = new Int32Array(this.length).fill(-1);
+      visible.forEach((row, place) => { this.place[row] = place; });
+      this.countSiblings();
+    }
+    countSiblings() {
+      this.setSize = new Map();
+      this.position = new Map();
+      for (const row of this.visible) {
+        const parent = this.parent[row];
+        const size = (this.setSize.get(parent) || 0) + 1;
+        this.setSize.set(parent, size);
+        this.position.set(row, size);
+      }
+    }
+    text(row) {
+      if (!this.texts) {
+        this.texts = this.name.map((name, i) =>
+          `${name}\n${this.type[i] === TENSOR ? "" : this.what[i]}\n${this.role[i]}`.toLowerCase());
+      }
+      return this.texts[row];
+    }
+    /* Words must all occur (role:norm and kind:q_proj.bias narrow); a regular expression is tried
+       on the full name. Returns "" or what is wrong with the expression. */
+    search(query, asRegex) {
+      query = query.trim();
+      if (!query) {
+        this.searchOpen = this.match = this.shown = null;
+        this.refresh();
+        return "";
+      }
+      let test;
+      if (asRegex) {
+        let pattern;
+        try { pattern = new RegExp(query); } catch (error) { return String(error.message); }
+        test = (row) => pattern.test(this.name[row]);
+      } else {
+        test = this.wordTest(query.toLowerCase().split(/\s+/));
+      }
+      this.mark(test);
+      return "";
+    }
+    wordTest(words) {
+      const tests = words.map((word) => {
+        const [field, value] = word.split(/:(.*)/s);
+        if (field === "role" && value) return (row) => this.role[row].startsWith(value);
+        if (field === "kind" && value) {
+          return (row) => this.type[row] === TENSOR &&
+            `.${this.name[row].toLowerCase()}`.endsWith(`.${value}`);
+        }
+        if (field === "class" && value) {
+          return (row) => this.type[row] !== TENSOR && this.what[row].toLowerCase().includes(value);
+        }
+        return (row) => this.text(row).includes(word);
+      });
+      return (row) => tests.every((check) => check(row));
+    }
+    mark(test) {
+      this.match = new Uint8Array(this.length);
+      this.shown = new Uint8Array(this.length);
+      this.searchOpen = new Uint8Array(this.length);
+      this.matches = 0;
+      for (let row = 0; row < this.length; row++) {
+        if (this.type[row] === FOLD || !test(row)) continue;
+        this.match[row] = this.shown[row] = 1;
+        this.matches += 1;
+        for (let up = this.parent[row]; up >= 0 && !this.searchOpen[up]; up = this.parent[up]) {
+          this.searchOpen[up] = this.shown[up] = 1;
+        }
+      }
+      this.refresh();
+    }
+    /* Names of the tensors that were found, or that lie below a row. */
+    matchedTensors() {
+      return this.tensors(0, this.length, (row) => this.match[row]);
+    }
+    tensorsOf(row) { return this.tensors(row, this.end[row], () => true); }
+    tensors(from, to, keep) {
+      const names = [];
+      for (let row = from; row < to; row++) {
+        if (this.type[row] === TENSOR && !this.tied[row] && keep(row)) names.push(this.name[row]);
+      }
+      return names;
+    }
+    rowOf(name) {
+      for (let row = 0; row < this.length; row++) {
+        if (this.type[row] !== FOLD && this.name[row] === name) return row;
+      }
+      return -1;
+    }
+  }
+
+  /* The tree on the page: draws the rows in view, answers keys and clicks. */
+  class TreeView {
+    constructor(root, onSelect) {
+      this.root = root; // the scrolling element, role=tree
+      this.canvas = root.querySelector(".qi-canvas");
+      this.onSelect = onSelect;
+      this.model = null;
+      this.active = 0;
+      this.drawn = new Map();
+      this.typed = "";
+      root.addEventListener("scroll", () => this.draw(), { passive: true });
+      root.addEventListener("keydown", (event) => this.onKey(event));
+      root.addEventListener("click", (event) => this.onClick(event));
+      root.addEventListener("dblclick", (event) => this.onDoubleClick(event));
+      new ResizeObserver(() => this.draw()).observe(root);
+    }
+    show(model) {
+      this.model = model;
+      this.root.scrollTop = 0;
+      this.select(0, false);
+      this.redraw();
+    }
+    redraw() {
+      this.canvas.style.height = `${this.model.visible.length * ROW_HEIGHT}px`;
+      for (const node of this.drawn.values()) node.remove();
+      this.drawn.clear();
+      this.draw();
+    }
+    draw() {
+      if (!this.model) return;
+      const { visible } = this.model;
+      const first = Math.max(0, Math.floor(this.root.scrollTop / ROW_HEIGHT) - MARGIN);
+      const last = Math.min(visible.length,
+        Math.ceil((this.root.scrollTop + this.root.clientHeight) / ROW_HEIGHT) + MARGIN);
+      const wanted = new Set(visible.slice(first, last));
+      if (this.model.place[this.active] >= 0) wanted.add(this.active);
+      for (const [row, node] of this.drawn) {
+        if (!wanted.has(row)) { node.remove(); this.drawn.delete(row); }
+      }
+      for (const row of wanted) {
+        if (!this.drawn.has(row)) {
+          const node = this.rowNode(row);
+          this.drawn.set(row, node);
+          this.canvas.append(node);
+        }
+      }
+    }
+    rowNode(row) {
+      const model = this.model;
+      const type = model.type[row];
+      const node = make("div", `qi-row ${["is-module", "is-tensor", "is-fold"][type]}`);
+      node.id = `qi-row-${row}`;
+      node.dataset.row = row;
+      node.style.top = `${model.place[row] * ROW_HEIGHT}px`;
+      node.setAttribute("role", "treeitem");
+      node.setAttribute("aria-level", model.depth[row] + 1);
+      node.setAttribute("aria-setsize", model.setSize.get(model.parent[row]));
+      node.setAttribute("aria-posinset", model.position.get(row));
+      node.setAttribute("aria-selected", row === this.active);
+      if (model.hasChildren(row)) node.setAttribute("aria-expanded", model.isOpen(row));
+      node.setAttribute("aria-label", this.spoken(row));
+      if (model.match && model.match[row]) node.classList.add("is-match");
+      node.append(this.nameCell(row), ...this.figures(row));
+      return node;
+    }
+    spoken(row) {
+      const model = this.model;
+      const tied = model.tied[row] ? `, the same tensor as ${model.tied[row]}` : "";
+      const role = model.role[row] ? `, ${model.role[row]}` : "";
+      return `${model.label[row]}, ${model.what[row]}, ` +
+        `${number.format(model.count[row])} parameters${role}${tied}`;
+    }
+    nameCell(row) {
+      const model = this.model;
+      const cell = make("span", "qi-name");
+      cell.style.paddingLeft = `${model.depth[row] * 16 + 4}px`;
+      cell.append(make("span", `qi-twist${model.hasChildren(row) ? " can" : ""}`));
+      const dot = make("span", "qi-dot");
+      if (model.role[row]) dot.style.background = `var(--q-role-${model.role[row]})`;
+      const label = make("span", "qi-label", model.label[row]);
+      label.title = model.name[row];
+      cell.append(dot, label);
+      if (model.tied[row]) cell.append(make("span", "qi-tied", `= ${model.tied[row]}`));
+      return cell;
+    }
+    figures(row) {
+      const model = this.model;
+      const what = make("span", "qi-what", model.what[row]);
+      what.title = model.what[row];
+      const count = make("span", "qi-count", short(model.count[row]));
+      count.title = `${number.format(model.count[row])} parameters`;
+      const bytes = make("span", "qi-bytes", shortBytes(model.bytes[row]));
+      bytes.title = `${number.format(model.bytes[row])} bytes`;
+      const share = make("span", "qi-share", percent(model.count[row], model.total));
+      const bar = make("span", "qi-bar");
+      const fill = make("i");
+      fill.style.width = `${model.total ? (100 * model.count[row]) / model.total : 0}%`;
+      if (model.role[row]) fill.style.background = `var(--q-role-${model.role[row]})`;
+      bar.append(fill);
+      const cells = [count, bytes, share, bar];
+      return model.type[row] === FOLD ? cells : [what, ...cells]; // a fold's name takes two columns
+    }
+    select(row, reveal = true) {
+      const before = this.drawn.get(this.active);
+      if (before) before.setAttribute("aria-selected", "false");
+      this.active = row;
+      if (reveal) this.reveal(row);
+      this.draw();
+      const now = this.drawn.get(row);
+      if (now) now.setAttribute("aria-selected", "true");
+      this.root.setAttribute("aria-activedescendant", `qi-row-${row}`);
+      this.onSelect(row);
+    }
+    reveal(row) {
+      const top = this.model.place[row] * ROW_HEIGHT;
+      const view = this.root;
+      if (top < view.scrollTop) view.scrollTop = top;
+      const bottom = top + ROW_HEIGHT - view.clientHeight;
+      if (bottom > view.scrollTop) view.scrollTop = bottom;
+    }
+    /* Show a module or tensor by its name, wherever it is folded away. */
+    go(name) {
+      const row = this.model.rowOf(name);
+      if (row < 0) return;
+      this.model.openPath(row);
+      this.redraw();
+      this.select(row);
+    }
+    toggle(row, open = !this.model.isOpen(row)) {
+      if (!this.model.hasChildren(row)) return;
+      this.model.setOpen(row, open);
+      if (this.model.place[this.active] < 0) this.select(row);
+      this.redraw();
+    }
+    onClick(event) {
+      const node = event.target.closest(".qi-row");
+      if (!node) return;
+      const row = Number(node.dataset.row);
+      if (event.target.classList.contains("can")) this.toggle(row);
+      else this.select(row);
+    }
+    onDoubleClick(event) {
+      const node = event.target.closest(".qi-row");
+      if (node && !event.target.classList.contains("can")) this.toggle(Number(node.dataset.row));
+    }
+    /* https://www.w3.org/WAI/ARIA/apg/patterns/treeview/ */
+    onKey(event) {
+      if (!this.model || event.ctrlKey || event.metaKey || event.altKey) return;
+      const handled = this.moveBy(event.key) || this.act(event.key) || this.typeTo(event);
+      if (handled) event.preventDefault();
+    }
+    moveBy(key) {
+      const { visible, place } = this.model;
+      const page = Math.max(1, Math.floor(this.root.clientHeight / ROW_HEIGHT) - 1);
+      const here = place[this.active];
+      const to = { ArrowDown: here + 1, ArrowUp: here - 1, Home: 0, End: visible.length - 1,
+        PageDown: here + page, PageUp: here - page }[key];
+      if (to === undefined) return false;
+      this.select(visible[Math.min(visible.length - 1, Math.max(0, to))]);
+      return true;
+    }
+    act(key) {
+      const model = this.model, row = this.active;
+      if (key === "ArrowRight") {
+        if (!model.hasChildren(row)) return true;
+        if (model.isOpen(row)) this.select(model.visible[model.place[row] + 1]);
+        else this.toggle(row, true);
+      } else if (key === "ArrowLeft") {
+        if (model.hasChildren(row) && model.isOpen(row)) this.toggle(row, false);
+        else if (model.parent[row] >= 0) this.select(model.parent[row]);
+      } else if (key === "Enter" || key === " ") {
+        if (this.typed && key === " ") return false;
+        this.toggle(row);
+      } else if (key === "*") {
+        for (let other = 0; other < model.length; other++) {
+          if (model.parent[other] === model.parent[row] && model.hasChildren(other)) {
+            (model.searchOpen || model.open)[other] = 1;
+          }
+        }
+        model.refresh();
+        this.redraw();
+        this.select(row);
+      } else return false;
+      return true;
+    }
+    /* Letters typed in quick succession find the next row that starts with them. */
+    typeTo(event) {
+      if (event.key.length !== 1) return false;
+      clearTimeout(this.typing);
+      this.typing = setTimeout(() => { this.typed = ""; }, 600);
+      this.typed += event.key.toLowerCase();
+      const { visible, place, label } = this.model;
+      const start = place[this.active] + (this.typed.length === 1 ? 1 : 0);
+      for (let step = 0; step < visible.length; step++) {
+        const row = visible[(start + step) % visible.length];
+        if (label[row].toLowerCase().startsWith(this.typed)) { this.select(row); break; }
+      }
+      return true;
+    }
+  }
+
+  /* Search box, roles, tree, and the panel beside it. */
+  class Inspector {
+    constructor({ element, props, server, watch }) {
+      this.server = server;
+      this.props = props;
+      this.find = (selector) => element.querySelector(selector);
+      this.detailRequest = 0;
+      this.diagrams = new Map();
+      this.tree = new TreeView(this.find(".qi-tree"), (row) => this.onSelect(row));
+      this.wireTools();
+      watch("value", () => this.load(props.value));
+      if (props.value) this.load(props.value);
+    }
+    wireTools() {
+      const box = this.find(".qi-query");
+      box.addEventListener("input", () => this.search());
+      box.addEventListener("keydown", (event) => {
+        if (event.key === "Escape") { box.value = ""; this.search(); }
+        if (event.key === "ArrowDown") { event.preventDefault(); this.tree.root.focus(); }
+      });
+      this.find(".qi-regex").addEventListener("click", (event) => {
+        const button = event.currentTarget;
+        button.setAttribute("aria-pressed", button.getAttribute("aria-pressed") !== "true");
+        this.search();
+      });
+      this.find(".qi-open").addEventListener("click", () => this.openAll(true));
+      this.find(".qi-close").addEventListener("click", () => this.openAll(false));
+      this.find(".qi-panel").addEventListener("click", (event) => this.onPanelClick(event));
+      this.find(".qi-panel").addEventListener("toggle", (event) => this.onUnfold(event), true);
+      this.find(".qi-found").addEventListener("click", (event) => this.onPanelClick(event));
+    }
+    openAll(open) {
+      if (!this.tree.model) return;
+      this.tree.model.openAll(open);
+      if (this.tree.model.place[this.tree.active] < 0) this.tree.select(0);
+      this.tree.redraw();
+    }
+    async load(source) {
+      if (!source) return;
+      this.source = source;
+      this.say("Reading the module tree …");
+      try {
+        const record = await this.server.tree(source);
+        if (this.source !== source) return; // another model was picked meanwhile
+        this.diagrams.clear();
+        this.tree.show(new TreeModel(record));
+        this.search();
+        this.find(".qi-inspector").dataset.source = source;
+      } catch (error) {
+        this.say("The module tree could not be read. Pick the model again.");
+        console.error(error);
+      }
+    }
+    say(text) { this.find(".qi-found").textContent = text; }
+    search() {
+      const model = this.tree.model;
+      if (!model) return;
+      const query = this.find(".qi-query").value;
+      const asRegex = this.find(".qi-regex").getAttribute("aria-pressed") === "true";
+      const problem = model.search(query, asRegex);
+      this.find(".qi-query").setAttribute("aria-invalid", Boolean(problem));
+      if (problem) { this.say(problem); return; }
+      if (model.place[this.tree.active] < 0) this.tree.active = 0;
+      this.tree.root.scrollTop = 0;
+      this.tree.redraw();
+      this.sayFound(query.trim());
+    }
+    sayFound(query) {
+      const model = this.tree.model;
+      if (!query) {
+        this.say(`${number.format(model.length - model.type.filter((t) => t === FOLD).length)} ` +
+          "modules and tensors");
+        return;
+      }
+      const tensors = model.matchedTensors();
+      this.say(`${number.format(model.matches)} found` +
+        (tensors.length ? `, ${number.format(tensors.length)} of them tensors ` : " "));
+      if (!tensors.length) return;
+      for (const [what, label] of [["matches", "Copy names"], ["matches-regex", "Copy as regex"]]) {
+        const button = make("button", "qi-link", label);
+        button.dataset.copy = what;
+        this.find(".qi-found").append(button);
+      }
+    }
+    onSelect(row) {
+      clearTimeout(this.detailTimer);
+      this.detailTimer = setTimeout(() => this.showDetail(row), 60);
+    }
+    async showDetail(row) {
+      const model = this.tree.model;
+      const request = ++this.detailRequest;
+      const members = model.type[row] === FOLD;
+      let html;
+      try {
+        html = await this.server.detail([model.source, model.name[row], members ? "fold" : "one"]);
+      } catch (error) { console.error(error); return; }
+      if (request !== this.detailRequest || this.tree.model !== model) return;
+      this.find(".qi-detail").innerHTML = html; // escaped where it was made
+      this.find(".qi-panel").scrollTop = 0;
+      this.light();
+    }
+    /* The diagram comes with the detail; light what is selected in it. */
+    light() {
+      const svg = this.find(".qi-diagram svg");
+      if (!svg) return;
+      const inside = svg.dataset.selected;
+      for (const shape of svg.querySelectorAll("[data-inside]")) {
+        const own = shape.dataset.inside;
+        const lit = inside !== "" && (own === inside || own.startsWith(`${inside}.`) ||
+          inside.startsWith(`${own}.`));
+        shape.classList.toggle("lit", lit);
+      }
+    }
+    onPanelClick(event) {
+      const target = event.target.closest("[data-copy], [data-go], [data-inside]");
+      if (!target) return;
+      if (target.dataset.copy) this.copy(target);
+      else if (target.dataset.go) this.tree.go(target.dataset.go);
+      else this.tree.go(`${target.closest("svg").dataset.block}.${target.dataset.inside}`);
+    }
+    async onUnfold(event) {
+      const details = event.target;
+      if (!details.matches || !details.matches("details[data-source]") || !details.open) return;
+      const code = details.querySelector("code");
+      if (code.dataset.done) return;
+      code.dataset.done = "1";
+      code.textContent = await this.server.source([this.tree.model.source, details.dataset.source]);
+    }
+    async copy(button) {
+      const model = this.tree.model, row = this.tree.active;
+      const what = button.dataset.copy;
+      const names = what.startsWith("matches") ? model.matchedTensors() : model.tensorsOf(row);
+      let text = names.join("\n");
+      if (what === "name") text = model.name[row];
+      if (what.endsWith("regex")) text = await this.server.pattern([model.source, names]);
+      await navigator.clipboard.writeText(text);
+      const label = button.textContent;
+      button.textContent = "Copied";
+      setTimeout(() => { button.textContent = label; }, 1200);
+    }
+  }
+
+  window.QwenInspect = { mount: (context) => new Inspector(context), TreeModel };
+})();

@@ -1,0 +1,109 @@
+"""Identical modules of a list, folded into one: `0-27 · 28 × Qwen2DecoderLayer`.
+
+Identical means the same classes, the same names inside, the same shapes and dtypes all the way
+down, and the same layer type where the configuration names one. Comparing class names alone would
+fold blocks of other sizes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from qwen_ui.model.anatomy import Anatomy, Module
+
+
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """Modules of one list that are built alike.
+
+    Attributes:
+        parent: name of the list.
+        class_name: class of each member.
+        layer_type: what the configuration calls these layers (`sliding_attention`); empty where
+            all layers of the list are of one type.
+        indexes: the members' places in the list, ascending; at least two.
+    """
+
+    parent: str
+    class_name: str
+    layer_type: str
+    indexes: tuple[int, ...]
+
+    @property
+    def members(self) -> tuple[str, ...]:
+        return tuple(f"{self.parent}.{index}" for index in self.indexes)
+
+    @property
+    def label(self) -> str:
+        kind = f" ({self.layer_type})" if self.layer_type else ""
+        return f"{short_ranges(self.indexes)} · {len(self.indexes)} × {self.class_name}{kind}"
+
+
+def find_folds(anatomy: Anatomy) -> tuple[Fold, ...]:
+    """The folds of every module list, outer lists first."""
+    return tuple(_folds(anatomy))
+
+
+def children_by_parent(modules: Sequence[Module]) -> dict[str, list[Module]]:
+    """The modules right below each name, in tree order."""
+    children: dict[str, list[Module]] = {module.name: [] for module in modules}
+    for module in modules:
+        if module.name:
+            children[module.name.rpartition(".")[0]].append(module)
+    return children
+
+
+def _folds(anatomy: Anatomy) -> Iterator[Fold]:
+    children = children_by_parent(anatomy.modules)
+    signatures = _signatures(anatomy, children)
+    for parent, below in children.items():
+        leaves = [module.name.rpartition(".")[2] for module in below]
+        if len(below) < 2 or not all(leaf.isdecimal() for leaf in leaves):
+            continue
+        types = {module.name: anatomy.layer_type(module.name) for module in below}
+        mixed = len(set(types.values())) > 1
+        groups: dict[tuple[int, str], list[Module]] = {}
+        for module in below:
+            layer_type = types[module.name] if mixed else ""
+            groups.setdefault((signatures[module.name], layer_type), []).append(module)
+        for (_, layer_type), members in groups.items():
+            if len(members) > 1:
+                places = tuple(int(m.name.rpartition(".")[2]) for m in members)
+                yield Fold(parent, members[0].class_name, layer_type, places)
+
+
+def _signatures(anatomy: Anatomy, children: dict[str, list[Module]]) -> dict[str, int]:
+    """A number for each module, equal where the modules are built alike all the way down."""
+    numbers: dict[object, int] = {}
+    found: dict[str, int] = {}
+    for module in reversed(anatomy.modules):
+        own = tuple(
+            (
+                name.rpartition(".")[2],
+                anatomy.by_name[name].shape,
+                anatomy.by_name[name].dtype,
+            )
+            for name in module.own
+        )
+        inside = tuple((c.name.rpartition(".")[2], found[c.name]) for c in children[module.name])
+        key = (module.class_name, own, inside)
+        found[module.name] = numbers.setdefault(key, len(numbers))
+    return found
+
+
+def ranges(indexes: Sequence[int]) -> str:
+    """Ascending whole numbers, short: `0-3, 5, 7-9`."""
+    parts: list[list[int]] = []
+    for index in indexes:
+        if parts and index == parts[-1][1] + 1:
+            parts[-1][1] = index
+        else:
+            parts.append([index, index])
+    return ", ".join(f"{a}-{b}" if a != b else f"{a}" for a, b in parts)
+
+
+def short_ranges(indexes: Sequence[int]) -> str:
+    """As `ranges`, with the middle of a long pattern left out: `0-2, 4-6, …, 44-46`."""
+    parts = ranges(indexes).split(", ")
+    return ", ".join(parts if len(parts) <= 4 else [*parts[:2], "…", parts[-1]])

@@ -1,0 +1,87 @@
+"""What can be opened, and what a person is told where it cannot."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from qwen_ui.errors import ModelError
+from qwen_ui.model import open_model, preset_names
+
+TINY = {
+    "model_type": "qwen2",
+    "hidden_size": 32,
+    "intermediate_size": 64,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "vocab_size": 100,
+}
+
+
+def write(folder: Path, text: str) -> Path:
+    file = folder / "config.json"
+    file.write_text(text)
+    return file
+
+
+def test_presets_are_in_order_of_size() -> None:
+    assert preset_names()[:3] == ("nano", "qwen2.5-0.5b-instruct", "qwen2.5-1.5b-instruct")
+    assert len(preset_names()) == 8
+
+
+def test_a_folder_and_a_bare_configuration_open_the_same(tmp_path: Path) -> None:
+    file = write(tmp_path, json.dumps(TINY))
+    assert open_model(str(file)).parameters == open_model(str(tmp_path)).parameters
+
+
+def test_code_that_a_configuration_names_is_not_run(tmp_path: Path) -> None:
+    (tmp_path / "evil.py").write_text("raise SystemExit('was run')")
+    auto_map = {"AutoConfig": "evil.Config", "AutoModelForCausalLM": "evil.Model"}
+    write(tmp_path, json.dumps(TINY | {"auto_map": auto_map}))
+    assert open_model(str(tmp_path)).block_count == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("{", "cannot be read as JSON"),
+        ("[]", "names no model_type"),
+        ("{}", "names no model_type"),
+        ('{"model_type": "no_such_type"}', "does not know the model type 'no_such_type'"),
+        (json.dumps(TINY | {"num_attention_heads": 0}), "cannot be"),
+        (json.dumps(TINY | {"hidden_size": "wide"}), "cannot be"),
+        ('{"model_type": "t5"}', "causal"),
+    ],
+)
+def test_a_bad_configuration_is_one_clear_sentence(tmp_path: Path, text: str, says: str) -> None:
+    write(tmp_path, text)
+    with pytest.raises(ModelError) as caught:
+        open_model(str(tmp_path))
+    assert says in str(caught.value)
+    assert len(str(caught.value)) < 600
+    assert "\n" not in str(caught.value)
+
+
+def test_a_folder_without_a_configuration_says_which_to_name(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"has no config\.json"):
+        open_model(str(tmp_path))
+
+
+def test_an_oversized_configuration_is_not_read(tmp_path: Path) -> None:
+    write(tmp_path, " " * (4 * 1024 * 1024 + 1))
+    with pytest.raises(ModelError, match="larger than 4 MiB"):
+        open_model(str(tmp_path))
+
+
+def test_a_hub_id_without_network_says_what_to_do() -> None:
+    with pytest.raises(ModelError, match="HF_HUB_OFFLINE is set"):
+        open_model("nobody/nothing")
+
+
+@pytest.mark.parametrize("name", ["", "  ", "no such model", "../../etc", "a/b/c"])
+def test_nonsense_names_are_refused(name: str) -> None:
+    with pytest.raises(ModelError):
+        open_model(name)
