@@ -17,6 +17,7 @@ from qwen_ui.errors import PlanError, UserError
 from qwen_ui.freeze import FreezePlan, preset
 from qwen_ui.freeze.plan import MAX_PLAN_BYTES
 from qwen_ui.model import DEFAULT_MODEL
+from qwen_ui.texts import freeze_text, inspect_text, runs_text, train_text
 
 app = typer.Typer(
     name="qwen_ui",
@@ -32,6 +33,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on standar
 Preset = Annotated[str | None, typer.Option(help="attention, bitfit, mlp, norms, ...")]
 PlanFile = Annotated[Path | None, typer.Option("--plan", help="A plan's JSON file.")]
 Match = Annotated[str | None, typer.Option(help="A regular expression over parameter names.")]
+Run = Annotated[str, typer.Argument(help="A run's name, as `runs` lists it.")]
 Layers = Annotated[str | None, typer.Option(help="For instance last:4, 24-27 or all.")]
 
 
@@ -90,7 +92,6 @@ def inspect(model: Model = DEFAULT_MODEL, as_json: AsJson = False) -> None:
     """What a model is made of, without its weights."""
     from qwen_ui.model import open_model
     from qwen_ui.records import inspect_record
-    from qwen_ui.texts import inspect_text
 
     anatomy = open_model(model)
     _say(inspect_record(anatomy), as_json, inspect_text(anatomy))
@@ -111,7 +112,6 @@ def freeze(
     from qwen_ui.freeze import resolve
     from qwen_ui.model import open_model
     from qwen_ui.records import freeze_record
-    from qwen_ui.texts import freeze_text
 
     chosen = read_plan(preset_name, plan, match, layers)
     selection = resolve(chosen, open_model(model))
@@ -119,3 +119,89 @@ def freeze(
     if save is not None:
         save.write_text(chosen.to_json() + "\n", encoding="utf-8")
     _say(record, as_json, text)
+
+
+@app.command()
+def train(
+    model: Annotated[str, typer.Argument(help="A model whose weights are at hand.")],
+    data: Annotated[str, typer.Option(help="A .jsonl, .json, .csv, .parquet or .txt file.")],
+    steps: Annotated[int, typer.Option(help="Optimizer steps.")],
+    preset_name: Annotated[str | None, typer.Option("--preset")] = None,
+    plan: PlanFile = None,
+    match: Match = None,
+    layers: Layers = None,
+    eval_data: Annotated[str | None, typer.Option(help="A file of its own to evaluate on.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="By default: suggested.")] = None,
+    batch_size: Annotated[int, typer.Option(help="Sequences a step.")] = 8,
+    sequence_length: Annotated[int, typer.Option(help="Tokens a sequence.")] = 128,
+    seed: Annotated[int, typer.Option(help="Of order and sampling.")] = 0,
+    prefix_cache: Annotated[str, typer.Option(help="auto or off.")] = "auto",
+    checkpoint_every: Annotated[int, typer.Option(help="Steps between checkpoints.")] = 0,
+    output: Annotated[Path | None, typer.Option(help="Copy delta and plan to this folder.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Train a plan, in a process of its own, and wait for its end."""
+    from qwen_ui.train.launch import start
+    from qwen_ui.train.prepare import prepare
+
+    spec = prepare(
+        model=model,
+        plan=read_plan(preset_name, plan, match, layers),
+        data=data,
+        steps=steps,
+        eval_data=eval_data,
+        learning_rate=learning_rate,
+        batch_size=batch_size,
+        sequence_length=sequence_length,
+        seed=seed,
+        prefix_cache=prefix_cache,
+        checkpoint_every=checkpoint_every,
+    )
+    _follow(start(spec), as_json, output)
+
+
+@app.command()
+def resume(run: Run, as_json: AsJson = False) -> None:
+    """Go on with a run that ended before its last step, and wait for its end."""
+    from qwen_ui.train.launch import resume as resume_run
+
+    _follow(resume_run(run), as_json, None)
+
+
+@app.command()
+def stop(run: Run, as_json: AsJson = False) -> None:
+    """Ask a run to save what it has and stop, and wait until it has done so."""
+    from qwen_ui.train.launch import stop as stop_run
+    from qwen_ui.train.launch import wait
+    from qwen_ui.train.runs import row, run_folder
+
+    stop_run(run)
+    wait(run)
+    found = row(run_folder(run))
+    _say(found, as_json, runs_text([found]))
+
+
+@app.command()
+def runs(as_json: AsJson = False) -> None:
+    """All runs, the newest first."""
+    from qwen_ui.train.runs import list_runs
+
+    found = list_runs()
+    _say({"runs": found}, as_json, runs_text(found))
+
+
+def _follow(run: str, as_json: bool, output: Path | None) -> None:
+    """Show a run's progress on standard error until it ends, then its summary."""
+    from qwen_ui.train.launch import wait
+    from qwen_ui.train.runs import copy_results, read_json, run_folder
+
+    folder = run_folder(run)
+    steps = int(read_json(folder / "spec.json").get("steps", 0))
+    with typer.progressbar(length=steps, label=run, file=sys.stderr) as bar:
+        record = wait(run, lambda event: bar.update(1) if event["event"] == "step" else None)
+    if output is not None:
+        copy_results(folder, output)
+    _say(record, as_json, train_text(record))
+    if record["status"] in {"failed", "interrupted"}:
+        print(f"Error: {record['reason']}", file=sys.stderr)
+        sys.exit(2 if record.get("mistake") else 1)

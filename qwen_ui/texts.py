@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from qwen_ui.freeze import Selection
@@ -40,7 +41,47 @@ def freeze_text(selection: Selection) -> str:
     return "\n".join(lines + _table(rows, right={0, 1, 2}))
 
 
-def _table(rows: list[tuple[str, ...]], right: set[int]) -> list[str]:
+def runs_text(rows: list[dict[str, Any]]) -> str:
+    """A line a run."""
+    if not rows:
+        return "No runs yet. `python -m qwen_ui train` starts one."
+    table = [("run", "status", "step", "loss", "")]
+    table += [
+        (
+            row["run"],
+            row["status"],
+            f"{row['step']}/{row['steps']}",
+            _loss(row["loss"]),
+            row["reason"],
+        )
+        for row in rows
+    ]
+    return "\n".join(_table(table, right={2, 3}))
+
+
+def train_text(record: dict[str, Any]) -> str:
+    """What a run came to."""
+    before, after = _loss(record["eval_loss_before"]), _loss(record["eval_loss_after"])
+    lines = [
+        f"{record['run']}: {record['status']}, {len(record['losses'])} of {record['steps']} steps",
+        f"evaluation loss {before} before, {after} after (nats a token)",
+    ]
+    if record["seconds_per_step"]:
+        lines.append(
+            f"{record['seconds_per_step']:.3f} s a step in the median, "
+            f"{record['tokens_per_second']:,.0f} tokens a second, "
+            f"{record['prefix_blocks']} blocks kept as prefix"
+        )
+    if record["delta"]:
+        lines.append(f"trained tensors: {record['delta']}")
+    return "\n".join(lines)
+
+
+def _loss(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4f}"
+
+
+def _table(rows: Sequence[tuple[str, ...]], right: set[int]) -> list[str]:
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     return [
         "  ".join(

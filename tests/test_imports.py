@@ -16,7 +16,7 @@ MAY_IMPORT = {
     "train": {"train", "freeze", "model"},
     "ui": {"ui", "train", "freeze", "model", "records"},
 }
-COMMON = {"errors", "paths"}
+COMMON = {"errors", "paths", "__version__"}
 
 
 def imported(file: Path) -> set[str]:

@@ -40,6 +40,7 @@ from qwen_ui.train.writer import RunLock, RunWriter
 __all__ = [
     "RunLock",
     "RunWriter",
+    "copy_results",
     "create_run",
     "delete_run",
     "list_runs",
@@ -164,3 +165,11 @@ def delete_run(run: str) -> None:
     gone = folder.with_name(f".gone-{run}")
     os.rename(folder, gone)
     shutil.rmtree(gone)
+
+
+def copy_results(folder: Path, target: Path) -> None:
+    """Copy what a run leaves (delta, plan, settings) to a folder of the person's."""
+    target.mkdir(parents=True, exist_ok=True)
+    for name in ("delta.safetensors", "plan.json", "spec.json"):
+        if (folder / name).is_file():
+            shutil.copyfile(folder / name, target / name)

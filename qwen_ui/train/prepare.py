@@ -1,0 +1,44 @@
+"""What a person asks for -> a `RunSpec` that can run, or, before launch, what is wrong with it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from qwen_ui.errors import ModelError, PlanError
+from qwen_ui.freeze import FreezePlan
+from qwen_ui.model.presets import hub_id
+from qwen_ui.train.spec import RunSpec, make_spec
+
+if TYPE_CHECKING:
+    from qwen_ui.model import Anatomy
+
+
+def prepare(
+    *, model: str, plan: FreezePlan, anatomy: Anatomy | None = None, **settings: Any
+) -> RunSpec:
+    """The spec of a run, its model, plan and settings checked.
+
+    Args:
+        anatomy: of the model, where it is open already.
+        settings: the other fields of `RunSpec`.
+
+    Raises:
+        ModelError: no such model, or its weights are not at hand.
+        PlanError: the plan trains nothing in this model.
+        SettingsError: a setting is out of its range.
+    """
+    from qwen_ui.freeze import resolve  # noqa: PLC0415
+    from qwen_ui.model import open_model  # noqa: PLC0415  imports torch; a page has it open
+
+    spec = make_spec(model=model, plan=plan.to_dict(), **settings)
+    found = anatomy or open_model(model)
+    if not resolve(plan, found).names:
+        raise PlanError(
+            "The plan trains nothing. Choose what trains first, for instance 'attention'."
+        )
+    if found.weights_folder is None:
+        raise ModelError(
+            f"The weights of '{model}' are not on this machine. Fetch them with `hf download "
+            f"{hub_id(model)}`, name a folder that holds them, or rehearse the same plan on 'nano'."
+        )
+    return spec
