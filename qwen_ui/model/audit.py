@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import torch
 from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
@@ -44,7 +45,8 @@ def audit(anatomy: Anatomy) -> tuple[Check, ...]:
         ModelError: the anatomy is that of a bare module, or it cannot be built again.
     """
     mode = FakeTensorMode()
-    module = build_skeleton(anatomy.configuration, mode=mode)
+    # Grouped expert products have no fake kernel in float32; shapes are the same in either dtype.
+    module = build_skeleton(anatomy.configuration, dtype=torch.bfloat16, mode=mode)
     found = [Check(name, *check(anatomy)) for name, check in STRUCTURAL.items()]
     total = Check("Do the tensors sum to the model's own total?", *check_total(anatomy, module))
     gradients = Check(
@@ -165,12 +167,12 @@ def check_unusual(anatomy: Anatomy) -> tuple[bool, str]:
     """Parameters whose role cannot be read from the classes around them."""
     unusual = [kind for kind in anatomy.kinds if kind.role is Role.OTHER]
     if not unusual:
-        return True, "No: every parameter belongs to one of the usual parts."
+        return True, "Yes: every parameter belongs to one of the usual parts."
     count = sum(kind.parameters for kind in unusual)
     listed = ", ".join(f"`{kind.kind}`" for kind in unusual[:6])
     more = f" and {len(unusual) - 6} more kinds" if len(unusual) > 6 else ""
     share = 100 * count / anatomy.total_parameters
-    return False, f"Yes: {count:,} parameters ({share:.3g} %) in {listed}{more}."
+    return False, f"No: {count:,} parameters ({share:.3g} %) in {listed}{more}."
 
 
 def check_pattern(anatomy: Anatomy) -> tuple[bool, str]:
@@ -205,10 +207,10 @@ def check_collisions(anatomy: Anatomy) -> tuple[bool, str]:
     exact = sum(1 for p in anatomy.parameters if p.block == index)
     also = sorted({block for block in loose if block is not None and block != index})
     if not also:
-        return True, f"No: even the text `{text}` is found in block {index} alone."
+        return True, f"Yes: even the text `{text}` is found in block {index} alone."
     return True, (
-        f"As text they do: `{text}` is found in {len(loose)} names, of blocks {index} and "
-        f"{ranges(also)}. Read as whole numbers they do not: block {index} has {exact} names."
+        f"Read as whole numbers, yes: block {index} has {exact} names. As text, no: `{text}` is "
+        f"found in {len(loose)} names, of blocks {index} and {ranges(also)}."
     )
 
 

@@ -1,0 +1,78 @@
+"""The inspection report, held as a golden file, and its code executed."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+from transformers import MixtralConfig
+
+from qwen_ui.model import Anatomy, open_model
+from qwen_ui.model.report import report
+from qwen_ui.model.skeleton import build_skeleton
+
+GOLDEN = Path(__file__).parent / "golden" / "qwen2.5-1.5b-instruct.md"
+
+
+def test_the_report_of_the_default_model_is_the_golden_file(qwen: Anatomy) -> None:
+    """Write it anew with UPDATE_GOLDEN=1 and read the difference before you commit it."""
+    markdown = report(qwen).markdown
+    if os.environ.get("UPDATE_GOLDEN"):
+        GOLDEN.parent.mkdir(exist_ok=True)
+        GOLDEN.write_text(markdown, encoding="utf-8")
+    assert markdown == GOLDEN.read_text(encoding="utf-8")
+
+
+def test_the_golden_file_holds_the_figures_that_are_known(qwen: Anatomy) -> None:
+    text = GOLDEN.read_text(encoding="utf-8")
+    for figure in (
+        "1,543,714,304 parameters in 338 tensors",
+        "`model.layers.{0-27}.self_attn` | Qwen2Attention | 154,198,016",
+        "`model.layers.{0-27}.mlp` | Qwen2MLP | 1,156,055,040",
+        "Trains 22,028,288 parameters (1.427 %) in 28 tensors",
+        "Trains 8,192 parameters",
+        "`model.layers.0.self_attn.o_proj.bias`",
+        "counting tied tensors twice would give 1,777,088,000",
+    ):
+        assert figure in text
+
+
+def test_rows_of_tensors_sum_to_the_total(qwen: Anatomy) -> None:
+    rows = re.findall(r"^\| `[^`]+` \| [^|]+ \| ([\d,]+) \| [^|]+ \| (\w+) \|$", table(qwen), re.M)
+    assert sum(int(count.replace(",", "")) for count, _ in rows) == 1_543_714_304
+
+
+def table(anatomy: Anatomy) -> str:
+    return report(anatomy).markdown.split("## B.")[0]
+
+
+@pytest.mark.parametrize("source", ["qwen2.5-1.5b-instruct", "nano", "mixtral"])
+def test_the_code_to_paste_runs_and_trains_what_it_says(source: str) -> None:
+    anatomy = open_model(other_family() if source == "mixtral" else source)
+    blocks = re.findall(r"```python\n(.*?)```", report(anatomy).markdown, re.S)
+    assert len(blocks) >= 3
+    scope: dict[str, object] = {"model": build_skeleton(anatomy.configuration)}
+    for block in blocks:
+        exec(block, scope)  # each recipe asserts its own count
+
+
+def other_family() -> MixtralConfig:
+    return MixtralConfig(
+        hidden_size=64,
+        intermediate_size=96,
+        num_hidden_layers=5,
+        num_attention_heads=4,
+        num_key_value_heads=1,
+        num_local_experts=4,
+        vocab_size=100,
+    )
+
+
+def test_a_mixture_of_experts_is_reported_as_one() -> None:
+    found = report(open_model(other_family()))
+    assert [check.name for check in found.checks if not check.passed] == []
+    assert "multi-query attention" in found.markdown
+    assert "**Experts.**" in found.markdown
+    assert "**Routers.**" in found.markdown
