@@ -17,7 +17,7 @@ from qwen_ui.errors import PlanError, UserError
 from qwen_ui.freeze import FreezePlan, preset
 from qwen_ui.freeze.plan import MAX_PLAN_BYTES
 from qwen_ui.model import DEFAULT_MODEL
-from qwen_ui.texts import freeze_text, inspect_text, runs_text, train_text
+from qwen_ui.texts import cost_text, freeze_text, inspect_text, runs_text, train_text
 
 app = typer.Typer(
     name="qwen_ui",
@@ -119,6 +119,57 @@ def freeze(
     if save is not None:
         save.write_text(chosen.to_json() + "\n", encoding="utf-8")
     _say(record, as_json, text)
+
+
+@app.command()
+def cost(
+    batch_size: Annotated[int, typer.Option(help="Sequences a step.")],
+    sequence_length: Annotated[int, typer.Option(help="Tokens a sequence.")],
+    model: Model = DEFAULT_MODEL,
+    preset_name: Annotated[str | None, typer.Option("--preset")] = None,
+    plan: PlanFile = None,
+    match: Match = None,
+    layers: Layers = None,
+    optimizer: Annotated[str, typer.Option(help="adamw, adamw_8bit, sgd, ...")] = "adamw",
+    keep_prefix: Annotated[bool, typer.Option(help="Frozen blocks' output is kept.")] = False,
+    checkpointing: Annotated[bool, typer.Option(help="With gradient checkpointing.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """What one training step of a plan computes and holds, beside training everything."""
+    from qwen_ui.freeze import resolve
+    from qwen_ui.freeze.cost import StepSettings, full_cost, price
+    from qwen_ui.model import open_model
+    from qwen_ui.records import cost_record
+
+    settings = StepSettings(
+        batch_size=batch_size,
+        sequence_length=sequence_length,
+        optimizer=optimizer,
+        keep_prefix=keep_prefix,
+        checkpointing=checkpointing,
+    )
+    selection = resolve(read_plan(preset_name, plan, match, layers), open_model(model))
+    priced = price(selection.anatomy, selection, settings)
+    full = full_cost(selection.anatomy, settings)
+    _say(cost_record(selection, priced, full), as_json, cost_text(selection, priced, full))
+
+
+@app.command()
+def report(
+    model: Model = DEFAULT_MODEL,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="Write it here.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """The architecture inspection report, its checks executed; Markdown."""
+    from qwen_ui.model import open_model
+    from qwen_ui.model.report import report as write_report
+    from qwen_ui.records import report_record
+
+    found = write_report(open_model(model))
+    if output is not None:
+        output.write_text(found.markdown, encoding="utf-8")
+    text = found.markdown if output is None else f"Written to {output}."
+    _say(report_record(found), as_json, text)
 
 
 @app.command()

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from qwen_ui.freeze import Selection
+    from qwen_ui.freeze.cost import Cost
     from qwen_ui.model import Anatomy
+    from qwen_ui.model.report import Report
 
 
 def inspect_record(anatomy: Anatomy) -> dict[str, Any]:
@@ -54,4 +57,20 @@ def freeze_record(selection: Selection) -> dict[str, Any]:
         "summary": selection.summary,
         "warnings": list(selection.warnings),
         "plan": selection.plan.to_dict(),
+    }
+
+
+def cost_record(selection: Selection, cost: Cost, full: Cost) -> dict[str, Any]:
+    """What `cost` says of a step of a plan, and under `full` of training everything."""
+    return {"model": selection.anatomy.source, **asdict(cost), "full": asdict(full)}
+
+
+def report_record(report: Report) -> dict[str, Any]:
+    """What `report` says of a model."""
+    return {
+        "checks": [
+            {"name": check.name, "passed": check.passed, "evidence": check.evidence}
+            for check in report.checks
+        ],
+        "markdown": report.markdown,
     }

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from qwen_ui.freeze import Selection
+    from qwen_ui.freeze.cost import Cost
     from qwen_ui.model import Anatomy
 
 
@@ -39,6 +41,22 @@ def freeze_text(selection: Selection) -> str:
     rows = [("block", "trainable", "of")]
     rows += [(str(index), f"{part:,}", f"{all_:,}") for index, all_, part in selection.block_counts]
     return "\n".join(lines + _table(rows, right={0, 1, 2}))
+
+
+def cost_text(selection: Selection, cost: Cost, full: Cost) -> str:
+    """A row a figure: the plan, training everything, and their ratio."""
+    rows = [("one step", "this plan", "everything", "ratio")]
+    for field in fields(cost):
+        mine, whole = getattr(cost, field.name), getattr(full, field.name)
+        if field.name.startswith("flops"):
+            shown = (f"{mine / 1e12:,.3f} TFLOP", f"{whole / 1e12:,.3f} TFLOP")
+        elif field.name.endswith("_bytes"):
+            shown = (f"{mine / 1e9:,.3f} GB", f"{whole / 1e9:,.3f} GB")
+        else:
+            continue
+        ratio = f"{mine / whole:.3f}" if whole else "-"
+        rows.append((field.name.replace("_", " "), *shown, ratio))
+    return "\n".join([selection.summary, "", *_table(rows, right={1, 2, 3})])
 
 
 def runs_text(rows: list[dict[str, Any]]) -> str:

@@ -132,3 +132,27 @@ def test_words_for_people_hold_the_exact_figures(capsys: pytest.CaptureFixture[s
     assert code == 0
     assert "1,543,714,304 parameters in 338 tensors, 28 blocks" in out
     assert "model.embed_tokens.weight = lm_head.weight" in out
+
+
+def test_cost_prints_the_figures_of_one_step(capsys: pytest.CaptureFixture[str]) -> None:
+    found = record(
+        ["cost", "--preset", "attention", "--batch-size", "4", "--sequence-length", "512"], capsys
+    )
+    assert found["flops_step"] == pytest.approx(8.12e12, rel=0.01)
+    assert found["full"]["flops_step"] == pytest.approx(18.97e12, rel=0.01)
+    assert found["activation_bytes"] == pytest.approx(1.9e9, rel=0.02)
+    assert found["full"]["activation_bytes"] == pytest.approx(7.6e9, rel=0.02)
+    assert found["weight_bytes"] == 3_087_428_608
+    assert found["gradient_bytes"] == 2 * 22_028_288
+    assert found["optimizer_bytes"] == 8 * 22_028_288
+    assert found["peak_bytes"] < found["full"]["peak_bytes"]
+
+
+def test_report_prints_its_checks_and_writes_its_text(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "report.md"
+    found = record(["report", "nano", "-o", str(file)], capsys)
+    assert found["checks"]
+    assert all(check["passed"] and check["evidence"] for check in found["checks"])
+    assert file.read_text() == found["markdown"]
