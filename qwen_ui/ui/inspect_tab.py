@@ -54,7 +54,7 @@ class InspectTab:
     """
 
     tree: gr.HTML
-    dark: gr.State
+    dark: gr.Checkbox
     treemap: gr.Plot
     bars: gr.Plot
 
@@ -69,7 +69,8 @@ def build(session: Session) -> InspectTab:
         elem_id="qi-main",
         server_functions=list(_server_functions(session)),
     )
-    dark = gr.State(False)
+    # A gr.State's value never leaves the server; a component that is not drawn takes the answer.
+    dark = gr.Checkbox(False, visible=False)
     gr.Markdown("### Where the parameters are", elem_classes="qi-section")
     with gr.Row(elem_id="qi-figures"):
         treemap = gr.Plot(show_label=False, container=False, elem_id="qi-treemap")

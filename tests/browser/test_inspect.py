@@ -1,0 +1,137 @@
+"""The Inspect tab in a real Chromium: the tree, its keys, search, panel and copies."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+# The machine may be busy with a training run.
+expect.set_options(timeout=30_000)
+
+
+def rows(page: Page):
+    return page.locator(".qi-row")
+
+
+def row(page: Page, name: str):
+    return page.locator(".qi-row", has=page.locator(f'.qi-label[title="{name}"]'))
+
+
+def active(page: Page) -> str:
+    tree = page.get_by_role("tree")
+    found = page.locator(f"#{tree.get_attribute('aria-activedescendant')} .qi-label")
+    return found.get_attribute("title") or ""
+
+
+def press(page: Page, *keys: str) -> None:
+    for key in keys:
+        page.keyboard.press(key)
+
+
+@pytest.fixture
+def tree(page: Page) -> Page:
+    page.wait_for_selector(".qi-row")
+    page.get_by_role("tree").focus()
+    return page
+
+
+def test_the_first_sight_is_the_whole_model_with_its_blocks_folded(tree: Page) -> None:
+    fold = tree.locator(".qi-row.is-fold")
+    expect(fold).to_have_text(re.compile(r"0-27 · 28 × Qwen2DecoderLayer"))
+    expect(fold).to_have_attribute("aria-expanded", "false")
+    expect(row(tree, "lm_head")).to_be_visible()
+
+
+def test_every_row_can_be_reached_by_keys(tree: Page) -> None:
+    press(tree, "Home")
+    assert active(tree) == ""  # the model itself has no name
+    press(tree, "ArrowDown", "ArrowDown", "ArrowDown", "ArrowDown")
+    press(tree, "ArrowRight")
+    expect(tree.locator(".qi-row.is-fold")).to_have_attribute("aria-expanded", "true")
+    press(tree, "ArrowRight", "ArrowRight", "ArrowRight")
+    assert active(tree) == "model.layers.0.self_attn"
+    press(tree, "ArrowRight", "ArrowRight", "ArrowRight", "ArrowRight")
+    assert active(tree) == "model.layers.0.self_attn.q_proj.weight"
+    expect(tree.locator(".qi-detail h2")).to_have_text("model.layers.0.self_attn.q_proj.weight")
+    press(tree, "ArrowLeft", "ArrowLeft")
+    assert active(tree) == "model.layers.0.self_attn.q_proj"
+    press(tree, "End")
+    assert active(tree) == "lm_head"
+    press(tree, "Home", "n")
+    assert active(tree) == "model.norm"
+
+
+def test_typing_quickly_finds_by_more_than_one_letter(tree: Page) -> None:
+    press(tree, "Home")
+    tree.keyboard.type("lm_")
+    assert active(tree) == "lm_head"
+
+
+def test_a_tree_item_says_what_it_is(tree: Page) -> None:
+    item = tree.get_by_role("treeitem", name=re.compile(r"^embed_tokens, Embedding, 233,373,696"))
+    expect(item).to_have_attribute("aria-level", "3")
+    expect(item).to_have_attribute("aria-expanded", "false")
+    expect(item).to_have_attribute("aria-posinset", "1")
+    expect(item).to_have_attribute("aria-setsize", "4")
+
+
+def test_search_by_name_role_kind_and_regular_expression(tree: Page) -> None:
+    box = tree.get_by_role("searchbox", name="Search modules and tensors")
+    found = tree.locator(".qi-found")
+    box.fill("kind:self_attn.q_proj.bias")
+    expect(found).to_contain_text("28 found, 28 of them tensors")
+    box.fill("role:embedding")
+    expect(found).to_contain_text("found")
+    box.fill("layers.2.")
+    expect(row(tree, "model.layers.20")).to_have_count(0)
+    tree.get_by_role("button", name=".*").click()
+    box.fill(r"^model\.layers\.2\d\.mlp\.up_proj\.weight$")
+    expect(found).to_contain_text("8 found, 8 of them tensors")
+    box.fill("(")
+    expect(box).to_have_attribute("aria-invalid", "true")
+    box.press("Escape")
+    expect(found).to_contain_text("710 modules and tensors")
+
+
+def test_a_search_is_copied_as_names_and_as_a_regular_expression(tree: Page) -> None:
+    tree.get_by_role("searchbox").fill("kind:self_attn.v_proj.bias")
+    tree.get_by_role("button", name="Copy names").click()
+    copied = tree.evaluate("navigator.clipboard.readText()")
+    assert copied.split("\n") == [f"model.layers.{i}.self_attn.v_proj.bias" for i in range(28)]
+    tree.get_by_role("button", name="Copy as regex").click()
+    expect(tree.get_by_role("button", name="Copied").first).to_be_visible()
+    tree.wait_for_function("navigator.clipboard.readText().then(t => t.startsWith('^'))")
+    pattern = tree.evaluate("navigator.clipboard.readText()")
+    assert re.search(pattern, "model.layers.2.self_attn.v_proj.bias")
+    assert not re.search(pattern, "model.layers.2.self_attn.q_proj.bias")
+
+
+def test_the_panel_explains_and_shows_the_source(tree: Page) -> None:
+    tree.get_by_role("searchbox").fill("layers.0.self_attn.k_proj.weight")
+    row(tree, "model.layers.0.self_attn.k_proj.weight").click()
+    detail = tree.locator(".qi-detail")
+    expect(detail).to_contain_text("256 outputs: 2 key-value heads × 128")
+    detail.locator("summary", has_text="Source of").click()
+    expect(detail.locator("pre")).to_contain_text("class Linear(")
+
+
+def test_another_model_replaces_the_tree(tree: Page) -> None:
+    box = tree.locator("#q-picker input")
+    box.fill("nano")
+    box.press("Enter")
+    expect(tree.locator(".qi-inspector")).to_have_attribute("data-source", "nano")
+    expect(row(tree, "").locator(".qi-count")).to_have_attribute("title", "6,043,776 parameters")
+
+
+def test_few_rows_are_drawn_however_many_are_open(tree: Page) -> None:
+    tree.get_by_role("button", name="Expand all").click()
+    assert rows(tree).count() < 80
+    press(tree, "Tab")
+    tree.get_by_role("tree").focus()
+    press(tree, "End")
+    assert active(tree) == "lm_head.weight"
+    tree.get_by_role("button", name="Collapse all").click()
+    expect(rows(tree)).to_have_count(3)
