@@ -1,0 +1,162 @@
+"""The live view of one run: progress, curves, samples, movement, drawn by `assets/charts.js`.
+
+The view owns its DOM. It asks `poll` for what is new since its offset, so that an update costs the
+same after a hundred steps and after a hundred thousand, and plotly.js extends its lines in place.
+"""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from qwen_ui.errors import UserError
+from qwen_ui.train.curves import AXES, Carry, csv_of, lines_of, thinned
+from qwen_ui.train.events import Event, read_events
+from qwen_ui.train.runs import run_folder, status_of
+from qwen_ui.train.status import Status, read_json
+
+MOST_SAMPLES = 40
+_SHELL = '<div class="qr-view" data-plotly="${plotly}"></div>'
+
+
+def plotly_script() -> Path:
+    """plotly.js as the plotly package ships it; nothing is loaded from outside."""
+    spec = find_spec("plotly")
+    assert spec is not None
+    assert spec.submodule_search_locations
+    return Path(spec.submodule_search_locations[0]) / "package_data" / "plotly.min.js"
+
+
+def serve_plotly() -> str:
+    """Let gradio serve plotly.js; its address, relative to the page."""
+    script = plotly_script()
+    gr.set_static_paths([script])
+    return f"gradio_api/file={script.as_posix()}"
+
+
+def run_view(elem_id: str) -> gr.HTML:
+    """The view of the run that its value names; "" shows that there is none yet."""
+    return gr.HTML(
+        "",
+        html_template=_SHELL,
+        js_on_load="window.QwenCharts.mountRun({ element, props, server, watch });",
+        apply_default_css=False,
+        elem_id=elem_id,
+        server_functions=[poll, act, details, csv],
+        plotly=serve_plotly(),
+    )
+
+
+def poll(asked: dict[str, Any]) -> dict[str, Any]:
+    """What is new in a run since `offset`: the view's only question while it watches.
+
+    Args:
+        asked: `run`, `offset` (bytes of the log read), `carry` (what the last answer said), and
+            `smoothing`, `axis`.
+    """
+    try:
+        folder = run_folder(str(asked.get("run", "")))
+    except UserError as error:
+        return {"error": str(error)}
+    offset = max(0, int(asked.get("offset") or 0))
+    # The status first: when it says that the run is over, all of its events are there to be read.
+    status = status_of(folder)
+    events, end = read_events(folder, offset)
+    carry = Carry.of(asked.get("carry"))
+    axis = asked.get("axis") if asked.get("axis") in AXES else "step"
+    smoothing = min(0.999, max(0.0, float(asked.get("smoothing", 0.9))))
+    lines = lines_of(events, carry, axis=str(axis), smoothing=smoothing)
+    return {
+        "run": folder.name,
+        "offset": end,
+        "carry": carry.record(),
+        "lines": {name: thinned(line) for name, line in lines.items() if line[0]},
+        # A resumed run went back to its checkpoint: the view draws it anew from the start.
+        "again": offset > 0 and any(event["event"] == "start" for event in events),
+        **_facts(events),
+        **progress(folder, status, carry),
+    }
+
+
+def progress(folder: Path, status: Status, carry: Carry) -> dict[str, Any]:
+    """Where a run stands, for the progress bar."""
+    step = int(carry.step) or status.step
+    per_step = carry.elapsed / carry.step if carry.step else None
+    left = max(0, status.steps - step)
+    return {
+        "status": status.status,
+        "reason": status.reason,
+        "step": step,
+        "steps": status.steps,
+        "elapsed": carry.elapsed,
+        "remaining": per_step * left if per_step and status.status == "running" else None,
+        "seconds_per_step": per_step,
+        "tokens_per_second": carry.tokens / carry.elapsed if carry.elapsed else None,
+        "ahead": _ahead(folder.name) if status.status == "queued" else None,
+    }
+
+
+def act(asked: dict[str, Any]) -> dict[str, str]:
+    """Stop, kill or resume a run; {} or what was wrong."""
+    from qwen_ui.train import launch
+
+    actions = {"stop": launch.stop, "kill": launch.kill, "resume": launch.resume}
+    try:
+        actions[asked["action"]](str(asked["run"]))
+    except UserError as error:
+        return {"error": str(error)}
+    return {}
+
+
+def details(asked: dict[str, Any]) -> dict[str, Any]:
+    """The end of the worker's log, the settings and the environment of a run."""
+    from qwen_ui.train.failure import log_tail
+
+    folder = run_folder(str(asked["run"]))
+    return {
+        "log": log_tail(folder),
+        "spec": read_json(folder / "spec.json"),
+        "environment": read_json(folder / "environment.json"),
+    }
+
+
+def csv(asked: dict[str, Any]) -> str:
+    """Every recorded step of a run as CSV."""
+    return csv_of(read_events(run_folder(str(asked["run"])))[0])
+
+
+def _facts(events: list[Event]) -> dict[str, Any]:
+    """What is not a line: the start, samples, the last movement, the last epoch, the end."""
+    last: dict[str, Event] = {event["event"]: event for event in events}
+    samples = [
+        {key: event.get(key) for key in ("step", "prompt", "text")}
+        for event in events
+        if event["event"] == "sample"
+    ]
+    # The first ones are what the run is compared with.
+    if len(samples) > MOST_SAMPLES:
+        samples = samples[:4] + samples[4 - MOST_SAMPLES :]
+    logs = [
+        {key: event.get(key) for key in ("level", "message")}
+        for event in events
+        if event["event"] == "log" and event.get("level") != "debug"
+    ]
+    return {
+        "start": last.get("start"),
+        "movement": last.get("movement"),
+        "epoch": last.get("step", {}).get("epoch"),
+        "end": last.get("end"),
+        "samples": samples,
+        "logs": logs[-20:],
+    }
+
+
+def _ahead(run: str) -> int | None:
+    """How many runs are before this one."""
+    from qwen_ui.train.launch import queued_runs
+
+    waiting = queued_runs()
+    return waiting.index(run) if run in waiting else None

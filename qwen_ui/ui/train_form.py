@@ -1,0 +1,172 @@
+"""What the Train tab's form means: pure functions that its handlers call."""
+
+from __future__ import annotations
+
+import html
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qwen_ui.errors import DataError, SettingsError, UserError
+from qwen_ui.freeze import FreezePlan
+from qwen_ui.paths import ASSETS
+from qwen_ui.ui.signs import FLAME, SNOWFLAKE
+
+if TYPE_CHECKING:
+    from qwen_ui.train.spec import RunSpec
+    from qwen_ui.ui.session import Session
+
+TWIN = "nano"
+KJV, CHAT, OWN = "King James Bible, plain text", "King James Bible, as chats", "My own file"
+SHIPPED = {KJV: "kjv-train.txt", CHAT: "kjv-chat.jsonl"}
+HELD_OUT = {KJV: "kjv-eval.txt"}
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """What a launch would do.
+
+    Attributes:
+        model: the model that trains: the one in the header, or its twin where that has no weights.
+        rate: the suggested learning rate, None where the plan trains nothing.
+        text: HTML that says both, and what the plan trains there.
+    """
+
+    model: str
+    rate: float | None
+    text: str
+
+
+def model_to_train(session: Session, source: str) -> str:
+    """The model itself where its weights are on this machine, else the nano twin."""
+    return source if session.anatomy(source).weights_folder else TWIN
+
+
+def intent(session: Session, source: str, plan: FreezePlan) -> Intent:
+    """What launching would train, at which rate, with words for it."""
+    from qwen_ui.freeze import resolve
+    from qwen_ui.train.rates import suggest_learning_rate
+
+    if not source:
+        return Intent("", None, "")
+    model = model_to_train(session, source)
+    lines = [f"Trains <b>{html.escape(model)}</b>."]
+    if model != source:
+        lines = [
+            f"Trains <b>{TWIN}</b>: the weights of {html.escape(source)} are not on this machine. "
+            "Its small twin has the same parameter names, so the plan holds for both."
+        ]
+    try:
+        selection = resolve(plan, session.anatomy(model))
+    except UserError as error:
+        bad = f'<p class="qt-what qt-bad">{html.escape(str(error))}</p>'
+        return Intent(model, None, _paragraph(lines[0]) + bad)
+    if not selection.names:
+        text = f"{SNOWFLAKE} The plan trains nothing. Tick something on the Freeze tab first."
+        return Intent(model, None, _paragraph(lines[0]) + f'<p class="qt-what qt-bad">{text}</p>')
+    suggested = suggest_learning_rate(selection)
+    lines.append(f"{FLAME} {html.escape(selection.summary)}")
+    rate = f"Suggested rate {suggested.rate:g}: {html.escape(suggested.source)}."
+    return Intent(
+        model,
+        suggested.rate,
+        "".join(map(_paragraph, lines)) + f'<p class="qt-what qt-note">{rate}</p>',
+    )
+
+
+def device_words(device: str = "auto") -> str:
+    """Where a run trains, in words for a button: `the CPU`, `the GPU (NVIDIA H100)`."""
+    import torch
+
+    if device in ("auto", "cuda") and torch.cuda.is_available():
+        return f"the GPU ({torch.cuda.get_device_name(0)})"
+    if device in ("auto", "mps") and torch.backends.mps.is_available():
+        return "the GPU (Apple)"
+    return "the CPU"
+
+
+def data_files(choice: str, upload: str | None) -> tuple[str, str | None]:
+    """(training file, evaluation file or None) of the form.
+
+    Raises:
+        DataError: an own file was chosen and none is there.
+    """
+    if choice in SHIPPED:
+        held_out = HELD_OUT.get(choice)
+        data = ASSETS / "data"
+        return str(data / SHIPPED[choice]), str(data / held_out) if held_out else None
+    if not upload:
+        raise DataError("No file was chosen. Upload one, or pick one of the shipped data sets.")
+    return upload, None
+
+
+def keep_upload(upload: str) -> str:
+    """Copy an uploaded file beside the runs: gradio clears its own copies away.
+
+    It is stored under the hash of its content, so that the same file is kept once.
+    """
+    import hashlib
+    import shutil
+
+    from qwen_ui.paths import home
+
+    source = Path(upload)
+    with source.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()[:16]
+    folder = home() / "uploads"
+    folder.mkdir(parents=True, exist_ok=True)
+    kept = folder / f"{digest}-{source.name}"
+    if not kept.exists():
+        shutil.copyfile(source, kept)
+    return str(kept)
+
+
+def spec_of(form: dict[str, Any], model: str, plan: FreezePlan) -> RunSpec:
+    """The settings of the run that the form asks for.
+
+    Raises:
+        SettingsError: a field is empty or out of range.
+        DataError: no data was chosen.
+    """
+    from qwen_ui.train.spec import make_spec
+
+    values = dict(form)
+    data, held_out = data_files(values.pop("data"), values.pop("upload"))
+    if values["learning_rate"] in ("", None):
+        values["learning_rate"] = None
+    prompt = values.pop("prompt").strip()
+    for name in ("steps", "batch_size", "sequence_length", "seed", "eval_every"):
+        values[name] = _whole(name, values[name])
+    if data not in {str(ASSETS / "data" / name) for name in SHIPPED.values()}:
+        data = keep_upload(data)
+    return make_spec(
+        **values,
+        model=model,
+        plan=plan.to_dict(),
+        data=data,
+        eval_data=held_out,
+        sample_prompts=(prompt,) if prompt else (),
+        sample_every=values["eval_every"],
+    )
+
+
+def latest_run() -> str:
+    """The run to show when the page opens: the newest that goes on, else the newest, else ""."""
+    from qwen_ui.paths import runs_folder
+    from qwen_ui.train.runs import run_names, status_of
+
+    names = run_names()
+    living = (name for name in names[:50] if not status_of(runs_folder() / name).over)
+    return next(living, names[0] if names else "")
+
+
+def _whole(name: str, value: Any) -> int:
+    if value is None:
+        raise SettingsError(f"The setting '{name}' is empty. Give it a number.")
+    if float(value) != int(value):
+        raise SettingsError(f"The setting '{name}' is {value:g}. Give it a whole number.")
+    return int(value)
+
+
+def _paragraph(text: str) -> str:
+    return f'<p class="qt-what">{text}</p>'
