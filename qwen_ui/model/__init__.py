@@ -9,10 +9,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from qwen_ui.model.anatomy import Anatomy, Block, Kind, Module, Parameter
+    from qwen_ui.model.anatomy import Anatomy, Block, Kind, Module, Parameter, Role
     from qwen_ui.model.opening import open_model
     from qwen_ui.model.presets import DEFAULT_MODEL, preset_names
-    from qwen_ui.model.roles import Role
 
 _HOMES = {
     "Anatomy": "anatomy",
@@ -23,7 +22,7 @@ _HOMES = {
     "open_model": "opening",
     "DEFAULT_MODEL": "presets",
     "preset_names": "presets",
-    "Role": "roles",
+    "Role": "anatomy",
 }
 __all__ = [
     "DEFAULT_MODEL",

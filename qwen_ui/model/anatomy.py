@@ -1,4 +1,4 @@
-"""Torch module -> `Anatomy`: what a model is made of, by name.
+"""`Anatomy`: what a model is made of, by name. Records only: `reading` makes them.
 
 Every tensor is listed once. Where one tensor bears two names (a tied head), it is known by the
 first and the other is an alias; ties are found by identity, never by comparing names or values.
@@ -7,18 +7,32 @@ first and the other is an alias; ties are found by identity, never by comparing 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import torch
-from torch import nn
-from transformers import PreTrainedModel
 
-from qwen_ui.model.roles import Role, role_of
-from qwen_ui.model.stacks import Stack, find_stack
+class Role(StrEnum):
+    """The eight roles; the values are what pages, plans and JSON show."""
+
+    ATTENTION = "attention"
+    MLP = "mlp"
+    NORM = "norm"
+    EMBEDDING = "embedding"
+    HEAD = "head"
+    ROUTER = "router"
+    EXPERT = "expert"
+    OTHER = "other"
+
+
+def dtype_bytes(dtype: str) -> int:
+    """Bytes of one element of this dtype, by torch's name (`bfloat16`: 2)."""
+    bits = re.search(r"\d+", dtype)
+    return max(int(bits[0]) // 8, 1) if bits else 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +63,7 @@ class Parameter:
 
     @property
     def bytes(self) -> int:
-        return self.numel * getattr(torch, self.dtype).itemsize
+        return self.numel * dtype_bytes(self.dtype)
 
     @property
     def module(self) -> str:
@@ -132,7 +146,7 @@ class Anatomy:
         stack: name of the ModuleList that holds them; empty where there is none.
         config: the configuration's values.
         weights_folder: folder with the safetensors files, where they are at hand.
-        configuration: transformers' object, to build the skeleton again; None for a bare module.
+        load_configuration: gives transformers' object; None for a bare module.
     """
 
     source: str
@@ -144,7 +158,12 @@ class Anatomy:
     stack: str
     config: dict[str, Any] = field(repr=False)
     weights_folder: Path | None = None
-    configuration: Any = field(default=None, repr=False, compare=False)
+    load_configuration: Callable[[], Any] | None = field(default=None, repr=False, compare=False)
+
+    @cached_property
+    def configuration(self) -> Any:
+        """transformers' object, to build the skeleton again; None for a bare module."""
+        return None if self.load_configuration is None else self.load_configuration()
 
     @cached_property
     def total_parameters(self) -> int:
@@ -204,100 +223,3 @@ def language_config(config: dict[str, Any]) -> dict[str, Any]:
     """The values of the language model; a multimodal wrapper keeps them one level down."""
     nested = config.get("text_config")
     return nested if isinstance(nested, dict) else config
-
-
-def read_anatomy(
-    module: nn.Module,
-    *,
-    source: str,
-    configuration: Any = None,
-    weights_folder: Path | None = None,
-) -> Anatomy:
-    """The anatomy of a torch module, real or fake."""
-    stack = find_stack(module, configuration)
-    names = _names_by_tensor(module)
-    parameters = tuple(_read_parameters(module, stack, names))
-    configuration = configuration or getattr(module, "config", None)
-    anatomy = Anatomy(
-        source=source,
-        model_type=getattr(configuration, "model_type", type(module).__name__),
-        dtype=_most_common_dtype(parameters),
-        parameters=parameters,
-        modules=tuple(_read_modules(module, stack)),
-        blocks=tuple(_read_blocks(module, stack)),
-        stack=stack.name,
-        config=configuration.to_dict() if hasattr(configuration, "to_dict") else {},
-        weights_folder=weights_folder,
-        configuration=configuration,
-    )
-    own_total = sum(parameter.numel() for parameter in module.parameters())
-    assert anatomy.total_parameters == own_total, (anatomy.total_parameters, own_total)
-    return anatomy
-
-
-def _names_by_tensor(module: nn.Module) -> dict[int, tuple[str, ...]]:
-    names: dict[int, tuple[str, ...]] = {}
-    for name, parameter in module.named_parameters(remove_duplicate=False):
-        names[id(parameter)] = (*names.get(id(parameter), ()), name)
-    return names
-
-
-def _head_of(module: nn.Module) -> nn.Module | None:
-    """The module that puts out the logits, where the model is one of transformers' and has one."""
-    return module.get_output_embeddings() if isinstance(module, PreTrainedModel) else None
-
-
-def _read_parameters(
-    module: nn.Module, stack: Stack, names: dict[int, tuple[str, ...]]
-) -> Iterator[Parameter]:
-    modules = dict(module.named_modules(remove_duplicate=False))
-    head = _head_of(module)
-    for name, tensor in module.named_parameters():
-        block, kind = stack.locate(name)
-        yield Parameter(
-            name=name,
-            shape=tuple(tensor.shape),
-            dtype=str(tensor.dtype).removeprefix("torch."),
-            block=block,
-            kind=kind,
-            role=role_of(name, modules, head=head, block=stack.block_name(block)),
-            aliases=names[id(tensor)][1:],
-        )
-
-
-def _read_modules(module: nn.Module, stack: Stack) -> Iterator[Module]:
-    modules = dict(module.named_modules(remove_duplicate=False))
-    head = _head_of(module)
-    for name, child in modules.items():
-        own = [f"{name}.{p}" if name else p for p, _ in child.named_parameters(recurse=False)]
-        block, _ = stack.locate(name)
-        roles = {role_of(p, modules, head=head, block=stack.block_name(block)) for p in own}
-        yield Module(
-            name=name,
-            class_name=type(child).__name__,
-            block=block,
-            role=roles.pop() if len(roles) == 1 else Role.OTHER,
-            own=tuple(own),
-            parameters=sum(p.numel() for p in child.parameters()),
-            settings=child.extra_repr().replace("\n", " ")[:300],
-            home=type(child).__module__,
-        )
-
-
-def _read_blocks(module: nn.Module, stack: Stack) -> Iterator[Block]:
-    if not stack.name:
-        return
-    for index, block in enumerate(module.get_submodule(stack.name).children()):
-        yield Block(
-            index=index,
-            name=f"{stack.name}.{index}",
-            class_name=type(block).__name__,
-            parameters=sum(p.numel() for p in block.parameters()),
-        )
-
-
-def _most_common_dtype(parameters: tuple[Parameter, ...]) -> str:
-    elements: dict[str, int] = {}
-    for parameter in parameters:
-        elements[parameter.dtype] = elements.get(parameter.dtype, 0) + parameter.numel
-    return max(elements, key=lambda dtype: elements[dtype], default="float32")

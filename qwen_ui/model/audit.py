@@ -15,11 +15,10 @@ import torch
 from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from qwen_ui.model.anatomy import Anatomy, Kind, Parameter, language_config
+from qwen_ui.model.anatomy import Anatomy, Kind, Parameter, Role, language_config
 from qwen_ui.model.dimensions import head_size
 from qwen_ui.model.folding import ranges
 from qwen_ui.model.gradients import check_gradients
-from qwen_ui.model.roles import Role
 from qwen_ui.model.skeleton import build_skeleton
 
 

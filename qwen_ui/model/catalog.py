@@ -18,6 +18,7 @@ from transformers import AutoConfig, PreTrainedConfig
 
 from qwen_ui.errors import ModelError
 from qwen_ui.model.presets import DEFAULT_MODEL, preset_file, preset_for_hub_id, preset_names
+from qwen_ui.model.weights_at_hand import cached_snapshot, preset_weights, weights_in
 
 __all__ = ["DEFAULT_MODEL", "ModelSource", "find_model", "preset_names"]
 
@@ -51,18 +52,17 @@ def find_model(name: str) -> ModelSource:
         raise ModelError(f"No model was named. Try '{DEFAULT_MODEL}' or 'nano'.")
     file = preset_file(name)
     if file is not None:
-        weights = _weights_in(file.parent) or _cached_snapshot(preset_hub_id(name))
-        return ModelSource(name, read_configuration(file), weights)
+        return ModelSource(name, read_configuration(file), preset_weights(name))
     path = Path(name).expanduser()
     if path.is_file():
-        return ModelSource(name, read_configuration(path), _weights_in(path.parent))
+        return ModelSource(name, read_configuration(path), weights_in(path.parent))
     if path.is_dir():
         if not (path / "config.json").is_file():
             raise ModelError(
                 f"The folder '{name}' has no config.json. "
                 "Name the folder that a model was saved to."
             )
-        return ModelSource(name, read_configuration(path / "config.json"), _weights_in(path))
+        return ModelSource(name, read_configuration(path / "config.json"), weights_in(path))
     if _HUB_ID.fullmatch(name) and not name.startswith("."):
         return _from_hub(name)
     raise ModelError(
@@ -70,14 +70,6 @@ def find_model(name: str) -> ModelSource:
         "a folder with a config.json, a config.json file, or a hub id such as "
         "Qwen/Qwen2.5-1.5B-Instruct."
     )
-
-
-def preset_hub_id(name: str) -> str | None:
-    """The hub id that a preset's configuration was taken from; None for the nano twin."""
-    file = preset_file(name)
-    assert file is not None, name
-    hub_id = json.loads(file.read_text()).get("_hub_id")
-    return hub_id if isinstance(hub_id, str) else None
 
 
 def read_configuration(path: Path) -> PreTrainedConfig:
@@ -122,13 +114,13 @@ def configuration_from_dict(values: Any, *, where: str) -> PreTrainedConfig:
 
 def _from_hub(name: str) -> ModelSource:
     preset = preset_for_hub_id(name)
-    weights = _cached_snapshot(name)
+    weights = cached_snapshot(name)
     if weights is None and preset is not None:
         file = preset_file(preset)
         assert file is not None
         return ModelSource(name, read_configuration(file), None)
     if weights is not None and (weights / "config.json").is_file():
-        return ModelSource(name, read_configuration(weights / "config.json"), _weights_in(weights))
+        return ModelSource(name, read_configuration(weights / "config.json"), weights_in(weights))
     return ModelSource(name, read_configuration(_download_configuration(name)), None)
 
 
@@ -165,18 +157,3 @@ def _download_configuration(hub_id: str) -> Path:
         raise ModelError(
             f"The configuration of '{hub_id}' cannot be fetched: {error}. Check the network."
         ) from error
-
-
-def _cached_snapshot(hub_id: str | None) -> Path | None:
-    """The folder of a hub model that was downloaded before, weights included."""
-    if hub_id is None:
-        return None
-    from huggingface_hub import try_to_load_from_cache  # noqa: PLC0415
-
-    found = try_to_load_from_cache(hub_id, "config.json")
-    return _weights_in(Path(found).parent) if isinstance(found, str) else None
-
-
-def _weights_in(folder: Path) -> Path | None:
-    """The folder itself, where it holds safetensors files."""
-    return folder if any(folder.glob("*.safetensors")) else None

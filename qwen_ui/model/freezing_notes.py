@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from qwen_ui.model.anatomy import Anatomy, Parameter
+from qwen_ui.model.anatomy import Anatomy, Parameter, Role
 from qwen_ui.model.audit import block_pattern
 from qwen_ui.model.gradients import top_attention, top_biases, top_parameters
-from qwen_ui.model.roles import Role
 
 
 def freezing_notes(anatomy: Anatomy) -> str:

@@ -8,8 +8,7 @@ import torch
 from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from qwen_ui.model.anatomy import Anatomy, Parameter
-from qwen_ui.model.roles import Role
+from qwen_ui.model.anatomy import Anatomy, Parameter, Role
 
 TOKENS = 8
 TOP_BLOCKS = 4

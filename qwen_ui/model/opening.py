@@ -1,14 +1,20 @@
-"""Anything that names or is a model -> its anatomy."""
+"""Anything that names or is a model -> its anatomy.
+
+torch and transformers are imported where a model is built: a preset whose anatomy is kept
+(`qwen_ui.model.kept`) opens without them.
+"""
 
 from __future__ import annotations
 
-from torch import nn
-from transformers import PreTrainedConfig
+from typing import TYPE_CHECKING, Any
 
-from qwen_ui.model.anatomy import Anatomy, read_anatomy
-from qwen_ui.model.catalog import find_model
+from qwen_ui.model.anatomy import Anatomy
+from qwen_ui.model.kept import kept_anatomy
 from qwen_ui.model.presets import DEFAULT_MODEL
-from qwen_ui.model.skeleton import build_skeleton
+
+if TYPE_CHECKING:
+    from torch import nn
+    from transformers import PreTrainedConfig
 
 
 def open_model(source: str | PreTrainedConfig | nn.Module = DEFAULT_MODEL) -> Anatomy:
@@ -21,10 +27,28 @@ def open_model(source: str | PreTrainedConfig | nn.Module = DEFAULT_MODEL) -> An
     Raises:
         ModelError: there is no such model, or its configuration cannot be read or built.
     """
+    if isinstance(source, str) and (kept := kept_anatomy(source.strip())) is not None:
+        return kept
+    return build_anatomy(source)
+
+
+def build_anatomy(source: str | PreTrainedConfig | nn.Module) -> Anatomy:
+    """As `open_model`, always by building the weightless module."""
+    from torch import nn  # noqa: PLC0415  seconds
+
+    from qwen_ui.model.catalog import find_model  # noqa: PLC0415
+    from qwen_ui.model.reading import read_anatomy  # noqa: PLC0415
+    from qwen_ui.model.skeleton import build_skeleton  # noqa: PLC0415
+
     if isinstance(source, nn.Module):
         return read_anatomy(source, source=type(source).__name__)
-    if isinstance(source, PreTrainedConfig):
-        return read_anatomy(build_skeleton(source), source=source.model_type, configuration=source)
+    if not isinstance(source, str):
+        configuration: Any = source
+        return read_anatomy(
+            build_skeleton(configuration),
+            source=configuration.model_type,
+            configuration=configuration,
+        )
     found = find_model(source)
     return read_anatomy(
         build_skeleton(found.configuration),

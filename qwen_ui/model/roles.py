@@ -8,23 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from enum import StrEnum
 
 from torch import nn
 
-
-class Role(StrEnum):
-    """The eight roles; the values are what pages, plans and JSON show."""
-
-    ATTENTION = "attention"
-    MLP = "mlp"
-    NORM = "norm"
-    EMBEDDING = "embedding"
-    HEAD = "head"
-    ROUTER = "router"
-    EXPERT = "expert"
-    OTHER = "other"
-
+from qwen_ui.model.anatomy import Role
 
 # Looked for in the class name first, then in the module's own name, nearest module first.
 _CLUES: tuple[tuple[Role, re.Pattern[str]], ...] = (
@@ -32,7 +19,14 @@ _CLUES: tuple[tuple[Role, re.Pattern[str]], ...] = (
     (Role.EXPERT, re.compile(r"experts?(\d|_|$)|expert(?=[A-Z])|MoeMLP.*Expert", re.I)),
     (Role.ROUTER, re.compile(r"router|TopKGate|MoEGate", re.I)),
     (Role.ATTENTION, re.compile(r"att(ention|n)|(?<![a-z])mla(?![a-z])", re.I)),
-    (Role.MLP, re.compile(r"mlp|feed_?forward|ffn|DenseReluDense|(^|_)ff(_|$)", re.I)),
+    (
+        Role.MLP,
+        re.compile(
+            r"mlp|feed_?forward|ffn|DenseReluDense|(^|_)ff(_|$)|^(fc|lin)[12]$|^fc_(in|out)$"
+            r"|Intermediate$|(?<!Self)(?<!Attention)Output$",
+            re.I,
+        ),
+    ),
     (Role.EMBEDDING, re.compile(r"embed", re.I)),
 )
 
@@ -62,7 +56,15 @@ def role_of(
         if found is not None:
             return found
         path = path.rpartition(".")[0]
+    if block is not None and re.search(r"FFN$", type(modules[block]).__name__):
+        return Role.MLP  # XLM keeps its MLPs in a list of their own
+    if block is None and _HEADS.match(name):
+        return Role.HEAD
     return _leaf_role(name)
+
+
+# Where the head is more than one matrix (BERT's transform), its parts stand under these names.
+_HEADS = re.compile(r"(lm_head|cls|embed_out|generator_(predictions|lm_head)|pred_layer)\.")
 
 
 def _clue(module: nn.Module, own_name: str) -> Role | None:

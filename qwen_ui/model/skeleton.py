@@ -7,11 +7,13 @@ and a step can still be traced through the module, which tensors on the meta dev
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
+from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 from transformers import AutoModelForCausalLM, PreTrainedConfig, PreTrainedModel
 
@@ -38,7 +40,7 @@ def configured_dtype(configuration: PreTrainedConfig) -> torch.dtype:
     dtype = configuration.dtype
     if dtype is None:
         # Multimodal wrappers keep it in the part that holds the language model.
-        dtype = configuration.get_text_config().dtype
+        dtype = language_part(configuration).dtype
     if isinstance(dtype, str):
         dtype = getattr(torch, dtype, None)
     if isinstance(dtype, torch.dtype) and dtype.is_floating_point:
@@ -63,14 +65,68 @@ def build_skeleton(
     chosen = dtype or configured_dtype(configuration)
     if not chosen.is_floating_point or chosen.itemsize < 2:
         chosen = torch.float32
+    mode = mode or FakeTensorMode()
     try:
-        with mode or FakeTensorMode(), default_dtype(chosen):
-            return AutoModelForCausalLM.from_config(configuration, trust_remote_code=False)
+        with mode, default_dtype(chosen):
+            return _build(configuration)
     except Exception as error:
+        # Some classes look at values or convert tensors while they are built, which fake tensors
+        # do not allow and tensors on the meta device do (nine of the types of transformers 5.24).
+        return _build_on_meta(configuration, chosen, mode, first=error)
+
+
+def _build(configuration: PreTrainedConfig) -> PreTrainedModel:
+    return AutoModelForCausalLM.from_config(configuration, trust_remote_code=False)
+
+
+def _build_on_meta(
+    configuration: PreTrainedConfig, dtype: torch.dtype, mode: FakeTensorMode, first: Exception
+) -> PreTrainedModel:
+    try:
+        with torch.device("meta"), default_dtype(dtype):
+            module = _build(configuration)
+    except Exception:
         # Whatever a model class raises here, it is this configuration that it cannot be built from.
-        reason = " ".join(str(error).split())[:300] or type(error).__name__
-        raise ModelError(
-            f"The configuration of type '{configuration.model_type}' cannot be built as a causal "
-            f"language model: {type(error).__name__}: {reason} "
-            "Check the configuration's values, or choose another model."
-        ) from error
+        raise ModelError(_reason(configuration, first)) from first
+    _make_fake(module, mode)
+    return module
+
+
+def _make_fake(module: nn.Module, mode: FakeTensorMode) -> None:
+    """Put fake tensors in the place of those on the meta device; tied ones stay one tensor."""
+    made: dict[int, torch.Tensor] = {}
+    for child in module.modules():
+        for tensors in (child._parameters, child._buffers):
+            for name, tensor in tensors.items():
+                if tensor is None:
+                    continue
+                if id(tensor) not in made:
+                    with mode:
+                        fake = torch.empty(tensor.shape, dtype=tensor.dtype)
+                    made[id(tensor)] = nn.Parameter(fake) if tensors is child._parameters else fake
+                tensors[name] = made[id(tensor)]  # type: ignore[assignment]
+
+
+def _reason(configuration: PreTrainedConfig, error: Exception) -> str:
+    """One sentence on why a configuration cannot be built, and which sizes it does not give."""
+    said = " ".join(str(error).split())[:240].rstrip(".") or type(error).__name__
+    unset = [
+        key
+        for key, value in configuration.to_dict().items()
+        if value is None and re.search(r"size|dim|heads|layers|rank|num_|types|theta", key)
+    ]
+    missing = f" It gives no value for {', '.join(unset[:8])}." if unset else ""
+    return (
+        f"The configuration of type '{configuration.model_type}' cannot be built as a causal "
+        f"language model: {type(error).__name__}: {said}.{missing} Mend the configuration, or "
+        "choose another model."
+    )
+
+
+def language_part(configuration: PreTrainedConfig) -> PreTrainedConfig:
+    """The language model's configuration; a multimodal wrapper keeps it one level down."""
+    try:
+        return configuration.get_text_config(decoder=True)
+    except ValueError:
+        # Raised where several parts of a wrapper could be meant.
+        return configuration

@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from torch import nn
+from transformers import PreTrainedConfig
+
+from qwen_ui.model.skeleton import language_part
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +56,17 @@ def find_stack(module: nn.Module, configuration: Any = None) -> Stack:
 
 
 def hidden_layers(configuration: Any) -> int | None:
-    """The number of hidden layers that a configuration names, None where it names none."""
+    """The number of decoder layers that a configuration names, None where it names none.
+
+    Of an encoder-decoder it is `decoder_layers`: its `num_hidden_layers` is the encoder's
+    (Blenderbot has 2 and 24).
+    """
     if configuration is None:
         return None
-    if hasattr(configuration, "get_text_config"):
-        configuration = configuration.get_text_config(decoder=True)
-    count = getattr(configuration, "num_hidden_layers", None)
-    return count if isinstance(count, int) else None
+    if isinstance(configuration, PreTrainedConfig):
+        configuration = language_part(configuration)
+    for key in ("decoder_layers", "num_hidden_layers"):
+        count = getattr(configuration, key, None)
+        if isinstance(count, int) and count > 0:
+            return count
+    return None

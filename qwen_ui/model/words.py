@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from qwen_ui.model.anatomy import Anatomy, Kind, Parameter
+from qwen_ui.model.anatomy import Anatomy, Kind, Parameter, Role
 from qwen_ui.model.audit import check_attention, check_norms
 from qwen_ui.model.explain import explain_module
 from qwen_ui.model.folding import find_folds
-from qwen_ui.model.roles import Role
 
 _TITLES = {
     Role.EMBEDDING: "Embeddings",

@@ -12,7 +12,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from transformers import PreTrainedModel, Qwen2Config, Qwen2ForCausalLM
 
 from qwen_ui.model import Anatomy
-from qwen_ui.model.anatomy import read_anatomy
+from qwen_ui.model.reading import read_anatomy
 from qwen_ui.model.audit import (
     audit,
     check_attention,
