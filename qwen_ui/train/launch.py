@@ -23,8 +23,9 @@ from qwen_ui.errors import RunError
 from qwen_ui.paths import runs_folder
 from qwen_ui.train.events import Event, read_events
 from qwen_ui.train.failure import LOG_NAME
+from qwen_ui.train.folders import create_run, run_folder, run_names, status_of
 from qwen_ui.train.process import lives, locked
-from qwen_ui.train.runs import RunLock, create_run, run_folder, run_names, status_of, summary
+from qwen_ui.train.runs import summary
 from qwen_ui.train.status import (
     LAUNCHED,
     Status,
@@ -33,6 +34,7 @@ from qwen_ui.train.status import (
     recorded_status,
     write_status,
 )
+from qwen_ui.train.writer import RunLock
 
 PACKAGE_PARENT = Path(__file__).resolve().parents[2]
 WORKER = "qwen_ui.train.worker"

@@ -15,8 +15,8 @@ from qwen_ui.ui import header as page_header
 from qwen_ui.ui.session import Session
 
 TITLE = "Qwen UI"
-STYLES = ("style", "inspect", "selector", "train", "compare")
-SCRIPTS = ("inspect", "selector", "charts", "compare")
+STYLES = ("style", "inspect", "selector", "freeze", "train", "compare")
+SCRIPTS = ("inspect", "selector", "freeze", "charts", "compare")
 MAX_UPLOAD = "64mb"
 
 

@@ -15,7 +15,11 @@ from hypothesis import strategies as st
 from qwen_ui.train.events import FILE_NAME, EventLog, encode, log_size, read_events
 
 VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
     lambda inner: st.lists(inner, max_size=3),
     max_leaves=5,
 )
