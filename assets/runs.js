@@ -193,7 +193,7 @@
       name.focus();
     }
     async act(asked) {
-      const answer = await this.server.change(asked);
+      const answer = await this.server.modify(asked);
       this.problem = answer.error || "";
       this.last = null;
       await this.refresh();

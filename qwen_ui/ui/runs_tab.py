@@ -38,7 +38,7 @@ def build(session: Session) -> RunsTab:
         js_on_load="window.QwenRuns.mount({ element, props, server, trigger });",
         apply_default_css=False,
         elem_id="qr-table",
-        server_functions=[listing, overlaid, change, exported],
+        server_functions=[listing, overlaid, modify, exported],
         plotly=serve_plotly(),
     )
     view = run_view("qr-opened")
@@ -72,7 +72,7 @@ def overlaid(asked: dict[str, Any]) -> dict[str, Any]:
         return {"error": str(error)}
 
 
-def change(asked: dict[str, Any]) -> dict[str, str]:
+def modify(asked: dict[str, Any]) -> dict[str, str]:
     """Name, tag, note, retry or delete a run; {} or what was wrong."""
     from qwen_ui.train import launch
     from qwen_ui.train.folders import annotate, delete_run
