@@ -59,13 +59,14 @@ def hidden_layers(configuration: Any) -> int | None:
     """The number of decoder layers that a configuration names, None where it names none.
 
     Of an encoder-decoder it is `decoder_layers`: its `num_hidden_layers` is the encoder's
-    (Blenderbot has 2 and 24).
+    (Blenderbot has 2 and 24). Of a stack that is run several times (HRM) it is the layers that
+    exist, `num_layers_per_stack`: `num_hidden_layers` counts every pass.
     """
     if configuration is None:
         return None
     if isinstance(configuration, PreTrainedConfig):
         configuration = language_part(configuration)
-    for key in ("decoder_layers", "num_hidden_layers"):
+    for key in ("decoder_layers", "num_layers_per_stack", "num_hidden_layers"):
         count = getattr(configuration, key, None)
         if isinstance(count, int) and count > 0:
             return count

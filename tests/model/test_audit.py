@@ -12,7 +12,6 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from transformers import PreTrainedModel, Qwen2Config, Qwen2ForCausalLM
 
 from qwen_ui.model import Anatomy
-from qwen_ui.model.reading import read_anatomy
 from qwen_ui.model.audit import (
     audit,
     check_attention,
@@ -25,6 +24,7 @@ from qwen_ui.model.audit import (
     check_unusual,
 )
 from qwen_ui.model.gradients import check_gradients, names_with_gradient, top_attention
+from qwen_ui.model.reading import read_anatomy
 
 
 def config() -> Qwen2Config:
