@@ -8,7 +8,14 @@ from typing import Any
 from qwen_ui.paths import runs_folder
 from qwen_ui.train.digest import Digest
 from qwen_ui.train.events import read_events
-from qwen_ui.train.folders import create_run, delete_run, run_folder, run_names, status_of
+from qwen_ui.train.folders import (
+    copy_results,
+    create_run,
+    delete_run,
+    run_folder,
+    run_names,
+    status_of,
+)
 from qwen_ui.train.index import glances
 from qwen_ui.train.status import read_json
 from qwen_ui.train.writer import RunLock, RunWriter
@@ -16,6 +23,7 @@ from qwen_ui.train.writer import RunLock, RunWriter
 __all__ = [
     "RunLock",
     "RunWriter",
+    "copy_results",
     "create_run",
     "delete_run",
     "list_runs",
@@ -41,6 +49,7 @@ def summary(folder: Path) -> dict[str, Any]:
         "run": folder.name,
         "status": status.status,
         "reason": status.reason,
+        "mistake": bool(digest.end.get("mistake")),
         "steps": status.steps,
         **digest.record(),
         "delta": str(delta) if delta.is_file() else None,
