@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from qwen_ui.freeze.canonical import canonical_plan
+    from qwen_ui.freeze.cost import Cost, StepSettings, estimate_cost, full_cost
     from qwen_ui.freeze.layers import format_layers, parse_layers
     from qwen_ui.freeze.plan import FreezePlan, Rule
     from qwen_ui.freeze.presets import default_layers, preset, preset_plans
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "canonical_plan": "canonical",
+    "Cost": "cost",
+    "StepSettings": "cost",
+    "estimate_cost": "cost",
+    "full_cost": "cost",
     "format_layers": "layers",
     "parse_layers": "layers",
     "FreezePlan": "plan",
@@ -29,13 +34,17 @@ _HOMES = {
     "resolve": "selection",
 }
 __all__ = [
+    "Cost",
     "FreezePlan",
     "Rule",
     "Selection",
+    "StepSettings",
     "apply",
     "canonical_plan",
     "default_layers",
+    "estimate_cost",
     "format_layers",
+    "full_cost",
     "parse_layers",
     "preset",
     "preset_plans",

@@ -5,8 +5,7 @@ from __future__ import annotations
 from qwen_ui.freeze.layers import format_layers, parse_layers
 from qwen_ui.freeze.plan import FreezePlan, Rule
 from qwen_ui.freeze.presets import BIASES, is_bias
-from qwen_ui.model.anatomy import Anatomy
-from qwen_ui.model.roles import Role
+from qwen_ui.model.anatomy import Anatomy, Role
 
 
 def warnings_for(

@@ -51,7 +51,8 @@ def _trace(anatomy: Anatomy) -> dict[str, int]:
 
 def _calls(anatomy: Anatomy) -> list[str]:
     """Names of the blocks and of the modules that hold tensors outside them, as entered."""
-    fake = fake_model(anatomy)
+    # The order does not hang on the dtype, and grouped experts are traced in this one alone.
+    fake = fake_model(anatomy, torch.bfloat16)
     blocks = {block.name for block in anatomy.blocks}
     owners = {p.rpartition(".")[0] for q in anatomy.parameters if q.block is None for p in q.names}
     modules = dict(fake.module.named_modules(remove_duplicate=False))

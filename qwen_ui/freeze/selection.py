@@ -8,17 +8,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
-
-from torch import nn
+from typing import TYPE_CHECKING
 
 from qwen_ui.errors import PlanError
 from qwen_ui.freeze.layers import parse_layers
 from qwen_ui.freeze.notes import warnings_for
 from qwen_ui.freeze.plan import FreezePlan, Rule
-from qwen_ui.freeze.prefix import entry_blocks
 from qwen_ui.freeze.sentence import summarize
-from qwen_ui.model.anatomy import Anatomy, Parameter
-from qwen_ui.model.roles import Role
+from qwen_ui.model.anatomy import Anatomy, Parameter, Role
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 @dataclass(frozen=True)
@@ -71,15 +71,28 @@ class Selection:
 
         Their output for a given sequence never changes during training.
         """
-        trained = [p.block for p in self.parameters if p.block is not None]
-        first = min(trained, default=self.anatomy.block_count)
-        outside = [p for p in self.parameters if p.block is None]
-        if first == 0 or any(p.role is Role.EMBEDDING for p in outside):
+        if self.first_trained_block == 0:
             return 0
-        if outside:
-            entries = entry_blocks(self.anatomy)
-            first = min([first, *(entries.get(p.name, 0) for p in outside)])
-        return first
+        return min(self.first_trained_block, self.entry_block)
+
+    @cached_property
+    def first_trained_block(self) -> int:
+        """Index of the first block that trains; the number of blocks where none does."""
+        trained = (p.block for p in self.parameters if p.block is not None)
+        return min(trained, default=self.anatomy.block_count)
+
+    @cached_property
+    def entry_block(self) -> int:
+        """The first block whose input depends on a trained tensor outside the blocks."""
+        outside = [p for p in self.parameters if p.block is None]
+        if any(p.role is Role.EMBEDDING for p in outside):
+            return 0
+        if not outside:
+            return self.anatomy.block_count
+        from qwen_ui.freeze.prefix import entry_blocks  # noqa: PLC0415  imports torch
+
+        entries = entry_blocks(self.anatomy)
+        return min((entries.get(p.name, 0) for p in outside), default=self.anatomy.block_count)
 
     @property
     def summary(self) -> str:

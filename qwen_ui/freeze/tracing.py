@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
-from transformers import PreTrainedModel
+from transformers import AttentionInterface, PreTrainedModel
+from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
 from qwen_ui.model.anatomy import Anatomy
 from qwen_ui.model.skeleton import build_skeleton
+
+# transformers makes no mask for an attention function that it knows no mask function of, and then
+# `sdpa` is causal by itself: what happens to real tensors where no token is padded. On fake tensors
+# nobody can look whether one is, and a mask is made always.
+_UNMASKED = "sdpa_without_mask"
+AttentionInterface.register(_UNMASKED, sdpa_attention_forward)
 
 
 @dataclass(frozen=True)
@@ -21,7 +31,7 @@ class FakeModel:
     mode: FakeTensorMode
 
     def inputs(self, batch_size: int, sequence_length: int) -> dict[str, Any]:
-        """Tokens of zeros with labels; call it inside `mode`.
+        """Tokens of zeros; call it inside `mode`.
 
         The attention mask is explicit: transformers' mask code asks for values where none is given.
         """
@@ -29,6 +39,20 @@ class FakeModel:
         tokens = torch.zeros(shape, dtype=torch.long)
         mask = torch.ones(shape, dtype=torch.long)
         return {"input_ids": tokens, "attention_mask": mask, "use_cache": False}
+
+    @contextmanager
+    def attention(self, *, padded: bool) -> Iterator[None]:
+        """With a mask, as for padded batches, or without one, as for full ones."""
+        config = self.module.config
+        usual = config._attn_implementation
+        if padded or usual != "sdpa":
+            yield
+            return
+        config._attn_implementation = _UNMASKED
+        try:
+            yield
+        finally:
+            config._attn_implementation = usual
 
 
 def fake_model(anatomy: Anatomy, dtype: torch.dtype | None = None) -> FakeModel:
@@ -38,4 +62,11 @@ def fake_model(anatomy: Anatomy, dtype: torch.dtype | None = None) -> FakeModel:
         ModelError: it was opened from a bare module, which has no configuration to build from.
     """
     mode = FakeTensorMode()
-    return FakeModel(build_skeleton(anatomy.configuration, dtype=dtype, mode=mode), mode)
+    # A copy: how attention and experts are computed here is nobody else's business.
+    configuration = copy.deepcopy(anatomy.configuration)
+    # The usual one groups the experts; looping over those that were hit takes values, which fake
+    # tensors do not have.
+    configuration._experts_implementation = None
+    if dtype is not None:
+        configuration.dtype = dtype
+    return FakeModel(build_skeleton(configuration, dtype=dtype, mode=mode), mode)

@@ -1,0 +1,93 @@
+"""What a piece of computation costs while it runs: FLOPs, saved activations, live and peak bytes.
+
+Works on fake tensors as on real ones. FLOPs are those of `torch.utils.flop_counter.FlopCounterMode`
+(two a multiply-add; matrix products, convolutions and attention). Bytes are counted by storage, so
+that views and tensors saved twice count once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch.multiprocessing.reductions import StorageWeakRef
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+from torch.utils.flop_counter import FlopCounterMode
+
+
+class LiveBytes(TorchDispatchMode):
+    """Bytes of the storages that operations make, from their making until they are freed.
+
+    Attributes:
+        peak: the most that was alive at once since the start, or since `restart_peak`.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.peak = 0
+        self._alive: dict[int, tuple[StorageWeakRef, int]] = {}
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        given = {_key(leaf) for leaf in tree_leaves((args, kwargs)) if torch.is_tensor(leaf)}
+        out = func(*args, **(kwargs or {}))
+        made = [leaf for leaf in tree_leaves(out) if torch.is_tensor(leaf)]
+        made = [leaf for leaf in made if _key(leaf) not in given]
+        if made:
+            self._sweep()
+            for leaf in made:
+                storage = leaf.untyped_storage()
+                self._alive[_key(leaf)] = StorageWeakRef(storage), storage.nbytes()
+            self.peak = max(self.peak, sum(size for _, size in self._alive.values()))
+        return out
+
+    def _sweep(self) -> None:
+        """Forget what was freed: storages tell nobody when they go, so they are asked."""
+        self._alive = {k: (ref, n) for k, (ref, n) in self._alive.items() if not ref.expired()}
+
+    @property
+    def live(self) -> int:
+        """Bytes alive now."""
+        self._sweep()
+        return sum(size for _, size in self._alive.values())
+
+    def restart_peak(self) -> None:
+        self.peak = self.live
+
+
+def _key(tensor: torch.Tensor) -> int:
+    return tensor.untyped_storage()._cdata
+
+
+class SavedBytes:
+    """Storages that autograd keeps for the backward pass, parameters left out."""
+
+    def __init__(self, parameters: set[int]) -> None:
+        self._parameters = parameters
+        # The storages are held so that no other gets the address of one that was freed.
+        self.storages: dict[int, torch.UntypedStorage] = {}
+
+    def pack(self, tensor: torch.Tensor) -> torch.Tensor:
+        storage = tensor.untyped_storage()
+        if storage._cdata not in self._parameters:
+            self.storages[storage._cdata] = storage
+        return tensor
+
+    @property
+    def total(self) -> int:
+        return sum(storage.nbytes() for storage in self.storages.values())
+
+
+def flop_counter() -> FlopCounterMode:
+    """A silent counter that knows the grouped products of mixture-of-experts layers, too."""
+    return FlopCounterMode(display=False, custom_mapping={torch.ops.aten._grouped_mm: _grouped_mm})
+
+
+def _grouped_mm(a: Sequence[int], b: Sequence[int], *_: Any, **__: Any) -> int:
+    """Rows are spread over the experts, so their number is that of the product without groups.
+
+    Forward and input gradient: (rows, inner) x (experts, inner, outer). Weight gradient:
+    (inner, rows) x (rows, outer).
+    """
+    return 2 * a[-2] * a[-1] * b[-1]
