@@ -1,0 +1,82 @@
+"""A place to go on from: masters, moments and counters. A checkpoint is whole or absent.
+
+The schedule, the order of the data and what drops out are functions of the step, so the step's
+number restores them all.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+
+KEPT = 2
+_NAME = re.compile(r"step-(\d{8})")
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a run is.
+
+    Attributes:
+        step: steps done.
+        tokens: real tokens seen.
+        elapsed: seconds spent in steps.
+        eval_before: evaluation loss before the first step.
+        eval_best: the lowest so far.
+        eval_stale: evaluations since then.
+    """
+
+    step: int = 0
+    tokens: int = 0
+    elapsed: float = 0.0
+    eval_before: float | None = None
+    eval_best: float | None = None
+    eval_stale: int = 0
+
+
+def write_checkpoint(folder: Path, tensors: dict[str, torch.Tensor], progress: Progress) -> Path:
+    """Write `folder/step-00000100` and remove all but the last ones."""
+    target = folder / f"step-{progress.step:08d}"
+    part = folder / f".{target.name}"
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    held = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    save_file(held, part / "state.safetensors")
+    (part / "progress.json").write_text(json.dumps(asdict(progress)), encoding="utf-8")
+    for file in part.iterdir():
+        _sync(file)
+    shutil.rmtree(target, ignore_errors=True)
+    os.rename(part, target)
+    for old in sorted(_checkpoints(folder))[:-KEPT]:
+        shutil.rmtree(old)
+    return target
+
+
+def last_checkpoint(folder: Path) -> tuple[dict[str, torch.Tensor], Progress] | None:
+    """The newest checkpoint's tensors and progress; None where there is none."""
+    found = max(_checkpoints(folder), default=None)
+    if found is None:
+        return None
+    progress = json.loads((found / "progress.json").read_text(encoding="utf-8"))
+    return load_file(found / "state.safetensors"), Progress(**progress)
+
+
+def _checkpoints(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        return []
+    return [path for path in folder.iterdir() if _NAME.fullmatch(path.name)]
+
+
+def _sync(file: Path) -> None:
+    handle = os.open(file, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,141 @@
+"""The trained tensors alone, in a file that knows its plan and base; and putting them back."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from qwen_ui.errors import ModelError, RunError
+from qwen_ui.model import open_model
+from qwen_ui.train.fingerprint import folder_fingerprint
+
+FORMAT = "qwen_ui delta 1"
+# What goes with weights to make a model that can be used.
+_COMPANIONS = ("*.json", "*.jinja", "*.txt", "*.model")
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """A delta that was read.
+
+    Attributes:
+        tensors: the trained tensors by name.
+        base: fingerprint of the weights that it belongs to.
+        plan: the freeze plan, as its dictionary.
+        spec: the settings of the run, as their dictionary.
+    """
+
+    tensors: dict[str, torch.Tensor]
+    base: str
+    plan: dict[str, Any]
+    spec: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What `apply_delta` wrote: how many tensors were exchanged, and their elements."""
+
+    folder: Path
+    tensors: int
+    parameters: int
+
+
+def write_delta(
+    file: Path,
+    tensors: dict[str, torch.Tensor],
+    *,
+    base: str,
+    plan: dict[str, Any],
+    spec: dict[str, Any],
+    step: int,
+) -> None:
+    """Write a delta: the whole file appears at once, or none does."""
+    metadata = {
+        "format": FORMAT,
+        "base": base,
+        "plan": json.dumps(plan),
+        "spec": json.dumps(spec),
+        "step": str(step),
+    }
+    part = file.with_suffix(".part")
+    held = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    save_file(held, part, metadata=metadata)
+    os.replace(part, file)
+
+
+def read_delta(file: Path) -> Delta:
+    """A delta from its file.
+
+    Raises:
+        RunError: there is none, or the file is no delta.
+    """
+    if not file.is_file():
+        raise RunError(f"There is no delta '{file}'. A run writes one when it ends.")
+    try:
+        with safe_open(file, framework="pt") as opened:
+            metadata = opened.metadata() or {}
+            if metadata.get("format") != FORMAT:
+                raise RunError(f"'{file}' is no delta of this program. Name a delta.safetensors.")
+            tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
+            return Delta(
+                tensors,
+                metadata["base"],
+                json.loads(metadata["plan"]),
+                json.loads(metadata["spec"]),
+            )
+    except (SafetensorError, KeyError, ValueError) as error:
+        raise RunError(f"'{file}' cannot be read as a delta ({error}). Copy it again.") from error
+
+
+def apply_delta(file: Path, base: str, output: Path) -> Applied:
+    """Put a delta on its base and write a model that plain `transformers` loads.
+
+    Tensors keep the dtype of the base. The files of the base are copied one by one, so that memory
+    holds one of them at a time.
+
+    Raises:
+        RunError: the delta was trained on other weights, or the output is in use.
+        ModelError: the base has no weights at hand.
+    """
+    delta = read_delta(file)
+    folder = open_model(base).weights_folder
+    if folder is None:
+        raise ModelError(f"'{base}' has no weights at hand. Name the folder that holds them.")
+    if folder_fingerprint(folder) != delta.base:
+        trained_on = delta.spec.get("model", "another model")
+        raise RunError(
+            f"The delta was trained on other weights ('{trained_on}') than those of '{base}'. "
+            "Name the very base that the run used."
+        )
+    if output.exists() and any(output.iterdir()):
+        raise RunError(f"The folder '{output}' is not empty. Name a new one.")
+    output.mkdir(parents=True, exist_ok=True)
+    for companion in {f for pattern in _COMPANIONS for f in folder.glob(pattern)}:
+        shutil.copyfile(companion, output / companion.name)
+    left = dict(delta.tensors)
+    for source in sorted(folder.glob("*.safetensors")):
+        _rewrite(source, output / source.name, left)
+    if left:
+        raise RunError(
+            f"The base has no tensor '{next(iter(left))}', which the delta trains. Name the base "
+            "that the run used."
+        )
+    return Applied(output, len(delta.tensors), sum(t.numel() for t in delta.tensors.values()))
+
+
+def _rewrite(source: Path, target: Path, left: dict[str, torch.Tensor]) -> None:
+    """Copy one file of weights, with the tensors of `left` put in; those are taken off it."""
+    with safe_open(source, framework="pt") as opened:
+        tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
+        metadata = opened.metadata() or {"format": "pt"}
+    for name in tensors.keys() & left.keys():
+        tensors[name] = left.pop(name).to(tensors[name].dtype)
+    save_file(tensors, target, metadata=metadata)

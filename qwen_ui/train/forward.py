@@ -1,0 +1,112 @@
+"""One batch -> the sum of its losses, by the shortest way that is proven to be exact.
+
+Two shortcuts, each of which can be turned off: the kept prefix (`stubs`, `prefix`) and the chunked
+head (`head`). Without both it is the model's own forward and a plain cross-entropy.
+"""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+from transformers import PreTrainedModel
+
+from qwen_ui.freeze import Selection
+from qwen_ui.train.data import Batch
+from qwen_ui.train.head import head_loss
+from qwen_ui.train.prefix import KeptPrefix
+from qwen_ui.train.stubs import PrefixCut, drops_out
+
+
+class Trainee(nn.Module):
+    """A model as the loop sees it.
+
+    Args:
+        model: the causal language model; a plan has been applied to it.
+        selection: that plan, resolved.
+        keep_prefix: whether to cut the model at its first trained block.
+
+    Attributes:
+        cut: how to run the prefix alone; None where there is none, or it may not be kept.
+        why_uncut: the sentence that says so, "" where it is cut or nothing is frozen below.
+        chunked: whether the head is computed in chunks.
+    """
+
+    model: PreTrainedModel
+    body: nn.Module
+    head: nn.Module | None
+
+    def __init__(self, model: PreTrainedModel, selection: Selection, *, keep_prefix: bool) -> None:
+        super().__init__()
+        self.model = model
+        # Not registered as children: they are the model's.
+        self.__dict__["body"] = model.base_model
+        self.__dict__["head"] = model.get_output_embeddings()
+        self.chunked = self.head is not None and self.body is not model
+        self.cut, self.why_uncut = _cut(model, selection) if keep_prefix else (None, "")
+
+    def forward(self, batch: Batch, kept_BTH: torch.Tensor | None = None) -> torch.Tensor:
+        """Sum of the losses (nats, float32) at the positions that carry one."""
+        cut = self.cut
+        shortened = nullcontext() if cut is None or kept_BTH is None else cut.suffix_only(kept_BTH)
+        with shortened:
+            if self.chunked:
+                assert self.head is not None
+                hidden_BTH = self.body(**batch.inputs).last_hidden_state
+                hidden_NH = hidden_BTH.flatten(0, 1).index_select(0, batch.rows)
+                return head_loss(hidden_NH, self.head, batch.targets)
+            return self.plain_loss(batch)
+
+    def plain_loss(self, batch: Batch) -> torch.Tensor:
+        """The same from the model's own logits."""
+        logits_NV = self.model(**batch.inputs).logits.flatten(0, 1).index_select(0, batch.rows)
+        return F.cross_entropy(logits_NV.float(), batch.targets, reduction="sum")
+
+    @property
+    def prefix_blocks(self) -> int:
+        return 0 if self.cut is None else self.cut.depth
+
+
+class PrefixSource:
+    """Where the prefix's output of a batch comes from: what is kept, else the blocks themselves.
+
+    Attributes:
+        trouble: why nothing more is kept, "" while all is well.
+    """
+
+    def __init__(self, trainee: Trainee, kept: KeptPrefix | None) -> None:
+        self._trainee, self._kept = trainee, kept
+        self.trouble = ""
+
+    def fetch(self, batch: Batch) -> torch.Tensor | None:
+        """(B, T, H) without a graph; None where the model is not cut."""
+        cut = self._trainee.cut
+        if cut is None:
+            return None
+        if self._kept is not None and all(self._kept.holds(i) for i in batch.indexes):
+            return self._kept.get(batch)
+        hidden_BTH = cut.run_prefix(batch.inputs)
+        if self._kept is not None and not self.trouble:
+            try:
+                self._kept.put(batch, hidden_BTH)
+            except OSError as error:
+                self.trouble = f"No more prefix outputs are kept: {error.strerror}."
+        return hidden_BTH
+
+
+def _cut(model: PreTrainedModel, selection: Selection) -> tuple[PrefixCut | None, str]:
+    depth = selection.prefix_blocks
+    if not depth:
+        return None, ""
+    stack = model.get_submodule(selection.anatomy.stack)
+    assert isinstance(stack, nn.ModuleList), type(stack)
+    suffix = {id(m) for block in stack[depth:] for m in block.modules()}
+    before = [m for m in model.modules() if id(m) not in suffix]
+    if drops_out(before):
+        return None, (
+            "The frozen blocks drop values at random while training, so their output changes from "
+            "step to step and is not kept. Set the dropout in the model's configuration to 0."
+        )
+    return PrefixCut(model.base_model, stack, depth), ""

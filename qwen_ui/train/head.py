@@ -1,0 +1,117 @@
+"""The loss at the positions that carry it, in chunks, with its gradients made on the way.
+
+Logits of a whole batch are never held at once. Gradients are exact: the softmax less the one-hot
+target, times the head, is written over the logits of its chunk, so that backward needs no logits
+and a frozen head costs no gradient of its own. Shapes: N positions, H wide, V words.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+from torch.autograd import Function
+from torch.nn import functional as F
+
+# Rows of logits held at a time. At 512 a chunk costs 1.0 to 1.3 times its matrix products on a CPU;
+# 32 rows took twice as long (docs/decisions.md).
+CHUNK_ROWS = 512
+
+
+def head_loss(hidden_NH: torch.Tensor, head: nn.Module, targets_N: torch.Tensor) -> torch.Tensor:
+    """Sum over positions of the negative log-likelihood, in float32 (nats).
+
+    Args:
+        hidden_NH: hidden states at the positions whose next token is a target.
+        head: a linear layer onto the vocabulary.
+        targets_N: those next tokens.
+    """
+    bias_V = getattr(head, "bias", None)
+    loss: torch.Tensor = _HeadLoss.apply(hidden_NH, head.weight, bias_V, targets_N)
+    return loss
+
+
+class _HeadLoss(Function):
+    @staticmethod
+    def forward(
+        ctx: Any,
+        hidden_NH: torch.Tensor,
+        weight_VH: torch.Tensor,
+        bias_V: torch.Tensor | None,
+        targets_N: torch.Tensor,
+    ) -> torch.Tensor:
+        wants_hidden, wants_weight, wants_bias, _ = ctx.needs_input_grad
+        grads = _Gradients(
+            torch.empty_like(hidden_NH) if wants_hidden else None,
+            torch.zeros_like(weight_VH, dtype=torch.float32) if wants_weight else None,
+            torch.zeros_like(bias_V, dtype=torch.float32)
+            if bias_V is not None and wants_bias
+            else None,
+        )
+        total = hidden_NH.new_zeros((), dtype=torch.float32)
+        for start in range(0, len(hidden_NH), CHUNK_ROWS):
+            rows = slice(start, start + CHUNK_ROWS)
+            logits = F.linear(hidden_NH[rows], weight_VH, bias_V)
+            total += _chunk(logits, hidden_NH, weight_VH, targets_N, rows, grads)
+        ctx.grads, ctx.dtypes = grads, (weight_VH.dtype, None if bias_V is None else bias_V.dtype)
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, *upstream: Any) -> Any:
+        scale, grads = upstream[0], ctx.grads
+        hidden = None if grads.hidden is None else grads.hidden.mul_(scale.to(grads.hidden.dtype))
+        weight = None if grads.weight is None else grads.weight.mul_(scale).to(ctx.dtypes[0])
+        bias = None if grads.bias is None else grads.bias.mul_(scale).to(ctx.dtypes[1])
+        ctx.grads = None
+        return hidden, weight, bias, None
+
+
+class _Gradients:
+    """Gradients of the sum, filled chunk by chunk; None for what is not wanted."""
+
+    def __init__(
+        self,
+        hidden: torch.Tensor | None,
+        weight: torch.Tensor | None,
+        bias: torch.Tensor | None,
+    ) -> None:
+        self.hidden, self.weight, self.bias = hidden, weight, bias
+
+    @property
+    def wanted(self) -> bool:
+        return not (self.hidden is None and self.weight is None and self.bias is None)
+
+
+def _chunk(
+    logits: torch.Tensor,
+    hidden_NH: torch.Tensor,
+    weight_VH: torch.Tensor,
+    targets_N: torch.Tensor,
+    rows: slice,
+    grads: _Gradients,
+) -> torch.Tensor:
+    """The loss of one chunk of rows; its gradients go to `grads`."""
+    computed = logits.dtype
+    targets = targets_N[rows, None]
+    scores = torch.log_softmax(logits, dim=-1, dtype=torch.float32)
+    loss = -scores.gather(1, targets).sum()
+    if not grads.wanted:
+        return loss
+    slope = scores.exp_()
+    slope.scatter_add_(1, targets, slope.new_full((), -1.0).expand_as(targets))
+    if grads.bias is not None:
+        grads.bias += slope.sum(0)
+    slope = slope.to(computed)
+    if grads.hidden is not None:
+        torch.mm(slope, weight_VH.to(computed), out=grads.hidden[rows])
+    if grads.weight is not None:
+        _add_product(grads.weight, slope, hidden_NH[rows])
+    return loss
+
+
+def _add_product(total_VH: torch.Tensor, slope: torch.Tensor, hidden: torch.Tensor) -> None:
+    if slope.dtype == torch.float32:
+        total_VH.addmm_(slope.t(), hidden)
+    else:
+        total_VH += slope.t() @ hidden

@@ -1,0 +1,140 @@
+"""AdamW over the trained tensors alone, on float32 masters where the weights are narrower.
+
+A bfloat16 weight near 0.02 has steps of about 1e-4: at a rate of 1e-6 plain AdamW moves 2 % of them
+(docs/decisions.md). The master takes the small steps, and the weight is its rounding.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from torch import nn
+
+BETAS = (0.9, 0.999)
+EPSILON = 1e-8
+
+
+class MasterAdamW:
+    """Decay, clip, step: for the parameters of a module that require gradients.
+
+    Args:
+        module: a plan has been applied to it.
+        weight_decay: for matrices (two dimensions or more) that are no norm's and no embedding's.
+        gradient_clip: largest norm of all gradients together; 0 for none.
+    """
+
+    def __init__(self, module: nn.Module, *, weight_decay: float, gradient_clip: float) -> None:
+        self.parameters = {n: p for n, p in module.named_parameters() if p.requires_grad}
+        assert self.parameters, "an optimizer needs something that trains"
+        self.masters = {name: _master(p) for name, p in self.parameters.items()}
+        self._narrow = [n for n, p in self.parameters.items() if self.masters[n] is not p]
+        self._clip = gradient_clip
+        decayed = decayed_names(module)
+        groups = [
+            {
+                "params": [m for n, m in self.masters.items() if n in decayed],
+                "weight_decay": weight_decay,
+            },
+            {
+                "params": [m for n, m in self.masters.items() if n not in decayed],
+                "weight_decay": 0.0,
+            },
+        ]
+        used = [group for group in groups if group["params"]]
+        self.adam = torch.optim.AdamW(used, lr=0.0, betas=BETAS, eps=EPSILON, fused=True)
+
+    def zero_grad(self) -> None:
+        for parameter in self.parameters.values():
+            parameter.grad = None
+
+    def step(self, rate: float) -> float:
+        """Take one step at this rate; the norm of the gradients before clipping.
+
+        Raises:
+            FloatingPointError: the norm is no finite number; nothing was changed.
+        """
+        for name in self._narrow:
+            gradient = self.parameters[name].grad
+            self.masters[name].grad = None if gradient is None else gradient.float()
+        norm = _clip([m for m in self.masters.values() if m.grad is not None], self._clip)
+        if not math.isfinite(norm):
+            raise FloatingPointError("The gradients are no finite numbers.")
+        for group in self.adam.param_groups:
+            group["lr"] = rate
+        self.adam.step()
+        with torch.no_grad():
+            for name in self._narrow:
+                self.parameters[name].copy_(self.masters[name])
+                self.masters[name].grad = None
+        return norm
+
+    def trained(self) -> dict[str, torch.Tensor]:
+        """The trained tensors at the precision they are trained in, by name."""
+        return {name: master.detach() for name, master in self.masters.items()}
+
+    def state_bytes(self) -> int:
+        """Bytes of moments and masters."""
+        moments = [v for s in self.adam.state.values() for v in s.values() if torch.is_tensor(v)]
+        masters = [self.masters[name] for name in self._narrow]
+        return sum(t.numel() * t.element_size() for t in [*moments, *masters])
+
+    def state_tensors(self) -> dict[str, torch.Tensor]:
+        """All that a checkpoint has to hold: masters, both moments, step counts."""
+        tensors = {f"master/{n}": m.detach() for n, m in self.masters.items()}
+        for name, master in self.masters.items():
+            for key, value in self.adam.state.get(master, {}).items():
+                tensors[f"{key}/{name}"] = value
+        return tensors
+
+    def load_state_tensors(self, tensors: dict[str, torch.Tensor]) -> None:
+        """Take over what `state_tensors` gave, for the same plan on the same model."""
+        with torch.no_grad():
+            for name, master in self.masters.items():
+                master.copy_(tensors[f"master/{name}"])
+                self.parameters[name].copy_(master)
+                state: dict[str, Any] = {}
+                for key in ("step", "exp_avg", "exp_avg_sq"):
+                    if f"{key}/{name}" in tensors:
+                        value = tensors[f"{key}/{name}"]
+                        state[key] = value.clone().to(
+                            master.device if key != "step" else value.device
+                        )
+                if state:
+                    self.adam.state[master] = state
+
+
+def decayed_names(module: nn.Module) -> frozenset[str]:
+    """Parameters that weight decay is for: matrices, but no norm's and no embedding's.
+
+    Decided by dimension and class: names such as "LayerNorm" miss Qwen's norms.
+    """
+    names = []
+    for prefix, child in module.named_modules():
+        if isinstance(child, nn.Embedding) or "norm" in type(child).__name__.lower():
+            continue
+        for name, parameter in child.named_parameters(recurse=False):
+            if parameter.dim() >= 2:
+                names.append(f"{prefix}.{name}" if prefix else name)
+    embeddings = {
+        id(p) for m in module.modules() if isinstance(m, nn.Embedding) for p in m.parameters()
+    }
+    own = dict(module.named_parameters())
+    return frozenset(n for n in names if n in own and id(own[n]) not in embeddings)
+
+
+def _master(parameter: nn.Parameter) -> nn.Parameter:
+    if parameter.dtype == torch.float32:
+        return parameter
+    return nn.Parameter(parameter.detach().float())
+
+
+def _clip(parameters: Iterable[nn.Parameter], limit: float) -> float:
+    held = list(parameters)
+    gradients = [p.grad for p in held if p.grad is not None]
+    norm = torch.nn.utils.get_total_norm(gradients)
+    if limit and torch.isfinite(norm):
+        torch.nn.utils.clip_grads_with_norm_(held, limit, norm)
+    return float(norm)

@@ -1,0 +1,97 @@
+"""Prove on the first batch that the shortcuts change nothing; where they do, go without them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from qwen_ui.train.data import Batch, Examples, collate
+from qwen_ui.train.forward import Trainee
+from qwen_ui.train.tokens import Example
+
+# Largest relative difference of the loss, and of the norm of the gradients' difference.
+TOLERANCES = {torch.float32: (1e-5, 1e-3), torch.bfloat16: (2e-2, 2e-1)}
+# A whole batch of plain logits is not to be held for the proof: a shorter one proves as much.
+MAX_PROOF_LOGITS = 16 * 1024**2
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """The shortcut's loss and gradients against the plain ones, as relative differences.
+
+    Attributes:
+        loss: of the loss.
+        gradient: norm of the gradients' difference over the norm of the plain gradients.
+        passed: both within the tolerance of the dtype.
+    """
+
+    loss: float
+    gradient: float
+    passed: bool
+
+
+def proof_batch(examples: Examples, batch: Batch, vocabulary: int, pad: int) -> tuple[Batch, int]:
+    """A batch small enough for plain logits, from the start of this one: (batch, its length).
+
+    Causal models put out the same for the start of a sequence, whatever follows.
+    """
+    rows, length = batch.tokens_BT.shape
+    if rows * length * vocabulary <= MAX_PROOF_LOGITS:
+        return batch, length
+    first = examples.items[batch.indexes[0]]
+    carrying = first.carries.index(True)
+    length = min(len(first.tokens), max(carrying + 1, MAX_PROOF_LOGITS // vocabulary, 2))
+    starts = tuple(start for start in first.starts if start < length)
+    short = Example(first.tokens[:length], first.carries[:length], first.where, starts)
+    return collate(Examples((short,)), (0,), pad), length
+
+
+def prove(trainee: Trainee, batch: Batch, kept_BTH: torch.Tensor | None) -> Proof:
+    """Loss and gradients by the shortcuts and by the model's own forward, compared."""
+    loss, gradients = _measure(trainee, trainee(batch, kept_BTH))
+    plain_loss, plain = _measure(trainee, trainee.plain_loss(batch))
+    difference = torch.linalg.vector_norm(gradients - plain)
+    relative = float(difference / torch.linalg.vector_norm(plain).clamp_min(1e-20))
+    off = abs(loss - plain_loss) / max(abs(plain_loss), 1e-20)
+    dtype = next(p.dtype for p in trainee.parameters())
+    most_loss, most_gradient = TOLERANCES.get(dtype, TOLERANCES[torch.bfloat16])
+    if torch.is_autocast_enabled(batch.tokens_BT.device.type):
+        most_loss, most_gradient = TOLERANCES[torch.bfloat16]
+    return Proof(off, relative, off <= most_loss and relative <= most_gradient)
+
+
+def settle(trainee: Trainee, batch: Batch, kept_BTH: torch.Tensor | None) -> list[str]:
+    """Turn off what does not prove exact; the sentences that say so, none where all is exact."""
+    proof = prove(trainee, batch, kept_BTH)
+    if proof.passed:
+        return []
+    if trainee.chunked:
+        trainee.chunked = False
+        plain_head = prove(trainee, batch, kept_BTH)
+        if plain_head.passed:
+            return [_sentence("the chunked head", proof)]
+    trainee.cut = None
+    trainee.chunked = trainee.head is not None and trainee.body is not trainee.model
+    if trainee.chunked and not prove(trainee, batch, None).passed:
+        trainee.chunked = False
+        return [_sentence("the kept prefix and the chunked head", proof)]
+    return [_sentence("the kept prefix", proof)]
+
+
+def _measure(trainee: Trainee, loss: torch.Tensor) -> tuple[float, torch.Tensor]:
+    trained = [p for p in trainee.parameters() if p.requires_grad]
+    gradients = torch.autograd.grad(loss, trained, allow_unused=True)
+    flat = [
+        (torch.zeros_like(p) if g is None else g).detach().float().flatten()
+        for p, g in zip(trained, gradients, strict=True)
+    ]
+    return float(loss.detach()), torch.cat(flat)
+
+
+def _sentence(shortcut: str, proof: Proof) -> str:
+    return (
+        f"On the first batch {shortcut} gave another loss (relative difference "
+        f"{proof.loss:.1e}) or other gradients ({proof.gradient:.1e}) than the full "
+        f"forward: this run goes without."
+    )

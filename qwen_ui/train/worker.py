@@ -1,0 +1,48 @@
+"""The process that trains: `python -m qwen_ui.train.worker RUN_FOLDER`.
+
+It reads the folder's spec, runs the loop and writes what happens through `RunWriter`. Started by
+itself it is one process; under torchrun it is one of several, of which the first alone writes.
+"""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from pathlib import Path
+from typing import Any
+
+from qwen_ui.errors import UserError
+from qwen_ui.train.failure import reason_for
+from qwen_ui.train.silent import SilentWriter, first_process
+from qwen_ui.train.spec import read_spec
+from qwen_ui.train.writer import RunWriter
+
+
+def main(folder: Path) -> int:
+    """Train the run of this folder; 0: ended well, 2: a person's mistake, 1: a fault of ours."""
+    with RunWriter(folder) if first_process() else SilentWriter(folder) as writer:
+        try:
+            spec = read_spec(folder / "spec.json")
+            # torch and transformers take seconds: the folder says "running" before they are here.
+            from qwen_ui.train.setup import prepare  # noqa: PLC0415
+            from qwen_ui.train.trainer import Trainer  # noqa: PLC0415
+
+            Trainer(prepare(spec, folder), writer).run()
+        except BaseException as error:
+            return _failed(writer, error)
+    return 0
+
+
+def _failed(writer: Any, error: BaseException) -> int:
+    if not isinstance(error, UserError):
+        traceback.print_exc()
+    reason = reason_for(error)
+    status = "interrupted" if isinstance(error, KeyboardInterrupt | SystemExit) else "failed"
+    mistake = isinstance(error, UserError)
+    writer.event("end", status=status, reason=reason, mistake=mistake)
+    writer.status(status, reason)
+    return 2 if mistake else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))
