@@ -2,8 +2,8 @@
 
 A model is a stack of like blocks, so tracing the whole of it repeats itself: 28 times for the 1.5B.
 Here every block is run alone on the arguments that the model would hand it, once for each *state*
-that it may be in (which of its kinds train, whether its input needs a gradient), and the rest of the
-model is run once with all blocks stubbed out. The sums are exact: `tests/freeze/test_cost.py`
+that it may be in (which of its kinds train, whether its input needs a gradient), and the rest of
+the model is run once with all blocks stubbed out. The sums are exact: `tests/freeze/test_cost.py`
 compares them with real steps.
 """
 

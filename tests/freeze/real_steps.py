@@ -22,7 +22,7 @@ class Measured:
 
 
 class CollectingBytes(LiveBytes):
-    """Collects garbage first: torch's checkpointing leaves cycles, which hold tensors until then."""
+    """Collects garbage first: torch's checkpointing leaves cycles, which hold tensors."""
 
     def _sweep(self) -> None:
         gc.collect()
