@@ -1,0 +1,144 @@
+"""What the Freeze tab's JavaScript asks of Python, as plain functions of an anatomy.
+
+Each returns a JSON object; a selection in it is `ranges` (see `selector_data`). A person's mistake
+comes back as `problem`, a sentence to show where it was made, and nothing else changes.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from qwen_ui.errors import PlanError, UserError
+from qwen_ui.freeze import FreezePlan, Rule, canonical_plan, parse_layers, preset, resolve
+from qwen_ui.ui import saved_plans
+from qwen_ui.ui.selector_data import names_of, ranges_of, structure_record
+
+if TYPE_CHECKING:
+    from qwen_ui.freeze import Selection
+    from qwen_ui.model import Anatomy
+    from qwen_ui.ui.session import Session
+
+
+def server_functions(session: Session) -> list[Callable[[list[Any]], dict[str, Any]]]:
+    """The functions that `gr.HTML` hands to the browser: each takes a list, the model first."""
+
+    def bound(action: Callable[..., dict[str, Any]]) -> Callable[[list[Any]], dict[str, Any]]:
+        @functools.wraps(action)
+        def call(asked: list[Any]) -> dict[str, Any]:
+            try:
+                return action(session.anatomy(str(asked[0])), *asked[1:])
+            except UserError as error:
+                return {"problem": str(error)}
+
+        del call.__wrapped__  # gradio would read the action's own parameters
+        return call
+
+    return [bound(action) for action in ACTIONS]
+
+
+def structure(anatomy: Anatomy) -> dict[str, Any]:
+    """Blocks, kinds and tensors; see `structure_record`."""
+    return structure_record(anatomy)
+
+
+def choose_preset(anatomy: Anatomy, name: str, layers: str) -> dict[str, Any]:
+    """A preset over a layer expression; an empty expression means the preset's own."""
+    return _chosen(resolve(preset(name, layers.strip() or None), anatomy))
+
+
+def count_layers(anatomy: Anatomy, layers: str) -> dict[str, Any]:
+    """How many blocks an expression means here."""
+    return {"blocks": len(parse_layers(layers, anatomy.block_count)) if layers.strip() else None}
+
+
+def match(anatomy: Anatomy, pattern: str) -> dict[str, Any]:
+    """The tensors whose name a regular expression is found in, and how many there are."""
+    try:
+        found = re.compile(pattern)
+    except re.error as error:
+        raise PlanError(f"'{pattern[:80]}' is no regular expression yet: {error}.") from error
+    matched = [p for p in anatomy.parameters if any(found.search(name) for name in p.names)]
+    return {
+        "ranges": ranges_of(anatomy, (p.name for p in matched)),
+        "tensors": len(matched),
+        "parameters": sum(p.numel for p in matched),
+    }
+
+
+def load_plan(anatomy: Anatomy, text: str) -> dict[str, Any]:
+    """A plan from a file that a person chose."""
+    return _chosen(resolve(read_plan(text), anatomy))
+
+
+def read_plan(text: str) -> FreezePlan:
+    """Plan JSON, or a list of names or patterns, one a line (as Axolotl writes them)."""
+    if text.lstrip().startswith("{"):
+        return FreezePlan.from_json(text)
+    lines = [line.strip().removeprefix("-").strip().strip("'\"") for line in text.splitlines()]
+    patterns = [line for line in lines if line and not line.endswith(":") and line[0] != "#"]
+    if not patterns:
+        raise PlanError("The file is empty. Load a plan's JSON or names, one a line.")
+    rules = tuple(Rule.model_validate({"regex": _anchored(pattern)}) for pattern in patterns)
+    return FreezePlan(name="imported", rules=rules)
+
+
+def _anchored(pattern: str) -> str:
+    """Axolotl matches a pattern from the name's beginning; a plain name then means itself alone."""
+    plain = re.fullmatch(r"[\w.]+", pattern) is not None
+    return f"^{re.escape(pattern)}$" if plain else f"^(?:{pattern})"
+
+
+def plan_text(anatomy: Anatomy, ranges: str, name: str) -> dict[str, Any]:
+    """The plan for a selection: its JSON (a file, a link) and its sentence (the clipboard)."""
+    plan = plan_of(anatomy, ranges, name)
+    selection = resolve(plan, anatomy)
+    return {"json": plan.to_json(), "sentence": selection.summary}
+
+
+def save_plan(anatomy: Anatomy, ranges: str, name: str) -> dict[str, Any]:
+    """Keep the selection under a name; the same name again replaces it."""
+    saved_plans.save(plan_of(anatomy, ranges, name))
+    return {"saved": saved_plans.names()}
+
+
+def list_saved(anatomy: Anatomy) -> dict[str, Any]:
+    """Names of the kept plans; a plan is of no one model."""
+    return {"saved": saved_plans.names()}
+
+
+def choose_saved(anatomy: Anatomy, name: str) -> dict[str, Any]:
+    """A kept plan on this model."""
+    return _chosen(resolve(saved_plans.load(name), anatomy))
+
+
+def forget_saved(anatomy: Anatomy, name: str) -> dict[str, Any]:
+    """Throw a kept plan away."""
+    saved_plans.forget(name)
+    return {"saved": saved_plans.names()}
+
+
+def plan_of(anatomy: Anatomy, ranges: str, name: str = "") -> FreezePlan:
+    """The canonical plan of a selection made in the browser."""
+    return canonical_plan(anatomy, names_of(anatomy, ranges), name[:200])
+
+
+def _chosen(selection: Selection) -> dict[str, Any]:
+    ranges = ranges_of(selection.anatomy, selection.names)
+    return {"ranges": ranges, "name": selection.plan.name, "warnings": list(selection.warnings)}
+
+
+ACTIONS: tuple[Callable[..., dict[str, Any]], ...] = (
+    structure,
+    choose_preset,
+    count_layers,
+    match,
+    load_plan,
+    plan_text,
+    save_plan,
+    list_saved,
+    choose_saved,
+    forget_saved,
+)
