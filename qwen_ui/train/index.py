@@ -22,7 +22,7 @@ from qwen_ui.train.folders import run_names, status_of
 from qwen_ui.train.status import FILE_NAME as STATUS
 from qwen_ui.train.status import read_json, recorded_status
 
-INDEX = "index.sqlite"
+INDEX = ".index.sqlite"
 META = "meta.json"
 SCHEMA = 1
 _TABLE = (

@@ -52,6 +52,8 @@ def write_status(folder: Path, status: Status) -> None:
 def recorded_status(folder: Path) -> Status:
     """What the file says, which may be older than the truth; see `true_status`."""
     found = read_json(folder / FILE_NAME)
+    if not found:
+        return Status(status="interrupted", reason="Its status file is missing or cannot be read.")
     known = {field.name for field in fields(Status)}
     return Status(**{key: value for key, value in found.items() if key in known})
 

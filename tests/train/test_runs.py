@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from qwen_ui.errors import RunError
+from qwen_ui.train.launch import queued_runs
 from qwen_ui.train.process import acquire, lives, locked, stamp
 from qwen_ui.train.runs import (
     RunWriter,
@@ -207,3 +208,14 @@ def test_a_lock_ends_with_its_process(tmp_path: Path) -> None:
     process.communicate()
     with locked(tmp_path / "lock", wait=False) as held:
         assert held
+
+
+def test_what_is_no_run_is_never_taken_for_one(home_of_its_own: Path) -> None:
+    folder = create_run(SPEC, PLAN)
+    list_runs()
+    (folder.parent / "junk").mkdir()
+    (folder.parent / "file.txt").touch()
+    assert queued_runs() == [folder.name]
+    (folder / "status.json").write_text("{ torn")
+    assert status_of(folder).status == "interrupted"
+    assert queued_runs() == []
