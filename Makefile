@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export GRADIO_ANALYTICS_ENABLED := False
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: run install install-dev chromium lint format test test-fast test-long bench nano clean
+.PHONY: run install install-dev chromium lint format test test-fast test-long bench nano anatomies clean
 
 run: install
 	$(BIN)/python app.py --open
@@ -54,6 +54,9 @@ bench: install-dev chromium
 	  echo "== $$module"; $(BIN)/python -m benchmarks.$$(basename $$module .py) || exit 1; done
 
 # AUSTEN is a text of Jane Austen's novels, a paragraph a line; see assets/nano/README.md.
+anatomies: install
+	$(BIN)/python -m qwen_ui.model.kept
+
 nano: install
 	$(BIN)/python assets/nano/pretrain.py --data $(AUSTEN) --output assets/nano --minutes 105
 

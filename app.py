@@ -16,14 +16,10 @@ def main() -> None:
     parser.add_argument("--open", action="store_true", help="open the page in a browser")
     arguments = parser.parse_args()
 
-    from qwen_ui.model import DEFAULT_MODEL
     from qwen_ui.ui.app import build_app, launch_options
     from qwen_ui.ui.session import Session
 
-    session = Session()
-    demo = build_app(session)
-    # torch and transformers take seconds to import: start while the browser loads the page.
-    session.warm_up(DEFAULT_MODEL)
+    demo = build_app(Session())
     demo.queue(default_concurrency_limit=8).launch(
         server_port=arguments.port, inbrowser=arguments.open, **launch_options()
     )

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import gradio as gr
 
+from qwen_ui.errors import PlanError, UserError
 from qwen_ui.freeze import FreezePlan, preset
 from qwen_ui.model import DEFAULT_MODEL, preset_names
 from qwen_ui.ui.facts import facts_html
@@ -18,6 +20,7 @@ from qwen_ui.ui.signs import FLAME, SNOWFLAKE
 if TYPE_CHECKING:
     from qwen_ui.freeze import Selection
 
+T = TypeVar("T")
 _MARK = (
     '<div class="q-brand"><svg viewBox="0 0 24 24" aria-hidden="true"><path d="M12 2.5c.6 3.4 2.4 '
     "4.9 4 6.7 1.3 1.5 2 3.2 2 5.1a6 6 0 1 1-12 0c0-1.5.5-2.9 1.5-4.1.3 1.5 1 2.3 1.9 "
@@ -69,15 +72,14 @@ def wire(header: Header, demo: gr.Blocks, session: Session) -> None:
     """Connect the header: page load, the picker, and the sentence that follows model and plan."""
 
     def on_load(request: gr.Request) -> tuple[Any, ...]:
-        source = request.query_params.get("model") or DEFAULT_MODEL
-        try:
-            anatomy = session.anatomy(source)
-        except Exception:
-            # Show the default model rather than an empty page, then say what was wrong.
-            gr.Warning(f"The model of the link could not be opened: {html.escape(source)[:200]}")
-            source = DEFAULT_MODEL
-            anatomy = session.anatomy(source)
-        return source, source, facts_html(anatomy), plan_of_link(request.query_params.get("plan"))
+        source = _or_warn(
+            lambda name: session.anatomy(name).source,
+            request.query_params.get("model"),
+            DEFAULT_MODEL,
+        )
+        plan = _or_warn(FreezePlan.from_json, request.query_params.get("plan"), preset("attention"))
+        session.warm_up()
+        return source, source, facts_html(session.anatomy(source)), plan
 
     @guarded
     def on_pick(source: str | None) -> tuple[str, str]:
@@ -103,14 +105,19 @@ def wire(header: Header, demo: gr.Blocks, session: Session) -> None:
     )
 
 
-def plan_of_link(text: str | None) -> FreezePlan:
-    """The plan that a link carries; attention-only on the top blocks where it carries none."""
-    return FreezePlan.from_json(text) if text else preset("attention")
+def _or_warn(read: Callable[[str], T], text: str | None, default: T) -> T:
+    """What a link's text means; the default, and a warning, where it means nothing."""
+    if not text:
+        return default
+    try:
+        return read(text)
+    except UserError as error:
+        gr.Warning(html.escape(str(error)), title="The link could not be followed")
+        return default
 
 
 def summary_html(session: Session, source: str, plan: FreezePlan) -> str:
     """The plan in one sentence, or why it trains nothing here."""
-    from qwen_ui.errors import PlanError
     from qwen_ui.freeze import resolve
 
     if not source:

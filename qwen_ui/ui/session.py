@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from qwen_ui.model import Anatomy
 
 MAX_OPEN_MODELS = 16
+WARM_UP_SECONDS = 3.0
 
 
 class Session:
@@ -22,6 +24,7 @@ class Session:
     def __init__(self) -> None:
         self._anatomies: OrderedDict[str, Anatomy] = OrderedDict()
         self._lock = threading.Lock()
+        self._warm = False
 
     def anatomy(self, source: str) -> Anatomy:
         """The anatomy of this model.
@@ -29,7 +32,6 @@ class Session:
         Raises:
             ModelError: there is no such model, or it cannot be built.
         """
-        # torch and transformers are slow to import; the page is drawn before they are needed.
         from qwen_ui.model import open_model
 
         with self._lock:
@@ -40,6 +42,15 @@ class Session:
             self._anatomies.move_to_end(source)
             return self._anatomies[source]
 
-    def warm_up(self, source: str) -> None:
-        """Open a model in a thread of its own, so that it is there when the page asks for it."""
-        threading.Thread(target=self.anatomy, args=(source,), daemon=True).start()
+    def warm_up(self) -> None:
+        """Import what training's checks and prices need, once, in a thread of its own.
+
+        Called when a page asks for its first model; a browser that draws has the processor first.
+        """
+        with self._lock:
+            if self._warm:
+                return
+            self._warm = True
+        timer = threading.Timer(WARM_UP_SECONDS, import_module, ("qwen_ui.model.reading",))
+        timer.daemon = True
+        timer.start()

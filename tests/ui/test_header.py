@@ -6,10 +6,10 @@ import threading
 
 import pytest
 
-from qwen_ui.errors import ModelError, PlanError
+from qwen_ui.errors import ModelError
 from qwen_ui.freeze import FreezePlan, preset
 from qwen_ui.ui.facts import facts, facts_html
-from qwen_ui.ui.header import plan_of_link, summary_html
+from qwen_ui.ui.header import summary_html
 from qwen_ui.ui.numbers import short_bytes, short_count
 from qwen_ui.ui.session import MAX_OPEN_MODELS, Session
 
@@ -48,13 +48,6 @@ def test_a_plan_that_trains_nothing_here_says_why_and_is_escaped(session: Sessio
     said = summary_html(session, "nano", plan)
     assert "trains nothing" in said
     assert "<b>" not in said
-
-
-def test_a_link_carries_a_plan_or_the_default() -> None:
-    assert plan_of_link(None) == preset("attention")
-    assert plan_of_link(preset("bitfit").to_json()) == preset("bitfit")
-    with pytest.raises(PlanError):
-        plan_of_link("nonsense")
 
 
 def test_a_model_is_built_once_for_all_threads(session: Session) -> None:
