@@ -15,11 +15,13 @@ import torch
 from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
+from qwen_ui.errors import ModelError
 from qwen_ui.model.anatomy import Anatomy, Kind, Parameter, Role, language_config
 from qwen_ui.model.dimensions import head_size
 from qwen_ui.model.folding import ranges
 from qwen_ui.model.gradients import check_gradients
 from qwen_ui.model.skeleton import build_skeleton
+from qwen_ui.model.weights import check_weights, weights_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,22 @@ def audit(anatomy: Anatomy) -> tuple[Check, ...]:
         "Does a weightless backward put gradients exactly on the selected parameters?",
         *check_gradients(anatomy, module, mode),
     )
-    return (total, *found, gradients)
+    if anatomy.weights_folder is None:
+        return (total, *found, gradients)
+    stored = Check("Do the weights at hand fit the architecture?", *check_stored(anatomy))
+    return (total, *found, gradients, stored)
+
+
+def check_stored(anatomy: Anatomy) -> tuple[bool, str]:
+    """Names and shapes of the safetensors files, by their headers, against the architecture."""
+    try:
+        stored = weights_of(anatomy)
+    except ModelError as error:
+        return False, str(error)
+    found = check_weights(anatomy, stored)
+    files = "1 file" if len(stored.files) == 1 else f"{len(stored.files)} files"
+    read = f"{stored.bytes_read:,} bytes read of {files}"
+    return found.fits, f"{found.sentence} ({len(stored.tensors):,} tensors, {read})"
 
 
 def check_total(anatomy: Anatomy, module: nn.Module) -> tuple[bool, str]:

@@ -54,6 +54,9 @@ def find_model(name: str) -> ModelSource:
     if file is not None:
         return ModelSource(name, read_configuration(file), preset_weights(name))
     path = Path(name).expanduser()
+    if path.is_file() and path.name.endswith((".safetensors", ".safetensors.index.json")):
+        # Weights name no architecture: the configuration beside them does.
+        path = path.parent
     if path.is_file():
         return ModelSource(name, read_configuration(path), weights_in(path.parent))
     if path.is_dir():

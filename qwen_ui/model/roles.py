@@ -16,8 +16,8 @@ from qwen_ui.model.anatomy import Role
 # Looked for in the class name first, then in the module's own name, nearest module first.
 _CLUES: tuple[tuple[Role, re.Pattern[str]], ...] = (
     (Role.NORM, re.compile(r"norm|^ln(_|$)|(^|_)ln\d*$", re.I)),
+    (Role.ROUTER, re.compile(r"router|TopKGate|MoEGate(?!d)|expert_gate$", re.I)),
     (Role.EXPERT, re.compile(r"experts?(\d|_|$)|expert(?=[A-Z])|MoeMLP.*Expert", re.I)),
-    (Role.ROUTER, re.compile(r"router|TopKGate|MoEGate", re.I)),
     (Role.ATTENTION, re.compile(r"att(ention|n)|(?<![a-z])mla(?![a-z])", re.I)),
     (
         Role.MLP,
@@ -53,7 +53,9 @@ def role_of(
         return Role.EMBEDDING
     while path and path != block:
         found = _clue(modules[path], path.rpartition(".")[2])
-        if found is not None:
+        # A whole image encoder may be called an embedding: only the nearest modules may say so.
+        near = path in (name.rpartition(".")[0], name.rsplit(".", 2)[0])
+        if found is not None and (found is not Role.EMBEDDING or near):
             return found
         path = path.rpartition(".")[0]
     if block is not None and re.search(r"FFN$", type(modules[block]).__name__):

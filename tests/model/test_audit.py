@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from torch._subclasses.fake_tensor import FakeTensorMode
 from transformers import PreTrainedModel, Qwen2Config, Qwen2ForCausalLM
 
-from qwen_ui.model import Anatomy
+from qwen_ui.model import Anatomy, open_model
 from qwen_ui.model.audit import (
     audit,
     check_attention,
@@ -20,6 +22,7 @@ from qwen_ui.model.audit import (
     check_norms,
     check_pattern,
     check_sharing,
+    check_stored,
     check_total,
     check_unusual,
 )
@@ -156,3 +159,15 @@ def test_a_model_that_cannot_run_says_so_and_does_not_pass() -> None:
     passed, evidence = check_gradients(anatomy, model, mode)
     assert not passed
     assert "no kernel" in evidence
+
+
+def test_weights_that_lack_a_tensor_fail_the_report_of_their_folder(tmp_path: Path) -> None:
+    model = Qwen2ForCausalLM(config())
+    model.save_pretrained(tmp_path)
+    assert check_stored(open_model(str(tmp_path)))[0]
+    file = tmp_path / "model.safetensors"
+    kept = {name: tensor for name, tensor in load_file(file).items() if "norm" not in name}
+    save_file(kept, file)
+    passed, evidence = check_stored(open_model(str(file)))
+    assert not passed
+    assert "13 missing (`model.layers.0.input_layernorm.weight`)" in evidence

@@ -1,0 +1,182 @@
+"""Names, shapes, dtypes and places of tensors in safetensors files, read from the headers alone.
+
+The format (https://github.com/huggingface/safetensors, "Format"): eight bytes of little-endian
+header length N, N bytes of JSON, then the data. Nothing in a header is believed before it is
+checked: a file may be cut off, or its header may lie about sizes.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from qwen_ui.errors import ModelError
+
+MAX_HEADER = 100_000_000  # the format's own limit
+MAX_INDEX = 256 * 1024 * 1024
+DTYPES = {
+    "F64": ("float64", 8),
+    "F32": ("float32", 4),
+    "F16": ("float16", 2),
+    "BF16": ("bfloat16", 2),
+    "F8_E4M3": ("float8_e4m3fn", 1),
+    "F8_E5M2": ("float8_e5m2", 1),
+    "I64": ("int64", 8),
+    "I32": ("int32", 4),
+    "I16": ("int16", 2),
+    "I8": ("int8", 1),
+    "U8": ("uint8", 1),
+    "BOOL": ("bool", 1),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class StoredTensor:
+    """A tensor in a file: `start` is where its bytes begin, counted from the start of the file."""
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+    file: Path
+    start: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoredWeights:
+    """All tensors of a checkpoint, by name, and how many bytes were read to know them."""
+
+    tensors: dict[str, StoredTensor]
+    files: tuple[Path, ...]
+    bytes_read: int
+
+
+def read_weights(path: Path) -> StoredWeights:
+    """The tensors of a safetensors file, a sharded index, or a folder that holds either.
+
+    Raises:
+        ModelError: there is none, or a file is cut off, or a header or the index is wrong.
+    """
+    if path.is_dir():
+        return _read_folder(path)
+    if path.name.endswith(".index.json"):
+        return _read_index(path)
+    tensors, size = read_header(path)
+    return StoredWeights(tensors, (path,), size)
+
+
+def _read_folder(folder: Path) -> StoredWeights:
+    indexes = sorted(folder.glob("*.safetensors.index.json"))
+    if indexes:
+        return _read_index(indexes[0])
+    files = sorted(folder.glob("*.safetensors"))
+    if not files:
+        raise ModelError(f"The folder '{folder}' has no safetensors files.")
+    return _join(files, read=0)
+
+
+def _read_index(path: Path) -> StoredWeights:
+    """A sharded checkpoint; index and headers must name the same tensors in the same files."""
+    if path.stat().st_size > MAX_INDEX:
+        raise ModelError(f"The index '{path}' is larger than 256 MiB: that is no index.")
+    try:
+        mapped = json.loads(path.read_text(encoding="utf-8"))["weight_map"]
+        placed = {str(name): str(file) for name, file in mapped.items()}
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ModelError(
+            f"The index '{path}' cannot be read ({type(error).__name__}). Download it again."
+        ) from error
+    names = sorted(set(placed.values()))
+    for name in names:
+        if Path(name).name != name or not name.endswith(".safetensors"):
+            raise ModelError(f"The index '{path}' names '{name}', which is no file beside it.")
+        if not (path.parent / name).is_file():
+            raise ModelError(f"The file '{name}' of the index '{path}' is missing. Download it.")
+    found = _join([path.parent / name for name in names], read=path.stat().st_size)
+    for name, file in placed.items():
+        if name not in found.tensors or found.tensors[name].file.name != file:
+            raise ModelError(f"The index '{path}' promises '{name}' in '{file}'; it is not there.")
+    extra = found.tensors.keys() - placed.keys()
+    if extra:
+        raise ModelError(f"'{min(extra)}' is in a file but not in the index '{path}'.")
+    return found
+
+
+def _join(files: list[Path], read: int) -> StoredWeights:
+    tensors: dict[str, StoredTensor] = {}
+    for file in files:
+        inside, size = read_header(file)
+        twice = tensors.keys() & inside.keys()
+        if twice:
+            raise ModelError(f"'{min(twice)}' is in '{file.name}' and in another file too.")
+        tensors |= inside
+        read += size
+    return StoredWeights(tensors, tuple(files), read)
+
+
+def read_header(file: Path) -> tuple[dict[str, StoredTensor], int]:
+    """The tensors of one file, and the bytes read for them.
+
+    Raises:
+        ModelError: the file is cut off or its header is wrong.
+    """
+    if not file.is_file():
+        raise ModelError(f"There is no file '{file}'.")
+    size = file.stat().st_size
+    with file.open("rb") as stream:
+        length = int.from_bytes(stream.read(8), "little")
+        if size < 8 or length > size - 8:
+            raise ModelError(
+                f"'{file}' is cut off: its header needs {length:,} bytes, the file has {size:,} in "
+                "all. Download it again."
+            )
+        if length > MAX_HEADER:
+            raise ModelError(f"'{file}' claims a header of {length:,} bytes; 100 MB is the limit.")
+        raw = stream.read(length)
+    try:
+        entries = json.loads(raw)
+    except (ValueError, RecursionError) as error:
+        raise ModelError(f"The header of '{file}' is no JSON. Download the file again.") from error
+    if not isinstance(entries, dict):
+        raise ModelError(f"The header of '{file}' is no table of tensors.")
+    entries.pop("__metadata__", None)
+    tensors = {name: _entry(file, name, entry, 8 + length) for name, entry in entries.items()}
+    _check_places(file, list(tensors.values()), 8 + length, size)
+    return tensors, 8 + length
+
+
+def _entry(file: Path, name: str, entry: Any, data: int) -> StoredTensor:
+    try:
+        dtype, width = DTYPES[entry["dtype"]]
+        shape = tuple(entry["shape"])
+        begin, end = entry["data_offsets"]
+    except (KeyError, TypeError, ValueError) as error:
+        raise ModelError(
+            f"The header of '{file}' describes '{name[:100]}' wrongly ({type(error).__name__})."
+        ) from error
+    numbers = (*shape, begin, end)
+    if not all(isinstance(n, int) and not isinstance(n, bool) and n >= 0 for n in numbers):
+        raise ModelError(f"The header of '{file}' gives '{name[:100]}' a size that is no count.")
+    if end - begin != math.prod(shape) * width:
+        raise ModelError(
+            f"The header of '{file}' gives '{name[:100]}' {end - begin:,} bytes; its shape "
+            f"{list(shape)} in {dtype} needs {math.prod(shape) * width:,}."
+        )
+    return StoredTensor(name, dtype, shape, file, data + begin, end - begin)
+
+
+def _check_places(file: Path, tensors: list[StoredTensor], data: int, size: int) -> None:
+    """Tensors must lie one after the other, without holes, and end where the file ends."""
+    at = data
+    for tensor in sorted(tensors, key=lambda t: (t.start, t.bytes)):
+        if tensor.start != at:
+            raise ModelError(
+                f"In '{file}', '{tensor.name[:100]}' overlaps another or leaves a hole."
+            )
+        at += tensor.bytes
+    if at != size:
+        what = "is cut off" if at > size else "is longer than its header says"
+        raise ModelError(f"'{file}' {what}: {at:,} bytes promised, {size:,} there.")
