@@ -1,0 +1,259 @@
+"""Choosing what trains, with mouse and keyboard, in a real browser."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from qwen_ui.freeze import FreezePlan, preset
+from tests.browser.conftest import Dashboard
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+expect.set_options(timeout=30_000)  # a loaded machine is slow, not wrong
+
+
+@pytest.fixture
+def freeze(page: Page) -> Page:
+    page.get_by_role("tab", name="Freeze").click()
+    expect(page.locator(".qs-trainable")).to_have_text("22,028,288")
+    return page
+
+
+def cell(page: Page, block: int, kind: str) -> Locator:
+    return page.get_by_role("checkbox", name=f"block {block} {kind}", exact=True)
+
+
+def box(page: Page, name: str) -> Locator:
+    return page.get_by_role("checkbox", name=name, exact=True)
+
+
+def trains(page: Page, count: str) -> None:
+    """The browser's own count, and Python's after it."""
+    expect(page.locator(".qs-trainable")).to_have_text(count)
+    expect(page.locator("#q-summary")).to_contain_text(count if count != "0" else "none of")
+
+
+def test_presets_and_single_cells(freeze: Page) -> None:
+    freeze.get_by_role("button", name="BitFit").click()
+    trains(freeze, "8,192")
+    expect(freeze.locator(".qs-share")).to_have_text("0.00053 %")
+    expect(freeze.locator(".qs-notes")).to_contain_text("No bias exists")
+    one = cell(freeze, 3, "self_attn.q_proj.bias")
+    expect(one).to_have_attribute("aria-checked", "false")
+    one.click()
+    expect(one).to_have_attribute("aria-checked", "true")
+    trains(freeze, "9,728")
+    expect(box(freeze, "block 3")).to_have_attribute("aria-checked", "mixed")
+    expect(box(freeze, "block 2")).to_have_attribute("aria-checked", "false")
+    one.click()
+    trains(freeze, "8,192")
+
+
+def test_heads_of_row_column_role_and_all(freeze: Page) -> None:
+    freeze.get_by_role("button", name="None", exact=True).click()
+    trains(freeze, "0")
+    box(freeze, "block 5").click()
+    trains(freeze, "46,797,824")
+    box(freeze, "block 5").click()
+    box(freeze, "self_attn.v_proj.bias in all blocks").click()
+    trains(freeze, f"{28 * 256:,}")
+    box(freeze, "attention in all blocks").click()
+    trains(freeze, "154,198,016")
+    expect(box(freeze, "block 9")).to_have_attribute("aria-checked", "mixed")
+    box(freeze, "everything").click()
+    trains(freeze, "1,543,714,304")
+    expect(box(freeze, "lm_head.weight")).to_have_attribute("aria-checked", "true")
+
+
+def test_a_tied_head_is_one_tensor(freeze: Page) -> None:
+    freeze.get_by_role("button", name="None", exact=True).click()
+    box(freeze, "lm_head.weight").click()
+    trains(freeze, "233,373,696")
+    expect(box(freeze, "model.embed_tokens.weight")).to_have_attribute("aria-checked", "true")
+    expect(freeze.locator(".qs-notes")).to_contain_text("one tensor (tied)")
+
+
+def test_presets_combine(freeze: Page) -> None:
+    freeze.get_by_role("radio", name="Add").click()
+    freeze.get_by_role("button", name="Norms").click()
+    trains(freeze, f"{22_028_288 + 87_552:,}")
+    freeze.get_by_role("radio", name="Remove").click()
+    freeze.get_by_role("button", name="BitFit").click()
+    trains(freeze, f"{22_028_288 + 87_552 - 8_192:,}")
+
+
+def test_layers_and_regular_expressions(freeze: Page) -> None:
+    layers = freeze.get_by_role("textbox", name="Layers")
+    layers.fill("first:2")
+    layers.press("Enter")
+    trains(freeze, f"{2 * 5_507_072:,}")
+    layers.fill("top4")
+    layers.press("Enter")
+    expect(freeze.locator(".qs-said")).to_contain_text("is not understood")
+    trains(freeze, f"{2 * 5_507_072:,}")
+    pattern = freeze.get_by_label("Regular expression over names")
+    pattern.fill(r"layers\.2\.")
+    expect(freeze.locator(".qs-said")).to_have_text("12 tensors match, 46,797,824 parameters")
+    expect(freeze.locator(".qs-marked")).to_have_count(12)
+    freeze.get_by_role("button", name="Use").click()
+    trains(freeze, "46,797,824")
+    pattern.fill("(q|")
+    expect(freeze.locator(".qs-said")).to_contain_text("no regular expression yet")
+    trains(freeze, "46,797,824")
+
+
+def test_a_drag_over_a_hundred_cells_is_one_step(freeze: Page) -> None:
+    freeze.set_viewport_size({"width": 1440, "height": 1300})
+    freeze.get_by_role("button", name="None", exact=True).click()
+    trains(freeze, "0")
+    for kind in ("q_proj.weight", "k_proj.weight", "v_proj.weight", "o_proj.weight"):
+        start = cell(freeze, 0, f"self_attn.{kind}").bounding_box()
+        end = cell(freeze, 26, f"self_attn.{kind}").bounding_box()
+        assert start
+        assert end
+        if kind == "q_proj.weight":
+            freeze.mouse.move(start["x"] + 4, start["y"] + 4)
+            freeze.mouse.down()
+        for place in (start, end) if kind[0] in "qv" else (end, start):
+            freeze.mouse.move(place["x"] + 4, place["y"] + 4)
+    freeze.mouse.up()
+    # On its way from column to column the drag crossed a bias of each of q, k and v.
+    painted = 27 * (2 * 1536 * 1536 + 2 * 256 * 1536) + 1536 + 2 * 256
+    trains(freeze, f"{painted:,}")
+    expect(freeze.locator(".qs-tensors")).to_have_text("111 of 338")
+    freeze.locator(".qs-grid").press("Control+z")
+    trains(freeze, "0")
+    freeze.locator(".qs-grid").press("Control+Shift+z")
+    trains(freeze, f"{painted:,}")
+
+
+def test_shift_click_takes_a_range(freeze: Page) -> None:
+    freeze.get_by_role("button", name="None", exact=True).click()
+    cell(freeze, 4, "self_attn.q_proj.weight").click()
+    cell(freeze, 9, "self_attn.k_proj.bias").click(modifiers=["Shift"])
+    expect(freeze.locator(".qs-tensors")).to_have_text("24 of 338")
+    freeze.get_by_role("button", name="Undo").click()
+    expect(freeze.locator(".qs-tensors")).to_have_text("1 of 338")
+
+
+def test_the_grid_answers_the_keyboard(freeze: Page) -> None:
+    freeze.get_by_role("button", name="None", exact=True).click()
+    grid = freeze.get_by_role("grid")
+    grid.focus()
+    freeze.keyboard.type("12")
+    freeze.wait_for_timeout(900)  # the typed text is forgotten after 800 ms
+    freeze.keyboard.press("ArrowRight")
+    freeze.keyboard.press("Space")
+    expect(cell(freeze, 12, "self_attn.q_proj.weight")).to_have_attribute("aria-checked", "true")
+    freeze.keyboard.press("Shift+ArrowDown")
+    expect(cell(freeze, 13, "self_attn.q_proj.weight")).to_have_attribute("aria-checked", "true")
+    freeze.keyboard.press("Shift+Space")
+    expect(box(freeze, "block 13")).to_have_attribute("aria-checked", "true")
+    freeze.keyboard.press("Control+Space")
+    expect(box(freeze, "self_attn.q_proj.weight in all blocks")).to_have_attribute(
+        "aria-checked", "true"
+    )
+    active = grid.get_attribute("aria-activedescendant")
+    expect(freeze.locator(f"#{active}")).to_have_attribute(
+        "aria-label", "block 13 self_attn.q_proj.weight"
+    )
+    freeze.keyboard.press("Control+a")
+    trains(freeze, "1,543,714,304")
+
+
+def test_the_tree_shows_the_same_selection(freeze: Page) -> None:
+    freeze.get_by_role("radio", name="Tree").click()
+    tree = freeze.get_by_role("treegrid")
+    expect(tree.get_by_role("checkbox", name="model.layers.24", exact=True)).to_have_attribute(
+        "aria-checked", "mixed"
+    )
+    tree.get_by_role("checkbox", name="model.layers.3", exact=True).click()
+    trains(freeze, f"{22_028_288 + 46_797_824:,}")
+    freeze.keyboard.press("ArrowRight")
+    tree.get_by_role("checkbox", name="model.layers.3.mlp", exact=True).click()
+    trains(freeze, f"{22_028_288 + 46_797_824 - 41_287_680:,}")
+    freeze.get_by_role("radio", name="Grid").click()
+    expect(cell(freeze, 3, "mlp.up_proj.weight")).to_have_attribute("aria-checked", "false")
+    expect(cell(freeze, 3, "self_attn.k_proj.bias")).to_have_attribute("aria-checked", "true")
+
+
+def test_the_logarithmic_scale_shows_what_the_linear_one_hides(freeze: Page) -> None:
+    freeze.get_by_role("button", name="BitFit").click()
+    trains(freeze, "8,192")
+    bar = freeze.locator(".qs-wide i")
+    assert bar.bounding_box()["width"] < 1
+    freeze.get_by_role("radio", name="Log").click()
+    assert bar.bounding_box()["width"] > 60
+
+
+def test_a_plan_is_downloaded_and_loaded_again(freeze: Page, tmp_path: Path) -> None:
+    with freeze.expect_download() as download:
+        freeze.get_by_role("button", name="Download plan").click()
+    file = tmp_path / "plan.json"
+    download.value.save_as(file)
+    assert FreezePlan.from_json(file.read_text()).rules == preset("attention").rules
+    freeze.get_by_role("button", name="None", exact=True).click()
+    trains(freeze, "0")
+    freeze.locator(".qs-file").set_input_files(file)
+    trains(freeze, "22,028,288")
+    file.write_text('{"schema": 9}')
+    freeze.locator(".qs-file").set_input_files(file)
+    expect(freeze.locator(".qs-said")).to_contain_text("has schema 9")
+    trains(freeze, "22,028,288")
+
+
+def test_plans_are_kept(freeze: Page) -> None:
+    freeze.get_by_label("Name to keep the plan under").fill("top four <b>")
+    freeze.get_by_role("button", name="Keep").click()
+    freeze.get_by_role("button", name="None", exact=True).click()
+    trains(freeze, "0")
+    freeze.get_by_role("button", name="top four <b>", exact=True).click()
+    trains(freeze, "22,028,288")
+    freeze.get_by_role("button", name="Delete the plan top four <b>").click()
+    expect(freeze.locator(".qs-kept li")).to_have_count(0)
+
+
+def test_sentence_and_link_are_copied(freeze: Page, browser: Browser) -> None:
+    freeze.get_by_role("button", name="BitFit").click()
+    trains(freeze, "8,192")
+    freeze.get_by_role("button", name="Copy sentence").click()
+    expect(freeze.get_by_role("button", name="Copied")).to_be_visible()
+    copied = freeze.evaluate("navigator.clipboard.readText()")
+    assert copied.startswith("Trains 8,192 of 1,543,714,304 parameters")
+    freeze.get_by_role("button", name="Copy link").click()
+    freeze.wait_for_function("async () => (await navigator.clipboard.readText()).includes('plan=')")
+    link = freeze.evaluate("navigator.clipboard.readText()")
+    other = browser.new_page()
+    other.goto(link)
+    expect(other.locator("#q-summary")).to_contain_text("8,192", timeout=60_000)
+    other.close()
+
+
+def test_a_plan_of_a_link_and_another_model(browser: Browser, dashboard: Dashboard) -> None:
+    page = browser.new_page()
+    plan = quote(json.dumps(preset("mlp", layers="last:1").to_dict()))
+    page.goto(f"{dashboard.url}?model=nano&plan={plan}")
+    page.get_by_role("tab", name="Freeze").click()
+    expect(box(page, "block 27")).to_have_attribute("aria-checked", "mixed", timeout=60_000)
+    picker = page.locator("#q-picker input")
+    picker.fill("qwen2.5-0.5b-instruct")
+    picker.press("Enter")
+    expect(page.locator(".qs")).to_have_attribute("data-source", re.compile("0.5b"))
+    expect(box(page, "block 23")).to_have_attribute("aria-checked", "mixed")
+    expect(box(page, "block 22")).to_have_attribute("aria-checked", "false")
+    page.close()
+
+
+def test_a_quick_hand_is_never_undone(freeze: Page) -> None:
+    """Ticks made while earlier ones are on their way survive the answers to these."""
+    freeze.get_by_role("button", name="None", exact=True).click()
+    trains(freeze, "0")
+    for block in range(12):
+        cell(freeze, block, "self_attn.q_proj.bias").click()
+        freeze.wait_for_timeout(40 + 30 * (block % 5))
+    trains(freeze, f"{12 * 1536:,}")
