@@ -21,11 +21,7 @@ if TYPE_CHECKING:
     from qwen_ui.freeze import Selection
 
 T = TypeVar("T")
-_MARK = (
-    '<div class="q-brand"><svg viewBox="0 0 24 24" aria-hidden="true"><path d="M12 2.5c.6 3.4 2.4 '
-    "4.9 4 6.7 1.3 1.5 2 3.2 2 5.1a6 6 0 1 1-12 0c0-1.5.5-2.9 1.5-4.1.3 1.5 1 2.3 1.9 "
-    '2.800C9.1 9.4 9.7 5.6 12 2.5z"/></svg><h1>Qwen UI</h1></div>'
-)
+_MARK = f'<div class="q-brand">{FLAME}<h1>Qwen UI</h1></div>'
 
 
 @dataclass(frozen=True, slots=True)
