@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from qwen_ui.freeze.canonical import canonical_plan
     from qwen_ui.freeze.cost import Cost, StepSettings, estimate_cost, full_cost
+    from qwen_ui.freeze.exports import export, export_formats
+    from qwen_ui.freeze.importing import import_plan
     from qwen_ui.freeze.layers import format_layers, parse_layers
     from qwen_ui.freeze.plan import FreezePlan, Rule
     from qwen_ui.freeze.presets import default_layers, preset, preset_plans
@@ -22,6 +24,9 @@ _HOMES = {
     "StepSettings": "cost",
     "estimate_cost": "cost",
     "full_cost": "cost",
+    "export": "exports",
+    "export_formats": "exports",
+    "import_plan": "importing",
     "format_layers": "layers",
     "parse_layers": "layers",
     "FreezePlan": "plan",
@@ -43,8 +48,11 @@ __all__ = [
     "canonical_plan",
     "default_layers",
     "estimate_cost",
+    "export",
+    "export_formats",
     "format_layers",
     "full_cost",
+    "import_plan",
     "parse_layers",
     "preset",
     "preset_plans",
