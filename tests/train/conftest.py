@@ -1,0 +1,107 @@
+"""A tiny Qwen2 with a tokenizer of its own, saved as a folder, and data to train it on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+from transformers import (
+    AutoModelForCausalLM,
+    GPT2Config,
+    LlamaConfig,
+    PreTrainedConfig,
+    PreTrainedTokenizerFast,
+    Qwen2Config,
+)
+
+# Small tensors: a second thread costs more than it gives, most of all beside other processes.
+torch.set_num_threads(1)
+
+SPECIAL = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
+TEMPLATE = (
+    "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+SENTENCES = [
+    "the cat sat on the mat",
+    "a dog ran over the hill",
+    "two birds sang in the tree all day",
+    "rain fell on the old red roof",
+]
+
+
+def byte_tokenizer() -> PreTrainedTokenizerFast:
+    """One token a byte, and the three special ones of Qwen."""
+    letters = sorted(pre_tokenizers.ByteLevel.alphabet())
+    vocabulary = {word: i for i, word in enumerate([*SPECIAL, *letters])}
+    core = Tokenizer(models.BPE(vocab=vocabulary, merges=[]))
+    core.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    core.decoder = decoders.ByteLevel()
+    return PreTrainedTokenizerFast(
+        tokenizer_object=core,
+        eos_token=SPECIAL[2],
+        pad_token=SPECIAL[0],
+        additional_special_tokens=SPECIAL[1:2],
+        chat_template=TEMPLATE,
+    )
+
+
+_SHAPE: dict[str, Any] = {
+    "vocab_size": 260,
+    "hidden_size": 16,
+    "intermediate_size": 32,
+    "num_hidden_layers": 4,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "max_position_embeddings": 128,
+}
+FAMILIES: dict[str, Callable[[], PreTrainedConfig]] = {
+    "qwen2": lambda: Qwen2Config(**_SHAPE, tie_word_embeddings=True),
+    "llama": lambda: LlamaConfig(**_SHAPE, tie_word_embeddings=False),
+    "gpt2": lambda: GPT2Config(
+        vocab_size=260,
+        n_embd=16,
+        n_layer=4,
+        n_head=4,
+        n_positions=128,
+        resid_pdrop=0.0,
+        embd_pdrop=0.0,
+        attn_pdrop=0.0,
+    ),
+}
+
+
+def save_model(folder: Path, family: str, dtype: torch.dtype = torch.float32) -> Path:
+    """A small model of this family with seeded weights, and its tokenizer."""
+    torch.manual_seed(0)
+    configuration = FAMILIES[family]()
+    configuration.dtype = dtype
+    model = AutoModelForCausalLM.from_config(configuration, dtype=dtype)
+    model.save_pretrained(folder)
+    byte_tokenizer().save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tokenizer() -> PreTrainedTokenizerFast:
+    return byte_tokenizer()
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a 4-block Qwen2 in float32."""
+    return save_model(tmp_path_factory.mktemp("tiny"), "qwen2")
+
+
+@pytest.fixture(scope="session")
+def sentences(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twenty texts of unlike lengths, as jsonl."""
+    file = tmp_path_factory.mktemp("data") / "sentences.jsonl"
+    lines = [{"text": f"{SENTENCES[i % 4]} {i}"[: 12 + 2 * i]} for i in range(20)]
+    file.write_text("\n".join(json.dumps(line) for line in lines))
+    return file

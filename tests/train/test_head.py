@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from qwen_ui.train import head as module
+from qwen_ui.train.head import head_loss
+
+
+def plain(hidden, head, targets):
+    return F.cross_entropy(head(hidden).float(), targets, reduction="sum")
+
+
+@pytest.mark.parametrize("trains", [False, True])
+@pytest.mark.parametrize("bias", [False, True])
+@pytest.mark.parametrize("chunk", [4, 512])
+def test_loss_and_gradients_equal_the_plain_ones(monkeypatch, trains, bias, chunk):
+    monkeypatch.setattr(module, "CHUNK_ROWS", chunk)
+    torch.manual_seed(0)
+    head = nn.Linear(16, 50, bias=bias).requires_grad_(trains)
+    targets = torch.randint(0, 50, (11,))
+    wanted = [p for p in head.parameters() if p.requires_grad]
+    hidden = torch.randn(11, 16, requires_grad=True)
+    ours = head_loss(hidden, head, targets)
+    theirs = plain(hidden, head, targets)
+    torch.testing.assert_close(ours, theirs, rtol=1e-6, atol=0)
+    for a, b in zip(
+        torch.autograd.grad(ours * 0.3, [hidden, *wanted]),
+        torch.autograd.grad(theirs * 0.3, [hidden, *wanted]),
+        strict=True,
+    ):
+        torch.testing.assert_close(a, b, rtol=1e-5, atol=1e-6)
+
+
+def test_bfloat16_is_as_close_as_the_plain_way():
+    torch.manual_seed(0)
+    head = nn.Linear(32, 64, bias=False, dtype=torch.bfloat16).requires_grad_(False)
+    hidden = torch.randn(9, 32, dtype=torch.bfloat16, requires_grad=True)
+    targets = torch.randint(0, 64, (9,))
+    ours, theirs = head_loss(hidden, head, targets), plain(hidden, head, targets)
+    torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=0)
+    (a,), (b,) = torch.autograd.grad(ours, hidden), torch.autograd.grad(theirs, hidden)
+    torch.testing.assert_close(a, b, rtol=3e-2, atol=3e-3)
+
+
+def test_no_gradient_costs_no_gradient():
+    head = nn.Linear(8, 20)
+    with torch.no_grad():
+        loss = head_loss(torch.randn(3, 8), head, torch.tensor([1, 2, 3]))
+    assert not loss.requires_grad
