@@ -40,6 +40,8 @@
     constructor(record) {
       Object.assign(this, record.rows);
       this.source = record.source;
+      this.stack = record.stack;
+      this.blocks = record.blocks;
       this.total = record.total;
       this.length = this.name.length;
       this.end = new Uint32Array(this.length); // first row behind the subtree
@@ -179,6 +181,20 @@
         if (this.type[row] === TENSOR && !this.tied[row] && keep(row)) names.push(this.name[row]);
       }
       return names;
+    }
+    /* Where a name lies: its block (0 outside the blocks) and its path inside. */
+    whereIs(name) {
+      const rest = name.startsWith(`${this.stack}.`) ? name.slice(this.stack.length + 1) : "";
+      const [index, ...inside] = rest.split(".");
+      if (!/^\d+$/.test(index)) return { block: 0, inside: "", owner: "" };
+      return { block: Number(index), inside: inside.join("."),
+        owner: inside.slice(0, -1).join(".") };
+    }
+    /* Blocks that are folded into one row look alike: one drawing serves all of them. */
+    formOf(block) {
+      const row = this.rowOf(`${this.stack}.${block}`);
+      const up = row < 0 ? -1 : this.parent[row];
+      return up >= 0 && this.type[up] === FOLD ? `fold ${up}` : `block ${block}`;
     }
     rowOf(name) {
       for (let row = 0; row < this.length; row++) {
@@ -488,18 +504,38 @@
       if (request !== this.detailRequest || this.tree.model !== model) return;
       this.find(".qi-detail").innerHTML = html; // escaped where it was made
       this.find(".qi-panel").scrollTop = 0;
-      this.light();
+      await this.showDiagram(row);
     }
-    /* The diagram comes with the detail; light what is selected in it. */
-    light() {
-      const svg = this.find(".qi-diagram svg");
+    /* The block of the selected module, or the first one, with the selected module lit. */
+    async showDiagram(row) {
+      const model = this.tree.model;
+      const found = model.whereIs(model.name[row]);
+      const form = model.formOf(found.block);
+      const caption = this.find(".qi-diagram figcaption");
+      caption.textContent = model.blocks ? `Block ${found.block}` : "";
+      const picture = this.find(".qi-picture");
+      if (model.blocks && picture.dataset.form !== `${model.source}/${form}`) {
+        picture.dataset.form = `${model.source}/${form}`;
+        if (!this.diagrams.has(form)) {
+          picture.textContent = "Drawing …";
+          const asked = this.server.diagram([model.source, found.block]);
+          this.diagrams.set(form, asked.catch((error) => { console.error(error); return ""; }));
+        }
+        const svg = await this.diagrams.get(form);
+        if (picture.dataset.form !== `${model.source}/${form}`) return; // another one meanwhile
+        picture.innerHTML = svg; // escaped where it was made
+      } else if (!model.blocks) picture.textContent = "";
+      const now = model.whereIs(model.name[this.tree.active]);
+      const svg = picture.querySelector("svg");
+      if (svg) svg.dataset.block = `${model.stack}.${now.block}`;
+      this.light(svg, model.type[this.tree.active] === TENSOR ? now.owner : now.inside);
+    }
+    light(svg, inside) {
       if (!svg) return;
-      const inside = svg.dataset.selected;
       for (const shape of svg.querySelectorAll("[data-inside]")) {
         const own = shape.dataset.inside;
-        const lit = inside !== "" && (own === inside || own.startsWith(`${inside}.`) ||
-          inside.startsWith(`${own}.`));
-        shape.classList.toggle("lit", lit);
+        shape.classList.toggle("lit", inside !== "" && own === inside);
+        shape.classList.toggle("holds", inside.startsWith(`${own}.`));
       }
     }
     onPanelClick(event) {

@@ -34,6 +34,7 @@ _SHELL = """
   </div>
   <section class="qi-panel" aria-label="Selected module" tabindex="0">
     <div class="qi-detail"></div>
+    <figure class="qi-diagram"><figcaption></figcaption><div class="qi-picture"></div></figure>
   </section>
 </div>
 """
@@ -119,4 +120,10 @@ def _server_functions(session: Session) -> tuple[Any, ...]:
 
         return pattern_for(asked[1])
 
-    return tree, detail, source, pattern
+    def diagram(asked: list[Any]) -> str:
+        from qwen_ui.ui.block_diagram import block_svg
+
+        source, index = asked
+        return block_svg(session.anatomy(source), int(index))
+
+    return tree, detail, source, pattern, diagram

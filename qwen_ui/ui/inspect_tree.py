@@ -47,6 +47,7 @@ def tree_record(anatomy: Anatomy) -> dict[str, Any]:
     return {
         "source": anatomy.source,
         "stack": anatomy.stack,
+        "blocks": anatomy.block_count,
         "total": anatomy.total_parameters,
         "bytes": anatomy.bytes,
         "rows": {column: getattr(rows, column) for column in _Rows.__slots__},
