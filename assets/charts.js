@@ -230,6 +230,7 @@
       this.offset = 0;
       this.carry = {};
       this.samples = [];
+      this.advice = this.asked = "";
     }
     empty() {
       const note = make("div", "qr-empty");
@@ -387,6 +388,11 @@
           ? "The worker loads the model and prepares the data." : "");
       this.reason.className = ["failed", "interrupted"].includes(answer.status)
         ? "qr-reason qr-problem" : "qr-reason";
+      if (answer.reason && answer.reason.includes("memory") && this.asked !== answer.reason) {
+        this.asked = answer.reason;
+        this.server.advice({ run: this.run }).then((said) => { this.advice = said; });
+      }
+      if (answer.reason && this.advice) this.reason.textContent += ` ${this.advice}`;
       this.buttons.stop.hidden = this.buttons.kill.hidden = !open;
       this.buttons.resume.hidden = open || answer.status === "completed";
     }

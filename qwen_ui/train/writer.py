@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -16,6 +17,8 @@ from qwen_ui.train.status import recorded_status, write_status
 
 HEARTBEAT_SECONDS = 1.0
 LOCK_PATIENCE_SECONDS = 5.0
+# Kept while a run goes on, given up so that a full disk can still be told of.
+RESERVE, RESERVE_BYTES = ".reserve", 64 * 1024
 
 
 class RunLock:
@@ -56,11 +59,16 @@ class RunWriter:
         self._status = replace(before, status="running", reason="", pid=pid, begun=stamp(pid))
         self._beat = 0.0
         (self.folder / "stop").unlink(missing_ok=True)
+        (self.folder / RESERVE).write_bytes(bytes(RESERVE_BYTES))
         self.status("running")
 
     def event(self, name: str, **fields: Any) -> None:
-        """Record one event. A `step` is a heartbeat too."""
-        self._log.append(name, **fields)
+        """Record one event. A `step` is a heartbeat too.
+
+        Raises:
+            OSError: the disk is full (an `end` has space kept for it) or cannot be written.
+        """
+        self._write(lambda: self._log.append(name, **fields), last=name == "end")
         if "step" in fields and name in {"step", "start"}:
             self._status = replace(self._status, step=int(fields["step"]))
             self.heartbeat()
@@ -75,7 +83,7 @@ class RunWriter:
             heartbeat=round(time.time(), 3),
             **changes,
         )
-        write_status(self.folder, self._status)
+        self._write(lambda: write_status(self.folder, self._status), last=self._status.over)
 
     def heartbeat(self) -> None:
         """Say that the worker lives; at most one write a second."""
@@ -86,7 +94,18 @@ class RunWriter:
     def stop_requested(self) -> bool:
         return (self.folder / "stop").exists()
 
+    def _write(self, write: Callable[[], None], *, last: bool) -> None:
+        """Write; the last words of a run may use the space that was kept for them."""
+        try:
+            write()
+        except OSError:
+            if not last or not (self.folder / RESERVE).exists():
+                raise
+            (self.folder / RESERVE).unlink()
+            write()
+
     def close(self) -> None:
+        (self.folder / RESERVE).unlink(missing_ok=True)
         self._log.close()
         self._lock.__exit__()
 

@@ -45,7 +45,7 @@ def run_view(elem_id: str) -> gr.HTML:
         js_on_load="window.QwenCharts.mountRun({ element, props, server, watch });",
         apply_default_css=False,
         elem_id=elem_id,
-        server_functions=[poll, act, details, csv],
+        server_functions=[poll, act, details, advice, csv],
         plotly=serve_plotly(),
     )
 
@@ -121,6 +121,23 @@ def details(asked: dict[str, Any]) -> dict[str, Any]:
         "spec": read_json(folder / "spec.json"),
         "environment": read_json(folder / "environment.json"),
     }
+
+
+def advice(asked: dict[str, Any]) -> str:
+    """What would fit, for a run that ran out of memory; "" for every other one."""
+    import psutil
+
+    from qwen_ui.train.advice import advice_for
+    from qwen_ui.train.failure import OF_MEMORY
+    from qwen_ui.train.spec import read_spec
+
+    folder = run_folder(str(asked["run"]))
+    if not status_of(folder).reason.startswith(OF_MEMORY):
+        return ""
+    try:
+        return advice_for(read_spec(folder / "spec.json"), psutil.virtual_memory().available)
+    except UserError as error:
+        return str(error)
 
 
 def csv(asked: dict[str, Any]) -> str:
