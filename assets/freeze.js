@@ -16,14 +16,6 @@
   const choose = (group, button, attribute) => {
     for (const one of group.querySelectorAll("button")) one.setAttribute(attribute, one === button);
   };
-  const saveFile = (name, text) => {
-    const link = make("a");
-    link.href = URL.createObjectURL(new Blob([text], { type: "application/json" }));
-    link.download = name;
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(link.href), 1000);
-  };
-
   class FreezeTab {
     constructor({ element, props, server, watch, send }) {
       Object.assign(this, { props, server, send });
@@ -285,7 +277,7 @@
         case "redo": this.choice.redo(); break;
         case "copy": await this.copy(button, (await this.plan()).sentence); break;
         case "link": await this.copy(button, this.linkTo((await this.plan()).json)); break;
-        case "download": saveFile("plan.json", (await this.plan()).json); break;
+        case "download": this.saveFile("plan.json", (await this.plan()).json); break;
         case "load": this.find(".qs-file").click(); break;
         case "keep": await this.keep(); break;
         case "take": this.take(await this.ask("choose_saved", button.dataset.name)); break;
@@ -299,6 +291,13 @@
       link.searchParams.set("model", this.structure.source);
       link.searchParams.set("plan", JSON.stringify(JSON.parse(json)));
       return link.href;
+    }
+    saveFile(name, text) {
+      const link = make("a");
+      link.href = URL.createObjectURL(new Blob([text], { type: "text/plain" }));
+      link.download = name;
+      link.click();
+      setTimeout(() => URL.revokeObjectURL(link.href), 1000);
     }
     async copy(button, text) {
       await navigator.clipboard.writeText(text);

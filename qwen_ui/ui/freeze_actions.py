@@ -11,13 +11,15 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from qwen_ui import freeze  # lazily: its functions need torch, drawing the page does not
 from qwen_ui.errors import PlanError, UserError
-from qwen_ui.freeze import FreezePlan, Rule, canonical_plan, parse_layers, preset, resolve
 from qwen_ui.ui import saved_plans
+from qwen_ui.ui.numbers import short_bytes
 from qwen_ui.ui.selector_data import names_of, ranges_of, structure_record
+from qwen_ui.ui.session import load_libraries
 
 if TYPE_CHECKING:
-    from qwen_ui.freeze import Selection
+    from qwen_ui.freeze import FreezePlan, Selection
     from qwen_ui.model import Anatomy
     from qwen_ui.ui.session import Session
 
@@ -46,12 +48,14 @@ def structure(anatomy: Anatomy) -> dict[str, Any]:
 
 def choose_preset(anatomy: Anatomy, name: str, layers: str) -> dict[str, Any]:
     """A preset over a layer expression; an empty expression means the preset's own."""
-    return _chosen(resolve(preset(name, layers.strip() or None), anatomy))
+    return _chosen(freeze.resolve(freeze.preset(name, layers.strip() or None), anatomy))
 
 
 def count_layers(anatomy: Anatomy, layers: str) -> dict[str, Any]:
     """How many blocks an expression means here."""
-    return {"blocks": len(parse_layers(layers, anatomy.block_count)) if layers.strip() else None}
+    return {
+        "blocks": len(freeze.parse_layers(layers, anatomy.block_count)) if layers.strip() else None
+    }
 
 
 def match(anatomy: Anatomy, pattern: str) -> dict[str, Any]:
@@ -69,32 +73,14 @@ def match(anatomy: Anatomy, pattern: str) -> dict[str, Any]:
 
 
 def load_plan(anatomy: Anatomy, text: str) -> dict[str, Any]:
-    """A plan from a file that a person chose."""
-    return _chosen(resolve(read_plan(text), anatomy))
-
-
-def read_plan(text: str) -> FreezePlan:
-    """Plan JSON, or a list of names or patterns, one a line (as Axolotl writes them)."""
-    if text.lstrip().startswith("{"):
-        return FreezePlan.from_json(text)
-    lines = [line.strip().removeprefix("-").strip().strip("'\"") for line in text.splitlines()]
-    patterns = [line for line in lines if line and not line.endswith(":") and line[0] != "#"]
-    if not patterns:
-        raise PlanError("The file is empty. Load a plan's JSON or names, one a line.")
-    rules = tuple(Rule.model_validate({"regex": _anchored(pattern)}) for pattern in patterns)
-    return FreezePlan(name="imported", rules=rules)
-
-
-def _anchored(pattern: str) -> str:
-    """Axolotl matches a pattern from the name's beginning; a plain name then means itself alone."""
-    plain = re.fullmatch(r"[\w.]+", pattern) is not None
-    return f"^{re.escape(pattern)}$" if plain else f"^(?:{pattern})"
+    """A plan, a list of names or Axolotl's patterns, from a file that a person chose."""
+    return _chosen(freeze.resolve(freeze.import_plan(text, anatomy), anatomy))
 
 
 def plan_text(anatomy: Anatomy, ranges: str, name: str) -> dict[str, Any]:
     """The plan for a selection: its JSON (a file, a link) and its sentence (the clipboard)."""
     plan = plan_of(anatomy, ranges, name)
-    selection = resolve(plan, anatomy)
+    selection = freeze.resolve(plan, anatomy)
     return {"json": plan.to_json(), "sentence": selection.summary}
 
 
@@ -111,7 +97,7 @@ def list_saved(anatomy: Anatomy) -> dict[str, Any]:
 
 def choose_saved(anatomy: Anatomy, name: str) -> dict[str, Any]:
     """A kept plan on this model."""
-    return _chosen(resolve(saved_plans.load(name), anatomy))
+    return _chosen(freeze.resolve(saved_plans.load(name), anatomy))
 
 
 def forget_saved(anatomy: Anatomy, name: str) -> dict[str, Any]:
@@ -120,9 +106,48 @@ def forget_saved(anatomy: Anatomy, name: str) -> dict[str, Any]:
     return {"saved": saved_plans.names()}
 
 
+def price_step(anatomy: Anatomy, ranges: str, asked: dict[str, Any]) -> dict[str, Any]:
+    """What one step costs, beside training everything; see `prices.price_record`."""
+    load_libraries()
+    from qwen_ui.ui.prices import price_record, settings_of
+
+    return price_record(selection_of(anatomy, ranges), settings_of(asked))
+
+
+def fit_batch(anatomy: Anatomy, ranges: str, asked: dict[str, Any], memory: str) -> dict[str, Any]:
+    """The largest batch that fits, for this plan and for training everything."""
+    load_libraries()
+    from qwen_ui.ui.prices import largest_batch, memory_of, settings_of
+
+    found, settings = memory_of(memory), settings_of(asked)
+    everything = freeze.resolve(freeze.preset("full"), anatomy)
+    return {
+        "memory": short_bytes(found.bytes),
+        "where": found.where,
+        "plan": largest_batch(selection_of(anatomy, ranges), settings, found.bytes),
+        "full": largest_batch(everything, settings, found.bytes),
+    }
+
+
+def list_formats(anatomy: Anatomy) -> dict[str, Any]:
+    """The formats of `export_plan`: [name, title] pairs."""
+    return {"formats": [[name, form.title] for name, form in freeze.export_formats().items()]}
+
+
+def export_plan(anatomy: Anatomy, ranges: str, name: str) -> dict[str, Any]:
+    """The selection as text for another tool."""
+    text = freeze.export(selection_of(anatomy, ranges), name)
+    return {"text": text, "file": freeze.export_formats()[name].file_name}
+
+
+def selection_of(anatomy: Anatomy, ranges: str) -> Selection:
+    """The selection made in the browser, by way of its canonical plan."""
+    return freeze.resolve(plan_of(anatomy, ranges), anatomy)
+
+
 def plan_of(anatomy: Anatomy, ranges: str, name: str = "") -> FreezePlan:
     """The canonical plan of a selection made in the browser."""
-    return canonical_plan(anatomy, names_of(anatomy, ranges), name[:200])
+    return freeze.canonical_plan(anatomy, names_of(anatomy, ranges), name[:200])
 
 
 def _chosen(selection: Selection) -> dict[str, Any]:
@@ -141,4 +166,8 @@ ACTIONS: tuple[Callable[..., dict[str, Any]], ...] = (
     list_saved,
     choose_saved,
     forget_saved,
+    price_step,
+    fit_batch,
+    list_formats,
+    export_plan,
 )

@@ -21,5 +21,13 @@ def short_bytes(count: float) -> str:
     return f"{count:.0f} B"
 
 
+def short_flops(count: float) -> str:
+    """Floating-point operations: `8.12 TFLOP`."""
+    for limit, unit in ((10**15, "PFLOP"), (10**12, "TFLOP"), (10**9, "GFLOP"), (10**6, "MFLOP")):
+        if count >= limit:
+            return f"{_three_digits(count / limit)} {unit}"
+    return f"{count:.0f} FLOP"
+
+
 def _three_digits(value: float) -> str:
     return f"{value:.2f}" if value < 10 else f"{value:.1f}" if value < 100 else f"{value:.0f}"

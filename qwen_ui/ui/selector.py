@@ -13,6 +13,7 @@ import gradio as gr
 
 from qwen_ui.freeze import preset_plans
 from qwen_ui.ui.freeze_actions import server_functions
+from qwen_ui.ui.freeze_panels import panels
 from qwen_ui.ui.signs import FLAME, SNOWFLAKE
 
 if TYPE_CHECKING:
@@ -119,4 +120,4 @@ def shell() -> str:
     bars = _PRESETS.format(presets=presets)
     tools = _TOOLS.format(flame=FLAME, snowflake=SNOWFLAKE)
     left = f'<div class="qs-left">{tools}{_VIEWS}</div>'
-    return f'<div class="qs">{bars}<div class="qs-columns">{left}{_SIDE}</div></div>'
+    return f'<div class="qs">{bars}<div class="qs-columns">{left}{_SIDE}</div>{panels()}</div>'

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from qwen_ui.errors import PlanError
-from qwen_ui.model.anatomy import Anatomy
+
+if TYPE_CHECKING:
+    from qwen_ui.model import Anatomy
 
 MAX_RANGES_TEXT = 1 << 20
 _RANGE = re.compile(r"(\d{1,8})(?:-(\d{1,8}))?")
