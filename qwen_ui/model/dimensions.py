@@ -121,6 +121,10 @@ def _preferred(parameter: Parameter, side: str) -> tuple[str, ...]:
     path = parameter.kind.rpartition(".")[0].rpartition(".")[2]
     if str(parameter.role) != "attention":
         return ()
+    if path.startswith("kv_") and side == "outputs":
+        return ("latent",)
+    if path.startswith("q_b") and side == "outputs":
+        return ("heads",)
     if path.startswith(("k_proj", "v_proj", "key", "value")) and side != "inputs":
         return ("groups", "heads")
     if path.startswith(("q_proj", "query")) and side != "inputs":

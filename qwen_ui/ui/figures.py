@@ -15,6 +15,7 @@ from qwen_ui.ui.numbers import short_count
 
 if TYPE_CHECKING:
     from qwen_ui.model import Anatomy
+    from qwen_ui.model.weight_grid import WeightGrid
 
 ROLE_COLOURS: dict[bool, dict[str, str]] = {
     False: {
@@ -137,7 +138,7 @@ def block_bars(anatomy: Anatomy, *, dark: bool) -> go.Figure:
             "font": {"size": 12},
         },
         "margin": {"l": 52, "r": 8, "t": 34, "b": 42},
-        "xaxis": {"title": {"text": "block"}, "showgrid": False, "color": MUTED[dark]},
+        "xaxis": {"title": _small("block"), "showgrid": False, "color": MUTED[dark]},
         "yaxis": {
             "gridcolor": LINE[dark],
             "zerolinecolor": LINE[dark],
@@ -146,3 +147,40 @@ def block_bars(anatomy: Anatomy, *, dark: bool) -> go.Figure:
         },
     }
     return figure.update_layout(**layout)
+
+
+def weight_heatmap(grid: WeightGrid, *, dark: bool) -> go.Figure:
+    """A measure of the weights, kinds down and blocks across.
+
+    The scale leaves out the outermost fiftieth at either end, so that one extreme tensor does not
+    wash out the rest; its exact value is there on hover.
+    """
+    values = sorted(v for row in grid.values for v in row if v == v)
+    low, high = (values[len(values) // 50], values[-1 - len(values) // 50]) if values else (0, 1)
+    ground, full = (SURFACE[True], "#7cc7f2") if dark else ("#e9eff6", "#0b4f8a")
+    figure = go.Figure(
+        go.Heatmap(
+            x=list(grid.blocks),
+            y=list(grid.kinds),
+            # NaN, where a block has no such kind, is a gap.
+            z=[[v if v == v else None for v in row] for row in grid.values],
+            zmin=low,
+            zmax=high if high > low else low + 1,
+            colorscale=[[0, ground], [1, full]],
+            xgap=1,
+            ygap=1,
+            colorbar={"thickness": 10, "outlinewidth": 0, "tickformat": ".3~g"},
+            hovertemplate="block %{x}, %{y}<br>" + grid.measure + " %{z:.6g}<extra></extra>",
+        )
+    )
+    layout = base_layout(dark=dark, height=max(220, 90 + 24 * len(grid.kinds)))
+    layout |= {
+        "margin": {"l": 8, "r": 8, "t": 8, "b": 44},
+        "xaxis": {"title": _small("block"), "showgrid": False, "zeroline": False},
+        "yaxis": {"autorange": "reversed", "automargin": True, "showgrid": False},
+    }
+    return figure.update_layout(**layout)
+
+
+def _small(text: str) -> dict[str, Any]:
+    return {"text": text, "font": {"size": 13}}

@@ -1,4 +1,4 @@
-"""The Inspect tab: the module tree, what the selected module is, and where the parameters are."""
+"""The Inspect tab: the module tree, what the selected module is, and what lies below."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from typing import Any
 
 import gradio as gr
 
-from qwen_ui.ui.guard import guarded
+from qwen_ui.ui import inspect_more
 from qwen_ui.ui.header import Header
+from qwen_ui.ui.inspect_more import More
 from qwen_ui.ui.session import Session
 
 _SHELL = """
@@ -39,8 +40,6 @@ _SHELL = """
 </div>
 """
 _MOUNT = "window.QwenInspect.mount({ element, props, server, watch });"
-# plotly cannot read the page's CSS variables; the page says which theme it shows.
-_IS_DARK = "(model) => [model, document.body.classList.contains('dark')]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,15 +48,11 @@ class InspectTab:
 
     Attributes:
         tree: search, tree and panel; its value is the model's name, its DOM is JavaScript's.
-        dark: whether the page is dark, told by the browser.
-        treemap: where the parameters are, by area.
-        bars: the same, a bar a block.
+        more: what lies below.
     """
 
     tree: gr.HTML
-    dark: gr.Checkbox
-    treemap: gr.Plot
-    bars: gr.Plot
+    more: More
 
 
 def build(session: Session) -> InspectTab:
@@ -70,30 +65,19 @@ def build(session: Session) -> InspectTab:
         elem_id="qi-main",
         server_functions=list(_server_functions(session)),
     )
-    # A gr.State's value never leaves the server; a component that is not drawn takes the answer.
-    dark = gr.Checkbox(False, visible=False)
-    gr.Markdown("### Where the parameters are", elem_classes="qi-section")
-    with gr.Row(elem_id="qi-figures"):
-        treemap = gr.Plot(show_label=False, container=False, elem_id="qi-treemap")
-        bars = gr.Plot(show_label=False, container=False, elem_id="qi-bars")
-    return InspectTab(tree, dark, treemap, bars)
+    return InspectTab(tree, inspect_more.build())
 
 
 def wire(tab: InspectTab, header: Header, session: Session) -> None:
-    """Reload tree and figures when another model was opened."""
-
-    @guarded
-    def draw(source: str, dark: bool) -> tuple[Any, Any]:
-        from qwen_ui.ui.figures import block_bars, parameter_treemap
-
-        anatomy = session.anatomy(source)
-        return parameter_treemap(anatomy, dark=dark), block_bars(anatomy, dark=dark)
-
-    quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
-    header.model.change(lambda source: source, header.model, tab.tree, **quiet)
+    """Reload the tree and what lies below when another model was opened."""
     header.model.change(
-        draw, [header.model, tab.dark], [tab.treemap, tab.bars], js=_IS_DARK, **quiet
+        lambda source: source,
+        header.model,
+        tab.tree,
+        show_progress="hidden",
+        api_visibility="private",
     )
+    inspect_more.wire(tab.more, header, session)
 
 
 def _server_functions(session: Session) -> tuple[Any, ...]:

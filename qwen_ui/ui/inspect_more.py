@@ -1,0 +1,229 @@
+"""What lies below the tree: pictures, a second model, weights, and the report."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from qwen_ui.model.difference import Difference, Row, compare_models
+from qwen_ui.model.presets import preset_names
+from qwen_ui.ui.guard import guarded
+from qwen_ui.ui.header import Header
+from qwen_ui.ui.session import Session
+
+if TYPE_CHECKING:
+    from qwen_ui.model import Anatomy
+
+# plotly cannot read the page's CSS variables; the page says which theme it shows.
+_IS_DARK = "(...args) => [...args.slice(0, -1), document.body.classList.contains('dark')]"
+_MEASURES = (
+    "standard deviation",
+    "mean",
+    "largest magnitude",
+    "share of zeros",
+    "NaN or infinite",
+    "largest singular value",
+    "effective rank",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class More:
+    """The components below the tree.
+
+    Attributes:
+        dark: whether the page is dark, told by the browser.
+        treemap, bars: where the parameters are.
+        other: the second model; difference: what differs.
+        tools, measure, weigh: what to measure of the weights; measured: what is said of them;
+        weights: their heat map.
+        write, report, download: the inspection report.
+    """
+
+    dark: gr.Checkbox
+    treemap: gr.Plot
+    bars: gr.Plot
+    other: gr.Dropdown
+    difference: gr.HTML
+    tools: gr.Row
+    measure: gr.Dropdown
+    weigh: gr.Button
+    measured: gr.HTML
+    weights: gr.Plot
+    write: gr.Button
+    report: gr.Markdown
+    download: gr.DownloadButton
+
+
+def build() -> More:
+    """The components, not yet connected."""
+    # A gr.State's value never leaves the server; a component that is not drawn takes the answer.
+    dark = gr.Checkbox(False, visible=False)
+    with gr.Tabs(elem_id="qi-more"):
+        with gr.Tab("Where the parameters are", id="where"), gr.Row():
+            treemap = gr.Plot(show_label=False, container=False, elem_id="qi-treemap")
+            bars = gr.Plot(show_label=False, container=False, elem_id="qi-bars")
+        with gr.Tab("Two models", id="two"):
+            other = gr.Dropdown(
+                choices=list(preset_names()),
+                value=None,
+                allow_custom_value=True,
+                label="Compare with: a preset, a folder, or a hub id",
+                elem_id="qi-other",
+            )
+            difference = gr.HTML(_wait("Pick a second model to see what differs."))
+        with gr.Tab("Weights", id="weights"):
+            measured = gr.HTML("")
+            with gr.Row(visible=False) as tools:
+                measure = gr.Dropdown(
+                    choices=list(_MEASURES),
+                    value=_MEASURES[0],
+                    show_label=False,
+                    container=False,
+                    label="What to measure",
+                    elem_id="qi-measure",
+                    scale=0,
+                    min_width=240,
+                )
+                weigh = gr.Button("Measure the weights", elem_id="qi-weigh", scale=0)
+            weights = gr.Plot(show_label=False, container=False, visible=False, elem_id="qi-heat")
+        with gr.Tab("Report", id="report"):
+            with gr.Row():
+                write = gr.Button("Write the inspection report", elem_id="qi-write", scale=0)
+                download = gr.DownloadButton("Download as Markdown", visible=False, scale=0)
+            report = gr.Markdown("", elem_id="qi-report")
+    return More(
+        dark,
+        treemap,
+        bars,
+        other,
+        difference,
+        tools,
+        measure,
+        weigh,
+        measured,
+        weights,
+        write,
+        report,
+        download,
+    )
+
+
+def wire(more: More, header: Header, session: Session) -> None:
+    """Connect the components; each follows the model."""
+
+    @guarded
+    def draw(source: str, dark: bool) -> tuple[Any, Any]:
+        from qwen_ui.ui.figures import block_bars, parameter_treemap
+
+        anatomy = session.anatomy(source)
+        return parameter_treemap(anatomy, dark=dark), block_bars(anatomy, dark=dark)
+
+    @guarded
+    def compare(source: str, other: str | None) -> str:
+        if not source or not (other or "").strip():
+            return _wait("Pick a second model to see what differs.")
+        left, right = session.anatomy(source), session.anatomy(str(other).strip())
+        return difference_html(left, right, compare_models(left, right))
+
+    @guarded
+    def about_weights(source: str) -> tuple[str, Any, Any]:
+        anatomy = session.anatomy(source)
+        at_hand = anatomy.weights_folder is not None
+        return weights_html(anatomy), gr.Row(visible=at_hand), gr.Plot(visible=False)
+
+    @guarded
+    def weigh(source: str, measure: str, dark: bool) -> Any:
+        from qwen_ui.model.weight_grid import measure_weights
+        from qwen_ui.ui.figures import weight_heatmap
+
+        grid = measure_weights(session.anatomy(source), measure)
+        return gr.Plot(weight_heatmap(grid, dark=dark), visible=True)
+
+    @guarded
+    def write(source: str) -> tuple[str, Any]:
+        from qwen_ui.model.report import report
+
+        anatomy = session.anatomy(source)
+        text = report(anatomy).markdown
+        return text, gr.DownloadButton(value=str(report_file(anatomy, text)), visible=True)
+
+    def forget() -> tuple[str, Any]:
+        return "", gr.DownloadButton(visible=False)
+
+    quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+    model = header.model
+    model.change(draw, [model, more.dark], [more.treemap, more.bars], js=_IS_DARK, **quiet)
+    gr.on([model.change, more.other.change], compare, [model, more.other], more.difference, **quiet)
+    model.change(about_weights, model, [more.measured, more.tools, more.weights], **quiet)
+    more.weigh.click(
+        weigh,
+        [model, more.measure, more.dark],
+        more.weights,
+        js=_IS_DARK,
+        api_visibility="private",
+        concurrency_id="weigh",
+    )
+    model.change(forget, None, [more.report, more.download], **quiet)
+    more.write.click(write, model, [more.report, more.download], api_visibility="private")
+
+
+def difference_html(left: Anatomy, right: Anatomy, found: Difference) -> str:
+    """Two tables, facts and kinds; what differs stands out and comes with a word."""
+    shared = (
+        "Blocks and kinds bear the same names: a plan made for one fits the other."
+        if found.shared_plan
+        else "Blocks or kinds bear other names: a plan made for one may not fit the other."
+    )
+    facts = _table("fact", left, right, found.facts)
+    kinds = _table("kind", left, right, found.kinds)
+    return f'<div class="qi-two"><p>{shared}</p>{facts}{kinds}</div>'
+
+
+def _table(what: str, left: Anatomy, right: Anatomy, rows: Iterable[Row]) -> str:
+    body = "".join(
+        f'<tr class="{"differs" if row.differs else "same"}">'
+        f'<th scope="row">{escape(row.what)}</th>'
+        f"<td>{escape(row.left) or '-'}</td><td>{escape(row.right) or '-'}</td>"
+        f"<td>{'differs' if row.differs else ''}</td></tr>"
+        for row in rows
+    )
+    heads = "".join(
+        f'<th scope="col">{escape(text)}</th>' for text in (what, left.source, right.source, "")
+    )
+    return f"<table><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def weights_html(anatomy: Anatomy) -> str:
+    """Whether weights are at hand and fit the architecture, by their headers."""
+    if anatomy.weights_folder is None:
+        return _wait(
+            f"No weights of {anatomy.source} are at hand: its tree comes from the configuration "
+            "alone. Pick nano, or name a folder that holds safetensors files."
+        )
+    from qwen_ui.model.weights import check_weights, weights_of
+
+    stored = weights_of(anatomy)
+    said = check_weights(anatomy, stored).sentence
+    read = f"{stored.bytes_read:,} bytes of headers were read."
+    return f'<p class="qi-said">{escape(f"{said} {read}")}</p>'
+
+
+def report_file(anatomy: Anatomy, text: str) -> Path:
+    """The report as a file in a folder of its own, for the browser to fetch."""
+    name = re.sub(r"[^\w.-]+", "-", anatomy.source).strip("-.") or "model"
+    folder = Path(tempfile.mkdtemp(prefix="qwen-ui-report-"))
+    file = folder / f"{name[-80:]}-inspection.md"
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+def _wait(text: str) -> str:
+    return f'<p class="qi-wait">{escape(text)}</p>'
