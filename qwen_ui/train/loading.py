@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
+from transformers.utils.logging import disable_progress_bar
 
 from qwen_ui.errors import ModelError
 from qwen_ui.model import Anatomy
@@ -46,6 +47,8 @@ def load_model(folder: Path, anatomy: Anatomy, dtype: torch.dtype) -> PreTrained
     Raises:
         ModelError: the files do not hold this model.
     """
+    # A bar on standard error would fill the run's log.
+    disable_progress_bar()
     try:
         model = AutoModelForCausalLM.from_pretrained(
             folder,

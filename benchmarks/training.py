@@ -1,0 +1,169 @@
+"""What the training benchmarks share: models in memory, our loop, the plain loop, Trainer."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import time
+from collections.abc import Callable
+from typing import Any
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+import torch
+from transformers import (
+    AutoModelForCausalLM,
+    PreTrainedConfig,
+    PreTrainedModel,
+    Trainer,
+    TrainerCallback,
+    TrainingArguments,
+)
+
+from qwen_ui.freeze import FreezePlan, Selection, apply, resolve
+from qwen_ui.model import open_model
+from qwen_ui.train.data import Examples, collate
+from qwen_ui.train.forward import Trainee
+from qwen_ui.train.loop import Loop
+from qwen_ui.train.optimizer import BETAS, EPSILON, MasterAdamW, decayed_names
+from qwen_ui.train.order import Order
+from qwen_ui.train.prefix import KeptPrefix, PrefixKey
+from qwen_ui.train.tokens import Example
+
+DECAY, CLIP = 0.1, 1.0
+
+
+def nano(dtype: torch.dtype = torch.float32) -> PreTrainedModel:
+    folder = open_model("nano").weights_folder
+    return AutoModelForCausalLM.from_pretrained(folder, dtype=dtype).train()
+
+
+def random_model(configuration: PreTrainedConfig, dtype: torch.dtype) -> PreTrainedModel:
+    """A model of this shape with seeded random weights."""
+    torch.manual_seed(0)
+    return AutoModelForCausalLM.from_config(configuration, dtype=dtype).train()
+
+
+def random_examples(words: int, count: int, length: int, share: float = 1.0) -> Examples:
+    """Sequences of random tokens, the last `share` of each carrying loss."""
+    generator = torch.Generator().manual_seed(0)
+    silent = max(1, round(length * (1 - share)))
+    carries = (False,) * silent + (True,) * (length - silent)
+    rows = torch.randint(0, words, (count, length), generator=generator).tolist()
+    return Examples(tuple(Example(tuple(row), carries, "random") for row in rows))
+
+
+def our_loop(
+    model: PreTrainedModel,
+    plan: FreezePlan,
+    examples: Examples,
+    batch_size: int,
+    rate: float = 1e-3,
+    *,
+    keep: bool = True,
+) -> tuple[Loop, Selection]:
+    """Our loop over a model in memory, its shortcuts proven."""
+    selection = resolve(plan, open_model(model))
+    apply(selection, model)
+    trainee = Trainee(model, selection, keep_prefix=keep)
+    kept = None
+    if trainee.cut is not None:
+        key = PrefixKey(
+            f"bench {time.time_ns()}", examples.digest, trainee.prefix_blocks, "", "", ""
+        )
+        width = model.config.get_text_config().hidden_size
+        kept = KeptPrefix(key, examples, width, model.dtype, 2 * 1024**3)
+    loop = Loop(
+        trainee,
+        MasterAdamW(model, weight_decay=DECAY, gradient_clip=CLIP),
+        examples,
+        examples,
+        rate=lambda step: rate,
+        batch_size=batch_size,
+        kept=(kept, kept),
+    )
+    for said in loop.settle():
+        print(said)
+    return loop, selection
+
+
+def plain_losses(
+    model: PreTrainedModel,
+    plan: FreezePlan,
+    examples: Examples,
+    batch_size: int,
+    steps: int,
+    rate: float = 1e-3,
+) -> list[float]:
+    """torch's AdamW over the whole model, transformers' own loss."""
+    apply(resolve(plan, open_model(model)), model)
+    trained = {n: p for n, p in model.named_parameters() if p.requires_grad}
+    decayed = decayed_names(model)
+    groups = [
+        {"params": [p for n, p in trained.items() if n in decayed], "weight_decay": DECAY},
+        {"params": [p for n, p in trained.items() if n not in decayed], "weight_decay": 0.0},
+    ]
+    adam = torch.optim.AdamW([g for g in groups if g["params"]], lr=rate, betas=BETAS, eps=EPSILON)
+    order, losses = Order(examples, batch_size, 0), []
+    for step in range(steps):
+        batch = collate(examples, order.batch(step), 0)
+        loss = model(**batch.inputs, labels=batch.labels_BT).loss
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(list(trained.values()), CLIP)
+        adam.step()
+        adam.zero_grad()
+        losses.append(float(loss.detach()))
+    return losses
+
+
+class _Clock(TrainerCallback):
+    def __init__(self) -> None:
+        self.seconds: list[float] = []
+        self._last = 0.0
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
+        now = time.perf_counter()
+        if self._last:
+            self.seconds.append(now - self._last)
+        self._last = now
+
+
+def trainer_seconds(
+    model: PreTrainedModel, examples: Examples, batch_size: int, steps: int, folder: str
+) -> list[float]:
+    """Seconds of each step of `transformers.Trainer`; the plan is applied to the model already."""
+    rows = []
+    for index in range(len(examples.items)):
+        batch = collate(examples, (index,), 0)
+        rows.append({"input_ids": batch.tokens_BT[0], "labels": batch.labels_BT[0]})
+    clock = _Clock()
+    arguments = TrainingArguments(
+        folder,
+        max_steps=steps,
+        per_device_train_batch_size=batch_size,
+        learning_rate=1e-3,
+        weight_decay=DECAY,
+        max_grad_norm=CLIP,
+        use_cpu=True,
+        report_to="none",
+        save_strategy="no",
+        logging_strategy="no",
+        disable_tqdm=True,
+        dataloader_pin_memory=False,
+    )
+    Trainer(model, arguments, train_dataset=rows, callbacks=[clock]).train()
+    return clock.seconds[1:]
+
+
+def seconds_of(step: Callable[[int], Any], numbers: range) -> list[float]:
+    seconds = []
+    for number in numbers:
+        begun = time.perf_counter()
+        step(number)
+        seconds.append(time.perf_counter() - begun)
+    return seconds
+
+
+def median(values: list[float]) -> float:
+    return statistics.median(values)
