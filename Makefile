@@ -58,7 +58,7 @@ anatomies: install
 	$(BIN)/python -m qwen_ui.model.kept
 
 nano: install
-	$(BIN)/python assets/nano/pretrain.py --data $(AUSTEN) --output assets/nano --minutes 105
+	$(BIN)/python assets/nano/pretrain.py --data $(AUSTEN) --output assets/nano
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

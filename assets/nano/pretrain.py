@@ -1,6 +1,6 @@
 """Pretrain the nano twin: a 28-block Qwen2 small enough for a CPU.
 
-    python assets/nano/pretrain.py --data austen.txt --output assets/nano --minutes 90
+    python assets/nano/pretrain.py --data austen.txt --output assets/nano
 
 Its parameter names are those of Qwen2.5-1.5B-Instruct (28 blocks, q/k/v biases, grouped-query
 attention, SwiGLU, RMSNorm, tied embeddings), so that a plan made for one is a plan for the other.
@@ -8,8 +8,10 @@ attention, SwiGLU, RMSNorm, tied embeddings), so that a plan made for one is a p
 The text is cut in passages of 100 lines and every twentieth passage is held out; the tokenizer sees
 the training passages only. Matrices inside the blocks are trained by Muon (Jordan et al. 2024,
 https://kellerjordan.github.io/posts/muon/, torch.optim.Muon), all else by AdamW. The learning rate
-is constant after a warm-up and falls linearly to zero over the last part ("warm-up, stable, decay",
-arXiv 2405.18392). The averaged weights (EMA) are what is evaluated and saved, in bfloat16.
+is constant after a warm-up and falls linearly to zero over the last steps ("warm-up, stable,
+decay", arXiv 2405.18392). The averaged weights (EMA) are what is evaluated and saved, in bfloat16,
+every 500 steps. A run that ended early goes on from what it saved with `--first-step`; the
+optimizers then start anew, with a warm-up.
 """
 
 from __future__ import annotations
@@ -84,6 +86,18 @@ def nano_config(vocabulary_size: int) -> Qwen2Config:
     )
 
 
+def first_model(vocabulary_size: int, saved: Path | None) -> Qwen2ForCausalLM:
+    """The model to train, in float32: as it was saved, or new."""
+    if saved is not None:
+        return Qwen2ForCausalLM.from_pretrained(saved, dtype=torch.float32)
+    model = Qwen2ForCausalLM(nano_config(vocabulary_size)).float()
+    # Residual outputs start small, so that depth does not blow up the stream (GPT-2, section 2.3).
+    for name, parameter in model.named_parameters():
+        if name.endswith(("o_proj.weight", "down_proj.weight")):
+            parameter.data.mul_(1 / math.sqrt(2 * model.config.num_hidden_layers))
+    return model
+
+
 def make_optimizers(
     model: torch.nn.Module, matrix_rate: float, other_rate: float
 ) -> list[torch.optim.Optimizer]:
@@ -113,9 +127,9 @@ def make_optimizers(
     ]
 
 
-def schedule(progress: float, warmup: float = 0.01, decay: float = 0.5) -> float:
-    """Share of the peak rate at `progress` in 0..1."""
-    return min(1.0, progress / warmup, (1.0 - progress) / decay)
+def schedule(step: int, steps: int, first: int, decay: int, warmup: int = 50) -> float:
+    """Share of the peak rate: warm-up, then constant, then linear decay over the last `decay`."""
+    return min(1.0, (step - first + 1) / warmup, (steps - step) / decay)
 
 
 @torch.no_grad()
@@ -146,13 +160,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--output", type=Path, required=True)
-    parser.add_argument("--minutes", type=float, default=90.0)
+    parser.add_argument("--steps", type=int, default=3300)
+    parser.add_argument("--decay-steps", type=int, default=800)
+    parser.add_argument(
+        "--first-step", type=int, default=0, help="go on from --output at this step"
+    )
     parser.add_argument("--vocabulary", type=int, default=4096)
     parser.add_argument("--batch-size", type=int, default=8)
     parser.add_argument("--sequence-length", type=int, default=256)
     parser.add_argument("--matrix-rate", type=float, default=0.007)
     parser.add_argument("--other-rate", type=float, default=3e-3)
-    parser.add_argument("--max-steps", type=int, default=None, help="stop early, to time a step")
     parser.add_argument("--compile", action=argparse.BooleanOptionalAction, default=True)
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
@@ -165,11 +182,7 @@ def main() -> None:
     held_out = torch.tensor(tokenizer(held_out_text)["input_ids"])
     bytes_per_token = len(held_out_text.encode()) / len(held_out)
 
-    model = Qwen2ForCausalLM(nano_config(len(tokenizer))).float()
-    # Residual outputs start small, so that depth does not blow up the stream (GPT-2, section 2.3).
-    for name, parameter in model.named_parameters():
-        if name.endswith(("o_proj.weight", "down_proj.weight")):
-            parameter.data.mul_(1 / math.sqrt(2 * model.config.num_hidden_layers))
+    model = first_model(len(tokenizer), arguments.output if arguments.first_step else None)
     averaged = torch.optim.swa_utils.AveragedModel(
         model, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.995)
     )
@@ -177,7 +190,9 @@ def main() -> None:
     optimizers = make_optimizers(model, arguments.matrix_rate, arguments.other_rate)
     peaks = [[group["lr"] for group in optimizer.param_groups] for optimizer in optimizers]
 
-    log = (arguments.output / "pretraining.jsonl").open("w", buffering=1)
+    log = (arguments.output / "pretraining.jsonl").open(
+        "a" if arguments.first_step else "w", buffering=1
+    )
 
     def write(**event: object) -> None:
         print(json.dumps(event), file=log)
@@ -195,15 +210,15 @@ def main() -> None:
         },
     )
     batch, length = arguments.batch_size, arguments.sequence_length
-    sampler = torch.Generator().manual_seed(arguments.seed)
+    first = arguments.first_step
+    sampler = torch.Generator().manual_seed(arguments.seed + first)
     started = last = time.monotonic()
-    budget = arguments.minutes * 60
-    step, running = 0, 0.0
-    while (elapsed := time.monotonic() - started) < budget and step != arguments.max_steps:
-        rate = schedule(elapsed / budget)
+    step, running = first, 0.0
+    while step < arguments.steps:
+        rate = schedule(step, arguments.steps, first, arguments.decay_steps)
         for optimizer, group_peaks in zip(optimizers, peaks, strict=True):
             for group, peak in zip(optimizer.param_groups, group_peaks, strict=True):
-                group["lr"] = peak * max(rate, 1e-4)
+                group["lr"] = peak * rate
         starts = torch.randint(len(train) - length - 1, (batch,), generator=sampler)
         windows = torch.stack([train[s : s + length + 1] for s in starts])
         with torch.autocast("cpu", dtype=torch.bfloat16):
@@ -214,11 +229,11 @@ def main() -> None:
         for optimizer in optimizers:
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
-        if step == 200:
+        if step == first + 200:
             averaged.n_averaged.zero_()  # forget the first steps
         averaged.update_parameters(model)
         step += 1
-        running = loss.item() if step == 1 else 0.98 * running + 0.02 * loss.item()
+        running = loss.item() if step == first + 1 else 0.98 * running + 0.02 * loss.item()
         if step % 25 == 0:
             now = time.monotonic()
             write(
