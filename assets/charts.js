@@ -122,6 +122,9 @@
       this.view = view;
       this.spec = spec;
       this.log = false;
+      this.held = {};
+      this.drawn = this.seen = false;
+      this.work = Promise.resolve();
       this.node = make("figure", spec.main ? "qr-chart qr-main" : "qr-chart");
       const head = make("figcaption", "qr-chart-head");
       head.append(make("span", "qr-chart-title", spec.title));
@@ -137,10 +140,11 @@
       head.append(this.now, tools);
       this.plot = make("div", "qr-plot");
       this.node.append(head, this.plot);
-    }
-    async draw(lib) {
-      const traces = this.spec.lines.map((line) => trace(line, styled(line)));
-      await lib.newPlot(this.plot, traces, this.layout(), CONFIG);
+      this.node.hidden = !spec.main;
+      new IntersectionObserver((entries) => {
+        this.seen = entries[entries.length - 1].isIntersecting;
+        if (this.seen) this.flush();
+      }, { rootMargin: "200px" }).observe(this.node);
     }
     layout() {
       const y = { type: this.log ? "log" : "linear", rangemode: this.spec.zero && !this.log ? "tozero" : "normal" };
@@ -148,28 +152,60 @@
       return layout(this.view.axis, { height: this.spec.main ? 330 : 170,
         legend: this.spec.main, top: this.spec.main ? 30 : 8, y });
     }
-    extend(lib, lines) {
+    /* Take in what is new; it is drawn when the chart is in view, so an update costs what is seen. */
+    take(lines) {
+      for (const line of this.spec.lines) {
+        if (!lines[line]) continue;
+        const [x, y] = this.held[line] || [[], []];
+        this.held[line] = thin(x.concat(lines[line][0]), y.concat(lines[line][1]), MOST_POINTS);
+      }
+      const first = lines[this.spec.lines[0]];
+      if (first) {
+        const value = first[1][first[1].length - 1];
+        this.now.textContent = this.spec.bytes ? `${rounded(value / 1e9, 3)} GB` : rounded(value);
+        this.node.hidden = false;
+      }
+      return this.flush();
+    }
+    flush() {
+      this.work = this.work.then(() => this.drawHeld());
+      return this.work;
+    }
+    async drawHeld() {
+      const lib = window.Plotly, held = this.held;
+      if (!lib || !this.seen || (this.drawn && !Object.keys(held).length)) return;
+      this.held = {};
+      if (!this.drawn) {
+        const traces = this.spec.lines.map((line) => {
+          const [x, y] = held[line] || [[], []];
+          return { ...trace(line, styled(line)), x, y };
+        });
+        this.drawn = true;
+        await lib.newPlot(this.plot, traces, this.layout(), CONFIG);
+        return;
+      }
       const rows = [], x = [], y = [];
       this.spec.lines.forEach((line, row) => {
-        if (!lines[line]) return;
+        if (!held[line]) return;
         rows.push(row);
-        x.push(lines[line][0]);
-        y.push(lines[line][1]);
+        x.push(held[line][0]);
+        y.push(held[line][1]);
       });
-      if (!rows.length) return null;
-      const value = y[0][y[0].length - 1];
-      this.now.textContent = this.spec.bytes ? `${rounded(value / 1e9, 3)} GB` : rounded(value);
-      const done = lib.extendTraces(this.plot, { x, y }, rows);
-      const long = this.plot.data.some((data) => data.x.length > MOST_POINTS * 1.5);
-      return long ? done.then(() => this.thin(lib)) : done;
+      await lib.extendTraces(this.plot, { x, y }, rows);
+      if (this.plot.data.some((data) => data.x.length > MOST_POINTS * 1.5)) {
+        const thinned = this.plot.data.map((data) => thin(data.x, data.y, MOST_POINTS));
+        await lib.restyle(this.plot, { x: thinned.map((t) => t[0]), y: thinned.map((t) => t[1]) });
+      }
     }
-    thin(lib) {
-      const thinned = this.plot.data.map((data) => thin(data.x, data.y, MOST_POINTS));
-      return lib.restyle(this.plot, { x: thinned.map((t) => t[0]), y: thinned.map((t) => t[1]) });
-    }
-    clear(lib) {
-      const empty = this.plot.data.map(() => []);
-      return lib.restyle(this.plot, { x: empty, y: empty.map(() => []) });
+    clear(axisChanged) {
+      this.held = {};
+      this.work = this.work.then(async () => {
+        if (!this.drawn) return;
+        const empty = () => this.plot.data.map(() => []);
+        const range = axisChanged
+          ? { "xaxis.title.text": AXES[this.view.axis], "xaxis.autorange": true } : {};
+        await window.Plotly.update(this.plot, { x: empty(), y: empty() }, range);
+      });
     }
     toggleLog(node) {
       this.log = !this.log;
@@ -178,7 +214,7 @@
         "yaxis.autorange": true });
     }
     recolour(lib) {
-      if (!this.plot.data) return;
+      if (!this.drawn) return;
       const data = this.plot.data.map((old, row) => ({ ...old, ...styled(this.spec.lines[row]) }));
       lib.react(this.plot, data, this.layout(), CONFIG);
     }
@@ -217,13 +253,16 @@
       this.restart();
       if (!run) return this.empty();
       this.build();
+      this.ready = false;
+      // Where the run stands is said at once; the curves follow when plotly.js is here.
+      this.tick();
       try {
-        const lib = await plotly(this.address);
-        if (this.run !== run) return;
-        await Promise.all(this.charts.map((chart) => chart.draw(lib)));
+        await plotly(this.address);
       } catch (error) {
         return this.problem(error.message);
       }
+      if (this.run !== run) return;
+      this.ready = true;
       this.tick();
     }
     restart() {
@@ -332,30 +371,24 @@
     }
     async take(answer) {
       if (answer.error) return this.problem(answer.error);
+      if (!this.ready) return this.say(answer);
       const began = performance.now();
       if (answer.again) { this.restart(); this.stale = {}; return; }
       this.offset = answer.offset;
       this.carry = answer.carry;
       if (this.stale) {
-        for (const chart of this.charts) {
-          await chart.clear(window.Plotly);
-          await window.Plotly.relayout(chart.plot, this.stale.axis
-            ? { "xaxis.title.text": AXES[this.axis], "xaxis.autorange": true } : {});
-        }
+        for (const chart of this.charts) chart.clear(this.stale.axis);
         this.stale = null;
       }
       this.say(answer);
-      for (const chart of this.charts) {
-        const done = chart.extend(window.Plotly, answer.lines);
-        chart.node.hidden = !chart.spec.main && !chart.plot.data[0].x.length;
-        if (done) await done;
-      }
+      await Promise.all(this.charts.map((chart) => chart.take(answer.lines)));
       if (answer.movement) this.showMovement(answer.movement);
       if (answer.samples.length) this.showSamples(answer.samples);
       if (answer.end || answer.start) this.showOutcome(answer);
       this.root.dataset.updates = Number(this.root.dataset.updates || 0) + 1;
       this.root.dataset.cost = (performance.now() - began).toFixed(1);
-      this.root.dataset.points = this.charts[0].plot.data[0].x.length;
+      const main = this.charts[0];
+      if (main.drawn) this.root.dataset.points = main.plot.data[0].x.length;
     }
     say(answer) {
       const open = ["queued", "running"].includes(answer.status);
