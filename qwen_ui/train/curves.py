@@ -15,6 +15,9 @@ from qwen_ui.train.events import Event
 
 AXES = ("step", "tokens", "elapsed")
 FIGURES = ("loss", "learning_rate", "gradient_norm", "tokens_per_second", "memory_bytes")
+PLAIN = ("learning_rate", "gradient_norm", "memory_bytes")
+STEP_COLUMNS = (*AXES, "loss", "seconds", *PLAIN)
+_NUMBERS = (float, int)
 SERIES = (*FIGURES, "smooth", "eval")
 CSV_COLUMNS = (
     *("step", "epoch", "tokens", "elapsed", "loss", "eval_loss"),
@@ -60,20 +63,20 @@ def lines_of(
         axis: what x is: optimizer steps, tokens seen, or seconds of training.
         smoothing: share of the past in the running mean, 0 to below 1, a step.
     """
-    lines: dict[str, Line] = {name: ([], []) for name in SERIES}
-    steps: dict[str, list[float]] = {name: [] for name in SERIES}
-    for event in events:
-        if event["event"] == "step":
-            _add_step(lines, event, carry, axis, smoothing)
-        elif event["event"] == "eval":
-            # An evaluation is made at a step: where it stands on the other axes, the step does.
-            at = event.get("step", 0) if axis == "step" else getattr(carry, axis)
-            _put(lines["eval"], at, event.get("loss"))
-        elif event["event"] == "start":
-            _go_back(lines, steps, _number(event.get("step")) or 0.0)
-        for name, line in lines.items():
-            if len(line[0]) > len(steps[name]):
-                steps[name].append(_number(event.get("step")) or 0.0)
+    before = {"step": carry.step, "tokens": carry.tokens, "elapsed": carry.elapsed}
+    steps, evals = _kept(events)
+    columns = {name: _column(steps, name) for name in STEP_COLUMNS}
+    for name in AXES:
+        columns[name] = _filled(columns[name], before[name])
+    x: list[float] = columns[axis]  # type: ignore[assignment]
+    lines = {name: _whole(steps, name, x, columns[name]) for name in ("loss", *PLAIN)}
+    lines["tokens_per_second"] = _speed(x, columns, before["tokens"])
+    lines["smooth"] = _smoothed(x, columns["loss"], carry, smoothing)
+    # An evaluation is made at a step: where it stands on the other axes, the step does.
+    at = [e.get("step", 0) if axis == "step" else [before[axis], *x][row] for row, e in evals]
+    lines["eval"] = at, _column([event for _, event in evals], "loss")
+    if steps:
+        carry.step, carry.tokens, carry.elapsed = (columns[name][-1] or 0.0 for name in AXES)
     return lines
 
 
@@ -95,13 +98,69 @@ def thinned(line: Line, most: int = MOST_POINTS) -> Line:
     return [x[row] for row in rows], [y[row] for row in rows]
 
 
-def _go_back(lines: dict[str, Line], steps: dict[str, list[float]], step: float) -> None:
-    """A resumed run does the steps after its checkpoint again: what was drawn of them goes."""
-    for name, done in steps.items():
-        while done and done[-1] > step:
-            done.pop()
-            lines[name][0].pop()
-            lines[name][1].pop()
+def _kept(events: Sequence[Event]) -> tuple[list[Event], list[tuple[int, Event]]]:
+    """Steps, and evaluations with the number of steps before them.
+
+    A resumed run does the steps after its checkpoint again: what was recorded of them goes.
+    """
+    steps: list[Event] = []
+    evals: list[tuple[int, Event]] = []
+    for event in events:
+        match event["event"]:
+            case "step":
+                steps.append(event)
+            case "eval":
+                evals.append((len(steps), event))
+            case "start":
+                back = event.get("step") or 0
+                while steps and steps[-1]["step"] > back:
+                    steps.pop()
+                while evals and evals[-1][1].get("step", 0) > back:
+                    evals.pop()
+    return steps, evals
+
+
+def _column(events: Sequence[Event], name: str) -> list[float | None]:
+    return [value if type(value := event.get(name)) in _NUMBERS else None for event in events]
+
+
+def _filled(column: list[float | None], last: float) -> list[float | None]:
+    """Gaps take the value before them: an axis has none."""
+    if None not in column:
+        return column
+    filled: list[float | None] = []
+    for value in column:
+        last = last if value is None else value
+        filled.append(last)
+    return filled
+
+
+def _whole(steps: list[Event], name: str, x: list[float], column: list[float | None]) -> Line:
+    """A column as a line; one that these events do not have at all is no line."""
+    return (list(x), column) if steps and (name == "loss" or name in steps[0]) else ([], [])
+
+
+def _speed(x: list[float], columns: dict[str, list[float | None]], before: float) -> Line:
+    """Tokens a second, where a step says how long it took."""
+    line: Line = ([], [])
+    for at, tokens, seconds in zip(x, columns["tokens"], columns["seconds"], strict=True):
+        new = (tokens or 0.0) - before
+        before = tokens or before
+        if seconds and new > 0:
+            line[0].append(at)
+            line[1].append(new / seconds)
+    return line
+
+
+def _smoothed(x: list[float], losses: list[float | None], carry: Carry, share: float) -> Line:
+    line: Line = ([], [])
+    for at, loss in zip(x, losses, strict=True):
+        if loss is not None:
+            carry.sum = share * carry.sum + (1 - share) * loss
+            carry.weight = share * carry.weight + (1 - share)
+            line[0].append(at)
+            line[1].append(carry.sum / carry.weight)
+    return line
 
 
 def _extremes(y: Sequence[float | None], first: int, last: int) -> set[int]:
@@ -115,34 +174,6 @@ def _extremes(y: Sequence[float | None], first: int, last: int) -> set[int]:
         if high < 0 or value > y[high]:  # type: ignore[operator]
             high = row
     return {low, high} if low >= 0 else {first} if first < last else set()
-
-
-def _add_step(
-    lines: dict[str, Line], event: Event, carry: Carry, axis: str, smoothing: float
-) -> None:
-    tokens = _number(event.get("tokens")) or carry.tokens
-    seconds = _number(event.get("seconds"))
-    new = tokens - carry.tokens
-    speed = new / seconds if seconds and new > 0 else None
-    carry.step = _number(event.get("step")) or 0.0
-    carry.tokens = tokens
-    carry.elapsed = _number(event.get("elapsed")) or carry.elapsed
-    x, loss = getattr(carry, axis), _number(event.get("loss"))
-    _put(lines["loss"], x, loss)
-    if loss is not None:
-        carry.sum = smoothing * carry.sum + (1 - smoothing) * loss
-        carry.weight = smoothing * carry.weight + (1 - smoothing)
-        _put(lines["smooth"], x, carry.sum / carry.weight)
-    for name in ("learning_rate", "gradient_norm", "memory_bytes"):
-        if name in event:
-            _put(lines[name], x, event[name])
-    if speed is not None:
-        _put(lines["tokens_per_second"], x, speed)
-
-
-def _put(line: Line, x: float, y: Any) -> None:
-    line[0].append(x)
-    line[1].append(_number(y))
 
 
 def _number(value: Any) -> float | None:

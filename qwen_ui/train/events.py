@@ -67,11 +67,20 @@ def read_events(folder: Path, offset: int = 0) -> tuple[list[Event], int]:
     """
     events: list[Event] = []
     end = offset
-    for line, end in _lines(folder / FILE_NAME, offset):  # noqa: B007 (the last one is wanted)
-        event = parse(line)
-        if event is not None:
-            events.append(event)
+    for lines, end in _chunks(folder / FILE_NAME, offset):  # noqa: B007 (the last end is wanted)
+        events += _parse_all(lines)
     return events, end
+
+
+def _parse_all(lines: list[bytes]) -> list[Event]:
+    """Many lines at once are read twice as fast; one that is no JSON costs only time."""
+    try:
+        found = json.loads(b"[" + b",".join(lines) + b"]")
+    except ValueError:
+        found = []
+    if len(found) != len(lines) or not all(map(_is_event, found)):
+        return [event for event in map(parse, lines) if event is not None]
+    return found
 
 
 def parse(line: bytes) -> Event | None:
@@ -79,7 +88,11 @@ def parse(line: bytes) -> Event | None:
         event = json.loads(line)
     except ValueError:
         return None
-    return event if isinstance(event, dict) and isinstance(event.get("event"), str) else None
+    return event if _is_event(event) else None
+
+
+def _is_event(found: Any) -> bool:
+    return isinstance(found, dict) and isinstance(found.get("event"), str)
 
 
 def log_size(folder: Path) -> int:
@@ -90,8 +103,8 @@ def log_size(folder: Path) -> int:
         return 0
 
 
-def _lines(file: Path, offset: int) -> Iterator[tuple[bytes, int]]:
-    """(line, offset behind it) of every line that has its newline; memory stays bounded."""
+def _chunks(file: Path, offset: int) -> Iterator[tuple[list[bytes], int]]:
+    """(lines, offset behind them): those that have their newline; memory stays bounded."""
     try:
         handle = file.open("rb")
     except FileNotFoundError:
@@ -100,10 +113,9 @@ def _lines(file: Path, offset: int) -> Iterator[tuple[bytes, int]]:
         handle.seek(offset)
         rest = b""
         while chunk := handle.read(READ_BYTES):
-            *whole, rest = (rest + chunk).split(b"\n")
-            for line in whole:
-                offset += len(line) + 1
-                yield line, offset
+            *lines, rest = (rest + chunk).split(b"\n")
+            offset += sum(map(len, lines)) + len(lines)
+            yield lines, offset
 
 
 def _repair(file: int) -> None:
