@@ -21,9 +21,9 @@ from qwen_ui.freeze import FreezePlan, preset, preset_plans
 from qwen_ui.freeze.plan import MAX_PLAN_BYTES
 from qwen_ui.paths import home
 from qwen_ui.train.events import Event, read_events
-from qwen_ui.train.launch import resume, start, wait
+from qwen_ui.train.launch import resume, start, stop, wait
 from qwen_ui.train.prepare import prepare
-from qwen_ui.train.runs import read_json, row, run_folder, summary
+from qwen_ui.train.runs import read_json, run_folder, status_of, summary
 
 COMPARISON_FILE = "comparison.json"
 MAX_RUNS = 64
@@ -141,7 +141,7 @@ def begin(comparison: Comparison) -> Comparison:
             comparison = replace(comparison, entries=tuple(entries))
             # At once, so that a crash between two runs starts none of them twice.
             _write(comparison)
-        elif row(run_folder(entry.run))["status"] in {"interrupted", "stopped"}:
+        elif status_of(run_folder(entry.run)).status in {"interrupted", "stopped"}:
             resume(entry.run)
     return comparison
 
@@ -155,6 +155,13 @@ def carry_on(
         wait(run)
         on_run(number + 1, len(comparison.entries))
     return comparison
+
+
+def stop_all(comparison: Comparison) -> None:
+    """Ask every run that is not over to save and stop."""
+    for run in comparison.runs:
+        if not status_of(run_folder(run)).over:
+            stop(run)
 
 
 def results(comparison: Comparison) -> list[dict[str, Any]]:

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
 
-from qwen_ui.errors import DataError, SettingsError
+from qwen_ui.errors import DataError, SettingsError, UserError
 from qwen_ui.freeze import FreezePlan
 from qwen_ui.freeze.layers import format_layers
 from qwen_ui.model import open_model
+from qwen_ui.paths import home
 from qwen_ui.train.data import Batch, collate, load_examples
+from qwen_ui.train.fingerprint import folder_fingerprint
 from qwen_ui.train.loading import load_model, load_tokenizer, weights_folder
 from qwen_ui.train.scores import (
     Scores,
@@ -29,6 +37,7 @@ METHODS: dict[str, Callable[..., Scores]] = {
     "ablation": ablation_scores,
 }
 TOP = 4
+PACKAGE_PARENT = Path(__file__).resolve().parents[2]
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +117,42 @@ def rank(
     return Ranking(model, method, scores, sum(len(batch.indexes) for batch in batches))
 
 
+def rank_apart(model: str, data: str, method: str) -> Ranking:
+    """As `rank`, in a process of its own that ends when it is done; what was ranked once is kept.
+
+    Raises:
+        UserError: as `rank`.
+    """
+    file = home() / "rankings" / f"{_key(model, data, method)}.json"
+    if not file.is_file():
+        command = [sys.executable, "-m", "qwen_ui.train.rank", model, data, method, str(file)]
+        path = os.pathsep.join(filter(None, (str(PACKAGE_PARENT), os.environ.get("PYTHONPATH"))))
+        done = subprocess.run(
+            command,
+            env={**os.environ, "PYTHONPATH": path},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode == 2:
+            raise DataError(done.stderr.strip().splitlines()[-1])
+        done.check_returncode()
+    record = json.loads(file.read_text(encoding="utf-8"))
+    cells = {(cell["index"], cell["kind"]): cell["score"] for cell in record["cells"]}
+    blocks = tuple(block["score"] for block in record["blocks"])
+    scores = Scores(blocks, cells, tuple(record["unranked"]))
+    return Ranking(record["model"], record["method"], scores, record["sequences"])
+
+
+def _key(model: str, data: str, method: str) -> str:
+    """Names the very weights and data."""
+    folder = weights_folder(open_model(model))
+    file = Path(data)
+    content = file.read_bytes() if file.is_file() else b""
+    parts = (folder_fingerprint(folder), data, method, hashlib.sha256(content).hexdigest())
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
+
+
 def _batches(
     data: str, tokenizer: Any, sequences: int, batch_size: int, sequence_length: int
 ) -> list[Batch]:
@@ -136,3 +181,22 @@ def _ranks(values: Sequence[float]) -> list[float]:
         sum(other < value for other in values) + (sum(other == value for other in values) - 1) / 2
         for value in values
     ]
+
+
+def _main(model: str, data: str, method: str, file: str) -> int:
+    """What `rank_apart` starts: rank, and put the record where it is looked for."""
+    try:
+        record = rank(model, data, method).record()
+    except UserError as error:
+        print(error, file=sys.stderr)
+        return 2
+    target = Path(file)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    scratch = target.with_suffix(".new")
+    scratch.write_text(json.dumps(record), encoding="utf-8")
+    os.replace(scratch, target)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(_main(*sys.argv[1:]))

@@ -1,0 +1,182 @@
+"""The Compare tab: several plans on the same data, one verdict; by one click for the two of old."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+
+from qwen_ui.errors import SettingsError
+from qwen_ui.freeze import FreezePlan, preset
+from qwen_ui.ui.compare_view import comparison_view
+from qwen_ui.ui.guard import guarded
+from qwen_ui.ui.header import Header
+from qwen_ui.ui.session import Session
+from qwen_ui.ui.train_form import CHAT, KJV, TWIN, data_files
+
+CLASSIC = ("attention", "bitfit")
+CHOICES = ("attention", "bitfit", "mlp", "norms", "full", "the plan in force")
+PROMPT = "And it came to pass"
+RANK_METHODS = ("gradient", "activation", "weight", "ablation")
+
+
+@dataclass(frozen=True, slots=True)
+class CompareTab:
+    """The tab's components.
+
+    Attributes:
+        classic: the one primary button.
+        ticked: compares the plans that are ticked in `plans`.
+        by_rank: compares the top blocks by index with the top blocks by a score.
+        view: the comparison, drawn by `assets/compare.js`; its value is the comparison's name.
+    """
+
+    classic: gr.Button
+    plans: gr.CheckboxGroup
+    layers: gr.Textbox
+    data: gr.Radio
+    steps: gr.Number
+    seeds: gr.Number
+    ticked: gr.Button
+    method: gr.Dropdown
+    by_rank: gr.Button
+    view: gr.HTML
+
+
+def build(session: Session) -> CompareTab:
+    """The tab's components, not yet connected."""
+    with gr.Row(elem_id="qc-main"):
+        with gr.Column(elem_id="qc-form", scale=0):
+            classic = gr.Button("Attention-only vs BitFit", variant="primary", elem_id="qc-classic")
+            gr.HTML(
+                '<p class="qc-note">Same model, data, order, seeds and steps; each plan at its own '
+                "learning rate.</p>"
+            )
+            data = gr.Radio([KJV, CHAT], value=KJV, label="Data", elem_id="qc-data")
+            with gr.Row():
+                steps = gr.Number(60, label="Steps", precision=0, minimum=1, min_width=100)
+                seeds = gr.Number(2, label="Seeds", precision=0, minimum=1, min_width=100)
+            with gr.Accordion("Other plans", open=False):
+                plans = gr.CheckboxGroup(list(CHOICES), value=list(CLASSIC), label="Plans")
+                layers = gr.Textbox("last:4", label="On blocks", max_length=200)
+                ticked = gr.Button("Compare these", elem_id="qc-ticked")
+            with gr.Accordion("By index or by rank", open=False):
+                method = gr.Dropdown(list(RANK_METHODS), value="gradient", label="Score")
+                by_rank = gr.Button("By index vs by rank", elem_id="qc-rank")
+        with gr.Column(elem_id="qc-side"):
+            view = comparison_view("qc-view")
+    return CompareTab(classic, plans, layers, data, steps, seeds, ticked, method, by_rank, view)
+
+
+def wire(tab: CompareTab, header: Header, session: Session) -> None:
+    """Connect the buttons to comparisons."""
+
+    @guarded
+    def on_classic(source: str, data: str, steps: int, seeds: int) -> str:
+        plans = [preset(name) for name in CLASSIC]
+        return begin_comparison(session, source, plans, data, steps, seeds)
+
+    @guarded
+    def on_ticked(
+        source: str,
+        plan: FreezePlan,
+        ticked: list[str],
+        layers: str,
+        data: str,
+        steps: int,
+        seeds: int,
+    ) -> str:
+        plans = ticked_plans(ticked, layers, plan)
+        return begin_comparison(session, source, plans, data, steps, seeds)
+
+    @guarded
+    def on_rank(source: str, method: str, data: str, steps: int, seeds: int) -> str:
+        plans = ranked_plans(session, source, method, data)
+        return begin_comparison(session, source, plans, data, steps, seeds)
+
+    quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+    settings = [tab.data, tab.steps, tab.seeds]
+    tab.classic.click(on_classic, [header.model, *settings], tab.view, **quiet)
+    tab.ticked.click(
+        on_ticked,
+        [header.model, header.plan, tab.plans, tab.layers, *settings],
+        tab.view,
+        **quiet,
+    )
+    tab.by_rank.click(
+        on_rank, [header.model, tab.method, *settings], tab.view, api_visibility="private"
+    )
+    # Fires once after the page is loaded: the last comparison is found again.
+    header.model.change(lambda shown: shown or latest_name(), tab.view, tab.view, **quiet)
+
+
+def model_with_weights(session: Session, source: str) -> str:
+    """The model itself where its weights are at hand, else the nano twin."""
+    return source if source and session.anatomy(source).weights_folder else TWIN
+
+
+def begin_comparison(
+    session: Session,
+    source: str,
+    plans: Sequence[FreezePlan],
+    data: str,
+    steps: int,
+    seeds: int,
+) -> str:
+    """Make a comparison and start its runs; its name.
+
+    Raises:
+        UserError: it cannot run.
+    """
+    from qwen_ui.train.compare import begin, make_comparison
+
+    if not steps or not seeds or steps < 1 or seeds < 1:
+        raise SettingsError("A comparison needs at least 1 step and 1 seed.")
+    training, evaluation = data_files(data, None)
+    comparison = make_comparison(
+        model_with_weights(session, source),
+        plans,
+        seeds=range(int(seeds)),
+        data=training,
+        eval_data=evaluation,
+        steps=int(steps),
+        eval_every=max(1, int(steps) // 3),
+        sample_prompts=(PROMPT,),
+    )
+    return begin(comparison).name
+
+
+def ticked_plans(ticked: Sequence[str], layers: str, plan: FreezePlan) -> list[FreezePlan]:
+    """The presets that are ticked, on these layers, and the plan in force where it is."""
+    plans = [preset(name, layers or None) for name in ticked if name != CHOICES[-1]]
+    if CHOICES[-1] in ticked:
+        taken = {other.name for other in plans}
+        name = plan.name or "the plan in force"
+        plans.append(plan.model_copy(update={"name": f"{name} (mine)" if name in taken else name}))
+    return plans
+
+
+def ranked_plans(session: Session, source: str, method: str, data: str) -> list[FreezePlan]:
+    """Attention on the top four blocks by index, and on the top four by a score."""
+    from qwen_ui.train.rank import rank_apart
+
+    training, _ = data_files(data, None)
+    base = preset("attention")
+    ranking = rank_apart(model_with_weights(session, source), training, method)
+    plan = ranking.plan(base)
+    if plan.rules == base.rules:
+        raise SettingsError(
+            f"The top four blocks by {method} are the last four: nothing to compare. "
+            "Choose another score."
+        )
+    return [base, plan.model_copy(update={"name": f"{plan.name} by {method}"})]
+
+
+def latest_name() -> str:
+    """Name of the last comparison, "" where there is none."""
+    from qwen_ui.train.compare import latest_comparison
+
+    found = latest_comparison()
+    return found.name if found is not None else ""

@@ -1,0 +1,130 @@
+"""The Compare tab's functions, called directly; its journey is in tests/browser."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from qwen_ui.errors import SettingsError
+from qwen_ui.freeze import FreezePlan, preset
+from qwen_ui.train import compare
+from qwen_ui.train.compare import make_comparison, named_plans
+from qwen_ui.train.rank import Ranking
+from qwen_ui.train.runs import RunWriter, create_run, run_folder
+from qwen_ui.train.scores import Scores
+from qwen_ui.ui import compare_tab, compare_view
+from qwen_ui.ui.session import Session
+from qwen_ui.ui.train_form import KJV, data_files
+
+
+@pytest.fixture
+def begun(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """Comparisons that a button began, their workers not started."""
+    begun: list[Any] = []
+
+    def begin(comparison: Any) -> Any:
+        begun.append(comparison)
+        return comparison
+
+    monkeypatch.setattr("qwen_ui.train.compare.begin", begin)
+    return begun
+
+
+def test_one_click_is_both_plans_over_two_seeds_on_the_twin(begun: list[Any]) -> None:
+    plans = [preset(name) for name in compare_tab.CLASSIC]
+    name = compare_tab.begin_comparison(Session(), "qwen2.5-1.5b-instruct", plans, KJV, 60, 2)
+    (comparison,) = begun
+    assert comparison.name == name == compare_tab.latest_name()
+    assert comparison.labels == ("attention on last:4", "bitfit on last:4")
+    assert [entry.seed for entry in comparison.entries] == [0, 0, 1, 1]
+    assert {entry.spec["model"] for entry in comparison.entries} == {"nano"}
+    assert {entry.spec["steps"] for entry in comparison.entries} == {60}
+
+
+@pytest.mark.parametrize(("steps", "seeds"), [(0, 2), (60, 0), (None, 1)])
+def test_no_steps_and_no_seeds_are_refused(steps: Any, seeds: Any) -> None:
+    plans = [preset(name) for name in compare_tab.CLASSIC]
+    with pytest.raises(SettingsError, match="at least 1"):
+        compare_tab.begin_comparison(Session(), "nano", plans, KJV, steps, seeds)
+
+
+def test_the_plan_in_force_takes_part_under_a_name_of_its_own() -> None:
+    ticked = ["bitfit", compare_tab.CHOICES[-1]]
+    plans = compare_tab.ticked_plans(ticked, "last:2", preset("bitfit", "last:2"))
+    assert [plan.name for plan in plans] == ["bitfit on last:2", "bitfit on last:2 (mine)"]
+    (unnamed,) = compare_tab.ticked_plans([compare_tab.CHOICES[-1]], "all", FreezePlan())
+    assert unnamed.name == "the plan in force"
+
+
+def test_by_rank_trains_the_top_blocks_of_the_score(monkeypatch: pytest.MonkeyPatch) -> None:
+    scores = tuple(float(i in (0, 3, 20, 27)) for i in range(28))
+    ranking = Ranking("nano", "gradient", Scores(scores, {}), 8)
+    monkeypatch.setattr("qwen_ui.train.rank.rank_apart", lambda *_: ranking)
+    index, ranked = compare_tab.ranked_plans(Session(), "nano", "gradient", KJV)
+    assert index == preset("attention")
+    assert ranked.rules[0].layers == "0,3,20,27"
+    assert ranked.name == "attention on 0,3,20,27 by gradient"
+
+
+def test_where_both_are_the_same_there_is_nothing_to_compare(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    scores = tuple(float(i > 23) for i in range(28))
+    ranking = Ranking("nano", "gradient", Scores(scores, {}), 8)
+    monkeypatch.setattr("qwen_ui.train.rank.rank_apart", lambda *_: ranking)
+    with pytest.raises(SettingsError, match="nothing to compare"):
+        compare_tab.ranked_plans(Session(), "nano", "gradient", KJV)
+
+
+def test_the_view_of_nothing_says_so() -> None:
+    assert "no comparison" in compare_view.state({"name": "../x"})["error"]
+    assert compare_tab.latest_name() == ""
+
+
+def finished_run(entry: Any, loss: float) -> str:
+    """A run folder as a worker leaves it, written by the same writer."""
+    folder = create_run(entry.spec, entry.spec["plan"])
+    counts = {"trainable_parameters": 10, "total_parameters": 100, "learning_rate": 1e-3}
+    with RunWriter(folder) as writer:
+        writer.event("start", step=0, steps=2, prefix_blocks=24, **counts)
+        writer.event("eval", step=0, loss=6.0, elapsed=0.0)
+        writer.event("sample", step=0, prompt="And", text=" <b>so</b>")
+        for step in (1, 2):
+            writer.event(
+                "step", step=step, loss=5.0, seconds=0.5, elapsed=0.5 * step, tokens=64 * step
+            )
+        writer.event("sample", step=2, prompt="And", text=" it came")
+        end = {"eval_loss_before": 6.0, "eval_loss_after": loss}
+        writer.event("end", status="completed", reason="", delta=None, **end)
+        writer.status("completed", step=2, steps=2)
+    return folder.name
+
+
+def test_the_view_shows_rows_verdict_curves_and_samples() -> None:
+    data, held_out = data_files(KJV, None)
+    plans = named_plans("attention,bitfit")
+    made = make_comparison("nano", plans, data=data, eval_data=held_out, steps=2)
+    entries = tuple(
+        replace(entry, run=finished_run(entry, loss))
+        for entry, loss in zip(made.entries, (4.0, 5.0), strict=True)
+    )
+    compare._write(replace(made, entries=entries))
+    found = compare_view.state({"name": made.name, "axis": "step"})
+    assert found["over"]
+    assert [row["after"] for row in found["rows"]] == [4.0, 5.0]
+    assert found["verdict"].startswith("attention on last:4 ends at 4.000 nats")
+    assert found["runs"][0]["lines"]["eval"]
+    assert found["samples"][0] == {
+        "plan": "attention on last:4",
+        "prompt": "And",
+        "before": " <b>so</b>",
+        "after": " it came",
+    }
+    assert "| attention on last:4 |" in compare_view.report(
+        {"name": made.name, "format": "markdown"}
+    )
+    page = compare_view.report({"name": made.name, "format": "html"})
+    assert "<b>so</b>" not in page
+    assert run_folder(entries[0].run).name in page
