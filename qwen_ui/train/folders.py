@@ -36,7 +36,7 @@ from qwen_ui.train.status import (
 from qwen_ui.train.writer import RunLock
 
 MOST_NAME, MOST_TAG, MOST_TAGS, MOST_NOTE = 120, 40, 20, 5000
-_RUN = re.compile(r"[a-z0-9][a-z0-9.\-]{0,120}")
+_RUN = re.compile(r"\d{8}-\d{6}-[a-z0-9.\-]{1,110}")
 
 
 def create_run(spec: dict[str, Any], plan: dict[str, Any]) -> Path:
