@@ -104,13 +104,10 @@
       this.countSiblings();
     }
     countSiblings() {
-      this.setSize = new Map();
-      this.position = new Map();
+      this.siblings = new Int32Array(this.length + 1); // by parent; the root's parent is -1
+      this.position = new Int32Array(this.length);
       for (const row of this.visible) {
-        const parent = this.parent[row];
-        const size = (this.setSize.get(parent) || 0) + 1;
-        this.setSize.set(parent, size);
-        this.position.set(row, size);
+        this.position[row] = ++this.siblings[this.parent[row] + 1];
       }
     }
     text(row) {
@@ -260,8 +257,8 @@
       node.style.top = `${model.place[row] * ROW_HEIGHT}px`;
       node.setAttribute("role", "treeitem");
       node.setAttribute("aria-level", model.depth[row] + 1);
-      node.setAttribute("aria-setsize", model.setSize.get(model.parent[row]));
-      node.setAttribute("aria-posinset", model.position.get(row));
+      node.setAttribute("aria-setsize", model.siblings[model.parent[row] + 1]);
+      node.setAttribute("aria-posinset", model.position[row]);
       node.setAttribute("aria-selected", row === this.active);
       if (model.hasChildren(row)) node.setAttribute("aria-expanded", model.isOpen(row));
       node.setAttribute("aria-label", this.spoken(row));
@@ -519,7 +516,11 @@
         if (!this.diagrams.has(form)) {
           picture.textContent = "Drawing …";
           const asked = this.server.diagram([model.source, found.block]);
-          this.diagrams.set(form, asked.catch((error) => { console.error(error); return ""; }));
+          this.diagrams.set(form, asked.catch((error) => {
+            console.warn(error);
+            this.diagrams.delete(form); // the next selection asks again
+            return '<p class="qi-wait">The block could not be drawn.</p>';
+          }));
         }
         const svg = await this.diagrams.get(form);
         if (picture.dataset.form !== `${model.source}/${form}`) return; // another one meanwhile

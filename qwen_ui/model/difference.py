@@ -41,7 +41,8 @@ class Difference:
     Attributes:
         facts: architecture, sizes and counts.
         kinds: shape of every kind, with the number of blocks that have it.
-        shared_plan: whether both name their blocks and kinds alike, so that a plan fits both.
+        shared_plan: whether both name their blocks and the kinds inside alike, so that a plan over
+            blocks fits both.
     """
 
     facts: tuple[Row, ...]
@@ -61,7 +62,8 @@ def compare_models(left: Anatomy, right: Anatomy) -> Difference:
     kinds = tuple(
         Row(key[1], mine.get(key, ""), other.get(key, "")) for key in dict.fromkeys((*mine, *other))
     )
-    return Difference(facts, kinds, left.stack == right.stack and mine.keys() == other.keys())
+    same_kinds = {key for key in mine if key[0]} == {key for key in other if key[0]}
+    return Difference(facts, kinds, left.stack == right.stack and same_kinds)
 
 
 def _facts(anatomy: Anatomy) -> dict[str, str]:

@@ -16,13 +16,14 @@ from qwen_ui.model.difference import Difference, Row, compare_models
 from qwen_ui.model.presets import preset_names
 from qwen_ui.ui.guard import guarded
 from qwen_ui.ui.header import Header
-from qwen_ui.ui.session import Session
+from qwen_ui.ui.session import Session, load_libraries
 
 if TYPE_CHECKING:
     from qwen_ui.model import Anatomy
 
 # plotly cannot read the page's CSS variables; the page says which theme it shows.
 _IS_DARK = "(...args) => [...args.slice(0, -1), document.body.classList.contains('dark')]"
+_PICK_ONE = "Pick a second model above (a preset, a folder, or a hub id) to see what differs."
 _MEASURES = (
     "standard deviation",
     "mean",
@@ -71,16 +72,21 @@ def build() -> More:
             treemap = gr.Plot(show_label=False, container=False, elem_id="qi-treemap")
             bars = gr.Plot(show_label=False, container=False, elem_id="qi-bars")
         with gr.Tab("Two models", id="two"):
-            other = gr.Dropdown(
-                choices=list(preset_names()),
-                value=None,
-                allow_custom_value=True,
-                label="Compare with: a preset, a folder, or a hub id",
-                elem_id="qi-other",
-            )
-            difference = gr.HTML(_wait("Pick a second model to see what differs."))
+            with gr.Row():
+                other = gr.Dropdown(
+                    choices=list(preset_names()),
+                    value=None,
+                    allow_custom_value=True,
+                    label="Second model: a preset, a folder, or a hub id",
+                    show_label=False,
+                    container=False,
+                    elem_id="qi-other",
+                    scale=0,
+                    min_width=300,
+                )
+            difference = gr.HTML(_wait(_PICK_ONE), apply_default_css=False)
         with gr.Tab("Weights", id="weights"):
-            measured = gr.HTML("")
+            measured = gr.HTML("", apply_default_css=False)
             with gr.Row(visible=False) as tools:
                 measure = gr.Dropdown(
                     choices=list(_MEASURES),
@@ -92,12 +98,20 @@ def build() -> More:
                     scale=0,
                     min_width=240,
                 )
-                weigh = gr.Button("Measure the weights", elem_id="qi-weigh", scale=0)
+                weigh = gr.Button("Measure", elem_id="qi-weigh", size="sm", scale=0, min_width=120)
             weights = gr.Plot(show_label=False, container=False, visible=False, elem_id="qi-heat")
         with gr.Tab("Report", id="report"):
             with gr.Row():
-                write = gr.Button("Write the inspection report", elem_id="qi-write", scale=0)
-                download = gr.DownloadButton("Download as Markdown", visible=False, scale=0)
+                write = gr.Button(
+                    "Write the inspection report",
+                    elem_id="qi-write",
+                    size="sm",
+                    scale=0,
+                    min_width=230,
+                )
+                download = gr.DownloadButton(
+                    "Download as Markdown", visible=False, size="sm", scale=0, min_width=200
+                )
             report = gr.Markdown("", elem_id="qi-report")
     return More(
         dark,
@@ -129,7 +143,7 @@ def wire(more: More, header: Header, session: Session) -> None:
     @guarded
     def compare(source: str, other: str | None) -> str:
         if not source or not (other or "").strip():
-            return _wait("Pick a second model to see what differs.")
+            return _wait(_PICK_ONE)
         left, right = session.anatomy(source), session.anatomy(str(other).strip())
         return difference_html(left, right, compare_models(left, right))
 
@@ -141,6 +155,7 @@ def wire(more: More, header: Header, session: Session) -> None:
 
     @guarded
     def weigh(source: str, measure: str, dark: bool) -> Any:
+        load_libraries()
         from qwen_ui.model.weight_grid import measure_weights
         from qwen_ui.ui.figures import weight_heatmap
 
@@ -149,6 +164,7 @@ def wire(more: More, header: Header, session: Session) -> None:
 
     @guarded
     def write(source: str) -> tuple[str, Any]:
+        load_libraries()
         from qwen_ui.model.report import report
 
         anatomy = session.anatomy(source)
@@ -178,9 +194,9 @@ def wire(more: More, header: Header, session: Session) -> None:
 def difference_html(left: Anatomy, right: Anatomy, found: Difference) -> str:
     """Two tables, facts and kinds; what differs stands out and comes with a word."""
     shared = (
-        "Blocks and kinds bear the same names: a plan made for one fits the other."
+        "Blocks and their kinds bear the same names: a plan over blocks fits both."
         if found.shared_plan
-        else "Blocks or kinds bear other names: a plan made for one may not fit the other."
+        else "Blocks or their kinds bear other names: a plan for one may not fit the other."
     )
     facts = _table("fact", left, right, found.facts)
     kinds = _table("kind", left, right, found.kinds)

@@ -10,7 +10,7 @@ import gradio as gr
 from qwen_ui.ui import inspect_more
 from qwen_ui.ui.header import Header
 from qwen_ui.ui.inspect_more import More
-from qwen_ui.ui.session import Session
+from qwen_ui.ui.session import Session, load_libraries
 
 _SHELL = """
 <div class="qi-inspector">
@@ -97,6 +97,7 @@ def _server_functions(session: Session) -> tuple[Any, ...]:
     def source(asked: list[str]) -> str:
         from qwen_ui.ui.inspect_detail import source_text
 
+        load_libraries()
         return source_text(session.anatomy(asked[0]), asked[1])
 
     def pattern(asked: list[Any]) -> str:
@@ -107,6 +108,7 @@ def _server_functions(session: Session) -> tuple[Any, ...]:
     def diagram(asked: list[Any]) -> str:
         from qwen_ui.ui.block_diagram import block_svg
 
+        load_libraries()
         source, index = asked
         return block_svg(session.anatomy(source), int(index))
 
