@@ -18,10 +18,10 @@
     ["perplexity", (r) => number.format(Number(r.perplexity.toPrecision(4)))],
     ["seconds", (r) => r.seconds.toFixed(1)],
     ["tokens/s", (r) => number.format(Math.round(r.tokens_per_second))],
-    ["peak memory", (r) => size(r.peak_bytes)],
+    ["memory", (r) => size(r.peak_bytes)],
     ["delta", (r) => size(r.delta_bytes)],
-    ["nats per million", (r) => r.gain_per_million.toPrecision(3)],
-    ["nats per second", (r) => r.gain_per_second.toPrecision(3)],
+    ["nats/M", (r) => r.gain_per_million.toPrecision(3), "Nats gained for a million parameters"],
+    ["nats/s", (r) => r.gain_per_second.toPrecision(3), "Nats gained for a second of training"],
   ];
 
   class View {
@@ -140,7 +140,11 @@
     table(rows) {
       const { make } = this.tools;
       const table = make("table", "qc-table"), head = make("tr");
-      for (const [title] of COLUMNS) head.append(make("th", "", title));
+      for (const [title, , words] of COLUMNS) {
+        const cell = make("th", "", title);
+        if (words) cell.title = words;
+        head.append(cell);
+      }
       table.append(make("thead"), make("tbody"));
       table.tHead.append(head);
       for (const row of rows) {
@@ -177,10 +181,13 @@
       ]).filter(Boolean);
       await lib.react(curves, lines, layout(this.axis, { height: 320 }), CONFIG);
       if (front.parentNode.hidden) return;
+      const counts = this.found.rows.map((row) => row.trainable);
+      const middle = Math.sqrt(Math.min(...counts) * Math.max(...counts));
       const points = this.found.rows.map((row) => ({
         type: "scatter", mode: "markers+text", x: [row.trainable], y: [row.after],
         error_y: { array: [row.spread], visible: row.runs > 1 },
-        text: [row.plan], textposition: "top center", cliponaxis: false,
+        text: [` ${row.plan} `], cliponaxis: false,
+        textposition: row.trainable > middle ? "middle left" : "middle right",
         marker: { size: row.front ? 12 : 8, color: this.paint(row.plan) },
         hovertemplate: "%{x:,} parameters, %{y:.4f} nats<extra></extra>",
       }));

@@ -99,9 +99,10 @@ def verdict(rows: Sequence[Row]) -> str:
     if min(best.runs, second.runs) < 2:
         return f"{said}. One seed each: how far chance alone takes them apart is not known."
     noise = best.spread + second.spread
+    spread = f"the spread of the seeds ({noise:.3f} nats, {min(best.runs, second.runs)} seeds)"
     if gap <= noise:
-        return f"{said}. That is within the spread of the seeds ({noise:.3f}): no difference shown."
-    return f"{said}. The seeds spread by {noise:.3f} in all, so the difference is no accident."
+        return f"{said}. That is within {spread}: no difference shown."
+    return f"{said}. The difference is beyond {spread}."
 
 
 def pareto(rows: Sequence[Row]) -> list[Row]:

@@ -132,13 +132,13 @@ def test_a_difference_beyond_the_spread_of_the_seeds_is_called_one() -> None:
     said = verdict([row("attention", 1000, 5.0, 0.01), row("bitfit", 10, 5.5, 0.02)])
     assert said.startswith("attention ends at 5.000 nats, bitfit at 5.500 (0.500 apart)")
     assert "100 times the trainable parameters" in said
-    assert "no accident" in said
+    assert "beyond the spread of the seeds (0.030 nats, 2 seeds)" in said
 
 
 def test_a_difference_within_it_is_not() -> None:
     said = verdict([row("attention", 1000, 5.0, 0.3), row("bitfit", 10, 5.5, 0.3)])
     assert "within the spread" in said
-    assert "no accident" not in said
+    assert "beyond" not in said
 
 
 def test_one_seed_proves_nothing() -> None:
