@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -17,7 +18,15 @@ from qwen_ui.errors import PlanError, UserError
 from qwen_ui.freeze import FreezePlan, preset
 from qwen_ui.freeze.plan import MAX_PLAN_BYTES
 from qwen_ui.model import DEFAULT_MODEL
-from qwen_ui.texts import cost_text, freeze_text, inspect_text, runs_text, train_text
+from qwen_ui.texts import (
+    compare_text,
+    cost_text,
+    freeze_text,
+    inspect_text,
+    rank_text,
+    runs_text,
+    train_text,
+)
 
 app = typer.Typer(
     name="qwen_ui",
@@ -212,6 +221,88 @@ def train(
 
 
 @app.command()
+def compare(
+    model: Annotated[str, typer.Argument(help="A model whose weights are at hand.")],
+    plans: Annotated[str, typer.Option(help="For instance attention,bitfit,mlp@last:2,my.json.")],
+    data: Annotated[str, typer.Option(help="A .jsonl, .json, .csv, .parquet or .txt file.")],
+    steps: Annotated[int, typer.Option(help="Optimizer steps of every run.")],
+    layers: Annotated[str | None, typer.Option(help="Of the presets without @layers.")] = None,
+    learning_rates: Annotated[
+        str | None, typer.Option(help="One a plan, by commas; suggested where left out.")
+    ] = None,
+    eval_data: Annotated[str | None, typer.Option(help="A file of its own to evaluate on.")] = None,
+    batch_size: Annotated[int, typer.Option(help="Sequences a step.")] = 8,
+    sequence_length: Annotated[int, typer.Option(help="Tokens a sequence.")] = 128,
+    seed: Annotated[int, typer.Option(help="The first seed.")] = 0,
+    seeds: Annotated[int, typer.Option(help="How many: the first and those after it.")] = 1,
+    prefix_cache: Annotated[str, typer.Option(help="auto or off.")] = "auto",
+    as_json: AsJson = False,
+) -> None:
+    """Train several plans on the same data and seeds, and say which is better."""
+    from qwen_ui.train.compare import carry_on, make_comparison, named_plans, parse_rates
+    from qwen_ui.train.verdict import comparison_record
+
+    comparison = make_comparison(
+        model,
+        named_plans(plans, layers),
+        seeds=range(seed, seed + seeds),
+        learning_rates=parse_rates(learning_rates),
+        data=data,
+        steps=steps,
+        eval_data=eval_data,
+        batch_size=batch_size,
+        sequence_length=sequence_length,
+        prefix_cache=prefix_cache,
+    )
+    label, length = f"comparison {comparison.name}", steps * len(comparison.entries)
+    with typer.progressbar(length=length, label=label, file=sys.stderr) as bar:
+        comparison = carry_on(
+            comparison, lambda event: bar.update(1) if event["event"] == "step" else None
+        )
+    record = comparison_record(comparison)
+    _say(record, as_json, compare_text(record))
+    for run_ in record["runs"]:
+        _end_as_the_run_did(run_)
+
+
+@app.command()
+def rank(
+    model: Annotated[str, typer.Argument(help="A model whose weights are at hand.")],
+    data: Annotated[str, typer.Option(help="A .jsonl, .json, .csv, .parquet or .txt file.")],
+    method: Annotated[str, typer.Option(help="gradient, activation, weight, ...")] = "gradient",
+    top: Annotated[int, typer.Option(help="How many of the highest blocks to name.")] = 4,
+    sequences: Annotated[int, typer.Option(help="How many sequences of the data to use.")] = 32,
+    batch_size: Annotated[int, typer.Option(help="Sequences at once.")] = 8,
+    sequence_length: Annotated[int, typer.Option(help="Tokens a sequence.")] = 128,
+    as_json: AsJson = False,
+) -> None:
+    """Score every block of a model on your data: which ones matter?"""
+    from qwen_ui.train.rank import rank as rank_blocks
+
+    with ExitStack() as stack:
+        shown: list[Any] = []
+
+        def tick(done: int, total: int) -> None:
+            # Not before the work begins: a mistake is one line on standard error and nothing else.
+            if not shown:
+                bar = typer.progressbar(length=total, label=f"rank by {method}", file=sys.stderr)
+                shown.append(stack.enter_context(bar))
+            shown[0].update(done - shown[0].pos)
+
+        ranking = rank_blocks(
+            model,
+            data,
+            method,
+            sequences=sequences,
+            batch_size=batch_size,
+            sequence_length=sequence_length,
+            tick=tick,
+        )
+    record = ranking.record(top)
+    _say(record, as_json, rank_text(record))
+
+
+@app.command()
 def resume(run: Run, as_json: AsJson = False) -> None:
     """Go on with a run that ended before its last step, and wait for its end."""
     from qwen_ui.train.launch import resume as resume_run
@@ -253,6 +344,11 @@ def _follow(run: str, as_json: bool, output: Path | None) -> None:
     if output is not None:
         copy_results(folder, output)
     _say(record, as_json, train_text(record))
+    _end_as_the_run_did(record)
+
+
+def _end_as_the_run_did(record: dict[str, Any]) -> None:
+    """Exit with the code of a run that did not end well."""
     if record["status"] in {"failed", "interrupted"}:
         print(f"Error: {record['reason']}", file=sys.stderr)
         sys.exit(2 if record.get("mistake") else 1)

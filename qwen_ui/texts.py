@@ -95,6 +95,42 @@ def train_text(record: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def compare_text(record: dict[str, Any]) -> str:
+    """The verdict, and a row a plan."""
+    rows = [("plan", "trainable", "rate", "before", "after", "seconds", "peak memory", "front")]
+    for row in record["rows"]:
+        spread = f" ± {row['spread']:.3f}" if row["runs"] > 1 else ""
+        rows.append(
+            (
+                row["plan"],
+                f"{row['trainable']:,}",
+                f"{row['learning_rate']:.1e}",
+                f"{row['before']:.3f}",
+                f"{row['after']:.3f}{spread}",
+                f"{row['seconds']:.1f}",
+                f"{row['peak_bytes'] / 1e6:,.0f} MB",
+                "*" if row["front"] else "",
+            )
+        )
+    ends = [f"{r['run']} ({r['plan']}, seed {r['seed']}): {r['status']}" for r in record["runs"]]
+    table = _table(rows, right={1, 2, 3, 4, 5, 6})
+    return "\n".join([record["verdict"], "", *table, "", *ends])
+
+
+def rank_text(record: dict[str, Any]) -> str:
+    """The highest blocks, and a row a block."""
+    top = ", ".join(map(str, record["top"]))
+    lines = [f"{record['model']}, by {record['method']}: the highest blocks are {top}."]
+    if record["unranked"]:
+        lines.append(f"Not ranked by this method: {', '.join(record['unranked'])}.")
+    rows = [("block", "score", "")]
+    rows += [
+        (str(b["index"]), f"{b['score']:.6g}", "*" if b["index"] in record["top"] else "")
+        for b in record["blocks"]
+    ]
+    return "\n".join([*lines, "", *_table(rows, right={0, 1})])
+
+
 def _loss(value: float | None) -> str:
     return "-" if value is None else f"{value:.4f}"
 

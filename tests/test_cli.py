@@ -11,6 +11,10 @@ from typing import Any
 import pytest
 
 from qwen_ui import cli
+from qwen_ui.paths import ASSETS
+
+KJV = str(ASSETS / "data" / "kjv-train.txt")
+SHORT = ["--data", KJV, "--steps", "3", "--batch-size", "2", "--sequence-length", "32"]
 
 
 def run(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[int, str, str]:
@@ -94,6 +98,12 @@ def test_a_saved_plan_freezes_the_same_names_in_another_model(
         (["freeze", "nano", "--match", "no_such_parameter"], "trains nothing"),
         (["freeze", "nano", "--match", "("], "regular expression"),
         (["freeze", "nano", "--plan", "/no/such/file"], "no plan file"),
+        (["compare", "nano", "--plans", "bitfit", *SHORT], "at least two plans"),
+        (["compare", "nano", "--plans", "bitfit,magic", *SHORT], "neither a preset"),
+        (["compare", "nano", "--plans", "bitfit,mlp", "--learning-rates", "x", *SHORT], "rates"),
+        (["compare", "qwen2.5-7b-instruct", "--plans", "bitfit,mlp", *SHORT], "weights"),
+        (["rank", "nano", "--data", KJV, "--method", "magic"], "gradient, activation"),
+        (["rank", "nano", "--data", "/no/such/file"], "/no/such/file"),
         (["dance"], "dance"),
         (["inspect", "--dance"], "--dance"),
     ],
@@ -156,3 +166,40 @@ def test_report_prints_its_checks_and_writes_its_text(
     assert found["checks"]
     assert all(check["passed"] and check["evidence"] for check in found["checks"])
     assert file.read_text() == found["markdown"]
+
+
+@pytest.fixture
+def short_text(tmp_path: Path) -> str:
+    file = tmp_path / "short.txt"
+    file.write_text((ASSETS / "data" / "kjv-eval.txt").read_text(encoding="utf-8")[:4000])
+    return str(file)
+
+
+@pytest.mark.slow
+def test_compare_prints_runs_rows_and_the_verdict(
+    short_text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["compare", "nano", "--plans", "attention,bitfit", *SHORT]
+    code, out, err = run([*arguments, "--eval-data", short_text, "--json"], capsys)
+    assert code == 0
+    found = json.loads(out)
+    assert [r["status"] for r in found["runs"]] == ["completed", "completed"]
+    assert all(len(r["losses"]) == 3 and r["prefix_blocks"] == 24 for r in found["runs"])
+    assert [row["trainable"] for row in found["rows"]] == [197_632, 1_024]
+    assert "One seed each" in found["verdict"]
+    assert f"comparison {found['comparison']}" in err
+
+
+def test_rank_prints_a_score_for_every_block_and_the_top_ones(
+    short_text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["rank", "nano", "--data", short_text, "--method", "activation"]
+    sizes = ["--sequences", "2", "--sequence-length", "32", "--top", "3"]
+    code, out, err = run([*arguments, *sizes, "--json"], capsys)
+    assert code == 0
+    found = json.loads(out)
+    scores = [block["score"] for block in found["blocks"]]
+    assert [block["index"] for block in found["blocks"]] == list(range(28))
+    assert found["top"] == sorted(range(28), key=lambda i: -scores[i])[:3]
+    assert "rank by activation" in err
+    assert "the highest blocks are" in run([*arguments, *sizes], capsys)[1]

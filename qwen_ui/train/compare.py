@@ -146,14 +146,11 @@ def begin(comparison: Comparison) -> Comparison:
     return comparison
 
 
-def carry_on(
-    comparison: Comparison, on_run: Callable[[int, int], None] = lambda done, total: None
-) -> Comparison:
-    """`begin`, and wait for the end of all runs."""
+def carry_on(comparison: Comparison, on_event: Callable[[Event], None] | None = None) -> Comparison:
+    """`begin`, and wait for the end of all runs, handing every event to `on_event`."""
     comparison = begin(comparison)
-    for number, run in enumerate(comparison.runs):
-        wait(run)
-        on_run(number + 1, len(comparison.entries))
+    for run in comparison.runs:
+        wait(run, on_event)
     return comparison
 
 
@@ -214,6 +211,20 @@ def _named_plan(word: str, layers: str | None) -> FreezePlan:
         )
     plan = FreezePlan.from_json(file.read_text(encoding="utf-8", errors="replace"))
     return plan if plan.name else plan.model_copy(update={"name": file.stem})
+
+
+def parse_rates(text: str | None) -> list[float | None]:
+    """Learning rates from `1e-3,1e-2`; an empty place is None, and no text no rates.
+
+    Raises:
+        SettingsError: a word that is no number.
+    """
+    try:
+        return [float(w) if w.strip() else None for w in text.split(",")] if text else []
+    except ValueError as error:
+        raise SettingsError(
+            f"'{text}' does not list learning rates. Write one a plan, as in 1e-3,1e-2."
+        ) from error
 
 
 def _write(comparison: Comparison) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from statistics import fmean, stdev
 from typing import Any
+
+from qwen_ui.train.compare import Comparison, results
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,28 @@ def rows_of(results: Sequence[dict[str, Any]]) -> list[Row]:
         if done:
             rows.append(_row(plan, done))
     return rows
+
+
+def row_records(rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """Rows as JSON: their fields, what follows from them, and whether they are on the front."""
+    front = {row.plan for row in pareto(rows)}
+    derived = ("perplexity", "gain", "gain_per_million", "gain_per_second")
+    return [
+        {**asdict(row), **{k: getattr(row, k) for k in derived}, "front": row.plan in front}
+        for row in rows
+    ]
+
+
+def comparison_record(comparison: Comparison) -> dict[str, Any]:
+    """What the command `compare --json` prints."""
+    found = results(comparison)
+    rows = rows_of(found)
+    return {
+        "comparison": comparison.name,
+        "runs": found,
+        "rows": row_records(rows),
+        "verdict": verdict(rows),
+    }
 
 
 def _row(plan: str, done: Sequence[dict[str, Any]]) -> Row:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Any
 
 import gradio as gr
@@ -35,7 +34,7 @@ def state(asked: dict[str, Any]) -> dict[str, Any]:
     from qwen_ui.train.compare import read_comparison, results
     from qwen_ui.train.curves import AXES
     from qwen_ui.train.overlay import overlay
-    from qwen_ui.train.verdict import pareto, rows_of, verdict
+    from qwen_ui.train.verdict import row_records, rows_of, verdict
 
     axis = asked.get("axis") if asked.get("axis") in AXES else "step"
     try:
@@ -45,23 +44,13 @@ def state(asked: dict[str, Any]) -> dict[str, Any]:
     except UserError as error:
         return {"error": str(error)}
     rows = rows_of(found)
-    front = {row.plan for row in pareto(rows)}
     return {
         "name": comparison.name,
         "plans": list(comparison.labels),
         "runs": [_run(record, drawn.get(record["run"], {})) for record in found],
         "planned": len(comparison.entries),
         "over": len(found) == len(comparison.entries) and all(r["status"] in OVER for r in found),
-        "rows": [
-            {
-                **asdict(row),
-                "perplexity": row.perplexity,
-                "gain_per_million": row.gain_per_million,
-                "gain_per_second": row.gain_per_second,
-                "front": row.plan in front,
-            }
-            for row in rows
-        ],
+        "rows": row_records(rows),
         "verdict": verdict(rows),
         "samples": _samples(found),
     }
