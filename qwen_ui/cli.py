@@ -18,6 +18,7 @@ from qwen_ui.errors import PlanError, UserError
 from qwen_ui.freeze import FreezePlan, preset
 from qwen_ui.freeze.plan import MAX_PLAN_BYTES
 from qwen_ui.model import DEFAULT_MODEL
+from qwen_ui.options import with_settings
 from qwen_ui.texts import (
     compare_text,
     cost_text,
@@ -182,6 +183,7 @@ def report(
 
 
 @app.command()
+@with_settings
 def train(
     model: Annotated[str, typer.Argument(help="A model whose weights are at hand.")],
     data: Annotated[str, typer.Option(help="A .jsonl, .json, .csv, .parquet or .txt file.")],
@@ -190,33 +192,16 @@ def train(
     plan: PlanFile = None,
     match: Match = None,
     layers: Layers = None,
-    eval_data: Annotated[str | None, typer.Option(help="A file of its own to evaluate on.")] = None,
-    learning_rate: Annotated[float | None, typer.Option(help="By default: suggested.")] = None,
-    batch_size: Annotated[int, typer.Option(help="Sequences a step.")] = 8,
-    sequence_length: Annotated[int, typer.Option(help="Tokens a sequence.")] = 128,
-    seed: Annotated[int, typer.Option(help="Of order and sampling.")] = 0,
-    prefix_cache: Annotated[str, typer.Option(help="auto or off.")] = "auto",
-    checkpoint_every: Annotated[int, typer.Option(help="Steps between checkpoints.")] = 0,
     output: Annotated[Path | None, typer.Option(help="Copy delta and plan to this folder.")] = None,
     as_json: AsJson = False,
+    **settings: Any,
 ) -> None:
     """Train a plan, in a process of its own, and wait for its end."""
     from qwen_ui.train.launch import start
     from qwen_ui.train.prepare import prepare
 
-    spec = prepare(
-        model=model,
-        plan=read_plan(preset_name, plan, match, layers),
-        data=data,
-        steps=steps,
-        eval_data=eval_data,
-        learning_rate=learning_rate,
-        batch_size=batch_size,
-        sequence_length=sequence_length,
-        seed=seed,
-        prefix_cache=prefix_cache,
-        checkpoint_every=checkpoint_every,
-    )
+    chosen = read_plan(preset_name, plan, match, layers)
+    spec = prepare(model=model, plan=chosen, data=data, steps=steps, **settings)
     _follow(start(spec), as_json, output)
 
 
@@ -300,6 +285,29 @@ def rank(
         )
     record = ranking.record(top)
     _say(record, as_json, rank_text(record))
+
+
+@app.command()
+def apply(
+    delta: Annotated[str, typer.Argument(help="A delta.safetensors, its folder, or a run.")],
+    base: Annotated[str, typer.Option(help="The model that it was trained on.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="A new folder.")],
+    as_json: AsJson = False,
+) -> None:
+    """Put trained tensors on their base: a full model that plain transformers loads."""
+    from qwen_ui.train.delta import apply_delta, delta_file
+
+    applied = apply_delta(delta_file(delta), base, output)
+    record = {
+        "tensors": applied.tensors,
+        "parameters": applied.parameters,
+        "folder": str(applied.folder),
+    }
+    text = (
+        f"{applied.tensors} tensors ({applied.parameters:,} parameters) put on {base}: "
+        f"'{applied.folder}' holds the whole model."
+    )
+    _say(record, as_json, text)
 
 
 @app.command()

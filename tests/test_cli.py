@@ -9,9 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from transformers import AutoModelForCausalLM
 
 from qwen_ui import cli
+from qwen_ui.model import open_model
 from qwen_ui.paths import ASSETS
+from qwen_ui.train.delta import write_delta
+from qwen_ui.train.fingerprint import folder_fingerprint
+from qwen_ui.train.spec import RunSpec
 
 KJV = str(ASSETS / "data" / "kjv-train.txt")
 SHORT = ["--data", KJV, "--steps", "3", "--batch-size", "2", "--sequence-length", "32"]
@@ -104,6 +110,24 @@ def test_a_saved_plan_freezes_the_same_names_in_another_model(
         (["compare", "qwen2.5-7b-instruct", "--plans", "bitfit,mlp", *SHORT], "weights"),
         (["rank", "nano", "--data", KJV, "--method", "magic"], "gradient, activation"),
         (["rank", "nano", "--data", "/no/such/file"], "/no/such/file"),
+        (["apply", "/no/such.safetensors", "--base", "nano", "-o", "/tmp/x"], "no delta"),
+        (["apply", "20260101-000000-no", "--base", "nano", "-o", "/tmp/x"], "no run"),
+        (["train", "nano", "--data", "x", "--steps", "0", "--preset", "bitfit"], "steps"),
+        (
+            [
+                "train",
+                "nano",
+                "--data",
+                "x",
+                "--steps",
+                "1",
+                "--preset",
+                "bitfit",
+                "--tracker",
+                "q",
+            ],
+            "trackers",
+        ),
         (["dance"], "dance"),
         (["inspect", "--dance"], "--dance"),
     ],
@@ -203,3 +227,29 @@ def test_rank_prints_a_score_for_every_block_and_the_top_ones(
     assert found["top"] == sorted(range(28), key=lambda i: -scores[i])[:3]
     assert "rank by activation" in err
     assert "the highest blocks are" in run([*arguments, *sizes], capsys)[1]
+
+
+def test_apply_puts_a_delta_on_its_base(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    weights = open_model("nano").weights_folder
+    assert weights is not None
+    name, file = "model.layers.27.self_attn.q_proj.bias", tmp_path / "delta.safetensors"
+    trained = {name: torch.full((128,), 0.25)}
+    write_delta(file, trained, base=folder_fingerprint(weights), plan={}, spec={}, step=1)
+    whole = tmp_path / "whole"
+    found = record(["apply", str(file), "--base", "nano", "-o", str(whole)], capsys)
+    assert (found["tensors"], found["parameters"]) == (1, 128)
+    model = AutoModelForCausalLM.from_pretrained(whole)
+    assert torch.equal(model.get_parameter(name), trained[name])
+    write_delta(file, trained, base="of others", plan={}, spec={}, step=1)
+    code, _, err = run(["apply", str(file), "--base", "nano", "-o", str(tmp_path / "n")], capsys)
+    assert code == 2
+    assert "other weights" in err
+
+
+def test_every_setting_of_a_run_is_an_option_with_help(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run(["train", "--help"], capsys)
+    assert code == 0
+    for name, field in RunSpec.model_fields.items():
+        flag = {"sample_prompts": "sample-prompt", "trackers": "tracker"}.get(name, name)
+        assert f"--{flag.replace('_', '-')} " in out or name == "model", name
+        assert field.description, name

@@ -16,8 +16,10 @@ from safetensors.torch import save_file
 from qwen_ui.errors import ModelError, RunError
 from qwen_ui.model import open_model
 from qwen_ui.train.fingerprint import folder_fingerprint
+from qwen_ui.train.folders import run_folder
 
 FORMAT = "qwen_ui delta 1"
+DELTA_NAME = "delta.safetensors"
 # What goes with weights to make a model that can be used.
 _COMPANIONS = ("*.json", "*.jinja", "*.txt", "*.model")
 
@@ -95,11 +97,24 @@ def read_delta(file: Path) -> Delta:
         raise RunError(f"'{file}' cannot be read as a delta ({error}). Copy it again.") from error
 
 
+def delta_file(named: str) -> Path:
+    """The delta that a person names: its file, a folder that holds one, or a run.
+
+    Raises:
+        RunError: there is none.
+    """
+    path = Path(named)
+    if path.is_dir():
+        return path / DELTA_NAME
+    if path.suffix == ".safetensors":
+        return path
+    return run_folder(named) / DELTA_NAME
+
+
 def apply_delta(file: Path, base: str, output: Path) -> Applied:
     """Put a delta on its base and write a model that plain `transformers` loads.
 
-    Tensors keep the dtype of the base. The files of the base are copied one by one, so that memory
-    holds one of them at a time.
+    Tensors keep the dtype of the base. The folder appears when it is whole.
 
     Raises:
         RunError: the delta was trained on other weights, or the output is in use.
@@ -115,27 +130,61 @@ def apply_delta(file: Path, base: str, output: Path) -> Applied:
             f"The delta was trained on other weights ('{trained_on}') than those of '{base}'. "
             "Name the very base that the run used."
         )
-    if output.exists() and any(output.iterdir()):
-        raise RunError(f"The folder '{output}' is not empty. Name a new one.")
-    output.mkdir(parents=True, exist_ok=True)
-    for companion in {f for pattern in _COMPANIONS for f in folder.glob(pattern)}:
-        shutil.copyfile(companion, output / companion.name)
-    left = dict(delta.tensors)
-    for source in sorted(folder.glob("*.safetensors")):
-        _rewrite(source, output / source.name, left)
-    if left:
-        raise RunError(
-            f"The base has no tensor '{next(iter(left))}', which the delta trains. Name the base "
-            "that the run used."
-        )
+    if output.exists() and (not output.is_dir() or any(output.iterdir())):
+        raise RunError(f"'{output}' is there and not an empty folder. Name a new one.")
+    part = output.with_name(f".{output.name}.part")
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    _write_whole(delta, folder, part)
+    if output.exists():
+        output.rmdir()
+    os.rename(part, output)
     return Applied(output, len(delta.tensors), sum(t.numel() for t in delta.tensors.values()))
 
 
-def _rewrite(source: Path, target: Path, left: dict[str, torch.Tensor]) -> None:
-    """Copy one file of weights, with the tensors of `left` put in; those are taken off it."""
+def _write_whole(delta: Delta, folder: Path, target: Path) -> None:
+    for companion in {f for pattern in _COMPANIONS for f in folder.glob(pattern)}:
+        shutil.copyfile(companion, target / companion.name)
+    files = sorted(folder.glob("*.safetensors"))
+    if delta.tensors.keys() <= {name for file in files for name in _names(file)}:
+        for source in files:
+            _rewrite(source, target / source.name, delta.tensors)
+    else:
+        _save_by_transformers(delta, folder, target)
+
+
+def _names(file: Path) -> list[str]:
+    with safe_open(file, framework="pt") as opened:
+        return list(opened.keys())
+
+
+def _rewrite(source: Path, target: Path, trained: dict[str, torch.Tensor]) -> None:
+    """Copy one file of weights with what was trained put in: memory holds one file at a time."""
     with safe_open(source, framework="pt") as opened:
         tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
         metadata = opened.metadata() or {"format": "pt"}
-    for name in tensors.keys() & left.keys():
-        tensors[name] = left.pop(name).to(tensors[name].dtype)
+    for name in tensors.keys() & trained.keys():
+        tensors[name] = trained[name].to(tensors[name].dtype)
     save_file(tensors, target, metadata=metadata)
+
+
+def _save_by_transformers(delta: Delta, folder: Path, target: Path) -> None:
+    """For weights whose file names other tensors than the model does (GPT-2, fused experts)."""
+    from transformers import AutoModelForCausalLM  # noqa: PLC0415  slow, and seldom needed
+
+    model = AutoModelForCausalLM.from_pretrained(
+        folder, dtype="auto", local_files_only=True, use_safetensors=True, trust_remote_code=False
+    )
+    parameters = dict(model.named_parameters())
+    unknown = sorted(delta.tensors.keys() - parameters.keys())
+    if unknown:
+        raise RunError(
+            f"The base has no tensor '{unknown[0]}', which the delta trains. Name the base that "
+            "the run used."
+        )
+    with torch.no_grad():
+        for name, tensor in delta.tensors.items():
+            parameters[name].copy_(tensor)
+    for index in target.glob("*.safetensors.index.json"):
+        index.unlink()
+    model.save_pretrained(target)

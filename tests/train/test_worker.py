@@ -74,6 +74,25 @@ def test_a_delta_is_refused_on_another_base(tiny, sentences, tmp_path):
     assert not (tmp_path / "whole").exists()
 
 
+def test_apply_also_mends_weights_whose_file_has_other_names(tmp_path, sentences):
+    base = save_model(tmp_path / "gpt2", "gpt2")
+    file = base / "model.safetensors"
+    short = {name.removeprefix("transformer."): t for name, t in load_file(file).items()}
+    save_file(short, file, metadata={"format": "pt"})
+    folder = train(spec_for(base, sentences))
+    apply_delta(folder / "delta.safetensors", str(base), tmp_path / "whole")
+    loaded = AutoModelForCausalLM.from_pretrained(tmp_path / "whole").state_dict()
+    delta = read_delta(folder / "delta.safetensors").tensors
+    for name, tensor in short.items():
+        assert torch.equal(loaded[f"transformer.{name}"], delta.get(f"transformer.{name}", tensor))
+
+
+def test_a_folder_in_use_is_not_written_to(tiny, sentences, tmp_path):
+    folder = train(spec_for(tiny, sentences))
+    with pytest.raises(RunError, match="not an empty folder"):
+        apply_delta(folder / "delta.safetensors", str(tiny), tiny)
+
+
 def test_a_file_that_is_no_delta_is_refused(tiny, tmp_path):
     with pytest.raises(RunError, match="no delta of this program"):
         apply_delta(tiny / "model.safetensors", str(tiny), tmp_path / "whole")
