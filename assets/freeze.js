@@ -244,11 +244,6 @@
           this.redraw();
         }
       });
-      this.find(".qs-heat").addEventListener("change", (event) => {
-        this.grid.heat = event.target.value;
-        this.find(".qs-grid").classList.toggle("qs-heated", this.grid.heat !== "");
-        this.redraw();
-      });
       this.root.addEventListener("keydown", (event) => {
         if (!(event.ctrlKey || event.metaKey) || event.target.matches("input, textarea, select")) return;
         const key = event.key.toLowerCase();

@@ -288,7 +288,7 @@
       this.anchor = null;
       this.typed = "";
       this.scale = "linear";
-      this.heat = "";
+      this.heat = null; // {cellOf(tensors), blockOf(block), say(value)}: see freeze_heat.js
       this.marked = null;
       this.head = make("div", "qs-head");
       this.head.setAttribute("role", "rowgroup");
@@ -386,7 +386,6 @@
         for (let c = 0; c <= this.structure.columns.length; c++) this.nameCell(children[c], r, c);
         const text = row.tied ? `${row.label} = ${row.tied} (tied)` : row.label;
         write(children[0].lastChild, text);
-        children[0].title = `${text}: ${number.format(row.numel)} parameters`;
       }
       for (let c = 0; c <= this.structure.columns.length; c++) this.paintCell(children[c], r, c);
       this.paintMeter(node, row);
@@ -411,22 +410,21 @@
       if (c > 0 && state !== NONE) {
         const marked = this.marked !== null && tensors.some((t) => this.marked[t]);
         if (cell.classList.contains("qs-marked") !== marked) cell.classList.toggle("qs-marked", marked);
-        this.shade(box, tensors);
+        this.shade(box, this.heat ? this.heat.cellOf(tensors) : null);
+      }
+      if (c === 0) {
+        const { block } = this.structure.rows[r - HEADS];
+        this.shade(cell, this.heat && block >= 0 ? this.heat.blockOf(block) : null);
       }
       const active = this.at.r === r && this.at.c === c;
       if (cell.classList.contains("qs-active") !== active) cell.classList.toggle("qs-active", active);
     }
-    shade(box, tensors) {
-      const heat = this.heat ? this.heatOf(tensors).toFixed(3) : "";
-      if (box.dataset.heat === heat || (!heat && box.dataset.heat === undefined)) return;
-      box.dataset.heat = heat;
-      if (heat) box.style.setProperty("--heat", heat);
-      else { box.style.removeProperty("--heat"); delete box.dataset.heat; }
-    }
-    /* 0 to 1 on a logarithmic scale from the smallest to the largest cell. */
-    heatOf(tensors) {
-      const value = this.structure.sum(tensors);
-      return Math.log(1 + value) / Math.log(1 + this.structure.largestBlock);
+    /* `share`: 0 to 1 on the heat's scale, null for none. */
+    shade(node, share) {
+      const heat = share === null || Number.isNaN(share) ? "" : share.toFixed(3);
+      if (node.dataset.heat === heat || (!heat && node.dataset.heat === undefined)) return;
+      if (heat) { node.dataset.heat = heat; node.style.setProperty("--heat", heat); }
+      else { node.style.removeProperty("--heat"); delete node.dataset.heat; }
     }
     paintMeter(node, row) {
       const meter = node.children[this.structure.columns.length + 1];
@@ -496,14 +494,21 @@
     }
     onHover(event) {
       const place = this.placeOf(event.target);
-      if (!place || place.r < HEADS || place.c < 1) return;
+      if (!place || place.r < HEADS) return;
       const cell = event.target.closest("[data-at]"), tensors = this.tensorsAt(place.r, place.c);
       if (!tensors.length) return;
       const { structure } = this;
+      if (place.c === 0) {
+        const { label, tied, numel, block } = structure.rows[place.r - HEADS];
+        cell.title = `${tied ? `${label} = ${tied} (tied)` : label}: ${number.format(numel)} parameters` +
+          (this.heat && block >= 0 ? this.heat.sayBlock(block) : "");
+        return;
+      }
       const shape = structure.kinds[structure.kind[tensors[0]]].shape.join(" × ");
       const many = tensors.length > 1 ? `${number.format(tensors.length)} tensors, ` : "";
       cell.title = `${this.labelAt(place.r, place.c)}\n${many}${shape} = ` +
-        `${number.format(structure.sum(tensors))} parameters`;
+        `${number.format(structure.sum(tensors))} parameters` +
+        (this.heat ? this.heat.sayCell(tensors) : "");
     }
     onPress(event) {
       const place = event.button === 0 ? this.placeOf(event.target) : null;

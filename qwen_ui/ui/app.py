@@ -16,7 +16,16 @@ from qwen_ui.ui.session import Session
 
 TITLE = "Qwen UI"
 STYLES = ("style", "inspect", "selector", "freeze", "train", "compare")
-SCRIPTS = ("inspect", "selector", "freeze", "freeze_panels", "charts", "runs", "compare")
+SCRIPTS = (
+    "inspect",
+    "selector",
+    "freeze",
+    "freeze_heat",
+    "freeze_panels",
+    "charts",
+    "runs",
+    "compare",
+)
 MAX_UPLOAD = "64mb"
 
 

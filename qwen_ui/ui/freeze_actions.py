@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from qwen_ui import freeze  # lazily: its functions need torch, drawing the page does not
 from qwen_ui.errors import PlanError, UserError
 from qwen_ui.ui import saved_plans
+from qwen_ui.ui.freeze_heat import list_heats, measure_heat, take_top
 from qwen_ui.ui.numbers import short_bytes
 from qwen_ui.ui.selector_data import names_of, ranges_of, structure_record
 from qwen_ui.ui.session import load_libraries
@@ -48,7 +49,7 @@ def structure(anatomy: Anatomy) -> dict[str, Any]:
 
 def choose_preset(anatomy: Anatomy, name: str, layers: str) -> dict[str, Any]:
     """A preset over a layer expression; an empty expression means the preset's own."""
-    return _chosen(freeze.resolve(freeze.preset(name, layers.strip() or None), anatomy))
+    return chosen(freeze.resolve(freeze.preset(name, layers.strip() or None), anatomy))
 
 
 def count_layers(anatomy: Anatomy, layers: str) -> dict[str, Any]:
@@ -74,7 +75,7 @@ def match(anatomy: Anatomy, pattern: str) -> dict[str, Any]:
 
 def load_plan(anatomy: Anatomy, text: str) -> dict[str, Any]:
     """A plan, a list of names or Axolotl's patterns, from a file that a person chose."""
-    return _chosen(freeze.resolve(freeze.import_plan(text, anatomy), anatomy))
+    return chosen(freeze.resolve(freeze.import_plan(text, anatomy), anatomy))
 
 
 def plan_text(anatomy: Anatomy, ranges: str, name: str) -> dict[str, Any]:
@@ -97,7 +98,7 @@ def list_saved(anatomy: Anatomy) -> dict[str, Any]:
 
 def choose_saved(anatomy: Anatomy, name: str) -> dict[str, Any]:
     """A kept plan on this model."""
-    return _chosen(freeze.resolve(saved_plans.load(name), anatomy))
+    return chosen(freeze.resolve(saved_plans.load(name), anatomy))
 
 
 def forget_saved(anatomy: Anatomy, name: str) -> dict[str, Any]:
@@ -150,7 +151,8 @@ def plan_of(anatomy: Anatomy, ranges: str, name: str = "") -> FreezePlan:
     return freeze.canonical_plan(anatomy, names_of(anatomy, ranges), name[:200])
 
 
-def _chosen(selection: Selection) -> dict[str, Any]:
+def chosen(selection: Selection) -> dict[str, Any]:
+    """A selection as the browser takes it over."""
     ranges = ranges_of(selection.anatomy, selection.names)
     return {"ranges": ranges, "name": selection.plan.name, "warnings": list(selection.warnings)}
 
@@ -166,6 +168,9 @@ ACTIONS: tuple[Callable[..., dict[str, Any]], ...] = (
     list_saved,
     choose_saved,
     forget_saved,
+    list_heats,
+    measure_heat,
+    take_top,
     price_step,
     fit_batch,
     list_formats,

@@ -95,9 +95,9 @@ def _server_functions(session: Session) -> tuple[Any, ...]:
         return detail_html(session.anatomy(source), name, fold=form == "fold")
 
     def source(asked: list[str]) -> str:
+        load_libraries()
         from qwen_ui.ui.inspect_detail import source_text
 
-        load_libraries()
         return source_text(session.anatomy(asked[0]), asked[1])
 
     def pattern(asked: list[Any]) -> str:
@@ -106,9 +106,9 @@ def _server_functions(session: Session) -> tuple[Any, ...]:
         return pattern_for(asked[1])
 
     def diagram(asked: list[Any]) -> str:
-        from qwen_ui.ui.block_diagram import block_svg
-
         load_libraries()
+        from qwen_ui.ui.block_diagram import block_svg  # after: two threads import at once badly
+
         source, index = asked
         return block_svg(session.anatomy(source), int(index))
 

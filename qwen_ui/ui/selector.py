@@ -52,13 +52,23 @@ _TOOLS = """
   </div>
   <button type="button" class="qs-button" data-do="undo" title="Ctrl+Z" disabled>Undo</button>
   <button type="button" class="qs-button" data-do="redo" title="Ctrl+Shift+Z" disabled>Redo</button>
-  <label class="qs-inline">Shade by <select class="qs-input qs-heat" aria-label="Shade cells by">
-    <option value="">nothing</option><option value="count">parameters</option></select></label>
+  <label class="qs-inline">Heat <select class="qs-input qs-heat" aria-label="Heat of the cells">
+    <option value="">none</option><option value="count">parameters</option></select></label>
   <span class="qs-legend">{flame}trains {snowflake}frozen</span>
   <div class="qs-segments qs-scale" role="radiogroup" aria-label="Scale of the bars">
     <button type="button" role="radio" data-scale="linear" aria-checked="true">Linear</button>
     <button type="button" role="radio" data-scale="log" aria-checked="false">Log</button>
   </div>
+</div>
+"""
+_HEAT = """
+<div class="qs-heatline" hidden>
+  <span class="qs-ramps"></span>
+  <span class="qs-take" hidden><button type="button" class="qs-button" data-heat="take">Take the
+    top</button> <input class="qs-input qs-top" value="4" inputmode="numeric"
+    aria-label="How many of the highest blocks"> blocks</span>
+  <progress class="qs-heat-progress" max="1" hidden aria-label="How far the scores are"></progress>
+  <span class="qs-heat-said" role="status" aria-live="polite"></span>
 </div>
 """
 _VIEWS = """
@@ -119,5 +129,5 @@ def shell() -> str:
     )
     bars = _PRESETS.format(presets=presets)
     tools = _TOOLS.format(flame=FLAME, snowflake=SNOWFLAKE)
-    left = f'<div class="qs-left">{tools}{_VIEWS}</div>'
+    left = f'<div class="qs-left">{tools}{_HEAT}{_VIEWS}</div>'
     return f'<div class="qs">{bars}<div class="qs-columns">{left}{_SIDE}</div>{panels()}</div>'

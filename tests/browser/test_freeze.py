@@ -257,3 +257,29 @@ def test_a_quick_hand_is_never_undone(freeze: Page) -> None:
         cell(freeze, block, "self_attn.q_proj.bias").click()
         freeze.wait_for_timeout(40 + 30 * (block % 5))
     trains(freeze, f"{12 * 1536:,}")
+
+
+def test_cells_are_shaded_and_the_top_blocks_taken(freeze: Page) -> None:
+    picker = freeze.locator("#q-picker input")
+    picker.fill("nano")
+    picker.press("Enter")
+    expect(freeze.locator(".qs")).to_have_attribute("data-source", "nano")
+    heat = freeze.get_by_label("Heat of the cells")
+    heat.select_option("count")
+    q, norm = (
+        cell(freeze, 3, kind) for kind in ("self_attn.q_proj.weight", "input_layernorm.weight")
+    )
+    shade = "node => Number(node.dataset.heat)"
+    assert q.evaluate(shade) > norm.evaluate(shade)
+    expect(freeze.locator(".qs-ramp-cells")).to_contain_text("49,200 (log)")
+    expect(heat.locator("optgroup")).to_have_count(2)
+    heat.select_option("weight:share of zeros")
+    expect(freeze.locator(".qs-heat-said")).to_have_text("Share of zeros of each tensor of nano.")
+    heat.select_option("rank:activation")
+    take = freeze.get_by_role("button", name="Take the top")
+    take.click()
+    expect(freeze.locator("#q-summary")).not_to_contain_text("blocks 24-27")
+    expect(freeze.locator(".qs-touched")).to_have_text("4 of 28")
+    row = box(freeze, "block 3").locator("..")
+    row.hover()
+    assert re.search(r"rank by activation: 0\.\d+", row.get_attribute("title") or "")

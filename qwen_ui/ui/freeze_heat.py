@@ -1,0 +1,185 @@
+"""What the cells of the selector can be shaded by: statistics of the weights, and rank scores.
+
+Both take longer than a page should wait: `measure_heat` starts the work and is asked again until
+it answers with the numbers. Which methods there are is `train.rank`'s and `model.weight_grid`'s to
+say; none is named here.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from qwen_ui import freeze
+from qwen_ui.errors import PlanError, SettingsError
+from qwen_ui.ui.freeze_jobs import Jobs, Tick
+from qwen_ui.ui.selector_data import names_of
+from qwen_ui.ui.session import load_libraries
+from qwen_ui.ui.train_form import KJV, TWIN, data_files
+
+if TYPE_CHECKING:
+    from qwen_ui.freeze import Selection
+    from qwen_ui.model import Anatomy
+
+WEIGHT, RANK = "weight", "rank"
+JOBS = Jobs()
+_DIGITS = 6
+
+
+def list_heats(anatomy: Anatomy) -> dict[str, Any]:
+    """Groups of [name, label, hint], each with a sentence where it cannot be had here."""
+    load_libraries()
+    from qwen_ui.model.weight_grid import MEASURES
+    from qwen_ui.train.rank import METHODS
+
+    weights = [[f"{WEIGHT}:{name}", name, ""] for name in MEASURES]
+    ranks = [[f"{RANK}:{name}", f"rank by {name}", _hint(how)] for name, how in METHODS.items()]
+    model = ranked_model(anatomy)
+    apart = "" if model is anatomy else f" (on {TWIN})"
+    return {
+        "groups": [
+            {
+                "label": "Weights",
+                "heats": weights,
+                "problem": "" if anatomy.weights_folder else "not on this machine",
+            },
+            {
+                "label": f"Scores of blocks{apart}",
+                "heats": ranks,
+                "problem": "" if model is not None else f"no weights, and unlike {TWIN}",
+            },
+        ]
+    }
+
+
+def measure_heat(anatomy: Anatomy, name: str) -> dict[str, Any]:
+    """The numbers, or how far they are; see `Jobs.ask`.
+
+    A number a tensor (null where it has none) under `values`, a number a block under `blocks` where
+    the method has them, the blocks from the highest down under `order`, and words under `said`.
+    """
+    work = _work_of(anatomy, name)
+    return JOBS.ask((anatomy.source, name), work)
+
+
+def take_top(
+    anatomy: Anatomy, ranges: str, plan_name: str, heat: str, count: str
+) -> dict[str, Any]:
+    """The kinds that train now, on the highest blocks; what trains outside the blocks stays."""
+    from qwen_ui.ui.freeze_actions import chosen
+
+    found = JOBS.found((anatomy.source, heat))
+    if not found or not found.get("order"):
+        raise SettingsError("There are no scores of blocks yet. Choose a score under Heat first.")
+    if not count.strip().isdecimal() or not 1 <= int(count) <= anatomy.block_count:
+        raise SettingsError(f"Take 1 to {anatomy.block_count} blocks, not '{count[:20]}'.")
+    top = found["order"][: int(count)]
+    return chosen(on_blocks(anatomy, names_of(anatomy, ranges), top, plan_name, heat))
+
+
+def on_blocks(
+    anatomy: Anatomy, names: frozenset[str], blocks: list[int], plan_name: str, heat: str
+) -> Selection:
+    """The kinds of these names moved onto these blocks.
+
+    Raises:
+        PlanError: no kind of a block is among the names.
+    """
+    kinds = {p.kind for p in anatomy.parameters if p.block is not None and p.name in names}
+    if not kinds:
+        raise PlanError(
+            "The plan trains nothing in the blocks, so there is nothing to move to the highest "
+            "ones. Choose kinds first, for instance the preset Attention."
+        )
+    wanted = frozenset(blocks)
+    moved = {p.name for p in anatomy.parameters if p.block in wanted and p.kind in kinds}
+    outside = {p.name for p in anatomy.parameters if p.block is None and p.name in names}
+    what = plan_name.partition(" on ")[0] or "plan"
+    layers = freeze.format_layers(wanted, anatomy.block_count)
+    name = f"{what} on {layers} by {heat.partition(':')[2]}"
+    return freeze.resolve(freeze.canonical_plan(anatomy, moved | outside, name), anatomy)
+
+
+def ranked_model(anatomy: Anatomy) -> Anatomy | None:
+    """What is ranked: the model where its weights are at hand, else its twin, where it is one."""
+    from qwen_ui.model import open_model
+
+    if anatomy.weights_folder is not None:
+        return anatomy
+    twin = open_model(TWIN)
+    same = anatomy.block_count == twin.block_count and _block_kinds(anatomy) == _block_kinds(twin)
+    return twin if same else None
+
+
+def _work_of(anatomy: Anatomy, name: str) -> Callable[[Tick], dict[str, Any]]:
+    load_libraries()
+    from qwen_ui.model.weight_grid import MEASURES
+    from qwen_ui.train.rank import METHODS
+
+    group, _, what = name.partition(":")
+    if group == WEIGHT and what in MEASURES:
+        return lambda tick: _weight_heat(anatomy, what)
+    if group == RANK and what in METHODS:
+        return lambda tick: _rank_heat(anatomy, what)
+    raise SettingsError(f"There is nothing called '{name[:60]}' to shade by.")
+
+
+def _weight_heat(anatomy: Anatomy, measure: str) -> dict[str, Any]:
+    from qwen_ui.model.weight_grid import measure_weights
+
+    grid = measure_weights(anatomy, measure)
+    cells = {
+        (block, kind): value
+        for kind, row in zip(grid.kinds, grid.values, strict=True)
+        for block, value in zip(grid.blocks, row, strict=True)
+    }
+    said = f"{measure.capitalize()} of each tensor of {anatomy.source}"
+    return {"values": _by_tensor(anatomy, cells), "blocks": None, "order": [], "said": f"{said}."}
+
+
+def _rank_heat(anatomy: Anatomy, method: str) -> dict[str, Any]:
+    from qwen_ui.train.rank import rank_apart
+
+    model = ranked_model(anatomy)
+    if model is None:
+        raise SettingsError(
+            f"The weights of {anatomy.source} are not on this machine, and {TWIN} is no twin of "
+            "it: it has other blocks or kinds. Rank a folder that holds the weights."
+        )
+    training, _ = data_files(KJV, None)
+    ranking = rank_apart(model.source, training, method)
+    scores = ranking.scores
+    said = f"Scores of {model.source} by {method}"
+    if ranking.sequences:
+        said += f" on {ranking.sequences} sequences of {KJV}"
+    if model is not anatomy:
+        said += f"; the weights of {anatomy.source} are not on this machine"
+    if scores.unranked:
+        said += f"; {len(scores.unranked)} kinds cannot be ranked so"
+    return {
+        "values": _by_tensor(anatomy, scores.cells) if scores.cells else None,
+        "blocks": [_number(score) for score in scores.blocks],
+        "order": list(ranking.top(anatomy.block_count)),
+        "said": f"{said}.",
+    }
+
+
+def _by_tensor(anatomy: Anatomy, cells: Mapping[tuple[int, str], float]) -> list[float | None]:
+    return [
+        None if p.block is None else _number(cells.get((p.block, p.kind), math.nan))
+        for p in anatomy.parameters
+    ]
+
+
+def _number(value: float) -> float | None:
+    """JSON has neither NaN nor infinity."""
+    return float(f"{value:.{_DIGITS}g}") if math.isfinite(value) else None
+
+
+def _block_kinds(anatomy: Anatomy) -> set[str]:
+    return {kind.kind for kind in anatomy.kinds if kind.blocks}
+
+
+def _hint(method: Callable[..., Any]) -> str:
+    return (method.__doc__ or "").strip().partition("\n")[0]
