@@ -68,3 +68,40 @@ def test_importing_a_module_leaves_these_out(module: str, absent: str) -> None:
     code = f"import sys, {module}; print(*(n for n in {absent.split()!r} if n in sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == []
+
+
+def test_one_module_imports_transformers() -> None:
+    """Asked while another thread imports it, it has no names; see `libraries`."""
+    importers = {
+        file.name
+        for file in PACKAGE.rglob("*.py")
+        if any(name.split(".")[0] == "transformers" for name in imported(file))
+    }
+    assert importers == {"libraries.py"}
+
+
+IMPORTING_AT_ONCE = """
+import sys, threading, time
+failed = []
+def first():
+    import qwen_ui.freeze.cost
+def second():
+    while "transformers" not in sys.modules:
+        time.sleep(1e-4)
+    try:
+        import qwen_ui.model.catalog
+    except ImportError as error:
+        failed.append(str(error))
+threads = [threading.Thread(target=target) for target in (first, second)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+print(*failed)
+"""
+
+
+@pytest.mark.slow
+def test_a_thread_may_import_while_another_does() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", IMPORTING_AT_ONCE], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == ""

@@ -10,10 +10,9 @@ from typing import Any
 
 import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
-from transformers import AttentionInterface, PreTrainedModel
-from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
 from qwen_ui.model.anatomy import Anatomy
+from qwen_ui.model.libraries import AttentionInterface, PreTrainedModel, sdpa_attention_forward
 from qwen_ui.model.skeleton import build_skeleton
 
 # transformers makes no mask for an attention function that it knows no mask function of, and then

@@ -14,9 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from transformers import AutoConfig, PreTrainedConfig
-
 from qwen_ui.errors import ModelError
+from qwen_ui.model.libraries import AutoConfig, PreTrainedConfig
 from qwen_ui.model.presets import DEFAULT_MODEL, preset_file, preset_for_hub_id, preset_names
 from qwen_ui.model.weights_at_hand import cached_snapshot, preset_weights, weights_in
 

@@ -9,13 +9,11 @@ import sys
 from collections import Counter
 from dataclasses import dataclass
 
-from transformers import __version__ as transformers_version
-from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
-
 from qwen_ui.errors import ModelError
 from qwen_ui.model.anatomy import Anatomy
 from qwen_ui.model.catalog import configuration_from_dict
 from qwen_ui.model.folding import find_folds
+from qwen_ui.model.libraries import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES, transformers_version
 from qwen_ui.model.opening import open_model
 from qwen_ui.model.stacks import hidden_layers
 

@@ -14,7 +14,8 @@ from qwen_ui.model.presets import DEFAULT_MODEL
 
 if TYPE_CHECKING:
     from torch import nn
-    from transformers import PreTrainedConfig
+
+    from qwen_ui.model.libraries import PreTrainedConfig
 
 
 def open_model(source: str | PreTrainedConfig | nn.Module = DEFAULT_MODEL) -> Anatomy:

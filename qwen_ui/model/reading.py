@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from torch import nn
-from transformers import PreTrainedConfig, PreTrainedModel
 
 from qwen_ui.model.anatomy import Anatomy, Block, Module, Parameter, Role
+from qwen_ui.model.libraries import PreTrainedConfig, PreTrainedModel
 from qwen_ui.model.roles import role_of
 from qwen_ui.model.stacks import Stack, find_stack
 

@@ -15,9 +15,9 @@ from contextlib import contextmanager
 import torch
 from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
-from transformers import AutoModelForCausalLM, PreTrainedConfig, PreTrainedModel
 
 from qwen_ui.errors import ModelError
+from qwen_ui.model.libraries import AutoModelForCausalLM, PreTrainedConfig, PreTrainedModel
 
 # torch's default dtype belongs to the whole process; the pages of a dashboard run in threads.
 _default_dtype_lock = threading.Lock()

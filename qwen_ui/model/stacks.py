@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from torch import nn
-from transformers import PreTrainedConfig
 
+from qwen_ui.model.libraries import PreTrainedConfig
 from qwen_ui.model.skeleton import language_part
 
 

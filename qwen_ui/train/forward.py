@@ -11,9 +11,9 @@ from contextlib import nullcontext
 import torch
 from torch import nn
 from torch.nn import functional as F
-from transformers import PreTrainedModel
 
 from qwen_ui.freeze import Selection
+from qwen_ui.model.libraries import PreTrainedModel
 from qwen_ui.train.data import Batch
 from qwen_ui.train.head import head_loss
 from qwen_ui.train.prefix import KeptPrefix

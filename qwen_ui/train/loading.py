@@ -7,11 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
-from transformers.utils.logging import disable_progress_bar
 
 from qwen_ui.errors import ModelError
 from qwen_ui.model import Anatomy
+from qwen_ui.model.libraries import (
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    PreTrainedModel,
+    disable_progress_bar,
+)
 from qwen_ui.model.presets import hub_id
 
 WEIGHT_FILES = ["*.safetensors", "*.json", "*.jinja", "*.txt", "*.model"]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from transformers import GenerationConfig, PreTrainedModel
 
+from qwen_ui.model.libraries import GenerationConfig, PreTrainedModel
 from qwen_ui.train.data import Examples
 from qwen_ui.train.tokens import Example
 

@@ -23,9 +23,9 @@ from typing import Any
 import torch
 from torch import nn
 from torch.nn import functional as F
-from transformers import PreTrainedModel
 
 from qwen_ui.model import Anatomy
+from qwen_ui.model.libraries import PreTrainedModel
 from qwen_ui.train.data import Batch
 
 Cells = dict[tuple[int, str], float]

@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import transformers
 from accelerate import Accelerator
-from transformers import PreTrainedModel
 
 from qwen_ui.errors import PlanError
 from qwen_ui.freeze import FreezePlan, Selection, apply, resolve
 from qwen_ui.model import open_model
+from qwen_ui.model.libraries import PreTrainedModel, transformers_version
 from qwen_ui.train.data import Examples, load_split
 from qwen_ui.train.fingerprint import folder_fingerprint
 from qwen_ui.train.forward import Trainee
@@ -164,7 +163,7 @@ def _kept(
                 depth=trainee.prefix_blocks,
                 dtype=f"{dtype} {spec.mixed_precision}",
                 device=device.type,
-                versions=f"{torch.__version__} {transformers.__version__}",
+                versions=f"{torch.__version__} {transformers_version}",
             ),
             examples,
             width,

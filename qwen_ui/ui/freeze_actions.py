@@ -17,7 +17,6 @@ from qwen_ui.ui import saved_plans
 from qwen_ui.ui.freeze_heat import list_heats, measure_heat, take_top
 from qwen_ui.ui.numbers import short_bytes
 from qwen_ui.ui.selector_data import names_of, ranges_of, structure_record
-from qwen_ui.ui.session import load_libraries
 
 if TYPE_CHECKING:
     from qwen_ui.freeze import FreezePlan, Selection
@@ -109,7 +108,6 @@ def forget_saved(anatomy: Anatomy, name: str) -> dict[str, Any]:
 
 def price_step(anatomy: Anatomy, ranges: str, asked: dict[str, Any]) -> dict[str, Any]:
     """What one step costs, beside training everything; see `prices.price_record`."""
-    load_libraries()
     from qwen_ui.ui.prices import price_record, settings_of
 
     return price_record(selection_of(anatomy, ranges), settings_of(asked))
@@ -117,7 +115,6 @@ def price_step(anatomy: Anatomy, ranges: str, asked: dict[str, Any]) -> dict[str
 
 def fit_batch(anatomy: Anatomy, ranges: str, asked: dict[str, Any], memory: str) -> dict[str, Any]:
     """The largest batch that fits, for this plan and for training everything."""
-    load_libraries()
     from qwen_ui.ui.prices import largest_batch, memory_of, settings_of
 
     found, settings = memory_of(memory), settings_of(asked)

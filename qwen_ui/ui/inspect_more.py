@@ -16,7 +16,7 @@ from qwen_ui.model.difference import Difference, Row, compare_models
 from qwen_ui.model.presets import preset_names
 from qwen_ui.ui.guard import guarded
 from qwen_ui.ui.header import Header
-from qwen_ui.ui.session import Session, load_libraries
+from qwen_ui.ui.session import Session
 
 if TYPE_CHECKING:
     from qwen_ui.model import Anatomy
@@ -155,7 +155,6 @@ def wire(more: More, header: Header, session: Session) -> None:
 
     @guarded
     def weigh(source: str, measure: str, dark: bool) -> Any:
-        load_libraries()
         from qwen_ui.model.weight_grid import measure_weights
         from qwen_ui.ui.figures import weight_heatmap
 
@@ -164,7 +163,6 @@ def wire(more: More, header: Header, session: Session) -> None:
 
     @guarded
     def write(source: str) -> tuple[str, Any]:
-        load_libraries()
         from qwen_ui.model.report import report
 
         anatomy = session.anatomy(source)

@@ -10,7 +10,7 @@ import gradio as gr
 from qwen_ui.ui import inspect_more
 from qwen_ui.ui.header import Header
 from qwen_ui.ui.inspect_more import More
-from qwen_ui.ui.session import Session, load_libraries
+from qwen_ui.ui.session import Session
 
 _SHELL = """
 <div class="qi-inspector">
@@ -106,8 +106,7 @@ def _server_functions(session: Session) -> tuple[Any, ...]:
         return pattern_for(asked[1])
 
     def diagram(asked: list[Any]) -> str:
-        load_libraries()
-        from qwen_ui.ui.block_diagram import block_svg  # after: two threads import at once badly
+        from qwen_ui.ui.block_diagram import block_svg
 
         source, index = asked
         return block_svg(session.anatomy(source), int(index))

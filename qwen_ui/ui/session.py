@@ -12,18 +12,12 @@ if TYPE_CHECKING:
 
 MAX_OPEN_MODELS = 16
 WARM_UP_SECONDS = 3.0
-_imports = threading.Lock()
 
 
 def load_libraries() -> None:
-    """Import what tracing needs, one thread at a time.
-
-    transformers looks its names up lazily, and not for two threads at once: one of them may find
-    that a name which is only half imported "cannot be imported".
-    """
-    with _imports:
-        for module in ("qwen_ui.model.reading", "qwen_ui.model.skeleton", "qwen_ui.freeze.cost"):
-            import_module(module)
+    """Import what opening a model and pricing a step need: torch and transformers, seconds."""
+    for module in ("qwen_ui.model.reading", "qwen_ui.model.skeleton", "qwen_ui.freeze.cost"):
+        import_module(module)
 
 
 class Session:
@@ -48,8 +42,7 @@ class Session:
 
         with self._lock:
             if source not in self._anatomies:
-                with _imports:
-                    self._anatomies[source] = open_model(source)
+                self._anatomies[source] = open_model(source)
                 while len(self._anatomies) > MAX_OPEN_MODELS:
                     self._anatomies.popitem(last=False)
             self._anatomies.move_to_end(source)

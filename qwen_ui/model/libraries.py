@@ -1,0 +1,37 @@
+"""The names of transformers that the package uses, looked up in one place.
+
+While one thread imports transformers, another that asks for a name of it gets the half-made module,
+which has none ("cannot import name 'AutoConfig'"): transformers puts another object in its place at
+the end. A module of ours is waited for until it is whole, so this is the only one that imports
+transformers; `tests/test_imports.py` holds that.
+"""
+
+from __future__ import annotations
+
+from transformers import (
+    AttentionInterface,
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    GenerationConfig,
+    PreTrainedConfig,
+    PreTrainedModel,
+)
+from transformers import __version__ as transformers_version
+from transformers.integrations.sdpa_attention import sdpa_attention_forward
+from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+from transformers.utils.logging import disable_progress_bar
+
+__all__ = [
+    "MODEL_FOR_CAUSAL_LM_MAPPING_NAMES",
+    "AttentionInterface",
+    "AutoConfig",
+    "AutoModelForCausalLM",
+    "AutoTokenizer",
+    "GenerationConfig",
+    "PreTrainedConfig",
+    "PreTrainedModel",
+    "disable_progress_bar",
+    "sdpa_attention_forward",
+    "transformers_version",
+]
