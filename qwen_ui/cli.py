@@ -14,7 +14,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from qwen_ui.errors import PlanError, UserError
+from qwen_ui.errors import PlanError, SettingsError, UserError
 from qwen_ui.freeze import FreezePlan, preset
 from qwen_ui.freeze.plan import MAX_PLAN_BYTES
 from qwen_ui.model import DEFAULT_MODEL
@@ -66,6 +66,20 @@ def _refuse(text: str) -> NoReturn:
 
 def _say(record: dict[str, Any], as_json: bool, text: str) -> None:
     print(json.dumps(record) if as_json else text)
+
+
+def _write(file: Path, text: str) -> None:
+    """Write a file that a person named.
+
+    Raises:
+        SettingsError: it cannot be written there.
+    """
+    try:
+        file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise SettingsError(
+            f"'{file}' cannot be written ({error.strerror}). Name a file in a folder that exists."
+        ) from error
 
 
 def read_plan(
@@ -127,7 +141,7 @@ def freeze(
     selection = resolve(chosen, open_model(model))
     record, text = freeze_record(selection), freeze_text(selection)
     if save is not None:
-        save.write_text(chosen.to_json() + "\n", encoding="utf-8")
+        _write(save, chosen.to_json() + "\n")
     _say(record, as_json, text)
 
 
@@ -177,7 +191,7 @@ def report(
 
     found = write_report(open_model(model))
     if output is not None:
-        output.write_text(found.markdown, encoding="utf-8")
+        _write(output, found.markdown)
     text = found.markdown if output is None else f"Written to {output}."
     _say(report_record(found), as_json, text)
 

@@ -128,6 +128,7 @@ def test_a_saved_plan_freezes_the_same_names_in_another_model(
             ],
             "trackers",
         ),
+        (["freeze", "nano", "--preset", "mlp", "--save", "/no/such/plan"], "cannot be written"),
         (["dance"], "dance"),
         (["inspect", "--dance"], "--dance"),
     ],

@@ -15,7 +15,6 @@ from qwen_ui import freeze
 from qwen_ui.errors import PlanError, SettingsError
 from qwen_ui.ui.freeze_jobs import Jobs, Tick
 from qwen_ui.ui.selector_data import names_of
-from qwen_ui.ui.session import load_libraries
 from qwen_ui.ui.train_form import KJV, TWIN, data_files
 
 if TYPE_CHECKING:
@@ -29,7 +28,6 @@ _DIGITS = 6
 
 def list_heats(anatomy: Anatomy) -> dict[str, Any]:
     """Groups of [name, label, hint], each with a sentence where it cannot be had here."""
-    load_libraries()
     from qwen_ui.model.weight_grid import MEASURES
     from qwen_ui.train.rank import METHODS
 
@@ -113,7 +111,6 @@ def ranked_model(anatomy: Anatomy) -> Anatomy | None:
 
 
 def _work_of(anatomy: Anatomy, name: str) -> Callable[[Tick], dict[str, Any]]:
-    load_libraries()
     from qwen_ui.model.weight_grid import MEASURES
     from qwen_ui.train.rank import METHODS
 

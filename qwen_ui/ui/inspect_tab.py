@@ -95,7 +95,6 @@ def _server_functions(session: Session) -> tuple[Any, ...]:
         return detail_html(session.anatomy(source), name, fold=form == "fold")
 
     def source(asked: list[str]) -> str:
-        load_libraries()
         from qwen_ui.ui.inspect_detail import source_text
 
         return source_text(session.anatomy(asked[0]), asked[1])
