@@ -170,7 +170,7 @@ def _rewrite(source: Path, target: Path, trained: dict[str, torch.Tensor]) -> No
 
 def _save_by_transformers(delta: Delta, folder: Path, target: Path) -> None:
     """For weights whose file names other tensors than the model does (GPT-2, fused experts)."""
-    from transformers import AutoModelForCausalLM  # noqa: PLC0415  slow, and seldom needed
+    from qwen_ui.model.libraries import AutoModelForCausalLM  # noqa: PLC0415  slow, and seldom needed
 
     model = AutoModelForCausalLM.from_pretrained(
         folder, dtype="auto", local_files_only=True, use_safetensors=True, trust_remote_code=False
