@@ -42,7 +42,7 @@ DEPTHS = (1, 2, 4, 8, 28)
 # The two plans of the one click at the size that the issue of this project names.
 LONG = {"steps": 150, "batch_size": 8, "sequence_length": 128}
 # Three neighbours on a grid of half decades; one more is tried where the best lies at an end.
-GRID = tuple(10.0 ** (-4.5 + 0.5 * i) for i in range(8))
+GRID = tuple(10.0 ** (-4.5 + 0.5 * i) for i in range(10))
 FIRST_RATES = {"attention": 3, "bitfit": 5, "mlp": 3, "norms": 5, "full": 2}
 
 
@@ -138,41 +138,47 @@ def train(case: Case, seed: int, rate: float, sizes: dict[str, int]) -> dict[str
     }
 
 
-def best_rate(book: Notebook, case: Case, **sizes: int) -> float:
-    """The rate with the lowest evaluation loss after `SWEEP_STEPS` steps on the sweep's seed."""
-    sizes = {"steps": SWEEP_STEPS, **sizes}
-    middle = FIRST_RATES[case.kind]
-    tried = {
-        i: book.run(case, SWEEP_SEED, GRID[i], **sizes) for i in (middle - 1, middle, middle + 1)
-    }
+def best_rate(book: Notebook, case: Case) -> float:
+    """The rate with the lowest evaluation loss after `SWEEP_STEPS` steps on the sweep's seed.
+
+    Over all blocks a run takes minutes here, so there the best rate of the top eight is tried, and
+    the next lower one, which more parameters may want.
+    """
+    deep = case.layers == f"last:{DEPTHS[-1]}"
+    if deep:
+        middle = GRID.index(best_rate(book, Case(case.kind, f"last:{DEPTHS[-2]}")))
+    else:
+        middle = FIRST_RATES[case.kind]
+    first = (middle - 1, middle) if deep else (middle - 1, middle, middle + 1)
+    tried = {i: book.run(case, SWEEP_SEED, GRID[i], steps=SWEEP_STEPS) for i in first}
     while True:
         best = min(tried, key=lambda i: tried[i])
         missing = [i for i in (best - 1, best + 1) if 0 <= i < len(GRID) and i not in tried]
-        if not missing:
+        if deep or not missing:
             return GRID[best]
-        tried[missing[0]] = book.run(case, SWEEP_SEED, GRID[missing[0]], **sizes)
-
-
-def by_index() -> list[Case]:
-    return [Case(kind, f"last:{depth}") for depth in DEPTHS for kind in FIRST_RATES]
+        tried[missing[0]] = book.run(case, SWEEP_SEED, GRID[missing[0]], steps=SWEEP_STEPS)
 
 
 def everything(book: Notebook) -> None:
     """All pieces of work, what matters most first."""
-    for case in by_index():
-        best_rate(book, case)
+    shallow = [Case(kind, f"last:{depth}") for depth in DEPTHS[:-1] for kind in FIRST_RATES]
+    deep = [Case(kind, f"last:{DEPTHS[-1]}") for kind in FIRST_RATES]
+    attention = best_rate(book, Case("attention", "last:4"))
+    for cases in (shallow, deep):
+        for case in cases:
+            best_rate(book, case)
+        for seed in SEEDS:
+            for case in cases:
+                book.run(case, seed, best_rate(book, case))
+    elsewhere = ["first:4", "12-15", *(book.ranking(method) for method in METHODS)]
     for seed in SEEDS:
-        for case in by_index():
-            book.run(case, seed, best_rate(book, case))
+        for layers in elsewhere:
+            # The same plan on other blocks, at the same rate.
+            book.run(Case("attention", layers), seed, attention)
     for seed in SEEDS:
         for kind in ("attention", "bitfit"):
             case = Case(kind, "last:4")
             book.run(case, seed, best_rate(book, case), **LONG)
-    ranked = [Case("attention", book.ranking(method)) for method in METHODS]
-    others = [Case("attention", layers) for layers in ("first:4", "12-15")]
-    for seed in SEEDS:
-        for case in (*ranked, *others):
-            book.run(case, seed, best_rate(book, case))
 
 
 def main() -> None:

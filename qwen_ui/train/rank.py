@@ -1,4 +1,8 @@
-"""Which blocks matter, on a person's own data: scores, the top ones, and whether methods agree."""
+"""Which blocks matter, on a person's own data: every method, in as few passes as will do.
+
+`rank` works in this process; `rank_apart` and `rank_all_apart` in one of their own, and keep what
+they found under `QWEN_UI_HOME/rankings`.
+"""
 
 from __future__ import annotations
 
@@ -7,103 +11,104 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from qwen_ui.errors import DataError, SettingsError, UserError
-from qwen_ui.freeze import FreezePlan
-from qwen_ui.freeze.layers import format_layers
 from qwen_ui.model import open_model
 from qwen_ui.paths import home
 from qwen_ui.train.data import Batch, collate, load_examples
 from qwen_ui.train.fingerprint import folder_fingerprint
 from qwen_ui.train.loading import load_model, load_tokenizer, weights_folder
-from qwen_ui.train.scores import (
-    Scores,
-    ablation_scores,
+from qwen_ui.train.ranking import TOP, Ranking, Words, agreement, rank_correlation, words_of
+from qwen_ui.train.score_activations import (
+    activation_pass,
     activation_scores,
-    gradient_scores,
-    weight_scores,
+    change_scores,
+    wanda_scores,
 )
+from qwen_ui.train.score_gradients import (
+    fisher_pass,
+    fisher_scores,
+    gradient_pass,
+    gradient_scores,
+    relative_fisher_scores,
+    relative_gradient_scores,
+)
+from qwen_ui.train.scores import Scores, Tick, ablation_scores, weight_scores
+
+__all__ = [
+    "METHODS",
+    "TOP",
+    "WORDS",
+    "Ranking",
+    "agreement",
+    "rank",
+    "rank_all",
+    "rank_all_apart",
+    "rank_apart",
+    "rank_correlation",
+]
 
 METHODS: dict[str, Callable[..., Scores]] = {
     "gradient": gradient_scores,
+    "relative-gradient": relative_gradient_scores,
+    "fisher": fisher_scores,
+    "relative-fisher": relative_fisher_scores,
     "activation": activation_scores,
+    "change": change_scores,
+    "wanda": wanda_scores,
     "weight": weight_scores,
     "ablation": ablation_scores,
 }
-TOP = 4
+WORDS: dict[str, Words] = {name: words_of(method) for name, method in METHODS.items()}
+# What one pass over the model answers; the other methods take a pass each.
+_SHARED: tuple[tuple[Callable[..., dict[str, Scores]], tuple[str, ...]], ...] = (
+    (gradient_pass, ("gradient", "relative-gradient")),
+    (fisher_pass, ("fisher", "relative-fisher")),
+    (activation_pass, ("activation", "change", "wanda")),
+)
+SEQUENCES, BATCH_SIZE, SEQUENCE_LENGTH = 32, 8, 128
 PACKAGE_PARENT = Path(__file__).resolve().parents[2]
 
 
-@dataclass(frozen=True, slots=True)
-class Ranking:
-    """Scores of one method on one model and data set.
-
-    Attributes:
-        sequences: how many were used.
-    """
-
-    model: str
-    method: str
-    scores: Scores
-    sequences: int
-
-    def top(self, count: int = TOP) -> tuple[int, ...]:
-        """Indexes of the highest blocks, the highest first; of equals, the deeper one."""
-        blocks = self.scores.blocks
-        order = sorted(range(len(blocks)), key=lambda i: (blocks[i], i), reverse=True)
-        return tuple(order[:count])
-
-    def plan(self, base: FreezePlan, count: int = TOP) -> FreezePlan:
-        """The rules of `base`, on the highest blocks."""
-        layers = format_layers(frozenset(self.top(count)), len(self.scores.blocks))
-        rules = tuple(rule.model_copy(update={"layers": layers}) for rule in base.rules)
-        return FreezePlan(name=f"{base.name.partition(' ')[0]} on {layers}", rules=rules)
-
-    def record(self, count: int = TOP) -> dict[str, Any]:
-        """What the command `rank --json` prints."""
-        scores = self.scores
-        return {
-            "model": self.model,
-            "method": self.method,
-            "sequences": self.sequences,
-            "blocks": [{"index": i, "score": score} for i, score in enumerate(scores.blocks)],
-            "top": list(self.top(count)),
-            "cells": [
-                {"index": block, "kind": kind, "score": score}
-                for (block, kind), score in scores.cells.items()
-            ],
-            "unranked": list(scores.unranked),
-        }
+def _no_tick(done: int, total: int) -> None:
+    pass
 
 
-def rank(
+def rank(model: str, data: str, method: str, **settings: Any) -> Ranking:
+    """`rank_all` of one method."""
+    return rank_all(model, data, (method,), **settings)[method]
+
+
+def rank_all(
     model: str,
     data: str,
-    method: str,
+    methods: Sequence[str] = tuple(METHODS),
     *,
-    sequences: int = 32,
-    batch_size: int = 8,
-    sequence_length: int = 128,
-    tick: Callable[[int, int], None] = lambda done, total: None,
-) -> Ranking:
+    sequences: int = SEQUENCES,
+    batch_size: int = BATCH_SIZE,
+    sequence_length: int = SEQUENCE_LENGTH,
+    tick: Tick = _no_tick,
+) -> dict[str, Ranking]:
     """Score every block of a model whose weights are at hand, in float32.
 
     Args:
         data: as for training; its first `sequences` sequences are used. `weight` reads none.
-        method: `gradient`, `activation`, `weight` or `ablation`; see `qwen_ui.train.scores`.
-        tick: told (done, total) after every piece of work.
+        methods: keys of `METHODS`. What their passes answer beside is among the rankings too.
+        tick: told (done, total) after every piece of work, `total` being 1,000 times the passes.
 
     Raises:
         UserError: the model, the data or a setting cannot be used.
     """
-    if method not in METHODS:
-        raise SettingsError(f"There is no method '{method}'. There are {', '.join(METHODS)}.")
+    unknown = [method for method in methods if method not in METHODS]
+    if unknown or not methods:
+        named = f"There is no method '{unknown[0]}'." if unknown else "Name a method."
+        raise SettingsError(f"{named} There are {', '.join(METHODS)}.")
     if sequences < 1 or batch_size < 1 or sequence_length < 2:
         raise SettingsError(
             "Ranking needs at least 1 sequence of 2 tokens, and a batch size of at least 1."
@@ -113,43 +118,87 @@ def rank(
     tokenizer = load_tokenizer(folder)
     batches = _batches(data, tokenizer, sequences, batch_size, sequence_length)
     module = load_model(folder, anatomy, torch.float32).eval().requires_grad_(False)
-    scores = METHODS[method](module, anatomy, batches, tick)
-    return Ranking(model, method, scores, sum(len(batch.indexes) for batch in batches))
+    used = sum(len(batch.indexes) for batch in batches)
+    found: dict[str, Scores] = {}
+    passes = _passes(methods)
+    for number, take in enumerate(passes):
+        found |= take(module, anatomy, batches, _part_of(tick, number, len(passes)))
+    return {name: Ranking(model, name, scores, used) for name, scores in found.items()}
 
 
-def rank_apart(model: str, data: str, method: str) -> Ranking:
-    """As `rank`, in a process of its own that ends when it is done; what was ranked once is kept.
+def _passes(methods: Sequence[str]) -> list[Callable[..., dict[str, Scores]]]:
+    """The passes that answer these methods, each once."""
+    shared = [take for take, answers in _SHARED if set(answers) & set(methods)]
+    together = {name for _, answers in _SHARED for name in answers}
+    return shared + [_alone(method) for method in methods if method not in together]
+
+
+def _alone(method: str) -> Callable[..., dict[str, Scores]]:
+    return lambda *arguments: {method: METHODS[method](*arguments)}
+
+
+def _part_of(tick: Tick, number: int, count: int) -> Tick:
+    return lambda done, total: tick(1000 * number + 1000 * done // total, 1000 * count)
+
+
+def rank_apart(model: str, data: str, method: str, tick: Tick = _no_tick) -> Ranking:
+    """`rank_all_apart` of one method."""
+    return rank_all_apart(model, data, (method,), tick)[method]
+
+
+def rank_all_apart(
+    model: str, data: str, methods: Sequence[str] = tuple(METHODS), tick: Tick = _no_tick
+) -> dict[str, Ranking]:
+    """As `rank_all`, in a process of its own that ends when it is done; what was ranked is kept.
 
     Raises:
-        UserError: as `rank`.
+        UserError: as `rank_all`.
     """
-    file = home() / "rankings" / f"{_key(model, data, method)}.json"
-    if not file.is_file():
-        command = [sys.executable, "-m", "qwen_ui.train.rank", model, data, method, str(file)]
-        path = os.pathsep.join(filter(None, (str(PACKAGE_PARENT), os.environ.get("PYTHONPATH"))))
-        done = subprocess.run(
-            command,
+    folder = home() / "rankings" / _key(model, data)
+    missing = [method for method in methods if not (folder / f"{method}.json").is_file()]
+    if missing:
+        _work_apart([model, data, str(folder), *missing], tick)
+    return {method: _kept(folder / f"{method}.json") for method in methods}
+
+
+def _kept(file: Path) -> Ranking:
+    return Ranking.from_record(json.loads(file.read_text(encoding="utf-8")))
+
+
+def _work_apart(arguments: list[str], tick: Tick) -> None:
+    """Run `_main` in a process: its standard output tells how far it is, its errors what failed."""
+    path = os.pathsep.join(filter(None, (str(PACKAGE_PARENT), os.environ.get("PYTHONPATH"))))
+    # Errors go to a file: a pipe that nobody reads meanwhile would fill up and halt the process.
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as errors:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "qwen_ui.train.rank", *arguments],
             env={**os.environ, "PYTHONPATH": path},
-            capture_output=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=errors,
             text=True,
-            check=False,
         )
-        if done.returncode == 2:
-            raise DataError(done.stderr.strip().splitlines()[-1])
-        done.check_returncode()
-    record = json.loads(file.read_text(encoding="utf-8"))
-    cells = {(cell["index"], cell["kind"]): cell["score"] for cell in record["cells"]}
-    blocks = tuple(block["score"] for block in record["blocks"])
-    scores = Scores(blocks, cells, tuple(record["unranked"]))
-    return Ranking(record["model"], record["method"], scores, record["sequences"])
+        assert process.stdout is not None
+        with process.stdout:
+            for line in process.stdout:
+                done, _, total = line.partition(" ")
+                tick(int(done), int(total))
+        code = process.wait()
+        errors.seek(0)
+        said = errors.read().strip()
+    if code == 2:
+        raise DataError(said.splitlines()[-1])
+    if code:
+        raise RuntimeError(f"ranking ended with {code}: {said[-2000:]}")
 
 
-def _key(model: str, data: str, method: str) -> str:
-    """Names the very weights and data."""
+def _key(model: str, data: str) -> str:
+    """Names the very weights, data and settings."""
     folder = weights_folder(open_model(model))
     file = Path(data)
     content = file.read_bytes() if file.is_file() else b""
-    parts = (folder_fingerprint(folder), data, method, hashlib.sha256(content).hexdigest())
+    settings = [SEQUENCES, BATCH_SIZE, SEQUENCE_LENGTH]
+    parts = (folder_fingerprint(folder), data, settings, hashlib.sha256(content).hexdigest())
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
 
 
@@ -165,36 +214,21 @@ def _batches(
     return [collate(examples, group, tokenizer.pad_token_id or 0) for group in groups]
 
 
-def rank_correlation(first: Sequence[float], second: Sequence[float]) -> float:
-    """Spearman's: 1 where two methods order the blocks alike, -1 where one reverses the other.
-
-    Equal scores share the mean of their ranks. 0 where a method tells no block from another.
-    """
-    a, b = (torch.tensor(_ranks(values), dtype=torch.float64) for values in (first, second))
-    a, b = a - a.mean(), b - b.mean()
-    scale = float(a.norm() * b.norm())
-    return float(a @ b) / scale if scale else 0.0
-
-
-def _ranks(values: Sequence[float]) -> list[float]:
-    return [
-        sum(other < value for other in values) + (sum(other == value for other in values) - 1) / 2
-        for value in values
-    ]
-
-
-def _main(model: str, data: str, method: str, file: str) -> int:
-    """What `rank_apart` starts: rank, and put the record where it is looked for."""
+def _main(model: str, data: str, folder: str, *methods: str) -> int:
+    """What `rank_all_apart` starts: rank, and put the records where they are looked for."""
     try:
-        record = rank(model, data, method).record()
+        tell = lambda done, total: print(done, total, flush=True)  # noqa: E731
+        found = rank_all(model, data, methods, tick=tell)
     except UserError as error:
         print(error, file=sys.stderr)
         return 2
-    target = Path(file)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    scratch = target.with_suffix(".new")
-    scratch.write_text(json.dumps(record), encoding="utf-8")
-    os.replace(scratch, target)
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    for method, ranking in found.items():
+        target = Path(folder) / f"{method}.json"
+        # Two processes may rank the same at a time.
+        scratch = target.with_suffix(f".{os.getpid()}")
+        scratch.write_text(json.dumps(ranking.record()), encoding="utf-8")
+        os.replace(scratch, target)
     return 0
 
 

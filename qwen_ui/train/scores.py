@@ -1,24 +1,17 @@
-"""How much each block, and each kind of parameter in it, matters: four measures, one pass each.
+"""What every measure of importance gives, and the two that need no pass of their own kind.
 
-gradient    root mean square, over batches, of the norm of the loss gradient; at one sequence a
-            batch its square is the trace of the empirical Fisher matrix (Kunstner et al., arXiv
-            1905.12558).
-activation  Block Influence of ShortGPT (arXiv 2403.03853, eq. 1): one minus the mean cosine between
-            a token's hidden state before and after the block.
-weight      signal-to-noise of the singular values, as in Spectrum (arXiv 2406.06623): the sum of
-            those above the Marchenko-Pastur bound over the sum of the rest, over the largest one.
-            Matrices alone have it: norms, biases and embeddings are not ranked.
-ablation    how much the loss rises when the block is skipped.
+The measures: `score_gradients` (one backward a batch, or a sequence), `score_activations` (one
+forward a batch), and here `weight` (none) and `ablation` (one forward a block and batch).
 """
 
 from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import nn
@@ -30,6 +23,7 @@ from qwen_ui.train.data import Batch
 
 Cells = dict[tuple[int, str], float]
 Tick = Callable[[int, int], None]
+Total = Literal["norm", "sum", "mean", "beside"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +34,51 @@ class Scores:
         blocks: a score for every block, higher for what matters more.
         cells: (block, kind) -> score, where the method knows kinds.
         unranked: kinds that the method cannot rank.
+        total: how a block's score follows from its cells: their `norm` (root of the sum of
+            squares), `sum` or `mean`, or `beside`: the mean after each was divided by the mean of
+            its kind over the blocks, where values of different kinds do not compare.
     """
 
     blocks: tuple[float, ...]
     cells: Cells
     unranked: tuple[str, ...] = ()
+    total: Total = "sum"
+
+    def over(self, kinds: Collection[str]) -> Scores:
+        """The same with these kinds alone: how much the blocks matter to a plan that trains them.
+
+        A method that knows no kinds says the same of all plans.
+        """
+        chosen = {cell: score for cell, score in self.cells.items() if cell[1] in kinds}
+        if not chosen:
+            return self
+        unranked = tuple(kind for kind in self.unranked if kind in kinds)
+        return scores_of(chosen, len(self.blocks), self.total, unranked)
+
+
+def scores_of(cells: Cells, block_count: int, total: Total, unranked: Sequence[str] = ()) -> Scores:
+    """Scores of blocks from those of their cells."""
+    shares = _beside_their_kind(cells) if total == "beside" else cells
+    parts: list[list[float]] = [[] for _ in range(block_count)]
+    for (block, _), value in shares.items():
+        parts[block].append(value)
+    return Scores(tuple(_total(part, total) for part in parts), cells, tuple(unranked), total)
+
+
+def _total(values: Sequence[float], total: Total) -> float:
+    if total == "norm":
+        return math.sqrt(sum(value * value for value in values))
+    if total == "sum":
+        return sum(values)
+    return sum(values) / len(values) if values else 0.0
+
+
+def _beside_their_kind(cells: Cells) -> Cells:
+    by_kind: dict[str, list[float]] = defaultdict(list)
+    for (_, kind), value in cells.items():
+        by_kind[kind].append(value)
+    means = {kind: sum(values) / len(values) for kind, values in by_kind.items()}
+    return {(b, k): value / means[k] if means[k] else 0.0 for (b, k), value in cells.items()}
 
 
 def mean_loss(model: PreTrainedModel, batch: Batch) -> torch.Tensor:
@@ -53,92 +87,14 @@ def mean_loss(model: PreTrainedModel, batch: Batch) -> torch.Tensor:
     return F.cross_entropy(logits_NV.float(), batch.targets)
 
 
-def gradient_scores(
-    model: PreTrainedModel, anatomy: Anatomy, batches: Sequence[Batch], tick: Tick
-) -> Scores:
-    """Root mean square gradient norms. A gradient is dropped as soon as its norm is known."""
-    squares: Cells = defaultdict(float)
-    handles = []
-    for name, parameter in model.named_parameters():
-        known = anatomy.by_name.get(name)
-        parameter.requires_grad_(known is not None and known.block is not None)
-        if known is not None and known.block is not None:
-            note = _noter(squares, (known.block, known.kind))
-            handles.append(parameter.register_post_accumulate_grad_hook(note))
-    for number, batch in enumerate(batches):
-        mean_loss(model, batch).backward()
-        tick(number + 1, len(batches))
-    for handle in handles:
-        handle.remove()
-    model.requires_grad_(False)
-    cells = {cell: math.sqrt(total / len(batches)) for cell, total in squares.items()}
-    blocks = [0.0] * anatomy.block_count
-    for (block, _), total in squares.items():
-        blocks[block] += total / len(batches)
-    return Scores(tuple(math.sqrt(total) for total in blocks), cells)
-
-
-def _noter(squares: Cells, cell: tuple[int, str]) -> Callable[[torch.Tensor], None]:
-    def note(parameter: torch.Tensor) -> None:
-        assert parameter.grad is not None
-        squares[cell] += float(parameter.grad.double().square().sum())
-        parameter.grad = None
-
-    return note
-
-
-def relative_cells(model: PreTrainedModel, anatomy: Anatomy, cells: Cells) -> Cells:
-    """Scores over the norm of the tensor: how much a step moves it for its size."""
-    norms = {
-        (known.block, known.kind): float(parameter.detach().double().norm())
-        for name, parameter in model.named_parameters()
-        if (known := anatomy.by_name.get(name)) is not None and known.block is not None
-    }
-    return {cell: score / norms[cell] if norms[cell] else 0.0 for cell, score in cells.items()}
-
-
-def activation_scores(
-    model: PreTrainedModel, anatomy: Anatomy, batches: Sequence[Batch], tick: Tick
-) -> Scores:
-    """Block Influence, the mean taken over real tokens."""
-    sums = [0.0] * anatomy.block_count
-    count = 0
-    mask: list[torch.Tensor] = []
-
-    def watch(index: int) -> Callable[..., None]:
-        def hook(module: nn.Module, args: Any, kwargs: Any, output: Any) -> None:
-            before = args[0] if args else kwargs["hidden_states"]
-            after = output[0] if isinstance(output, tuple) else output
-            cosine = F.cosine_similarity(before.double(), after.double(), dim=-1)
-            sums[index] += float((1 - cosine)[mask[-1]].sum())
-
-        return hook
-
-    handles = [
-        model.get_submodule(b.name).register_forward_hook(watch(b.index), with_kwargs=True)
-        for b in anatomy.blocks
-    ]
-    with torch.no_grad():
-        for number, batch in enumerate(batches):
-            mask.append(_real(batch))
-            count += int(mask[-1].sum())
-            model.base_model(**batch.inputs)
-            tick(number + 1, len(batches))
-    for handle in handles:
-        handle.remove()
-    return Scores(tuple(total / count for total in sums), {})
-
-
-def _real(batch: Batch) -> torch.Tensor:
-    if batch.mask_BT is None:
-        return torch.ones_like(batch.tokens_BT, dtype=torch.bool)
-    return batch.mask_BT.bool()
-
-
 def ablation_scores(
     model: PreTrainedModel, anatomy: Anatomy, batches: Sequence[Batch], tick: Tick
 ) -> Scores:
-    """Rise of the loss without the block; its input is handed on as it is."""
+    """How much the loss rises when the block is skipped; its input is handed on as it is.
+
+    Formula: loss(without the block) - loss, mean cross-entropy over the data (nats a token).
+    Source: leave-one-block-out ablation, as in Veit et al., arXiv 1605.06431, section 4.1.
+    """
     with torch.no_grad():
         whole = _total_loss(model, batches)
         rises = []
@@ -176,9 +132,12 @@ def _skipped(block: nn.Module) -> Iterator[None]:
 def weight_scores(
     model: PreTrainedModel, anatomy: Anatomy, batches: Sequence[Batch], tick: Tick
 ) -> Scores:
-    """Spectrum's signal-to-noise; a block's score is the mean over its matrices.
+    """Signal-to-noise of the singular values of each matrix; reads weights alone, no data.
 
-    Values of different kinds do not compare, so each is first divided by the mean of its kind.
+    Formula: (sum of the singular values above the Marchenko-Pastur bound) / (sum of the others) /
+    (the largest); each over the mean of its kind, then the mean of a block's matrices. Norms,
+    biases and embeddings have no such values and are not ranked.
+    Source: Spectrum, Hartford et al., arXiv 2406.06623.
     """
     cells: Cells = {}
     unranked: dict[str, None] = {}
@@ -194,7 +153,7 @@ def weight_scores(
         else:
             unranked[parameter.kind] = None
         tick(number + 1, len(parameters))
-    return Scores(_beside_their_kind(cells, anatomy.block_count), cells, tuple(unranked))
+    return scores_of(cells, anatomy.block_count, "beside", tuple(unranked))
 
 
 def signal_to_noise(weight: torch.Tensor) -> float:
@@ -209,14 +168,3 @@ def signal_to_noise(weight: torch.Tensor) -> float:
     if noise == 0 or float(values[0]) == 0:
         return math.inf
     return float(values[values > bound].sum()) / noise / float(values[0])
-
-
-def _beside_their_kind(cells: Cells, block_count: int) -> tuple[float, ...]:
-    by_kind: dict[str, list[float]] = defaultdict(list)
-    for (_, kind), value in cells.items():
-        by_kind[kind].append(value)
-    means = {kind: sum(values) / len(values) for kind, values in by_kind.items()}
-    shares: list[list[float]] = [[] for _ in range(block_count)]
-    for (block, kind), value in cells.items():
-        shares[block].append(value / means[kind] if means[kind] else 0.0)
-    return tuple(sum(block) / len(block) if block else 0.0 for block in shares)
