@@ -10,8 +10,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from qwen_ui.libraries import PreTrainedModel
 from qwen_ui.model import Anatomy
+from qwen_ui.model.libraries import PreTrainedModel
 from qwen_ui.train.data import Batch
 from qwen_ui.train.scores import Cells, Scores, Tick, scores_of
 

@@ -15,8 +15,8 @@ from dataclasses import replace
 
 import torch
 
-from qwen_ui.libraries import PreTrainedModel
 from qwen_ui.model import Anatomy
+from qwen_ui.model.libraries import PreTrainedModel
 from qwen_ui.train.data import Batch
 from qwen_ui.train.scores import Cells, Scores, Tick, mean_loss, scores_of
 
