@@ -7,6 +7,8 @@
   const ROW_HEIGHT = 28;
   const MARGIN = 8; // rows drawn beyond each edge
   const MODULE = 0, TENSOR = 1, FOLD = 2;
+  const FROZEN = 0, PARTLY = 1, TRAINS = 2;
+  const STATES = ["frozen", "partly trained", "trained"];
   const number = new Intl.NumberFormat("en-US");
 
   const short = (count) => {
@@ -54,7 +56,24 @@
       this.link();
       this.openFirst(record.stack);
       this.texts = null;
+      this.state = new Uint8Array(this.length); // of the plan: FROZEN, PARTLY or TRAINS
       this.refresh();
+    }
+    /* What a plan trains: a tensor by its first name, a module by what is below it. */
+    showTrained(names) {
+      const chosen = new Set(names);
+      const trained = new Uint32Array(this.length), all = new Uint32Array(this.length);
+      for (let row = this.length - 1; row >= 0; row--) {
+        if (this.type[row] === TENSOR) {
+          all[row] = 1;
+          trained[row] = chosen.has(this.tied[row] || this.name[row]) ? 1 : 0;
+        }
+        if (this.parent[row] >= 0) {
+          all[this.parent[row]] += all[row];
+          trained[this.parent[row]] += trained[row];
+        }
+        this.state[row] = !trained[row] ? FROZEN : trained[row] === all[row] ? TRAINS : PARTLY;
+      }
     }
     link() {
       const path = [];
@@ -117,8 +136,9 @@
       }
       return this.texts[row];
     }
-    /* Words must all occur (role:norm and kind:q_proj.bias narrow); a regular expression is tried
-       on the full name. Returns "" or what is wrong with the expression. */
+    /* Words must all occur (role:norm and kind:q_proj.bias narrow); a whole number is an index in
+       the name, so that 2 takes neither 24 nor Qwen2. A regular expression is tried on the full
+       name. Returns "" or what is wrong with the expression. */
     search(query, asRegex) {
       query = query.trim();
       if (!query) {
@@ -148,6 +168,11 @@
         if (field === "class" && value) {
           return (row) => this.type[row] !== TENSOR && this.what[row].toLowerCase().includes(value);
         }
+        if (field === "block" && /^\d+$/.test(value || "")) {
+          const start = `${this.stack}.${value}.`;
+          return (row) => `${this.name[row]}.`.startsWith(start);
+        }
+        if (/^\d+$/.test(word)) return (row) => `.${this.name[row]}.`.includes(`.${word}.`);
         return (row) => this.text(row).includes(word);
       });
       return (row) => tests.every((check) => check(row));
@@ -183,9 +208,8 @@
     whereIs(name) {
       const rest = name.startsWith(`${this.stack}.`) ? name.slice(this.stack.length + 1) : "";
       const [index, ...inside] = rest.split(".");
-      if (!/^\d+$/.test(index)) return { block: 0, inside: "", owner: "" };
-      return { block: Number(index), inside: inside.join("."),
-        owner: inside.slice(0, -1).join(".") };
+      if (!/^\d+$/.test(index)) return { block: 0, inside: "" };
+      return { block: Number(index), inside: inside.join(".") };
     }
     /* Blocks that are folded into one row look alike: one drawing serves all of them. */
     formOf(block) {
@@ -263,15 +287,22 @@
       if (model.hasChildren(row)) node.setAttribute("aria-expanded", model.isOpen(row));
       node.setAttribute("aria-label", this.spoken(row));
       if (model.match && model.match[row]) node.classList.add("is-match");
-      node.append(this.nameCell(row), ...this.figures(row));
+      node.append(this.stateCell(row), this.nameCell(row), ...this.figures(row));
       return node;
     }
     spoken(row) {
       const model = this.model;
       const tied = model.tied[row] ? `, the same tensor as ${model.tied[row]}` : "";
       const role = model.role[row] ? `, ${model.role[row]}` : "";
-      return `${model.label[row]}, ${model.what[row]}, ` +
-        `${number.format(model.count[row])} parameters${role}${tied}`;
+      const state = model.count[row] ? `, ${STATES[model.state[row]]}` : "";
+      return `${model.label[row]}, ${model.what[row] ? `${model.what[row]}, ` : ""}` +
+        `${number.format(model.count[row])} parameters${role}${tied}${state}`;
+    }
+    stateCell(row) {
+      const state = this.model.count[row] ? this.model.state[row] : FROZEN;
+      const cell = make("span", `qi-state ${["", "partly", "trains"][state]}`);
+      if (state) cell.title = `${state === TRAINS ? "Trained" : "Partly trained"} by the plan`;
+      return cell;
     }
     nameCell(row) {
       const model = this.model;
@@ -284,6 +315,9 @@
       label.title = model.name[row];
       cell.append(dot, label);
       if (model.tied[row]) cell.append(make("span", "qi-tied", `= ${model.tied[row]}`));
+      if (model.type[row] === FOLD && model.what[row]) {
+        cell.append(make("span", "qi-layer-type", model.what[row]));
+      }
       return cell;
     }
     figures(row) {
@@ -412,8 +446,8 @@
       this.diagrams = new Map();
       this.tree = new TreeView(this.find(".qi-tree"), (row) => this.onSelect(row));
       this.wireTools();
-      watch("value", () => this.load(props.value));
-      if (props.value) this.load(props.value);
+      watch("value", () => this.follow(props.value));
+      if (props.value) this.follow(props.value);
     }
     wireTools() {
       const box = this.find(".qi-query");
@@ -439,8 +473,24 @@
       if (this.tree.model.place[this.tree.active] < 0) this.tree.select(0);
       this.tree.redraw();
     }
+    /* Model and plan in force, as the header has them. */
+    async follow(value) {
+      if (!value) return;
+      const { source, plan } = JSON.parse(value);
+      this.plan = plan;
+      if (source && source !== this.source) await this.load(source);
+      else await this.markTrained();
+    }
+    /* Python resolves the plan on the model; the tree only shows it. */
+    async markTrained() {
+      const model = this.tree.model, plan = this.plan;
+      if (!model || !plan) return;
+      const names = await this.server.trains([model.source, plan]);
+      if (this.tree.model !== model || this.plan !== plan) return; // changed meanwhile
+      model.showTrained(names);
+      this.tree.redraw();
+    }
     async load(source) {
-      if (!source) return;
       this.source = source;
       this.say("Reading the module tree …");
       try {
@@ -450,6 +500,7 @@
         this.tree.show(new TreeModel(record));
         this.search();
         this.find(".qi-inspector").dataset.source = source;
+        await this.markTrained();
       } catch (error) {
         this.say("The module tree could not be read. Pick the model again.");
         console.error(error);
@@ -464,9 +515,12 @@
       const problem = model.search(query, asRegex);
       this.find(".qi-query").setAttribute("aria-invalid", Boolean(problem));
       if (problem) { this.say(problem); return; }
-      if (model.place[this.tree.active] < 0) this.tree.active = 0;
       this.tree.root.scrollTop = 0;
       this.tree.redraw();
+      // What is selected stays in sight; else the first that was found is.
+      if (model.place[this.tree.active] < 0) {
+        this.tree.select(Math.max(0, model.match ? model.match.indexOf(1) : 0));
+      }
       this.sayFound(query.trim());
     }
     sayFound(query) {
@@ -500,6 +554,7 @@
       } catch (error) { console.error(error); return; }
       if (request !== this.detailRequest || this.tree.model !== model) return;
       this.find(".qi-detail").innerHTML = html; // escaped where it was made
+      this.find(".qi-below").replaceChildren(...this.find(".qi-detail").querySelectorAll(".qi-tail"));
       this.find(".qi-panel").scrollTop = 0;
       await this.showDiagram(row);
     }
@@ -529,10 +584,15 @@
       const now = model.whereIs(model.name[this.tree.active]);
       const svg = picture.querySelector("svg");
       if (svg) svg.dataset.block = `${model.stack}.${now.block}`;
-      this.light(svg, model.type[this.tree.active] === TENSOR ? now.owner : now.inside);
+      this.light(svg, now.inside);
     }
+    /* The shape of this module or tensor; of the module that holds it, where it has none itself. */
     light(svg, inside) {
       if (!svg) return;
+      const all = [...svg.querySelectorAll("[data-inside]")];
+      while (inside && !all.some((shape) => shape.dataset.inside === inside)) {
+        inside = inside.slice(0, Math.max(0, inside.lastIndexOf(".")));
+      }
       for (const shape of svg.querySelectorAll("[data-inside]")) {
         const own = shape.dataset.inside;
         shape.classList.toggle("lit", inside !== "" && own === inside);
@@ -540,9 +600,10 @@
       }
     }
     onPanelClick(event) {
-      const target = event.target.closest("[data-copy], [data-go], [data-inside]");
+      const target = event.target.closest("[data-copy], [data-go], [data-inside], [data-values]");
       if (!target) return;
       if (target.dataset.copy) this.copy(target);
+      else if (target.dataset.values) this.measure(target);
       else if (target.dataset.go) this.tree.go(target.dataset.go);
       else this.tree.go(`${target.closest("svg").dataset.block}.${target.dataset.inside}`);
     }
@@ -553,6 +614,11 @@
       if (code.dataset.done) return;
       code.dataset.done = "1";
       code.textContent = await this.server.source([this.tree.model.source, details.dataset.source]);
+    }
+    async measure(button) {
+      const place = button.parentElement;
+      place.textContent = "Reading the values …";
+      place.innerHTML = await this.server.values([this.tree.model.source, button.dataset.values]);
     }
     async copy(button) {
       const model = this.tree.model, row = this.tree.active;

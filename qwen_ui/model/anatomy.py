@@ -15,6 +15,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from qwen_ui.model.settings import language_config
+
 
 class Role(StrEnum):
     """The eight roles; the values are what pages, plans and JSON show."""
@@ -201,6 +203,11 @@ class Anatomy:
         """Groups of names that are one tensor."""
         return tuple(p.names for p in self.parameters if p.aliases)
 
+    @property
+    def head_is_tied(self) -> bool:
+        """Whether a tensor outside the blocks is embedding and head at once."""
+        return any(p.aliases and p.block is None for p in self.parameters)
+
     @cached_property
     def kinds(self) -> tuple[Kind, ...]:
         """Kinds in tree order, those of the blocks and those outside."""
@@ -217,9 +224,3 @@ class Anatomy:
             )
             for (_, kind), members in grouped.items()
         )
-
-
-def language_config(config: dict[str, Any]) -> dict[str, Any]:
-    """The values of the language model; a multimodal wrapper keeps them one level down."""
-    nested = config.get("text_config")
-    return nested if isinstance(nested, dict) else config

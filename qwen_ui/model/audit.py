@@ -6,8 +6,6 @@ Where a question does not arise (no attention heads to group), the check passes 
 
 from __future__ import annotations
 
-import re
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -16,10 +14,11 @@ from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from qwen_ui.errors import ModelError
-from qwen_ui.model.anatomy import Anatomy, Kind, Parameter, Role, language_config
-from qwen_ui.model.dimensions import head_size
-from qwen_ui.model.folding import ranges
+from qwen_ui.model.anatomy import Anatomy
+from qwen_ui.model.audit_names import check_collisions, check_pattern
+from qwen_ui.model.audit_parts import check_attention, check_mlp, check_norms, check_unusual
 from qwen_ui.model.gradients import check_gradients
+from qwen_ui.model.settings import language_config
 from qwen_ui.model.skeleton import build_skeleton
 from qwen_ui.model.weights import check_weights, weights_of
 
@@ -101,143 +100,6 @@ def check_sharing(anatomy: Anatomy) -> tuple[bool, str]:
 
 def _is_head_tie(anatomy: Anatomy, group: tuple[str, ...]) -> bool:
     return all(anatomy.by_name[name].block is None for name in group)
-
-
-def check_attention(anatomy: Anatomy) -> tuple[bool, str]:
-    """Rows of the query, key and value projections against the configuration's heads."""
-    config = language_config(anatomy.config)
-    heads, size = config.get("num_attention_heads"), head_size(config)
-    groups = config.get("num_key_value_heads") or heads
-    rows = {letter: kind for kind in anatomy.kinds for letter in "qkv" if _projects(kind, letter)}
-    if not (isinstance(heads, int) and isinstance(groups, int) and size) or set(rows) != set("qkv"):
-        return True, "Not applicable: no separate q, k and v projections with heads to compare."
-    wanted = {"q": heads * size, "k": groups * size, "v": groups * size}
-    fits = all(rows[letter].shape[0] == wanted[letter] for letter in "qkv")
-    form = "multi-query" if groups == 1 else "grouped-query" if groups < heads else "multi-head"
-    shapes = ", ".join(
-        f"`{rows[letter].kind}` has {rows[letter].shape[0]:,} rows"
-        + ("" if rows[letter].shape[0] == wanted[letter] else f" instead of {wanted[letter]:,}")
-        for letter in "qkv"
-    )
-    effect = (
-        f"each key-value head serves {heads // groups} query heads, so k and v are "
-        f"{heads // groups} times smaller than q"
-        if groups < heads
-        else "k and v are as large as q"
-    )
-    return fits, f"{form} attention, {heads} query and {groups} key-value heads of {size}: " + (
-        f"{shapes}; {effect}."
-    )
-
-
-def _projects(kind: Kind, letter: str) -> bool:
-    path = kind.kind.split(".")
-    return bool(kind.blocks) and path[-1] == "weight" and path[-2:-1] == [f"{letter}_proj"]
-
-
-def check_norms(anatomy: Anatomy) -> tuple[bool, str]:
-    """The classes of the norms, and whether they carry biases; one class is expected."""
-    owners = {p.module for p in anatomy.parameters if p.role is Role.NORM}
-    classes = Counter(anatomy.modules_by_name[name].class_name for name in owners)
-    if not classes:
-        return True, "Not applicable: no norm has parameters."
-    biases = [p.name for p in anatomy.parameters if p.role is Role.NORM and _is_bias(p)]
-    listed = ", ".join(f"{count} × {name}" for name, count in classes.most_common())
-    family = "root-mean-square norms" if all("RMS" in name for name in classes) else "norms"
-    evidence = f"{listed} ({family}); " + (
-        f"{len(biases)} norm biases, the first `{biases[0]}`" if biases else "no norm has a bias"
-    )
-    return len(classes) == 1, evidence + "."
-
-
-def _is_bias(parameter: Parameter) -> bool:
-    return parameter.name.rpartition(".")[2] in ("bias", "beta")
-
-
-def check_mlp(anatomy: Anatomy) -> tuple[bool, str]:
-    """Gated or plain, and whether the matrices fit each other in every block."""
-    kinds = {k.kind: k for k in anatomy.kinds if k.role is Role.MLP and len(k.shape) == 2}
-    by_leaf = {kind.split(".")[-2]: k for kind, k in kinds.items() if kind.endswith(".weight")}
-    if not {"gate_proj", "up_proj", "down_proj"} <= set(by_leaf):
-        listed = ", ".join(f"`{kind}` {_shape(k)}" for kind, k in list(kinds.items())[:4])
-        return True, f"Not a gated MLP with separate matrices: {listed or 'no MLP matrices'}."
-    gate, up, down = (by_leaf[leaf] for leaf in ("gate_proj", "up_proj", "down_proj"))
-    shapes = {
-        leaf: {p.shape for p in anatomy.parameters if p.kind == by_leaf[leaf].kind}
-        for leaf in ("gate_proj", "up_proj", "down_proj")
-    }
-    fits = gate.shape == up.shape == down.shape[::-1] and all(len(s) == 1 for s in shapes.values())
-    activation = language_config(anatomy.config).get("hidden_act", "unknown")
-    biases = sum(1 for p in anatomy.parameters if p.role is Role.MLP and _is_bias(p))
-    return fits, (
-        f"Gated MLP, down({activation}(gate(x)) · up(x)): gate {_shape(gate)}, up {_shape(up)}, "
-        f"down {_shape(down)} in {len(gate.blocks)} blocks; {biases} MLP biases."
-    )
-
-
-def _shape(kind: Kind) -> str:
-    return " × ".join(f"{size:,}" for size in kind.shape)
-
-
-def check_unusual(anatomy: Anatomy) -> tuple[bool, str]:
-    """Parameters whose role cannot be read from the classes around them."""
-    unusual = [kind for kind in anatomy.kinds if kind.role is Role.OTHER]
-    if not unusual:
-        return True, "Yes: every parameter belongs to one of the usual parts."
-    count = sum(kind.parameters for kind in unusual)
-    listed = ", ".join(f"`{kind.kind}`" for kind in unusual[:6])
-    more = f" and {len(unusual) - 6} more kinds" if len(unusual) > 6 else ""
-    share = 100 * count / anatomy.total_parameters
-    return False, f"No: {count:,} parameters ({share:.3g} %) in {listed}{more}."
-
-
-def check_pattern(anatomy: Anatomy) -> tuple[bool, str]:
-    """Whether one pattern with a whole number in it takes every block and nothing else."""
-    if not anatomy.blocks:
-        return False, "The model has no list of blocks."
-    pattern = block_pattern(anatomy)
-    indexes = {int(found[1]) for p in anatomy.parameters if (found := re.match(pattern, p.name))}
-    expected = {block.index for block in anatomy.blocks if block.parameters}
-    kinds = [frozenset(p.kind for p in anatomy.parameters if p.block == i) for i in expected]
-    forms = len(set(kinds))
-    alike = (
-        "all have the same kinds" if forms == 1 else f"they have {forms} different sets of kinds"
-    )
-    return indexes == expected, (
-        f"`{pattern}` matches blocks {ranges(sorted(indexes)) or 'none'} of "
-        f"{anatomy.block_count}; {alike}."
-    )
-
-
-def check_collisions(anatomy: Anatomy) -> tuple[bool, str]:
-    """Whether an index read as a whole number takes its own block alone, where text would not."""
-    pattern = re.compile(block_pattern(anatomy))
-    for block in anatomy.blocks:
-        parsed = {p.name for p in anatomy.parameters if _index(pattern, p.name) == block.index}
-        own = {p.name for p in anatomy.parameters if p.block == block.index}
-        if parsed != own:
-            return False, f"Index {block.index} takes {len(parsed)} names, block has {len(own)}."
-    index = 2 if anatomy.block_count > 2 else 0
-    text = f"{anatomy.stack}.{index}"
-    loose = [p.block for p in anatomy.parameters if text in p.name]
-    exact = sum(1 for p in anatomy.parameters if p.block == index)
-    also = sorted({block for block in loose if block is not None and block != index})
-    if not also:
-        return True, f"Yes: even the text `{text}` is found in block {index} alone."
-    return True, (
-        f"Read as whole numbers, yes: block {index} has {exact} names. As text, no: `{text}` is "
-        f"found in {len(loose)} names, of blocks {index} and {ranges(also)}."
-    )
-
-
-def _index(pattern: re.Pattern[str], name: str) -> int | None:
-    found = pattern.match(name)
-    return int(found[1]) if found else None
-
-
-def block_pattern(anatomy: Anatomy) -> str:
-    """The regular expression of a block's names; its group is the index, to be read as a number."""
-    return rf"^{re.escape(anatomy.stack)}\.(\d+)\."
 
 
 STRUCTURAL: dict[str, Callable[[Anatomy], tuple[bool, str]]] = {

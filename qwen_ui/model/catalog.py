@@ -2,7 +2,8 @@
 
 A preset name is looked up in `assets/configs` (or `assets/nano`), a path is a folder or a
 `config.json`, and everything else of the form `owner/name` is a hub id, read through
-`huggingface_hub`'s cache. Remote code is never run and no weights are fetched here.
+`huggingface_hub`'s cache. No weights are fetched here, and code that comes with a model is run only
+where `remote_code` allows it.
 """
 
 from __future__ import annotations
@@ -15,7 +16,13 @@ from pathlib import Path
 from typing import Any
 
 from qwen_ui.errors import ModelError
-from qwen_ui.model.libraries import AutoConfig, PreTrainedConfig
+from qwen_ui.model import remote_code
+from qwen_ui.model.libraries import (
+    CONFIG_MAPPING,
+    AutoConfig,
+    PreTrainedConfig,
+    transformers_version,
+)
 from qwen_ui.model.presets import DEFAULT_MODEL, preset_file, preset_for_hub_id, preset_names
 from qwen_ui.model.weights_at_hand import cached_snapshot, preset_weights, weights_in
 
@@ -74,8 +81,12 @@ def find_model(name: str) -> ModelSource:
     )
 
 
-def read_configuration(path: Path) -> PreTrainedConfig:
+def read_configuration(path: Path, *, origin: str | None = None) -> PreTrainedConfig:
     """A `config.json` as transformers' configuration.
+
+    Args:
+        origin: the hub id that it came from; its folder where none is given. Code that a trusted
+            configuration names is looked for there.
 
     Raises:
         ModelError: too large, no JSON, no model type, or a type that transformers does not know.
@@ -88,7 +99,32 @@ def read_configuration(path: Path) -> PreTrainedConfig:
         raise ModelError(
             f"'{path}' cannot be read as JSON ({error}). Export the configuration again."
         ) from error
+    if _needs_its_own_code(values):
+        return _with_its_own_code(origin or str(path.parent), str(values["model_type"]))
     return configuration_from_dict(values, where=str(path))
+
+
+def _needs_its_own_code(values: Any) -> bool:
+    if not isinstance(values, dict) or not isinstance(values.get("auto_map"), dict):
+        return False
+    return isinstance(values.get("model_type"), str) and values["model_type"] not in CONFIG_MAPPING
+
+
+def _with_its_own_code(origin: str, model_type: str) -> PreTrainedConfig:
+    if not remote_code.is_trusted():
+        raise ModelError(
+            f"The model type '{model_type}' of '{origin}' is defined by code that comes with it, "
+            "and that code is not run. Read it; where you trust it, start with "
+            f"--trust-remote-code, or set {remote_code.VARIABLE}=1."
+        )
+    try:
+        return AutoConfig.from_pretrained(origin, trust_remote_code=True)
+    except Exception as error:
+        # Code from elsewhere may raise anything; it is this model that cannot be opened.
+        said = " ".join(str(error).split())[:240].rstrip(".")
+        raise ModelError(
+            f"The code of '{origin}' gives no configuration: {type(error).__name__}: {said}."
+        ) from error
 
 
 def configuration_from_dict(values: Any, *, where: str) -> PreTrainedConfig:
@@ -99,19 +135,31 @@ def configuration_from_dict(values: Any, *, where: str) -> PreTrainedConfig:
             'Add for instance "model_type": "qwen2".'
         )
     values = {key: value for key, value in values.items() if not key.startswith("_")}
-    # Code from elsewhere is never run: the class comes from the model type alone.
+    # The class comes from the model type alone; no file may name another.
     values.pop("auto_map", None)
     model_type = values.pop("model_type")
-    try:
-        return AutoConfig.for_model(model_type, **values)
-    except Exception as error:
-        known = isinstance(error, ValueError) and "Unrecognized model" in str(error)
-        reason = (
-            f"transformers does not know the model type '{model_type}'"
-            if known or isinstance(error, KeyError)
-            else " ".join(str(error).split())[:300]
+    if model_type not in CONFIG_MAPPING:
+        raise ModelError(
+            f"The configuration in '{where}' cannot be used: transformers {transformers_version} "
+            f"does not know the model type '{model_type}'."
         )
-        raise ModelError(f"The configuration in '{where}' cannot be used: {reason}.") from error
+    try:
+        return AutoConfig.for_model(model_type, **_with_special_floats(values))
+    except Exception as error:
+        # transformers validates each field in its own way; the sentence says which it refused.
+        said = " ".join(str(error).split())[:300].rstrip(".")
+        raise ModelError(f"The configuration in '{where}' cannot be used: {said}.") from error
+
+
+def _with_special_floats(value: Any) -> Any:
+    """Infinity and NaN, which transformers writes as `{"__float__": "Infinity"}`, as numbers."""
+    if isinstance(value, dict):
+        if set(value) == {"__float__"} and value["__float__"] in ("Infinity", "-Infinity", "NaN"):
+            return float(value["__float__"])
+        return {key: _with_special_floats(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_with_special_floats(inner) for inner in value]
+    return value
 
 
 def _from_hub(name: str) -> ModelSource:
@@ -122,8 +170,10 @@ def _from_hub(name: str) -> ModelSource:
         assert file is not None
         return ModelSource(name, read_configuration(file), None)
     if weights is not None and (weights / "config.json").is_file():
-        return ModelSource(name, read_configuration(weights / "config.json"), weights_in(weights))
-    return ModelSource(name, read_configuration(_download_configuration(name)), None)
+        return ModelSource(
+            name, read_configuration(weights / "config.json", origin=name), weights_in(weights)
+        )
+    return ModelSource(name, read_configuration(_download_configuration(name), origin=name), None)
 
 
 def _download_configuration(hub_id: str) -> Path:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-from qwen_ui.model.anatomy import Anatomy, Kind, language_config
-from qwen_ui.model.dimensions import head_size
+from qwen_ui.model.anatomy import Anatomy, Kind
+from qwen_ui.model.settings import head_size, language_config, setting
 
 _FACTS = {
     "width": "hidden_size",
@@ -74,12 +75,16 @@ def _facts(anatomy: Anatomy) -> dict[str, str]:
         "tensors": len(anatomy.parameters),
         "blocks": anatomy.block_count,
         "block classes": ", ".join(dict.fromkeys(b.class_name for b in anatomy.blocks)),
-        "head": "tied to the embedding" if anatomy.tied else "a tensor of its own",
+        "head": "tied to the embedding" if anatomy.head_is_tied else "a tensor of its own",
         "dtype": anatomy.dtype,
         "bytes": anatomy.bytes,
         "size of a head": head_size(config),
     }
-    found |= {label: config.get(key) for label, key in _FACTS.items()}
+    for label, name in _FACTS.items():
+        named = setting(config, name)
+        found[label] = None if named is None else named[1]
+    layers = Counter(anatomy.layer_type(block.name) for block in anatomy.blocks)
+    found["layer types"] = ", ".join(f"{n} × {kind}" for kind, n in layers.items() if kind)
     return {what: _text(value) for what, value in found.items() if value not in (None, "")}
 
 

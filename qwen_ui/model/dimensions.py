@@ -7,40 +7,38 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, Protocol
 
-from qwen_ui.model.anatomy import Anatomy, Module, Parameter, language_config
+from qwen_ui.model.anatomy import Anatomy, Module, Parameter, Role
+from qwen_ui.model.settings import head_size, key_value_heads, language_config, setting, whole
 
 _WORDS = {
     "hidden_size": "width of the residual stream",
-    "n_embd": "width of the residual stream",
-    "d_model": "width of the residual stream",
     "vocab_size": "vocabulary entries",
-    "intermediate_size": "inner width of the MLP",
-    "ffn_dim": "inner width of the MLP",
-    "n_inner": "inner width of the MLP",
+    "intermediate_size": "inner width",
     "moe_intermediate_size": "inner width of an expert",
     "shared_expert_intermediate_size": "inner width of the shared expert",
     "num_experts": "experts",
-    "num_local_experts": "experts",
-    "n_routed_experts": "experts",
     "max_position_embeddings": "positions",
-    "n_positions": "positions",
     "q_lora_rank": "rank of the latent query",
     "kv_lora_rank": "rank of the latent key-value",
     "head_dim": "size of one head",
     "type_vocab_size": "segment types",
     "conv_kernel": "width of the convolution",
+    "linear_conv_kernel_dim": "width of the convolution",
+    "mamba_d_conv": "width of the convolution",
     "state_size": "size of the state",
+    "mamba_d_state": "size of the state",
+    "time_step_rank": "rank of the time step",
+    "mamba_dt_rank": "rank of the time step",
+    "linear_value_head_dim": "size of one value head",
 }
 
 
-def head_size(config: dict[str, Any]) -> int | None:
-    """Size of one attention head; the width over the heads where none is named."""
-    if isinstance(config.get("head_dim"), int):
-        return int(config["head_dim"])
-    heads, width = _first(config, "num_attention_heads", "n_head"), _first(config, "hidden_size")
-    return width // heads if heads and width and width % heads == 0 else None
+class _Read(Protocol):
+    """Notes that a size can be read as this."""
+
+    def __call__(self, size: int | None, what: str, text: str) -> None: ...
 
 
 def explain_shape(anatomy: Anatomy, parameter: Parameter) -> tuple[str, ...]:
@@ -48,24 +46,29 @@ def explain_shape(anatomy: Anatomy, parameter: Parameter) -> tuple[str, ...]:
     config = language_config(anatomy.config)
     readings = _readings(config)
     owner = anatomy.modules_by_name[parameter.module]
-    sides = _sides(parameter, owner)
     found = []
-    for size, side in zip(parameter.shape, sides, strict=True):
+    for size, side in zip(parameter.shape, _sides(parameter, owner, config), strict=True):
         reading = _pick(readings.get(size, ()), _preferred(parameter, side))
+        if parameter.role is Role.MLP:
+            reading = reading.replace("inner width (", "inner width of the MLP (")
         if reading:
-            found.append(f"{size:,} {side}: {reading}".replace("  ", " "))
+            found.append(f"{size:,} {side}: {reading}")
     return tuple(found)
 
 
-def _sides(parameter: Parameter, owner: Module) -> tuple[str, ...]:
-    """What each dimension is for: a linear weight is outputs × inputs."""
+def _sides(parameter: Parameter, owner: Module, config: dict[str, Any]) -> tuple[str, ...]:
+    """What each dimension is for: a linear weight is outputs × inputs, transformers' Conv1D not."""
     rank = len(parameter.shape)
     if parameter.name.endswith(".weight") and rank == 2:
         if "Embedding" in owner.class_name:
             return ("rows", "columns")
         return ("inputs", "outputs") if owner.class_name == "Conv1D" else ("outputs", "inputs")
-    if rank == 3 and str(parameter.role) == "expert":
-        return ("experts", "outputs", "inputs")
+    if rank == 3 and parameter.role is Role.EXPERT:
+        # Some families keep a fused expert as inputs × outputs: the width tells which it is.
+        leaf = parameter.name.rpartition(".")[2]
+        into_stream = "down" in leaf or leaf.startswith("w2")
+        turned = parameter.shape[2 if into_stream else 1] == whole(config, "hidden_size")
+        return ("experts", "inputs", "outputs") if turned else ("experts", "outputs", "inputs")
     return ("values",) * rank
 
 
@@ -77,35 +80,38 @@ def _readings(config: dict[str, Any]) -> dict[int, list[tuple[str, str]]]:
         if size and size > 1:
             found.setdefault(size, []).append((what, text))
 
-    for key, words in _WORDS.items():
-        value = config.get(key)
-        read(value if isinstance(value, int) else None, key, f"the {words} ({key})")
-    heads = _first(config, "num_attention_heads", "n_head")
-    groups = _first(config, "num_key_value_heads")
-    size = head_size(config)
-    if heads and size:
-        read(heads * size, "heads", f"{heads} query heads × {size}")
-        if groups and groups != heads:
-            read(groups * size, "groups", f"{groups} key-value heads × {size}")
-            read((heads + 2 * groups) * size, "fused", _fused(heads, groups, size))
-        else:
-            read(3 * heads * size, "fused", f"query, key and value of {heads} heads × {size}")
-    for key in ("intermediate_size", "moe_intermediate_size"):
-        value = config.get(key)
-        if isinstance(value, int):
-            read(2 * value, "gate_up", f"gate and up, {value:,} each (2 × {key})")
-    _read_latent(config, heads, read)
+    for name, words in _WORDS.items():
+        named = setting(config, name)
+        if named is not None:
+            read(whole(config, name), name, f"the {words} ({named[0]})")
+    _read_heads(config, read)
+    _read_latent(config, read)
+    _read_inner(config, read)
+    _read_delta(config, read)
+    _read_state_space(config, read)
     return found
 
 
-def _fused(heads: int, groups: int, size: int) -> str:
-    return f"{heads} query heads and twice {groups} key-value heads, × {size}"
+def _read_heads(config: dict[str, Any], read: _Read) -> None:
+    heads, groups = whole(config, "num_attention_heads"), key_value_heads(config)
+    size = head_size(config)
+    if not (heads and groups and size):
+        return
+    read(heads * size, "heads", f"{heads} query heads × {size}")
+    read(2 * heads * size, "gated", f"{heads} query heads × {size}, and a gate of that size")
+    if groups == heads:
+        read(3 * heads * size, "fused", f"query, key and value of {heads} heads × {size}")
+        return
+    read(groups * size, "groups", f"{groups} key-value heads × {size}")
+    text = f"{heads} query heads and twice {groups} key-value heads, × {size}"
+    read((heads + 2 * groups) * size, "fused", text)
 
 
-def _read_latent(config: dict[str, Any], heads: int | None, read: Any) -> None:
+def _read_latent(config: dict[str, Any], read: _Read) -> None:
     """Multi-head latent attention: DeepSeek-V2, arXiv 2405.04434, section 2.1."""
-    rank, rope = _first(config, "kv_lora_rank"), _first(config, "qk_rope_head_dim")
-    plain, value = _first(config, "qk_nope_head_dim"), _first(config, "v_head_dim")
+    heads = whole(config, "num_attention_heads")
+    rank, rope = whole(config, "kv_lora_rank"), whole(config, "qk_rope_head_dim")
+    plain, value = whole(config, "qk_nope_head_dim"), whole(config, "v_head_dim")
     if rank and rope:
         read(rank + rope, "latent", f"latent key-value {rank} + rotary key {rope}")
     if heads and plain and rope:
@@ -116,21 +122,66 @@ def _read_latent(config: dict[str, Any], heads: int | None, read: Any) -> None:
         read(heads * value, "heads", f"{heads} heads × {value} value")
 
 
+def _read_inner(config: dict[str, Any], read: _Read) -> None:
+    width = whole(config, "hidden_size")
+    if width and setting(config, "intermediate_size") is None:
+        read(4 * width, "inner", "four times the width (no inner width is named)")
+    for name in ("intermediate_size", "moe_intermediate_size"):
+        size, named = whole(config, name), setting(config, name)
+        if size and named:
+            read(2 * size, "gate_up", f"gate and up, {size:,} each (2 × {named[0]})")
+
+
+def _read_delta(config: dict[str, Any], read: _Read) -> None:
+    """Gated DeltaNet (arXiv 2412.06464), as Qwen3-Next has it."""
+    keys, key = whole(config, "linear_num_key_heads"), whole(config, "linear_key_head_dim")
+    values, value = whole(config, "linear_num_value_heads"), whole(config, "linear_value_head_dim")
+    if not (keys and key and values and value):
+        return
+    inner, outer = keys * key, values * value
+    read(values, "delta", f"{values} value heads, one number each (linear_num_value_heads)")
+    read(2 * values, "delta", f"two numbers for each of {values} value heads")
+    read(outer, "delta", f"{values} value heads × {value}")
+    read(inner, "delta", f"{keys} key heads × {key}")
+    read(2 * inner + outer, "delta", f"query and key of {inner:,} each, value of {outer:,}")
+    read(2 * (inner + outer), "delta", f"query and key, {inner:,} each; value and gate, {outer:,}")
+
+
+def _read_state_space(config: dict[str, Any], read: _Read) -> None:
+    """Mamba: arXiv 2312.00752, section 3.4."""
+    width = whole(config, "hidden_size")
+    expand = whole(config, "expand") or whole(config, "mamba_expand")
+    state = whole(config, "state_size") or whole(config, "mamba_d_state")
+    rank = whole(config, "time_step_rank") or whole(config, "mamba_dt_rank")
+    if width and expand:
+        read(expand * width, "mixer", f"the inner width of the mixer ({expand} × {width:,})")
+        read(2 * expand * width, "mixer", f"input and gate, {expand * width:,} each")
+    if rank and state:
+        read(rank + 2 * state, "mixer", f"time step of rank {rank}, B and C of {state} each")
+
+
+# (beginnings of a projection's name, the side, the readings to ask first)
+_PREFERRED: tuple[tuple[tuple[str, ...], str, tuple[str, ...]], ...] = (
+    (("kv_",), "outputs", ("latent",)),
+    (("q_b",), "outputs", ("heads",)),
+    (("k_proj", "v_proj", "key", "value"), "outputs values", ("groups", "heads")),
+    (("q_proj", "query"), "outputs values", ("heads", "gated")),
+    (("o_proj", "out_proj", "dense", "c_proj"), "inputs", ("heads",)),
+    (("c_attn", "query_key_value", "qkv", "Wqkv", "W_pack"), "outputs values", ("fused",)),
+)
+
+
 def _preferred(parameter: Parameter, side: str) -> tuple[str, ...]:
     """Which readings to ask first for a tensor of this name."""
-    path = parameter.kind.rpartition(".")[0].rpartition(".")[2]
-    if str(parameter.role) != "attention":
+    path = parameter.kind.rpartition(".")[0]
+    if parameter.role is Role.OTHER or "linear_attn" in path:
+        return ("mixer", "delta")
+    if parameter.role is not Role.ATTENTION:
         return ()
-    if path.startswith("kv_") and side == "outputs":
-        return ("latent",)
-    if path.startswith("q_b") and side == "outputs":
-        return ("heads",)
-    if path.startswith(("k_proj", "v_proj", "key", "value")) and side != "inputs":
-        return ("groups", "heads")
-    if path.startswith(("q_proj", "query")) and side != "inputs":
-        return ("heads",)
-    if path.startswith(("o_proj", "out_proj", "dense")) and side == "inputs":
-        return ("heads",)
+    leaf = path.rpartition(".")[2]
+    for beginnings, sides, wanted in _PREFERRED:
+        if leaf.startswith(beginnings) and side in sides:
+            return wanted
     return ()
 
 
@@ -140,14 +191,6 @@ def _pick(readings: Any, preferred: tuple[str, ...]) -> str:
             if what == wanted:
                 return str(text)
     return str(readings[0][1]) if readings else ""
-
-
-def _first(config: dict[str, Any], *keys: str) -> int | None:
-    for key in keys:
-        value = config.get(key)
-        if isinstance(value, int) and not isinstance(value, bool) and value > 0:
-            return value
-    return None
 
 
 def product(shape: tuple[int, ...]) -> str:

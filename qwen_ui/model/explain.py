@@ -7,7 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from qwen_ui.model.anatomy import Anatomy, Module, language_config
+from qwen_ui.model.anatomy import Anatomy, Module, Role
+from qwen_ui.model.purposes import projection_purpose
+from qwen_ui.model.settings import key_value_heads, language_config, text, whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,55 +71,61 @@ def _block(anatomy: Anatomy, module: Module) -> Explanation:
 
 def _linear(anatomy: Anatomy, module: Module, config: dict[str, Any]) -> Explanation:
     has_bias = any(name.endswith(".bias") for name in module.own)
-    names = {name for name in module.own for name in anatomy.by_name[name].names}
-    if str(module.role) == "head":
-        tied = [name for name in names if name not in module.own]
-        also = f" It is the same tensor as {tied[0]}." if tied else ""
-        return Explanation(
-            f"The head: a score for each vocabulary entry.{also}",
-            "logits = h Wᵀ" + (" + b" if has_bias else ""),
-            ("vocab_size", "hidden_size", "tie_word_embeddings"),
-        )
-    leaf = module.name.rpartition(".")[2]
-    purpose = _PROJECTIONS.get(leaf, "A linear map")
+    if module.role is Role.HEAD or _is_tied_head(anatomy, module):
+        return _head(anatomy, module, has_bias)
+    purpose = projection_purpose(module, language_config(anatomy.config))
     bias = "with a bias" if has_bias else "without a bias"
-    return Explanation(f"{purpose}, {bias}.", "y = x Wᵀ + b" if has_bias else "y = x Wᵀ")
+    # transformers' Conv1D (GPT-2) keeps its matrix as inputs × outputs.
+    product = "x W" if module.class_name == "Conv1D" else "x Wᵀ"
+    formula = f"y = {product} + b" if has_bias else f"y = {product}"
+    return Explanation(f"{purpose}, {bias}.", formula, _PROJECTION_KEYS.get(module.role, ()))
 
 
-_PROJECTIONS = {
-    "q_proj": "The query projection: what each position looks for",
-    "k_proj": "The key projection: what each position offers to be found by",
-    "v_proj": "The value projection: what each position hands on when it is attended to",
-    "o_proj": "The output projection: the heads' results, mixed back into the residual stream",
-    "out_proj": "The output projection, back into the residual stream",
-    "qkv_proj": "The fused query, key and value projection",
-    "query_key_value": "The fused query, key and value projection",
-    "gate_proj": "The gate of the MLP: its activation decides how much of each inner value passes",
-    "up_proj": "The MLP's way up, into its inner width",
-    "down_proj": "The MLP's way down, back into the residual stream",
-    "gate_up_proj": "Gate and way up of the MLP in one matrix",
-    "fc1": "The MLP's way up, into its inner width",
-    "fc2": "The MLP's way down, back into the residual stream",
-    "kv_a_proj_with_mqa": "The latent key-value compression, with the rotary part of the key",
-    "kv_b_proj": "Keys and values for all heads, out of the latent",
-    "q_a_proj": "The latent query compression",
-    "q_b_proj": "Queries for all heads, out of the latent",
+def _is_tied_head(anatomy: Anatomy, module: Module) -> bool:
+    """A head that shares the embedding's tensor is no embedding: it multiplies."""
+    return any(anatomy.by_name[name].name != name for name in module.own) and module.block is None
+
+
+def _head(anatomy: Anatomy, module: Module, has_bias: bool) -> Explanation:
+    names = {name for own in module.own for name in anatomy.by_name[own].names}
+    tied = sorted(names - set(module.own))
+    also = f" It is the same tensor as {tied[0]}." if tied else ""
+    return Explanation(
+        f"The head: a score for each vocabulary entry.{also}",
+        "logits = h Wᵀ" + (" + b" if has_bias else ""),
+        ("vocab_size", "hidden_size", "tie_word_embeddings"),
+    )
+
+
+_PROJECTION_KEYS: dict[Role, tuple[str, ...]] = {
+    Role.ATTENTION: (
+        "hidden_size",
+        "num_attention_heads",
+        "num_key_value_heads",
+        "head_dim",
+        "q_lora_rank",
+        "kv_lora_rank",
+        "linear_num_key_heads",
+        "linear_num_value_heads",
+        "attention_bias",
+    ),
+    Role.MLP: ("hidden_size", "intermediate_size", "moe_intermediate_size", "mlp_bias"),
+    Role.EXPERT: ("hidden_size", "moe_intermediate_size", "intermediate_size"),
+    Role.ROUTER: ("num_experts", "num_experts_per_tok"),
 }
 
 
 def _attention(anatomy: Anatomy, module: Module, config: dict[str, Any]) -> Explanation:
-    heads, groups = config.get("num_attention_heads"), config.get("num_key_value_heads")
-    if config.get("kv_lora_rank") and "kv_a" in " ".join(_below(anatomy, module)):
-        how = "latent: keys and values come out of one small vector a position"
-    elif isinstance(heads, int) and isinstance(groups, int) and groups < heads:
-        many = f"{heads} query heads share {groups} key-value heads"
-        how = f"{'multi-query' if groups == 1 else 'grouped-query'}: {many}"
-    elif isinstance(heads, int):
-        how = f"multi-head: {heads} heads, each with keys and values of its own"
-    else:
-        how = "how many heads, the configuration does not say"
+    below = _below(anatomy, module)
+    crossed = re.search(r"cross|encoder_attn|EncDec", f"{module.class_name} {module.name}")
+    source = "the encoder's positions" if crossed else "the ones before it"
+    if re.search(r"vision|audio|image|encoder\.", module.name) and module.block is None:
+        return Explanation(
+            f"Attention: each position gathers from all others; in {_tower(module)}."
+        )
     return Explanation(
-        f"Attention: each position gathers from the ones before it; {how}.",
+        f"Attention: each position gathers from {source}; {_heads(config, below)}"
+        f"{_reach(anatomy, module, config)}.",
         "softmax(Q Kᵀ / √d + mask) V",
         (
             "num_attention_heads",
@@ -132,40 +140,117 @@ def _attention(anatomy: Anatomy, module: Module, config: dict[str, Any]) -> Expl
     )
 
 
-def _linear_attention(anatomy: Anatomy, module: Module, config: dict[str, Any]) -> Explanation:
+def _heads(config: dict[str, Any], below: list[str]) -> str:
+    heads, groups = whole(config, "num_attention_heads"), key_value_heads(config)
+    if config.get("kv_lora_rank") and "kv_a" in " ".join(below):
+        return "latent: keys and values come out of one small vector a position"
+    if heads and groups and groups < heads:
+        many = f"{heads} query heads share {groups} key-value head{'s' if groups > 1 else ''}"
+        return f"{'multi-query' if groups == 1 else 'grouped-query'}: {many}"
+    if heads:
+        return f"multi-head: {heads} heads, each with keys and values of its own"
+    return "how many heads, the configuration does not say"
+
+
+def _reach(anatomy: Anatomy, module: Module, config: dict[str, Any]) -> str:
+    """How far back it looks, where the configuration gives this block a window."""
+    if module.block is None:
+        return ""
+    layer_type = anatomy.layer_type(f"{anatomy.stack}.{module.block}")
+    window = whole(config, "sliding_window") or whole(config, "attention_chunk_size")
+    if layer_type in ("sliding_attention", "chunked_attention") and window:
+        return f"; it looks back {window:,} positions at most ({layer_type})"
+    return "; it looks back over the whole context" if layer_type == "full_attention" else ""
+
+
+def _tower(module: Module) -> str:
+    """The first part of a module's path that says what it reads."""
+    parts = module.name.split(".")
+    return next((p for p in parts if re.search(r"vision|audio|image|encoder", p)), parts[0])
+
+
+def _mixer(anatomy: Anatomy, module: Module, config: dict[str, Any]) -> Explanation:
+    """A state of fixed size instead of a look back at every position."""
+    keys = (
+        "state_size", "mamba_d_state", "conv_kernel", "mamba_d_conv", "time_step_rank",
+        "linear_num_key_heads", "linear_key_head_dim", "linear_num_value_heads",
+        "linear_value_head_dim", "linear_conv_kernel_dim",
+    )  # fmt: skip
+    for pattern, sentence, formula in _MIXERS:
+        if pattern.search(module.class_name):
+            return Explanation(sentence, formula, keys)
     return Explanation(
         "A recurrent mixer: it carries a state of fixed size along the sequence instead of looking "
         "back at every position.",
-        "sₜ = decayₜ · sₜ₋₁ + kₜ vₜᵀ,  yₜ = qₜ sₜ",
-        ("state_size", "conv_kernel", "linear_num_value_heads", "linear_num_key_heads"),
+        "stateₜ = update(stateₜ₋₁, xₜ),  yₜ = read(stateₜ)",
+        keys,
     )
+
+
+_MIXERS = (
+    (
+        re.compile(r"GatedDelta"),
+        "Linear attention by the gated delta rule: a state of fixed size forgets (α) and corrects "
+        "one key's value (β) at each position (arXiv 2412.06464).",
+        "Sₜ = αₜ Sₜ₋₁ (I − βₜ kₜ kₜᵀ) + βₜ vₜ kₜᵀ,  yₜ = Sₜ qₜ",
+    ),
+    (
+        re.compile(r"Mamba"),
+        "A selective state-space mixer: a state of fixed size is carried along the sequence, and "
+        "the input itself decides what is kept (arXiv 2312.00752).",
+        "hₜ = exp(Δₜ A) hₜ₋₁ + Δₜ Bₜ xₜ,  yₜ = Cₜ hₜ + D xₜ",
+    ),
+    (
+        re.compile(r"RG?LRU|Recurrent"),
+        "A gated linear recurrence: each channel carries one number along the sequence "
+        "(arXiv 2402.19427).",
+        "hₜ = aₜ hₜ₋₁ + √(1 − aₜ²) (iₜ xₜ)",
+    ),
+)
 
 
 def _mlp(anatomy: Anatomy, module: Module, config: dict[str, Any]) -> Explanation:
     below = " ".join(_below(anatomy, module))
-    activation = config.get("hidden_act") or config.get("activation_function") or "act"
-    gated = "gate" in below
+    activation = text(config, "hidden_act") or "act"
+    gated = "gate" in below or {"w1", "w2", "w3"} <= set(below.split())
+    start = "The MLP: works on each position by itself"
+    if "shared" in module.name:
+        start = "The shared expert: an MLP that every position passes, whatever the router says"
     return Explanation(
-        "The MLP: works on each position by itself"
-        + (", a gated one (SwiGLU and its kin, arXiv 2002.05202)." if gated else "."),
+        start + (", a gated one (SwiGLU and its kin, arXiv 2002.05202)." if gated else "."),
         f"down({activation}(gate(x)) · up(x))" if gated else f"W₂ {activation}(W₁ x)",
-        ("intermediate_size", "hidden_act", "activation_function", "mlp_bias"),
+        ("intermediate_size", "moe_intermediate_size", "hidden_act", "mlp_bias"),
+    )
+
+
+_EXPERT_KEYS = ("num_experts", "num_experts_per_tok", "moe_intermediate_size", "num_shared_experts")
+
+
+def _router(anatomy: Anatomy, module: Module, config: dict[str, Any]) -> Explanation:
+    count, chosen = whole(config, "num_experts"), whole(config, "num_experts_per_tok")
+    best = f"the best {chosen}" if chosen else "the best"
+    of = f" of {count}" if count else ""
+    return Explanation(
+        f"The router: a score for each expert at each position; {best}{of} are used.",
+        "weight = top(softmax or sigmoid(x Wᵀ))",
+        _EXPERT_KEYS,
     )
 
 
 def _experts(anatomy: Anatomy, module: Module, config: dict[str, Any]) -> Explanation:
+    fused = [anatomy.by_name[name] for name in module.own if len(anatomy.by_name[name].shape) == 3]
+    if fused:
+        return Explanation(
+            f"{fused[0].shape[0]} experts in one tensor a matrix: a name takes all of them or "
+            "none, so a single expert cannot be frozen by name.",
+            "y = Σ over the chosen e of weightₑ · expertₑ(x)",
+            _EXPERT_KEYS,
+        )
     return Explanation(
         "A mixture of experts: a router sends each position to a few of many MLPs, so that most "
         "parameters rest at each step.",
         "y = Σ over the chosen e of weightₑ · expertₑ(x)",
-        (
-            "num_experts",
-            "num_local_experts",
-            "n_routed_experts",
-            "num_experts_per_tok",
-            "moe_intermediate_size",
-            "n_shared_experts",
-        ),
+        _EXPERT_KEYS,
     )
 
 
@@ -240,11 +325,9 @@ _CLASSES: tuple[tuple[re.Pattern[str], _Explain], ...] = (
     (re.compile(r"Norm"), _norm),
     (re.compile(r"^ModuleList$|^ModuleDict$|^Sequential$"), _list),
     (re.compile(r"Embedding"), _embedding),
-    (re.compile(r"Experts?$|Moe|MoE|Router|Gate$"), _experts),
-    (
-        re.compile(r"Mamba|GatedDelta|LinearAttention|Mixer|Rwkv|LSTM|RG?LRU|Recurrent"),
-        _linear_attention,
-    ),
+    (re.compile(r"Router|TopKGate|MoEGate$"), _router),
+    (re.compile(r"Experts?$|MoeBlock|MoE$|Moe$|MixtureOfExperts"), _experts),
+    (re.compile(r"Mamba|GatedDelta|LinearAttention|Mixer|Rwkv|LSTM|RG?LRU|Recurrent"), _mixer),
     (re.compile(r"Attention|Attn"), _attention),
     (re.compile(r"MLP|FeedForward|FFN"), _mlp),
     (re.compile(r"Linear$|^Conv1D$"), _linear),

@@ -7,10 +7,11 @@ fold blocks of other sizes.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from qwen_ui.model.anatomy import Anatomy, Module
+from qwen_ui.model.anatomy import Anatomy, Module, Role
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +37,12 @@ class Fold:
 
     @property
     def label(self) -> str:
-        kind = f" ({self.layer_type})" if self.layer_type else ""
-        return f"{short_ranges(self.indexes)} · {len(self.indexes)} × {self.class_name}{kind}"
+        return self.plain_label + (f" ({self.layer_type})" if self.layer_type else "")
+
+    @property
+    def plain_label(self) -> str:
+        """Without the layer type."""
+        return f"{short_ranges(self.indexes)} · {len(self.indexes)} × {self.class_name}"
 
 
 def find_folds(anatomy: Anatomy) -> tuple[Fold, ...]:
@@ -71,6 +76,43 @@ def _folds(anatomy: Anatomy) -> Iterator[Fold]:
             if len(members) > 1:
                 places = tuple(int(m.name.rpartition(".")[2]) for m in members)
                 yield Fold(parent, members[0].class_name, layer_type, places)
+
+
+@dataclass(frozen=True, slots=True)
+class KindGroup:
+    """A kind of the blocks, or tensors outside them that differ in an index alone.
+
+    Attributes:
+        label: the kind, or the name with `*` in the place of indexes.
+        shape: of the first tensor.
+        parameters, tensors: elements and tensors in all.
+        blocks: how many blocks have it; 0 outside the blocks.
+    """
+
+    label: str
+    role: Role
+    shape: tuple[int, ...]
+    parameters: int
+    tensors: int
+    blocks: int
+
+
+def group_kinds(anatomy: Anatomy) -> tuple[KindGroup, ...]:
+    """Every kind; a vision tower's 27 layers are not 27 kinds each."""
+    groups: dict[tuple[bool, str, Role], KindGroup] = {}
+    for kind in anatomy.kinds:
+        label = kind.kind if kind.blocks else re.sub(r"(?<=\.)\d+(?=\.)", "*", kind.kind)
+        key = (bool(kind.blocks), label, kind.role)
+        before = groups.get(key)
+        groups[key] = KindGroup(
+            label,
+            kind.role,
+            before.shape if before else kind.shape,
+            kind.parameters + (before.parameters if before else 0),
+            (len(kind.blocks) or 1) + (before.tensors if before else 0),
+            len(kind.blocks),
+        )
+    return tuple(groups.values())
 
 
 def _signatures(anatomy: Anatomy, children: dict[str, list[Module]]) -> dict[str, int]:

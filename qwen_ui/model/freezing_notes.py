@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from qwen_ui.model.anatomy import Anatomy, Parameter, Role
-from qwen_ui.model.audit import block_pattern
-from qwen_ui.model.gradients import top_attention, top_biases, top_parameters
+from qwen_ui.model.audit_names import block_pattern
+from qwen_ui.model.folding import ranges
+from qwen_ui.model.gradients import TOP_BLOCKS, top_attention, top_biases, top_parameters
+
+# Projections whose matrix holds more than one of those that people choose between.
+_QKV = "query, key and value"
+FUSED = {
+    **dict.fromkeys(("qkv_proj", "query_key_value", "c_attn", "Wqkv", "W_pack"), _QKV),
+    "gate_up_proj": "gate and way up",
+    "in_proj_qkvz": "query, key, value and gate",
+}
 
 
 def freezing_notes(anatomy: Anatomy) -> str:
@@ -33,6 +44,7 @@ def freezing_notes(anatomy: Anatomy) -> str:
             f'block(name) >= {first} and name.endswith(".bias")',
         ),
         _absent(anatomy),
+        _fused(anatomy),
         _ties(anatomy),
     ]
     return _preamble(anatomy) + "\n\n" + "\n\n".join(section for section in sections if section)
@@ -68,12 +80,6 @@ def _recipe(anatomy: Anatomy, title: str, parameters: tuple[Parameter, ...], con
         return f"### {title}\n\nNothing to train: the top blocks have no such parameter."
     count = sum(parameter.numel for parameter in parameters)
     share = 100 * count / anatomy.total_parameters
-    first = parameters[0].block
-    names = "\n".join(
-        f"- `{p.name}` {' × '.join(f'{size:,}' for size in p.shape) or 'scalar'}"
-        for p in parameters
-        if p.block == first
-    )
     return "\n".join(
         (
             f"### {title}",
@@ -83,12 +89,29 @@ def _recipe(anatomy: Anatomy, title: str, parameters: tuple[Parameter, ...], con
             "```python",
             f"assert train_only(model, lambda name: {condition}) == {count}",
             "```",
-            "",
-            f"The exact names in block {first}; blocks up to {anatomy.block_count - 1} likewise:",
-            "",
-            names,
+            *_exact_names(anatomy, parameters),
         )
     )
+
+
+def _exact_names(anatomy: Anatomy, parameters: tuple[Parameter, ...]) -> Iterator[str]:
+    """The names in one block of each form; the blocks of a hybrid stack do not have the same."""
+    by_block: dict[int, list[Parameter]] = {}
+    for parameter in parameters:
+        assert parameter.block is not None
+        by_block.setdefault(parameter.block, []).append(parameter)
+    forms: dict[tuple[tuple[str, tuple[int, ...]], ...], list[int]] = {}
+    for block, inside in by_block.items():
+        forms.setdefault(tuple((p.kind, p.shape) for p in inside), []).append(block)
+    for form, blocks in forms.items():
+        likewise = f"; blocks {ranges(blocks[1:])} likewise" if len(blocks) > 1 else ""
+        yield from ("", f"The exact names in block {blocks[0]}{likewise}:", "")
+        for kind, shape in form:
+            sizes = " × ".join(f"{size:,}" for size in shape) or "scalar"
+            yield f"- `{anatomy.stack}.{blocks[0]}.{kind}` {sizes}"
+    without = [b.index for b in anatomy.blocks[-TOP_BLOCKS:] if b.index not in by_block]
+    if without:
+        yield from ("", f"Blocks {ranges(without)} have no such parameter.")
 
 
 def _named(anatomy: Anatomy, names: frozenset[str]) -> tuple[Parameter, ...]:
@@ -118,23 +141,54 @@ def _condition(anatomy: Anatomy, first: int, paths: tuple[str, ...]) -> str:
 def _absent(anatomy: Anatomy) -> str:
     """Biases that people expect beside the weights of a block, and that this model has not."""
     names = {name for parameter in anatomy.parameters for name in parameter.names}
-    weights = [p for p in anatomy.parameters if p.name.endswith(".weight") and _is_expected(p)]
-    missing = [
-        p.name.removesuffix("weight") + "bias"
-        for p in weights
-        if p.name.removesuffix("weight") + "bias" not in names
+    examples = _example_blocks(anatomy)
+    weights = [
+        p
+        for p in anatomy.parameters
+        if p.name.endswith(".weight")
+        and (p.block in examples or (p.block is None and p.role is Role.NORM))
     ]
+    biases = [p.name.removesuffix("weight") + "bias" for p in weights]
+    missing = [name for name in biases if name not in names]
     if not missing:
         return "### Names that do not exist\n\nEvery weight of a block has its bias."
+    stand = " and ".join(str(block) for block in examples)
     listed = "\n".join(f"- `{name}`" for name in missing[:40])
+    more = f"\n- and {len(missing) - 40} more" if len(missing) > 40 else ""
     return (
         "### Names that do not exist\n\nPeople expect these biases; this model has none of them "
-        f"(block 0 stands for all):\n\n{listed}"
+        f"(block {stand} stands for all):\n\n{listed}{more}"
     )
 
 
-def _is_expected(parameter: Parameter) -> bool:
-    return parameter.block == 0 or (parameter.block is None and parameter.role is Role.NORM)
+def _example_blocks(anatomy: Anatomy) -> tuple[int, ...]:
+    """The first block of each set of kinds."""
+    kinds: dict[int, list[str]] = {}
+    for parameter in anatomy.parameters:
+        if parameter.block is not None:
+            kinds.setdefault(parameter.block, []).append(parameter.kind)
+    first: dict[tuple[str, ...], int] = {}
+    for block, inside in kinds.items():
+        first.setdefault(tuple(inside), block)
+    return tuple(first.values())
+
+
+def _fused(anatomy: Anatomy) -> str:
+    """Tensors that hold several things which people want to choose one by one."""
+    experts = [k for k in anatomy.kinds if k.role is Role.EXPERT and len(k.shape) == 3]
+    lines = [
+        f"- `{kind.kind}` holds {kind.shape[0]} experts: a name trains all of them or none; the "
+        "router beside it has a name of its own"
+        for kind in experts
+    ]
+    for kind in anatomy.kinds:
+        leaf = kind.kind.rpartition(".")[0].rpartition(".")[2]
+        if kind.kind.endswith(".weight") and leaf in FUSED:
+            lines.append(f"- `{kind.kind}` holds {FUSED[leaf]}: a name trains all of it or none")
+    if not lines:
+        return ""
+    listed = "\n".join(lines)
+    return f"### Several things in one tensor\n\n{listed}"
 
 
 def _ties(anatomy: Anatomy) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from inspect import signature
 
 import torch
 from torch import nn
@@ -30,6 +31,15 @@ def top_parameters(anatomy: Anatomy) -> tuple[Parameter, ...]:
     return tuple(p for p in anatomy.parameters if p.block is not None and p.block >= first)
 
 
+def step_inputs(module: nn.Module) -> dict[str, torch.Tensor]:
+    """A few tokens and their mask, for the decoder too where there is an encoder."""
+    tokens = torch.zeros((1, TOKENS), dtype=torch.long)
+    inputs = {"input_ids": tokens, "attention_mask": torch.ones_like(tokens)}
+    if "decoder_input_ids" in signature(module.forward).parameters:
+        inputs["decoder_input_ids"] = tokens
+    return inputs
+
+
 def names_with_gradient(
     module: nn.Module, mode: FakeTensorMode, selected: Iterable[str]
 ) -> frozenset[str]:
@@ -42,14 +52,10 @@ def names_with_gradient(
         parameter.requires_grad_(name in chosen)
         parameter.grad = None
     with mode:
-        tokens = torch.zeros((1, TOKENS), dtype=torch.long)
-        output = module(
-            input_ids=tokens,
-            attention_mask=torch.ones_like(tokens),
-            labels=tokens,
-            use_cache=False,
-        )
-        output.loss.backward()
+        inputs = step_inputs(module)
+        output = module(**inputs, labels=inputs["input_ids"], use_cache=False)
+        if output.loss.requires_grad:  # not where every selected tensor is cut off
+            output.loss.backward()
     return frozenset(n for n, p in module.named_parameters() if p.grad is not None)
 
 

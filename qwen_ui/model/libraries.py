@@ -9,9 +9,12 @@ transformers; `tests/test_imports.py` holds that.
 from __future__ import annotations
 
 from transformers import (
+    CONFIG_MAPPING,
     AttentionInterface,
     AutoConfig,
     AutoModelForCausalLM,
+    AutoModelForImageTextToText,
+    AutoModelForSeq2SeqLM,
     AutoTokenizer,
     GenerationConfig,
     PreTrainedConfig,
@@ -23,10 +26,13 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_N
 from transformers.utils.logging import disable_progress_bar
 
 __all__ = [
+    "CONFIG_MAPPING",
     "MODEL_FOR_CAUSAL_LM_MAPPING_NAMES",
     "AttentionInterface",
     "AutoConfig",
     "AutoModelForCausalLM",
+    "AutoModelForImageTextToText",
+    "AutoModelForSeq2SeqLM",
     "AutoTokenizer",
     "GenerationConfig",
     "PreTrainedConfig",

@@ -46,7 +46,9 @@ def _head(anatomy: Anatomy, checks: tuple[Check, ...]) -> str:
             f"{anatomy.modules[0].class_name} (`{anatomy.model_type}`): "
             f"{anatomy.total_parameters:,} parameters in {len(anatomy.parameters):,} tensors, "
             f"{anatomy.block_count} blocks, {anatomy.bytes:,} bytes in {anatomy.dtype}; {verdict}.",
-            "Read from the configuration alone: no weights were loaded.",
+            "Read from the configuration alone: no weights were loaded."
+            if anatomy.weights_folder is None
+            else "Read from the configuration, and of the weights at hand the headers alone.",
         )
     )
 

@@ -11,13 +11,21 @@ import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from qwen_ui.errors import ModelError
-from qwen_ui.model.libraries import AutoModelForCausalLM, PreTrainedConfig, PreTrainedModel
+from qwen_ui.model import remote_code
+from qwen_ui.model.libraries import (
+    AutoModelForCausalLM,
+    AutoModelForImageTextToText,
+    AutoModelForSeq2SeqLM,
+    PreTrainedConfig,
+    PreTrainedModel,
+)
 
 # torch's default dtype belongs to the whole process; the pages of a dashboard run in threads.
 _default_dtype_lock = threading.Lock()
@@ -54,10 +62,10 @@ def build_skeleton(
     dtype: torch.dtype | None = None,
     mode: FakeTensorMode | None = None,
 ) -> PreTrainedModel:
-    """The causal language model of this configuration, weightless.
+    """The language model of this configuration, weightless.
 
-    Pass a `mode` to trace a step through it afterwards inside the same mode. Remote code is never
-    run.
+    Pass a `mode` to trace a step through it afterwards inside the same mode. Code that comes with
+    a model is run only where `remote_code` allows it.
 
     Raises:
         ModelError: transformers knows no causal language model for it, or cannot build it.
@@ -66,6 +74,7 @@ def build_skeleton(
     if not chosen.is_floating_point or chosen.itemsize < 2:
         chosen = torch.float32
     mode = mode or FakeTensorMode()
+    auto_class(configuration)  # says so at once where there is none
     try:
         with mode, default_dtype(chosen):
             return _build(configuration)
@@ -75,8 +84,34 @@ def build_skeleton(
         return _build_on_meta(configuration, chosen, mode, first=error)
 
 
+# A decoder first; then what wraps one (images and text) or has one (encoder and decoder).
+_AUTO_CLASSES: tuple[Any, ...] = (
+    AutoModelForCausalLM,
+    AutoModelForImageTextToText,
+    AutoModelForSeq2SeqLM,
+)
+
+
+def auto_class(configuration: PreTrainedConfig) -> Any:
+    """transformers' entry that builds a language model of this configuration.
+
+    Raises:
+        ModelError: it has none.
+    """
+    if "AutoModelForCausalLM" in (getattr(configuration, "auto_map", None) or {}):
+        return AutoModelForCausalLM  # its own code, which `catalog` let through
+    for found in _AUTO_CLASSES:
+        if type(configuration) in found._model_mapping:
+            return found
+    raise ModelError(
+        f"transformers has no causal language model of type '{configuration.model_type}', and none "
+        "with an encoder or images either. Choose a model that puts out text."
+    )
+
+
 def _build(configuration: PreTrainedConfig) -> PreTrainedModel:
-    return AutoModelForCausalLM.from_config(configuration, trust_remote_code=False)
+    trusted = remote_code.is_trusted()
+    return auto_class(configuration).from_config(configuration, trust_remote_code=trusted)
 
 
 def _build_on_meta(
@@ -117,7 +152,7 @@ def _reason(configuration: PreTrainedConfig, error: Exception) -> str:
     ]
     missing = f" It gives no value for {', '.join(unset[:8])}." if unset else ""
     return (
-        f"The configuration of type '{configuration.model_type}' cannot be built as a causal "
+        f"The configuration of type '{configuration.model_type}' cannot be built as a "
         f"language model: {type(error).__name__}: {said}.{missing} Mend the configuration, or "
         "choose another model."
     )

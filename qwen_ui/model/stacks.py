@@ -12,7 +12,7 @@ from typing import Any
 
 from torch import nn
 
-from qwen_ui.model.libraries import PreTrainedConfig
+from qwen_ui.model.libraries import PreTrainedConfig, PreTrainedModel
 from qwen_ui.model.skeleton import language_part
 
 
@@ -49,10 +49,17 @@ def find_stack(module: nn.Module, configuration: Any = None) -> Stack:
     sizes = {n: sum(p.numel() for p in child.parameters()) for n, child in candidates.items()}
     largest = max(sizes, key=lambda name: sizes[name])
     expected = hidden_layers(configuration or getattr(module, "config", None))
-    if expected is not None and len(candidates[largest]) != expected:
-        fitting = [name for name in candidates if len(candidates[name]) == expected]
-        largest = max(fitting, key=lambda name: sizes[name], default=largest)
-    return Stack(largest)
+    fitting = [name for name in candidates if len(candidates[name]) == expected]
+    # A vision tower may have as many layers as the language model beside it.
+    decoder = _decoder_name(module)
+    inside = [name for name in fitting if name.startswith(f"{decoder}.")] if decoder else []
+    return Stack(max(inside or fitting or [largest], key=lambda name: sizes[name]))
+
+
+def _decoder_name(module: nn.Module) -> str:
+    """Name of what transformers calls the decoder; "" where it is the model itself."""
+    found = module.get_decoder() if isinstance(module, PreTrainedModel) else None
+    return next((name for name, child in module.named_modules() if child is found), "")
 
 
 def hidden_layers(configuration: Any) -> int | None:

@@ -1,22 +1,26 @@
 """How the parts of a block are wired: which reads the residual stream, which reads which part.
 
-Found by a fake step through the block: a part that is handed the very tensor that another put out
-is wired to it; every other part reads the stream. What no other part reads goes back to the stream.
+Found by a fake step through the block. Every tensor that the block itself handles (outside its
+parts) is known by what it was made from: the stream, or the output of parts. A part that is handed
+what another put out is wired to it; a sum with the stream is the way back to it; a part that reads
+the stream and whose output is what later sums start from (the norms of BART) stands in the stream.
 Nothing is assumed from names, so parallel attention, norms behind a part and blocks without a norm
 before the MLP come out as they are.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from qwen_ui.model.anatomy import Anatomy
+from qwen_ui.model.gradients import step_inputs
 from qwen_ui.model.skeleton import build_skeleton
 
 
@@ -27,10 +31,14 @@ class Part:
     Attributes:
         name: inside the block (`self_attn`).
         reads: the parts whose output it is handed; empty where it reads the residual stream.
+        added: whether what it puts out is added to the stream.
+        in_stream: whether what it puts out is the stream from there on.
     """
 
     name: str
     reads: tuple[str, ...]
+    added: bool = False
+    in_stream: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,36 +78,82 @@ def trace_block(anatomy: Anatomy, index: int) -> Wiring:
     """
     mode = FakeTensorMode()
     model = build_skeleton(anatomy.configuration, dtype=torch.bfloat16, mode=mode)
+    model.eval()  # dropout would hand on another tensor
     block = model.get_submodule(anatomy.blocks[index].name)
     recorder = _Recorder(block)
     try:
-        with mode, torch.no_grad():
-            tokens = torch.zeros((1, 8), dtype=torch.long)
-            model(input_ids=tokens, attention_mask=torch.ones_like(tokens), use_cache=False)
+        with mode, torch.no_grad(), recorder:
+            model(**step_inputs(model), use_cache=False)
     except _Enough:
-        return Wiring(tuple(recorder.parts), traced=True)
+        return Wiring(recorder.wired(), traced=bool(recorder.parts))
     except Exception:
         # Models that need images, or kernels that know no fake tensors: the names still stand.
-        return Wiring(tuple(Part(name, ()) for name, _ in block.named_children()), traced=False)
-    return Wiring(tuple(recorder.parts), traced=bool(recorder.parts))
+        pass
+    return Wiring(tuple(Part(name, ()) for name, _ in _parts_of(block)), traced=False)
 
 
-class _Recorder:
-    """Hooks on a block's children that note who is handed whose output."""
+def _parts_of(block: nn.Module, prefix: str = "") -> Iterator[tuple[str, nn.Module]]:
+    """The modules right below a block; a list is not called itself, its members are."""
+    for name, child in block.named_children():
+        if isinstance(child, nn.ModuleList):
+            yield from _parts_of(child, f"{prefix}{name}.")
+        elif not isinstance(child, nn.Dropout):  # hands on what it is handed
+            yield prefix + name, child
+
+
+_STREAM = ""  # the source of what is the stream itself
+_Sources = frozenset[str]
+
+
+class _Recorder(TorchDispatchMode):
+    """Notes what each tensor was made from, while the block runs and none of its parts does."""
 
     def __init__(self, block: nn.Module) -> None:
+        super().__init__()
         self.parts: list[Part] = []
-        self.made_by: dict[int, str] = {}
+        self.added: set[str] = set()
+        self.in_stream: set[str] = set()
+        self.watching = False
+        self.sources: dict[int, _Sources] = {}
         self.alive: list[torch.Tensor] = []  # an id is unique only while its tensor lives
-        for name, child in block.named_children():
+        block.register_forward_pre_hook(self._enter, with_kwargs=True)
+        block.register_forward_hook(self._leave)
+        for name, child in _parts_of(block):
             child.register_forward_pre_hook(self._before(name), with_kwargs=True)
             child.register_forward_hook(self._after(name))
-        block.register_forward_hook(self._stop)
+
+    def wired(self) -> tuple[Part, ...]:
+        """The parts; who reads a part that stands in the stream reads the stream."""
+        return tuple(
+            replace(
+                part,
+                reads=tuple(name for name in part.reads if name not in self.in_stream),
+                added=part.name in self.added,
+                in_stream=part.name in self.in_stream,
+            )
+            for part in self.parts
+        )
+
+    def _enter(self, _: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        hidden = next(
+            (t for t in _tensors((*args, *kwargs.values())) if t.is_floating_point()), None
+        )
+        if hidden is not None:
+            self._know(hidden, frozenset([_STREAM]))
+        self.watching = True
+
+    def _leave(self, _: nn.Module, args: Any, output: Any) -> None:
+        made = next(iter(_tensors((output,))), None)
+        sources = self._of(made) if made is not None else frozenset()
+        if sources and _STREAM not in sources:  # the sums are inside a part (BERT)
+            self.in_stream |= sources - self.added
+        raise _Enough
 
     def _before(self, name: str) -> Any:
         def hook(_: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+            self.watching = False
             handed = _tensors((*args, *kwargs.values()))
-            reads = dict.fromkeys(self.made_by[id(t)] for t in handed if id(t) in self.made_by)
+            reads = dict.fromkeys(s for t in handed for s in sorted(self._of(t)) if s != _STREAM)
             reads.pop(name, None)
             if name not in {part.name for part in self.parts}:
                 self.parts.append(Part(name, tuple(reads)))
@@ -109,13 +163,54 @@ class _Recorder:
     def _after(self, name: str) -> Any:
         def hook(_: nn.Module, args: Any, output: Any) -> None:
             for tensor in _tensors((output,)):
-                self.alive.append(tensor)
-                self.made_by[id(tensor)] = name
+                self._know(tensor, frozenset([name]))
+            self.watching = True
 
         return hook
 
-    def _stop(self, *_: Any) -> None:
-        raise _Enough
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        output = func(*args, **(kwargs or {}))
+        if self.watching:
+            inputs = [found for t in _tensors(args) if (found := self._of(t))]
+            made = self._sum(inputs) if "add" in func.__name__ else frozenset().union(*inputs)
+            for tensor in _tensors((output,)) if made else ():
+                self._know(tensor, made)
+        return output
+
+    def _sum(self, inputs: list[_Sources]) -> _Sources:
+        """What a sum is: the stream again, where it starts from the stream."""
+        everything = frozenset().union(*inputs)
+        if len(inputs) < 2:
+            return everything
+        if _STREAM in everything:
+            self.added |= everything - {_STREAM}
+            return frozenset([_STREAM])
+        for base in inputs:
+            others = everything - base
+            if others and all(base <= self._behind(other) for other in others):
+                self.in_stream |= base
+                self.added |= others
+                return frozenset([_STREAM])
+        return everything
+
+    def _behind(self, name: str) -> _Sources:
+        """All parts that a part reads, those that they read included."""
+        reads = {part.name: part.reads for part in self.parts}
+        found: set[str] = set()
+        todo = list(reads.get(name, ()))
+        while todo:
+            part = todo.pop()
+            if part not in found:
+                found.add(part)
+                todo += reads.get(part, ())
+        return frozenset(found)
+
+    def _know(self, tensor: torch.Tensor, sources: _Sources) -> None:
+        self.alive.append(tensor)
+        self.sources[id(tensor)] = sources
+
+    def _of(self, tensor: torch.Tensor) -> _Sources:
+        return self.sources.get(id(tensor), frozenset())
 
 
 def _tensors(values: Iterable[Any]) -> list[torch.Tensor]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from qwen_ui.model.anatomy import Anatomy, Kind, Parameter, Role
-from qwen_ui.model.audit import check_attention, check_norms
+from qwen_ui.model.anatomy import Anatomy, Parameter, Role
+from qwen_ui.model.audit_parts import check_attention, check_norms
 from qwen_ui.model.explain import explain_module
-from qwen_ui.model.folding import find_folds
+from qwen_ui.model.folding import KindGroup, find_folds, group_kinds
 
 _TITLES = {
     Role.EMBEDDING: "Embeddings",
@@ -47,7 +47,7 @@ def _example(anatomy: Anatomy) -> str:
 
 def _roles(anatomy: Anatomy) -> Iterator[str]:
     for role, title in _TITLES.items():
-        kinds = [kind for kind in anatomy.kinds if kind.role is role]
+        kinds = [kind for kind in group_kinds(anatomy) if kind.role is role]
         if not kinds and role is Role.HEAD:
             yield from _tied_head(anatomy)
         if not kinds:
@@ -88,15 +88,15 @@ def _owner(anatomy: Anatomy, role: Role) -> str:
     return f"{anatomy.stack}.{first.block}.{first.kind.split('.')[0]}" if first else ""
 
 
-def _line(anatomy: Anatomy, kind: Kind) -> str:
+def _line(anatomy: Anatomy, kind: KindGroup) -> str:
     shape = " × ".join(f"{size:,}" for size in kind.shape) or "scalar"
     if not kind.blocks:
-        return f"- `{kind.kind}` {shape}"
-    name = f"{anatomy.stack}.{kind.blocks[0]}.{kind.kind}"
-    where = (
-        "every block" if len(kind.blocks) == anatomy.block_count else f"{len(kind.blocks)} blocks"
+        return f"- `{kind.label}` {shape}" + (f", {kind.tensors} ×" if kind.tensors > 1 else "")
+    first = next(
+        p.block for p in anatomy.parameters if p.kind == kind.label and p.block is not None
     )
-    return f"- `{name}` {shape}, in {where}"
+    where = "every block" if kind.blocks == anatomy.block_count else f"{kind.blocks} blocks"
+    return f"- `{anatomy.stack}.{first}.{kind.label}` {shape}, in {where}"
 
 
 def _biases(anatomy: Anatomy) -> str:

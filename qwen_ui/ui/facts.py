@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 from typing import TYPE_CHECKING, Any
 
+from qwen_ui.model.settings import key_value_heads, language_config, whole
 from qwen_ui.ui.numbers import short_bytes, short_count
 
 if TYPE_CHECKING:
@@ -13,8 +14,8 @@ if TYPE_CHECKING:
 
 def facts(anatomy: Anatomy) -> list[tuple[str, str, str]]:
     """(label, value for reading, exact value) of the facts that this architecture has."""
-    text = _text_config(anatomy.config)
-    heads, key_value = text.get("num_attention_heads"), text.get("num_key_value_heads")
+    config = language_config(anatomy.config)
+    experts = whole(config, "num_experts")
     found = [
         (
             "parameters",
@@ -22,9 +23,10 @@ def facts(anatomy: Anatomy) -> list[tuple[str, str, str]]:
             f"{anatomy.total_parameters:,} in {len(anatomy.parameters):,} tensors",
         ),
         ("blocks", f"{anatomy.block_count}", ", ".join(_block_classes(anatomy)) or "none found"),
-        ("width", _grouped(text.get("hidden_size") or text.get("n_embd")), "hidden size"),
-        ("heads", _heads(heads, key_value), "query heads / key-value heads"),
-        ("vocabulary", _grouped(text.get("vocab_size")), "entries of the embedding"),
+        ("width", _grouped(whole(config, "hidden_size")), "hidden size"),
+        ("heads", _heads(config), "query heads / key-value heads"),
+        ("experts", _experts(config) if experts else "", "chosen at a time / in a block"),
+        ("vocabulary", _grouped(whole(config, "vocab_size")), "entries of the embedding"),
         ("head", _tie(anatomy), "; ".join(" = ".join(group) for group in anatomy.tied)),
         (anatomy.dtype, short_bytes(anatomy.bytes), f"{anatomy.bytes:,} bytes"),
     ]
@@ -40,25 +42,23 @@ def facts_html(anatomy: Anatomy) -> str:
     return f'<dl class="q-facts">{"".join(cells)}</dl>'
 
 
-def _text_config(config: dict[str, Any]) -> dict[str, Any]:
-    """A multimodal wrapper keeps the language model's values one level down."""
-    nested = config.get("text_config")
-    return nested if isinstance(nested, dict) else config
-
-
 def _block_classes(anatomy: Anatomy) -> list[str]:
     return list(dict.fromkeys(block.class_name for block in anatomy.blocks))
 
 
-def _grouped(value: Any) -> str:
-    return f"{value:,}" if isinstance(value, int) else ""
+def _grouped(value: int | None) -> str:
+    return f"{value:,}" if value else ""
 
 
-def _heads(heads: Any, key_value: Any) -> str:
-    if not isinstance(heads, int):
-        return ""
-    return f"{heads} / {key_value}" if isinstance(key_value, int) else str(heads)
+def _heads(config: dict[str, Any]) -> str:
+    heads, key_value = whole(config, "num_attention_heads"), key_value_heads(config)
+    return f"{heads} / {key_value}" if heads and key_value else ""
+
+
+def _experts(config: dict[str, Any]) -> str:
+    chosen, count = whole(config, "num_experts_per_tok"), whole(config, "num_experts")
+    return f"{chosen} of {count}" if chosen else str(count)
 
 
 def _tie(anatomy: Anatomy) -> str:
-    return "tied" if anatomy.tied else "untied"
+    return "tied" if anatomy.head_is_tied else "untied"

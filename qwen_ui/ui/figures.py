@@ -6,11 +6,14 @@ of `assets/style.css` (Okabe-Ito, https://jfly.uni-koeln.de/color/).
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import plotly.graph_objects as go
 
+from qwen_ui.model.folding import group_kinds
 from qwen_ui.ui.numbers import short_count
 
 if TYPE_CHECKING:
@@ -62,47 +65,52 @@ def base_layout(*, dark: bool, height: int) -> dict[str, Any]:
 def parameter_treemap(anatomy: Anatomy, *, dark: bool) -> go.Figure:
     """Kinds by area, grouped by role; a tensor that is listed twice is counted once."""
     colours = ROLE_COLOURS[dark]
+    groups = group_kinds(anatomy)
     roles: dict[str, int] = defaultdict(int)
-    for kind in anatomy.kinds:
-        roles[str(kind.role)] += kind.parameters
-    ids, labels, parents, values, paint = (
-        [""],
-        [anatomy.source],
-        [""],
-        [anatomy.total_parameters],
-        [],
+    for group in groups:
+        roles[str(group.role)] += group.parameters
+    # (id, label, parent, parameters, colour, what hovering says)
+    cells: list[tuple[str, str, str, int, str, str]] = [
+        ("model", anatomy.source, "", anatomy.total_parameters, "rgba(0,0,0,0)", anatomy.source)
+    ]
+    cells += [(role, role, "model", count, colours[role], role) for role, count in roles.items()]
+    for group in groups:
+        role = str(group.role)
+        where = f"{group.label}<br>{group.tensors} × {_sizes(group.shape)}"
+        name = f"{role}/{group.label}/{bool(group.blocks)}"
+        cells.append((name, _leaf(group.label), role, group.parameters, colours[role], where))
+    ids, labels, parents, values, paint, hover = (
+        list(column) for column in zip(*cells, strict=True)
     )
-    ids[0] = "model"
-    paint.append("rgba(0,0,0,0)")
-    for role, count in roles.items():
-        ids.append(role)
-        labels.append(role)
-        parents.append("model")
-        values.append(count)
-        paint.append(colours[role])
-    for kind in anatomy.kinds:
-        ids.append(f"{kind.role}/{kind.kind}/{len(kind.blocks)}")
-        labels.append(kind.kind if kind.blocks else kind.kind.removeprefix("model."))
-        parents.append(str(kind.role))
-        values.append(kind.parameters)
-        paint.append(colours[str(kind.role)])
     figure = go.Figure(
         go.Treemap(
             ids=ids,
             labels=labels,
             parents=parents,
             values=values,
+            customdata=hover,
             branchvalues="total",
             marker={"colors": paint, "line": {"color": SURFACE[dark], "width": 2}, "pad": _PAD},
             text=[short_count(value) for value in values],
             texttemplate="%{label}<br>%{text}",
-            hovertemplate="%{label}<br>%{value:,} parameters, %{percentRoot:.3%}<extra></extra>",
+            hovertemplate="%{customdata}<br>%{value:,} parameters, %{percentRoot:.3%}"
+            "<extra></extra>",
             pathbar={"visible": False},
             tiling={"pad": 1},
         )
     )
     figure.update_layout(uniformtext={"minsize": 11, "mode": "hide"})
     return figure.update_layout(**base_layout(dark=dark, height=340))
+
+
+def _leaf(label: str) -> str:
+    """The shortest name that says what it is: `q_proj`, `q_proj.bias`, `gate_up_proj`."""
+    path = label.removesuffix(".weight").split(".")
+    return ".".join(path[-2:]) if path[-1] == "bias" else path[-1]
+
+
+def _sizes(shape: tuple[int, ...]) -> str:
+    return " × ".join(f"{size:,}" for size in shape) or "1"
 
 
 _PAD = {"t": 22, "l": 2, "r": 2, "b": 2}
@@ -143,19 +151,33 @@ def block_bars(anatomy: Anatomy, *, dark: bool) -> go.Figure:
             "gridcolor": LINE[dark],
             "zerolinecolor": LINE[dark],
             "color": MUTED[dark],
-            "tickformat": "~s",
+            **_count_ticks(max((block.parameters for block in anatomy.blocks), default=0)),
         },
     }
     return figure.update_layout(**layout)
 
 
-def weight_heatmap(grid: WeightGrid, *, dark: bool) -> go.Figure:
+def _count_ticks(most: int) -> dict[str, Any]:
+    """Four or five round counts up to `most`, written as the page writes them (not `12G`)."""
+    rough = max(most, 1) / 4
+    unit = 10 ** math.floor(math.log10(rough))
+    step = next(unit * k for k in (1, 2, 2.5, 5, 10) if unit * k >= rough)
+    ticks = [step * i for i in range(int(most / step) + 1)]
+    text = [
+        f"{tick / 1e3:g} K" if 1e4 <= most < 1e6 else short_count(round(tick)) for tick in ticks
+    ]
+    return {"tickvals": ticks, "ticktext": text}
+
+
+def weight_heatmap(grid: WeightGrid, *, dark: bool, by_kind: bool = False) -> go.Figure:
     """A measure of the weights, kinds down and blocks across.
 
     The scale leaves out the outermost fiftieth at either end, so that one extreme tensor does not
-    wash out the rest; its exact value is there on hover.
+    wash out the rest; its exact value is there on hover. With `by_kind`, a colour is a tensor's
+    place between the least and the most of its own kind.
     """
-    values = sorted(v for row in grid.values for v in row if v == v)
+    shown = [_stretched(row) for row in grid.values] if by_kind else grid.values
+    values = sorted(v for row in shown for v in row if v == v)
     low, high = (values[len(values) // 50], values[-1 - len(values) // 50]) if values else (0, 1)
     ground, full = (SURFACE[True], "#7cc7f2") if dark else ("#e9eff6", "#0b4f8a")
     figure = go.Figure(
@@ -163,14 +185,18 @@ def weight_heatmap(grid: WeightGrid, *, dark: bool) -> go.Figure:
             x=list(grid.blocks),
             y=list(grid.kinds),
             # NaN, where a block has no such kind, is a gap.
-            z=[[v if v == v else None for v in row] for row in grid.values],
+            z=[[v if v == v else None for v in row] for row in shown],
+            customdata=[list(row) for row in grid.values],
             zmin=low,
             zmax=high if high > low else low + 1,
             colorscale=[[0, ground], [1, full]],
             xgap=1,
             ygap=1,
-            colorbar={"thickness": 10, "outlinewidth": 0, "tickformat": ".3~g"},
-            hovertemplate="block %{x}, %{y}<br>" + grid.measure + " %{z:.6g}<extra></extra>",
+            colorbar={"thickness": 10, "outlinewidth": 0, "tickformat": ".3~g"}
+            | ({"tickvals": [0, 1], "ticktext": ["least", "most"]} if by_kind else {}),
+            hovertemplate="block %{x}, %{y}<br>"
+            + grid.measure
+            + " %{customdata:.6g}<extra></extra>",
         )
     )
     layout = base_layout(dark=dark, height=max(220, 90 + 24 * len(grid.kinds)))
@@ -180,6 +206,13 @@ def weight_heatmap(grid: WeightGrid, *, dark: bool) -> go.Figure:
         "yaxis": {"autorange": "reversed", "automargin": True, "showgrid": False},
     }
     return figure.update_layout(**layout)
+
+
+def _stretched(row: Sequence[float]) -> list[float]:
+    """0 for the least of a row, 1 for the most; NaN stays."""
+    known = [value for value in row if value == value]
+    low, span = min(known, default=0.0), max(known, default=0.0) - min(known, default=0.0)
+    return [(value - low) / span if span else value * 0 for value in row]
 
 
 def _small(text: str) -> dict[str, Any]:

@@ -9,10 +9,11 @@ from importlib import import_module
 from typing import Any
 
 from qwen_ui.errors import ModelError
-from qwen_ui.model.anatomy import Anatomy, Module, Parameter, language_config
+from qwen_ui.model.anatomy import Anatomy, Module, Parameter
 from qwen_ui.model.dimensions import explain_shape, product
 from qwen_ui.model.explain import Explanation, explain_module
 from qwen_ui.model.folding import Fold, find_folds
+from qwen_ui.model.settings import language_config, setting
 from qwen_ui.ui.inspect_tree import subtree_bytes, subtree_roles
 from qwen_ui.ui.numbers import short_bytes, short_count
 
@@ -66,10 +67,9 @@ def _module(anatomy: Anatomy, module: Module) -> str:
             _title(module.name or module.class_name),
             _explained(text),
             _facts(facts),
-            _shapes(anatomy, [anatomy.by_name[name] for name in module.own]),
-            _configuration(anatomy, text.keys),
             _copies(bool(module.name), len(tensors)),
-            _source(module),
+            _shapes(anatomy, [anatomy.by_name[name] for name in module.own]),
+            _more(_configuration(anatomy, text.keys), _source(module)),
         )
     )
 
@@ -98,10 +98,10 @@ def _tensor(anatomy: Anatomy, parameter: Parameter, name: str) -> str:
             f"<p>{held}, a {escape(owner.class_name)}.</p>",
             _explained(text),
             _facts(facts, escaped=True),
-            _shapes(anatomy, [parameter]),
-            _configuration(anatomy, text.keys),
             _copies(True, 1),
-            _source(owner),
+            _shapes(anatomy, [parameter]),
+            _values(anatomy, name),
+            _more(_configuration(anatomy, text.keys), _source(owner)),
         )
     )
 
@@ -126,9 +126,8 @@ def _fold(anatomy: Anatomy, fold: Fold) -> str:
             f"<p>{count} identical modules in one row. {alike}</p>",
             _explained(text),
             _facts(facts),
-            _configuration(anatomy, text.keys),
             _copies(False, 2),
-            _source(first),
+            _more(_configuration(anatomy, text.keys), _source(first)),
         )
     )
 
@@ -159,19 +158,39 @@ def _shapes(anatomy: Anatomy, parameters: list[Parameter]) -> str:
     """Why each tensor has its shape, where the configuration says so."""
     rows = []
     for parameter in parameters:
-        why = "<br>".join(escape(line) for line in explain_shape(anatomy, parameter))
+        why = explain_shape(anatomy, parameter)
         leaf = escape(parameter.name.rpartition(".")[2])
-        shape = escape(product(parameter.shape))
-        rows.append(f"<dt>{leaf}</dt><dd>{shape}{'<br>' if why else ''}{why}</dd>")
+        lines = why if len(parameters) == 1 and why else (product(parameter.shape), *why)
+        rows.append(f"<dt>{leaf}</dt><dd>{'<br>'.join(map(escape, lines))}</dd>")
     return f'<h3>Why this shape</h3><dl class="qi-facts">{"".join(rows)}</dl>' if rows else ""
 
 
 def _configuration(anatomy: Anatomy, keys: tuple[str, ...]) -> str:
-    config = language_config(anatomy.config)
-    found = [(key, _value(config[key])) for key in keys if config.get(key) is not None]
+    # Of a wrapper, the values of the language model; those that it keeps itself where it has them.
+    parts = (language_config(anatomy.config), anatomy.config)
+    named = (next(filter(None, (setting(part, key) for part in parts)), None) for key in keys)
+    found = {pair[0]: _value(pair[1]) for pair in named if pair is not None}
+    if "model_type" in found:
+        found["model_type"] = anatomy.model_type
     if not found:
         return ""
-    return f"<h3>In the configuration</h3>{_facts([(escape(key), value) for key, value in found])}"
+    pairs = [(escape(key), value) for key, value in found.items()]
+    return f"<h3>In the configuration</h3>{_facts(pairs)}"
+
+
+def _more(*parts: str) -> str:
+    """What the page shows below the block's picture."""
+    return f'<div class="qi-tail">{"".join(parts)}</div>'
+
+
+def _values(anatomy: Anatomy, name: str) -> str:
+    """A place for the statistics of a tensor, where its values are at hand."""
+    if anatomy.weights_folder is None:
+        return ""
+    return (
+        f'<h3>Its values</h3><div class="qi-values"><button class="qi-link" '
+        f'data-values="{escape(name)}">Measure them</button></div>'
+    )
 
 
 def _value(value: Any) -> str:

@@ -16,6 +16,7 @@ from qwen_ui.model.difference import Difference, Row, compare_models
 from qwen_ui.model.presets import preset_names
 from qwen_ui.ui.guard import guarded
 from qwen_ui.ui.header import Header
+from qwen_ui.ui.inspect_weights import weights_html
 from qwen_ui.ui.session import Session
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ _MEASURES = (
     "largest singular value",
     "effective rank",
 )
+_SCALES = ("one scale for all kinds", "each kind on its own scale")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +45,8 @@ class More:
         dark: whether the page is dark, told by the browser.
         treemap, bars: where the parameters are.
         other: the second model; difference: what differs.
-        tools, measure, weigh: what to measure of the weights; measured: what is said of them;
-        weights: their heat map.
+        tools, measure, scale, weigh: what to measure of the weights, and how to colour it;
+        measured: what is said of them; weights: their heat map.
         write, report, download: the inspection report.
     """
 
@@ -55,6 +57,7 @@ class More:
     difference: gr.HTML
     tools: gr.Row
     measure: gr.Dropdown
+    scale: gr.Dropdown
     weigh: gr.Button
     measured: gr.HTML
     weights: gr.Plot
@@ -98,6 +101,16 @@ def build() -> More:
                     scale=0,
                     min_width=240,
                 )
+                scale = gr.Dropdown(
+                    choices=list(_SCALES),
+                    value=_SCALES[0],
+                    show_label=False,
+                    container=False,
+                    label="What one colour means",
+                    elem_id="qi-scale",
+                    scale=0,
+                    min_width=240,
+                )
                 weigh = gr.Button("Measure", elem_id="qi-weigh", size="sm", scale=0, min_width=120)
             weights = gr.Plot(show_label=False, container=False, visible=False, elem_id="qi-heat")
         with gr.Tab("Report", id="report"):
@@ -121,6 +134,7 @@ def build() -> More:
         difference,
         tools,
         measure,
+        scale,
         weigh,
         measured,
         weights,
@@ -154,12 +168,12 @@ def wire(more: More, header: Header, session: Session) -> None:
         return weights_html(anatomy), gr.Row(visible=at_hand), gr.Plot(visible=False)
 
     @guarded
-    def weigh(source: str, measure: str, dark: bool) -> Any:
+    def weigh(source: str, measure: str, scale: str, dark: bool) -> Any:
         from qwen_ui.model.weight_grid import measure_weights
         from qwen_ui.ui.figures import weight_heatmap
 
         grid = measure_weights(session.anatomy(source), measure)
-        return gr.Plot(weight_heatmap(grid, dark=dark), visible=True)
+        return gr.Plot(weight_heatmap(grid, dark=dark, by_kind=scale == _SCALES[1]), visible=True)
 
     @guarded
     def write(source: str) -> tuple[str, Any]:
@@ -179,7 +193,7 @@ def wire(more: More, header: Header, session: Session) -> None:
     model.change(about_weights, model, [more.measured, more.tools, more.weights], **quiet)
     more.weigh.click(
         weigh,
-        [model, more.measure, more.dark],
+        [model, more.measure, more.scale, more.dark],
         more.weights,
         js=_IS_DARK,
         api_visibility="private",
@@ -213,21 +227,6 @@ def _table(what: str, left: Anatomy, right: Anatomy, rows: Iterable[Row]) -> str
         f'<th scope="col">{escape(text)}</th>' for text in (what, left.source, right.source, "")
     )
     return f"<table><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>"
-
-
-def weights_html(anatomy: Anatomy) -> str:
-    """Whether weights are at hand and fit the architecture, by their headers."""
-    if anatomy.weights_folder is None:
-        return _wait(
-            f"No weights of {anatomy.source} are at hand: its tree comes from the configuration "
-            "alone. Pick nano, or name a folder that holds safetensors files."
-        )
-    from qwen_ui.model.weights import check_weights, weights_of
-
-    stored = weights_of(anatomy)
-    said = check_weights(anatomy, stored).sentence
-    read = f"{stored.bytes_read:,} bytes of headers were read."
-    return f'<p class="qi-said">{escape(f"{said} {read}")}</p>'
 
 
 def report_file(anatomy: Anatomy, text: str) -> Path:

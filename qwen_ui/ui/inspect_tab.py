@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
+from html import escape
 from typing import Any
 
 import gradio as gr
 
+from qwen_ui.errors import ModelError, UserError
 from qwen_ui.ui import inspect_more
 from qwen_ui.ui.header import Header
 from qwen_ui.ui.inspect_more import More
@@ -20,13 +23,14 @@ _SHELL = """
         placeholder="Search: q_proj, role:norm, kind:self_attn.q_proj.bias" autocomplete="off"
         spellcheck="false">
       <button class="qi-tool qi-regex" type="button" aria-pressed="false"
+        aria-label="Regular expression"
         title="Read the search as a regular expression over full names">.*</button>
       <button class="qi-tool qi-open" type="button">Expand all</button>
       <button class="qi-tool qi-close" type="button">Collapse all</button>
     </div>
     <div class="qi-found" role="status" aria-live="polite">Waiting for a model …</div>
     <div class="qi-head" aria-hidden="true">
-      <span>module or tensor</span><span>class or shape</span><span>parameters</span>
+      <span></span><span>module or tensor</span><span>class or shape</span><span>parameters</span>
       <span>bytes</span><span>share</span><span></span>
     </div>
     <div class="qi-tree" role="tree" tabindex="0" aria-label="Module tree">
@@ -36,6 +40,7 @@ _SHELL = """
   <section class="qi-panel" aria-label="Selected module" tabindex="0">
     <div class="qi-detail"></div>
     <figure class="qi-diagram"><figcaption></figcaption><div class="qi-picture"></div></figure>
+    <div class="qi-below"></div>
   </section>
 </div>
 """
@@ -47,7 +52,8 @@ class InspectTab:
     """The tab's components.
 
     Attributes:
-        tree: search, tree and panel; its value is the model's name, its DOM is JavaScript's.
+        tree: search, tree and panel; its value names model and plan (JSON), its DOM is
+            JavaScript's.
         more: what lies below.
     """
 
@@ -69,12 +75,14 @@ def build(session: Session) -> InspectTab:
 
 
 def wire(tab: InspectTab, header: Header, session: Session) -> None:
-    """Reload the tree and what lies below when another model was opened."""
-    header.model.change(
-        lambda source: source,
-        header.model,
+    """Reload the tree and what lies below when another model was opened, mark what trains."""
+    gr.on(
+        [header.model.change, header.plan.change],
+        lambda source, plan: json.dumps({"source": source, "plan": plan.to_json()}),
+        [header.model, header.plan],
         tab.tree,
         show_progress="hidden",
+        trigger_mode="always_last",
         api_visibility="private",
     )
     inspect_more.wire(tab.more, header, session)
@@ -99,6 +107,23 @@ def _server_functions(session: Session) -> tuple[Any, ...]:
 
         return source_text(session.anatomy(asked[0]), asked[1])
 
+    def values(asked: list[str]) -> str:
+        from qwen_ui.ui.inspect_weights import values_html
+
+        try:
+            return values_html(session.anatomy(asked[0]), asked[1])
+        except ModelError as error:
+            return f'<p class="qi-wait">{escape(str(error))}</p>'
+
+    def trains(asked: list[str]) -> list[str]:
+        from qwen_ui.freeze import FreezePlan, resolve
+
+        try:
+            plan = FreezePlan.from_json(asked[1])
+            return sorted(resolve(plan, session.anatomy(asked[0])).names)
+        except UserError:
+            return []  # the line under the header says why the plan trains nothing
+
     def pattern(asked: list[Any]) -> str:
         from qwen_ui.model.patterns import pattern_for
 
@@ -110,4 +135,4 @@ def _server_functions(session: Session) -> tuple[Any, ...]:
         source, index = asked
         return block_svg(session.anatomy(source), int(index))
 
-    return tree, detail, source, pattern, diagram
+    return tree, detail, source, values, trains, pattern, diagram

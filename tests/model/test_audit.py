@@ -91,7 +91,11 @@ def add_a_stranger(model: Any) -> None:
         (check_sharing, untie, "No: every name is a tensor of its own"),
         (check_attention, shrink_keys, "has 8 rows instead of 16"),
         (check_norms, swap_a_norm, "1 × LayerNorm"),
-        (check_mlp, widen_a_gate, "gate 64 × 32"),
+        (
+            check_mlp,
+            widen_a_gate,
+            "gate 96 × 32, up 64 × 32, down 32 × 64; they do not fit in block 3",
+        ),
         (check_unusual, add_a_stranger, "`gadget.weight`"),
     ],
 )

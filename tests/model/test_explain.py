@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import pytest
-from transformers import DeepseekV3Config, GPT2Config, MixtralConfig, Qwen3Config
+from transformers import (
+    BartConfig,
+    DeepseekV3Config,
+    GPT2Config,
+    Llama4TextConfig,
+    MambaConfig,
+    MixtralConfig,
+    Qwen3Config,
+    Qwen3NextConfig,
+)
 
 from qwen_ui.model import Anatomy, open_model
-from qwen_ui.model.dimensions import explain_shape, head_size
+from qwen_ui.model.dimensions import explain_shape
 from qwen_ui.model.explain import explain_module
+from qwen_ui.model.settings import head_size
 
 
 @pytest.mark.parametrize(
@@ -65,6 +75,96 @@ def test_each_module_has_its_sentence_and_formula(
     said = explain_module(qwen, name)
     assert formula in said.formula
     assert word in said.sentence
+
+
+def other(name: str) -> Anatomy:
+    """Small models of families whose configurations use other words."""
+    return open_model(
+        {
+            "gpt2": GPT2Config(n_layer=2, n_embd=64, n_head=4),
+            "bart": BartConfig(
+                d_model=64, decoder_layers=2, encoder_layers=2, decoder_ffn_dim=96,
+                decoder_attention_heads=4, encoder_attention_heads=4, vocab_size=100,
+            ),
+            "mamba": MambaConfig(hidden_size=64, num_hidden_layers=2, vocab_size=100),
+            "delta": Qwen3NextConfig(
+                hidden_size=64, num_hidden_layers=4, num_attention_heads=4, num_key_value_heads=2,
+                head_dim=16, linear_num_value_heads=8, linear_num_key_heads=4,
+                linear_key_head_dim=8, linear_value_head_dim=12, vocab_size=100, num_experts=4,
+                intermediate_size=96, moe_intermediate_size=32,
+                shared_expert_intermediate_size=40,
+            ),
+            "llama4": Llama4TextConfig(
+                hidden_size=64, intermediate_size=32, intermediate_size_mlp=96, vocab_size=100,
+                num_hidden_layers=4, num_attention_heads=4, num_key_value_heads=2, head_dim=16,
+                num_local_experts=8,
+            ),
+        }[name]
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("family", "module", "says", "formula"),
+    [
+        ("gpt2", "transformer.h.0.attn", "multi-head: 4 heads", "softmax"),
+        ("gpt2", "transformer.h.0.attn.c_attn", "fused query, key and value", "y = x W + b"),
+        ("gpt2", "transformer.h.0.mlp.c_proj", "way down", "y = x W + b"),
+        ("bart", "model.decoder.layers.0.encoder_attn", "the encoder's positions", "softmax"),
+        ("bart", "model.decoder.layers.0.fc1", "way up", "y = x Wᵀ + b"),
+        ("mamba", "backbone.layers.0.mixer", "state-space", "hₜ"),
+        ("mamba", "backbone.layers.0.mixer.x_proj", "time step, B and C", "y = x Wᵀ"),
+        ("delta", "model.layers.0.linear_attn", "delta rule", "Sₜ"),
+        ("delta", "model.layers.3.self_attn", "over the whole context", "softmax"),
+        ("delta", "model.layers.0.mlp.gate", "the best 10 of 4", "top"),
+        ("delta", "model.layers.0.mlp.experts", "cannot be frozen by name", "expert"),
+        ("delta", "model.layers.0.mlp.shared_expert", "every position passes", "down("),
+        ("llama4", "model.layers.0.self_attn", "looks back 8,192 positions at most", "softmax"),
+    ],
+)
+def test_other_families_are_told_in_their_own_terms(
+    family: str, module: str, says: str, formula: str
+) -> None:
+    said = explain_module(other(family), module)
+    assert says in said.sentence
+    assert formula in said.formula
+
+
+@pytest.mark.parametrize(
+    ("family", "tensor", "wanted"),
+    [
+        (
+            "gpt2",
+            "transformer.h.0.attn.c_attn.weight",
+            ["64 inputs: the width", "192 outputs: query, key and value of 4 heads × 16"],
+        ),
+        ("gpt2", "transformer.h.0.mlp.c_fc.weight", ["64 inputs", "256 outputs: four times"]),
+        ("bart", "model.decoder.layers.0.fc1.weight", ["96 outputs: the inner width of the MLP"]),
+        ("mamba", "backbone.layers.0.mixer.A_log", ["128 values: the inner width of the mixer"]),
+        (
+            "delta",
+            "model.layers.0.linear_attn.in_proj_qkvz.weight",
+            ["256 outputs: query and key, 32 each; value and gate, 96"],
+        ),
+        ("delta", "model.layers.0.linear_attn.dt_bias", ["8 values: 8 value heads"]),
+        (
+            "delta",
+            "model.layers.3.self_attn.q_proj.weight",
+            ["128 outputs: 4 query heads × 16, and"],
+        ),
+        (
+            "llama4",
+            "model.layers.1.feed_forward.experts.gate_up_proj",
+            ["8 experts", "64 inputs: the width", "64 outputs"],
+        ),
+    ],
+)
+def test_shapes_of_other_families_are_explained(
+    family: str, tensor: str, wanted: list[str]
+) -> None:
+    anatomy = other(family)
+    said = explain_shape(anatomy, anatomy.by_name[tensor])
+    for part in wanted:
+        assert any(line.startswith(part) for line in said), said
 
 
 def test_latent_attention_is_told_apart() -> None:

@@ -6,9 +6,10 @@ import json
 from pathlib import Path
 
 import pytest
+from transformers import FalconH1Config
 
 from qwen_ui.errors import ModelError
-from qwen_ui.model import open_model, preset_names
+from qwen_ui.model import open_model, preset_names, remote_code
 
 TINY = {
     "model_type": "qwen2",
@@ -53,7 +54,7 @@ def test_code_that_a_configuration_names_is_not_run(tmp_path: Path) -> None:
         ('{"model_type": "no_such_type"}', "does not know the model type 'no_such_type'"),
         (json.dumps(TINY | {"num_attention_heads": 0}), "cannot be"),
         (json.dumps(TINY | {"hidden_size": "wide"}), "cannot be"),
-        ('{"model_type": "t5"}', "causal"),
+        ('{"model_type": "vit"}', "no causal language model of type 'vit'"),
     ],
 )
 def test_a_bad_configuration_is_one_clear_sentence(tmp_path: Path, text: str, says: str) -> None:
@@ -63,6 +64,74 @@ def test_a_bad_configuration_is_one_clear_sentence(tmp_path: Path, text: str, sa
     assert says in str(caught.value)
     assert len(str(caught.value)) < 600
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("values", "wanted"),
+    [
+        (
+            {"model_type": "t5", "d_model": 32, "d_kv": 8, "d_ff": 48, "num_layers": 3},
+            "decoder.block",
+        ),
+        (
+            {"model_type": "qwen2_5_vl", "text_config": TINY, "vision_config": {"depth": 2}},
+            "model.language_model.layers",
+        ),
+    ],
+    ids=["encoder and decoder", "images and text"],
+)
+def test_what_has_or_wraps_a_decoder_opens_at_the_decoder(
+    tmp_path: Path, values: dict[str, object], wanted: str
+) -> None:
+    write(tmp_path, json.dumps(values))
+    anatomy = open_model(str(tmp_path))
+    assert anatomy.stack == wanted
+    assert anatomy.block_count == (3 if values["model_type"] == "t5" else 2)
+
+
+def test_infinity_as_transformers_writes_it_is_read_back(tmp_path: Path) -> None:
+    config = FalconH1Config(
+        hidden_size=64, intermediate_size=96, num_hidden_layers=2, num_attention_heads=4,
+        num_key_value_heads=2, vocab_size=100, mamba_d_ssm=64, mamba_n_heads=4, mamba_d_head=16,
+        mamba_d_state=16,
+    )  # fmt: skip
+    config.save_pretrained(tmp_path)
+    assert "__float__" in (tmp_path / "config.json").read_text()
+    assert open_model(str(tmp_path)).block_count == 2
+
+
+OWN_CODE = """
+from torch import nn
+from transformers import PreTrainedConfig, PreTrainedModel
+
+class Config(PreTrainedConfig):
+    model_type = "homemade"
+
+class Model(PreTrainedModel):
+    config_class = Config
+
+    def __init__(self, config):
+        super().__init__(config)
+        self.layers = nn.ModuleList(nn.Linear(4, 4) for _ in range(3))
+        self.post_init()
+"""
+
+
+def test_code_that_comes_with_a_model_runs_only_where_the_process_was_told_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "homemade"
+    folder.mkdir()
+    (folder / "code.py").write_text(OWN_CODE)
+    auto_map = {"AutoConfig": "code.Config", "AutoModelForCausalLM": "code.Model"}
+    write(folder, json.dumps({"model_type": "homemade", "auto_map": auto_map}))
+    with pytest.raises(ModelError, match=r"that code is not run.*--trust-remote-code"):
+        open_model(str(folder))
+    monkeypatch.setenv(remote_code.VARIABLE, "1")
+    monkeypatch.setattr(
+        "transformers.dynamic_module_utils.HF_MODULES_CACHE", str(tmp_path / "code")
+    )
+    assert open_model(str(folder)).block_count == 3
 
 
 def test_a_folder_without_a_configuration_says_which_to_name(tmp_path: Path) -> None:
