@@ -517,10 +517,11 @@
       if (problem) { this.say(problem); return; }
       this.tree.root.scrollTop = 0;
       this.tree.redraw();
-      // What is selected stays in sight; else the first that was found is.
-      if (model.place[this.tree.active] < 0) {
-        this.tree.select(Math.max(0, model.match ? model.match.indexOf(1) : 0));
-      }
+      // The panel follows a search to the first that was found.
+      const { match } = model, { active } = this.tree;
+      const wanted = match && !match[active] ? match.indexOf(1) : active;
+      if (wanted !== active && wanted >= 0) this.tree.select(wanted);
+      else if (model.place[active] < 0) this.tree.select(0);
       this.sayFound(query.trim());
     }
     sayFound(query) {

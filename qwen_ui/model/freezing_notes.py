@@ -152,12 +152,16 @@ def _absent(anatomy: Anatomy) -> str:
     missing = [name for name in biases if name not in names]
     if not missing:
         return "### Names that do not exist\n\nEvery weight of a block has its bias."
-    stand = " and ".join(str(block) for block in examples)
+    stand = (
+        f"block {examples[0]} stands"
+        if len(examples) == 1
+        else f"blocks {' and '.join(map(str, examples))} stand"
+    )
     listed = "\n".join(f"- `{name}`" for name in missing[:40])
     more = f"\n- and {len(missing) - 40} more" if len(missing) > 40 else ""
     return (
         "### Names that do not exist\n\nPeople expect these biases; this model has none of them "
-        f"(block {stand} stands for all):\n\n{listed}{more}"
+        f"({stand} for all):\n\n{listed}{more}"
     )
 
 

@@ -87,7 +87,9 @@ def test_search_by_name_role_kind_and_regular_expression(tree: Page) -> None:
     expect(found).to_contain_text("found")
     box.fill("layers.2.")
     expect(row(tree, "model.layers.20")).to_have_count(0)
-    tree.get_by_role("button", name=".*").click()
+    box.fill("role:norm 2")  # a whole number is an index: neither 20 nor Qwen2
+    expect(found).to_contain_text("4 found, 2 of them tensors")
+    tree.get_by_role("button", name="Regular expression", exact=True).click()
     box.fill(r"^model\.layers\.2\d\.mlp\.up_proj\.weight$")
     expect(found).to_contain_text("8 found, 8 of them tensors")
     box.fill("(")
@@ -112,10 +114,43 @@ def test_a_search_is_copied_as_names_and_as_a_regular_expression(tree: Page) -> 
 def test_the_panel_explains_and_shows_the_source(tree: Page) -> None:
     tree.get_by_role("searchbox").fill("layers.0.self_attn.k_proj.weight")
     row(tree, "model.layers.0.self_attn.k_proj.weight").click()
-    detail = tree.locator(".qi-detail")
+    detail = tree.get_by_role("region", name="Selected module")
     expect(detail).to_contain_text("256 outputs: 2 key-value heads × 128")
     detail.locator("summary", has_text="Source of").click()
     expect(detail.locator("pre")).to_contain_text("class Linear(")
+
+
+def test_the_tree_says_what_the_plan_trains(tree: Page) -> None:
+    """The plan on load is attention-only on the last four blocks."""
+    tree.get_by_role("searchbox").fill("27 o_proj.weight")
+    expect(row(tree, "model.layers.27.self_attn.o_proj.weight").locator(".trains")).to_be_visible()
+    expect(row(tree, "model.layers.27").locator(".partly")).to_be_visible()
+    expect(
+        tree.get_by_role("treeitem", name=re.compile(r"^27, .*, partly trained$"))
+    ).to_have_count(1)
+    tree.get_by_role("searchbox").fill("2 o_proj.weight")
+    frozen = row(tree, "model.layers.2.self_attn.o_proj.weight")
+    expect(frozen).to_be_visible()
+    expect(frozen.locator(".trains, .partly")).to_have_count(0)
+
+
+def test_what_was_found_is_selected_when_the_selected_is_hidden(tree: Page) -> None:
+    tree.get_by_role("searchbox").fill("27 down_proj.weight")
+    expect(tree.locator(".qi-detail h2")).to_have_text("model.layers.27.mlp.down_proj.weight")
+    lit = tree.locator(".qi-picture .lit")
+    expect(lit).to_have_attribute("data-inside", "mlp.down_proj")
+
+
+def test_values_of_a_tensor_are_measured_on_request(tree: Page) -> None:
+    box = tree.locator("#q-picker input")
+    box.fill("nano")
+    box.press("Enter")
+    expect(tree.locator(".qi-inspector")).to_have_attribute("data-source", "nano")
+    tree.get_by_role("searchbox").fill("3 k_proj.weight")
+    tree.get_by_role("button", name="Measure them").click()
+    expect(tree.locator(".qi-values")).to_contain_text("standard deviation")
+    expect(tree.locator(".qi-values")).to_contain_text("of 64")
+    expect(tree.locator(".qi-spectrum li")).to_have_count(8)
 
 
 def test_another_model_replaces_the_tree(tree: Page) -> None:

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
-from transformers import MixtralConfig
+from transformers import MixtralConfig, Qwen3NextConfig
 
 from qwen_ui.model import Anatomy, open_model
 from qwen_ui.model.report import report
@@ -48,9 +48,10 @@ def table(anatomy: Anatomy) -> str:
     return report(anatomy).markdown.split("## B.")[0]
 
 
-@pytest.mark.parametrize("source", ["qwen2.5-1.5b-instruct", "nano", "mixtral"])
+@pytest.mark.parametrize("source", ["qwen2.5-1.5b-instruct", "mixtral", "hybrid"])
 def test_the_code_to_paste_runs_and_trains_what_it_says(source: str) -> None:
-    anatomy = open_model(other_family() if source == "mixtral" else source)
+    made = {"mixtral": other_family, "hybrid": hybrid}
+    anatomy = open_model(made[source]() if source in made else source)
     blocks = re.findall(r"```python\n(.*?)```", report(anatomy).markdown, re.S)
     assert len(blocks) >= 3
     scope: dict[str, object] = {"model": build_skeleton(anatomy.configuration)}
@@ -68,6 +69,25 @@ def other_family() -> MixtralConfig:
         num_local_experts=4,
         vocab_size=100,
     )
+
+
+def hybrid() -> Qwen3NextConfig:
+    return Qwen3NextConfig(
+        hidden_size=64, num_hidden_layers=8, num_attention_heads=4, num_key_value_heads=2,
+        head_dim=16, linear_num_value_heads=8, linear_num_key_heads=4, linear_key_head_dim=8,
+        linear_value_head_dim=12, vocab_size=100, num_experts=4, num_experts_per_tok=2,
+        moe_intermediate_size=32, shared_expert_intermediate_size=40,
+    )  # fmt: skip
+
+
+def test_blocks_of_a_hybrid_stack_are_named_each_by_its_own_kinds() -> None:
+    found = report(open_model(hybrid())).markdown
+    assert "The exact names in block 4; blocks 5-6 likewise:" in found
+    assert "- `model.layers.4.linear_attn.in_proj_qkvz.weight`" in found
+    assert "The exact names in block 7:" in found
+    assert "- `model.layers.7.self_attn.q_proj.weight`" in found
+    assert "(blocks 0 and 3 stand for all)" in found
+    assert "`mlp.experts.gate_up_proj` holds 4 experts" in found
 
 
 def test_a_mixture_of_experts_is_reported_as_one() -> None:
