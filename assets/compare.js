@@ -9,7 +9,7 @@
     : bytes >= 1e6 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e3).toFixed(0)} KB`;
   const share = (value) => `${Number((100 * value).toPrecision(3))} %`;
   const COLUMNS = [
-    ["plan", (r) => r.plan],
+    ["plan", (r) => r.plan, "A plan in bold has no better one with as few trainable parameters"],
     ["trainable", (r) => number.format(r.trainable)],
     ["share", (r) => share(r.share)],
     ["rate", (r) => r.learning_rate.toExponential(0)],
@@ -41,7 +41,8 @@
       this.parts = null;
       if (!this.name) {
         this.root.append(this.tools.make("p", "qc-empty",
-          "Nothing compared yet. One click trains both plans on the small twin and says which is better."));
+          "Nothing compared yet. One click trains attention-only and BitFit on the top 4 blocks, on the same "
+          + "data and seeds, and says which ends lower and at what cost: about a minute on the small twin."));
         return;
       }
       this.poll();
@@ -63,6 +64,8 @@
     frame() {
       const { make, button, save } = this.tools;
       const parts = {};
+      parts.headline = make("h2", "qc-headline");
+      parts.setup = make("p", "qc-setup");
       parts.verdict = make("p", "qc-verdict");
       parts.verdict.setAttribute("role", "status");
       parts.bar = make("div", "qc-bar");
@@ -88,7 +91,7 @@
       parts.front = this.figure(charts, "Loss after against trainable parameters");
       parts.table = make("div", "qc-scroll");
       parts.samples = make("div", "qc-samples");
-      this.root.append(parts.verdict, parts.bar, buttons, charts, parts.table, parts.samples);
+      this.root.append(parts.headline, parts.verdict, parts.setup, parts.bar, buttons, charts, parts.table, parts.samples);
       return parts;
     }
 
@@ -115,13 +118,16 @@
     async draw() {
       const found = this.found;
       this.parts ||= this.frame();
-      const { verdict, bar, table, samples, stop, go } = this.parts;
+      const { headline, setup, verdict, bar, table, samples, stop, go } = this.parts;
+      headline.textContent = found.headline;
+      headline.hidden = !found.headline;
+      setup.textContent = found.setup;
       verdict.textContent = found.over || found.rows.length > 1 ? found.verdict
         : "Running: the verdict comes when two plans have a completed run.";
       bar.replaceChildren(...found.runs.map((run) => this.run(run)));
       stop.hidden = found.over;
       go.hidden = !found.over || found.runs.every((run) => run.status === "completed");
-      table.replaceChildren(...(found.rows.length ? [this.table(found.rows)] : []));
+      table.replaceChildren(...(found.rows.length ? [this.table(found.rows), this.rates(found.rows)] : []));
       samples.replaceChildren(...found.samples.map((sample) => this.sample(sample)));
       await this.plots();
     }
@@ -149,16 +155,33 @@
       table.tHead.append(head);
       for (const row of rows) {
         const line = make("tr");
+        if (row.front) line.className = "qc-best";
         for (const [, text] of COLUMNS) line.append(make("td", "", text(row)));
+        line.firstChild.replaceChildren(this.plan(row.plan));
         table.tBodies[0].append(line);
       }
       return table;
     }
 
+    plan(name) {
+      const { make } = this.tools;
+      const node = make("span", "qc-plan"), dot = make("span", "qc-dot");
+      dot.style.background = this.paint(name);
+      node.append(dot, make("span", "", name));
+      return node;
+    }
+
+    rates(rows) {
+      const said = rows.map((r) => `${r.plan}: ${r.learning_rate.toExponential(0)} (${r.rate_source})`);
+      return this.tools.make("p", "qc-rates", `Learning rates. ${said.join("; ")}.`);
+    }
+
     sample(sample) {
       const { make } = this.tools;
       const node = make("section");
-      node.append(make("h3", "", sample.plan));
+      const head = make("h3");
+      head.append(this.plan(sample.plan));
+      node.append(head);
       for (const [when, text] of [["before", sample.before], ["after", sample.after]]) {
         const words = make("p");
         words.append(make("small", "", `${when}: `), document.createTextNode(sample.prompt + text));

@@ -1,9 +1,9 @@
 """The experiment behind docs/attention-vs-bitfit.md: which parameters of the nano twin to train?
 
 Five kinds of plan (attention, BitFit, MLP, norms, whole blocks) over the top 1, 2, 4, 8 and 28
-blocks, attention on the top 4 by every score of `rank`, three seeds; each plan at the best of the
-learning rates tried for it on a seed of its own (`SWEEP_SEED`). All runs use the training engine in
-this process, on one thread, and the shipped King James data.
+blocks, and attention on four blocks elsewhere, those of every score of `rank` among them; three
+seeds; each plan at the best of the learning rates tried for it on a seed of its own. All runs use
+the training engine in this process, on one thread, and the shipped King James data.
 
 Each run is written to docs/attention-vs-bitfit.json as it ends, and a run that is there is not run
 again, so the experiment can be cut off and started again at any time:
@@ -28,9 +28,10 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 import torch
 
-from qwen_ui.freeze import preset
+from qwen_ui.freeze import preset, resolve
+from qwen_ui.model import open_model
 from qwen_ui.paths import ASSETS
-from qwen_ui.train.rank import METHODS, rank
+from qwen_ui.train.rank import METHODS, rank_all
 from qwen_ui.train.setup import prepare
 from qwen_ui.train.spec import make_spec
 
@@ -39,6 +40,8 @@ TRAIN, HELD_OUT = (str(ASSETS / "data" / f"kjv-{part}.txt") for part in ("train"
 STEPS, BATCH, LENGTH = 60, 4, 64
 SWEEP_STEPS, SWEEP_SEED, SEEDS = 30, 100, (0, 1, 2)
 DEPTHS = (1, 2, 4, 8, 28)
+SWEPT_DEPTH = 4
+ELSEWHERE = ("first:4", "12-15")
 # The two plans of the one click at the size that the issue of this project names.
 LONG = {"steps": 150, "batch_size": 8, "sequence_length": 128}
 # Three neighbours on a grid of half decades; one more is tried where the best lies at an end.
@@ -91,10 +94,14 @@ class Notebook:
         return float(self.runs[key]["after"])
 
     def ranking(self, method: str) -> str:
-        """The top four blocks by this method, as a layer expression."""
+        """The top four blocks by this score of their attention tensors, as a layer expression."""
         if method not in self.rankings:
-            found = rank("nano", TRAIN, method, sequences=32, batch_size=8, sequence_length=128)
-            self.rankings[method] = [round(score, 9) for score in found.scores.blocks]
+            anatomy = open_model("nano")
+            kinds = {p.kind for p in resolve(preset("attention"), anatomy).parameters}
+            found = rank_all("nano", TRAIN)
+            for name, ranking in found.items():
+                blocks = ranking.over(kinds).scores.blocks
+                self.rankings[name] = [float(f"{score:.6g}") for score in blocks]
             self.save()
         scores = self.rankings[method]
         top = sorted(range(len(scores)), key=lambda i: (scores[i], i), reverse=True)[:4]
@@ -141,12 +148,14 @@ def train(case: Case, seed: int, rate: float, sizes: dict[str, int]) -> dict[str
 def best_rate(book: Notebook, case: Case) -> float:
     """The rate with the lowest evaluation loss after `SWEEP_STEPS` steps on the sweep's seed.
 
-    Over all blocks a run takes minutes here, so there the best rate of the top eight is tried, and
-    the next lower one, which more parameters may want.
+    Over many blocks runs are long here, so there the best rate of the next smaller plan is tried,
+    and the next lower one, which more parameters may want.
     """
-    deep = case.layers == f"last:{DEPTHS[-1]}"
+    depth = int(case.layers.removeprefix("last:"))
+    deep = depth > SWEPT_DEPTH
     if deep:
-        middle = GRID.index(best_rate(book, Case(case.kind, f"last:{DEPTHS[-2]}")))
+        smaller = DEPTHS[DEPTHS.index(depth) - 1]
+        middle = GRID.index(best_rate(book, Case(case.kind, f"last:{smaller}")))
     else:
         middle = FIRST_RATES[case.kind]
     first = (middle - 1, middle) if deep else (middle - 1, middle, middle + 1)
@@ -160,21 +169,19 @@ def best_rate(book: Notebook, case: Case) -> float:
 
 
 def everything(book: Notebook) -> None:
-    """All pieces of work, what matters most first."""
-    shallow = [Case(kind, f"last:{depth}") for depth in DEPTHS[:-1] for kind in FIRST_RATES]
-    deep = [Case(kind, f"last:{DEPTHS[-1]}") for kind in FIRST_RATES]
+    """All pieces of work, what is quick first, so that it can be read before it is finished."""
+    cases = [Case(kind, f"last:{depth}") for depth in DEPTHS for kind in FIRST_RATES]
+    quick = [case for case in cases if case.layers != f"last:{DEPTHS[-1]}"]
     attention = best_rate(book, Case("attention", "last:4"))
-    for cases in (shallow, deep):
-        for case in cases:
-            best_rate(book, case)
-        for seed in SEEDS:
-            for case in cases:
-                book.run(case, seed, best_rate(book, case))
-    elsewhere = ["first:4", "12-15", *(book.ranking(method) for method in METHODS)]
     for seed in SEEDS:
-        for layers in elsewhere:
+        for case in quick:
+            book.run(case, seed, best_rate(book, case))
+    for seed in SEEDS:
+        for layers in (*ELSEWHERE, *(book.ranking(method) for method in METHODS)):
             # The same plan on other blocks, at the same rate.
             book.run(Case("attention", layers), seed, attention)
+        for case in cases:
+            book.run(case, seed, best_rate(book, case))
     for seed in SEEDS:
         for kind in ("attention", "bitfit"):
             case = Case(kind, "last:4")

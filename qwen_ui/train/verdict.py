@@ -21,6 +21,7 @@ class Row:
         spread: sample standard deviation of `after` over the seeds; 0 for one seed.
         seconds: of training, evaluation and starting aside.
         peak_bytes, delta_bytes: of memory, and of the file of trained tensors.
+        rate_source: where the learning rate comes from.
     """
 
     plan: str
@@ -35,6 +36,7 @@ class Row:
     tokens_per_second: float
     peak_bytes: int
     delta_bytes: int
+    rate_source: str = "given"
 
     @property
     def perplexity(self) -> float:
@@ -105,14 +107,28 @@ def _row(plan: str, done: Sequence[dict[str, Any]]) -> Row:
         tokens_per_second=fmean(float(r["tokens_per_second"]) for r in done),
         peak_bytes=max(r["peak_bytes"] for r in done),
         delta_bytes=first["delta_bytes"] or 0,
+        rate_source=first.get("learning_rate_source") or "given",
     )
+
+
+def headline(rows: Sequence[Row]) -> str:
+    """The verdict in a few words; "" where there is none yet."""
+    if len(rows) < 2:
+        return ""
+    best, second = _first_two(rows)
+    gap = second.after - best.after
+    if min(best.runs, second.runs) < 2:
+        return f"{best.plan} ends {gap:.2f} nats lower than {second.plan}, on one seed"
+    if gap <= best.spread + second.spread:
+        return f"No difference shown between {best.plan} and {second.plan}"
+    return f"{best.plan} beats {second.plan} by {gap:.2f} nats"
 
 
 def verdict(rows: Sequence[Row]) -> str:
     """The best plan against the next one, and whether the seeds tell them apart."""
     if len(rows) < 2:
         return "Nothing to compare yet: fewer than two plans have a completed run."
-    best, second = sorted(rows, key=lambda row: row.after)[:2]
+    best, second = _first_two(rows)
     gap = second.after - best.after
     times = best.trainable / second.trainable
     size = f"{times:,.0f} times" if times >= 2 else f"{times:.2g} times"
@@ -129,6 +145,11 @@ def verdict(rows: Sequence[Row]) -> str:
     return f"{said}. The difference is beyond {spread}."
 
 
+def _first_two(rows: Sequence[Row]) -> tuple[Row, Row]:
+    best, second = sorted(rows, key=lambda row: row.after)[:2]
+    return best, second
+
+
 def pareto(rows: Sequence[Row]) -> list[Row]:
     """The plans that no other beats with as few parameters, from the fewest parameters up."""
     ordered = sorted(rows, key=lambda row: (row.trainable, row.after))
@@ -137,26 +158,3 @@ def pareto(rows: Sequence[Row]) -> list[Row]:
         if not front or row.after < front[-1].after:
             front.append(row)
     return front
-
-
-def markdown(rows: Sequence[Row], title: str) -> str:
-    """The comparison as a table with its verdict."""
-    lines = [
-        f"# {title}",
-        "",
-        verdict(rows),
-        "",
-        "| plan | trainable | share | rate | loss before | loss after | perplexity | seconds "
-        "| tokens/s | peak memory | delta | nats per million | nats per second |",
-        "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
-    ]
-    for row in rows:
-        spread = f" ± {row.spread:.3f}" if row.runs > 1 else ""
-        lines.append(
-            f"| {row.plan} | {row.trainable:,} | {100 * row.share:.3g} % "
-            f"| {row.learning_rate:.1e} | {row.before:.3f} | {row.after:.3f}{spread} "
-            f"| {row.perplexity:,.1f} | {row.seconds:.1f} | {row.tokens_per_second:,.0f} "
-            f"| {row.peak_bytes / 1e6:,.0f} MB | {row.delta_bytes / 1e3:,.0f} KB "
-            f"| {row.gain_per_million:.3g} | {row.gain_per_second:.3g} |"
-        )
-    return "\n".join(lines) + "\n"

@@ -25,6 +25,7 @@ SCRIPTS = (
     "charts",
     "runs",
     "compare",
+    "compare_rank",
 )
 MAX_UPLOAD = "64mb"
 

@@ -10,6 +10,7 @@ import gradio as gr
 
 from qwen_ui.errors import SettingsError
 from qwen_ui.freeze import FreezePlan, preset
+from qwen_ui.ui.compare_rank import asked_of, ranked_plans, ranking_view
 from qwen_ui.ui.compare_view import comparison_view
 from qwen_ui.ui.guard import guarded
 from qwen_ui.ui.header import Header
@@ -19,7 +20,18 @@ from qwen_ui.ui.train_form import CHAT, KJV, TWIN, data_files
 CLASSIC = ("attention", "bitfit")
 CHOICES = ("attention", "bitfit", "mlp", "norms", "full", "the plan in force")
 PROMPT = "And it came to pass"
-RANK_METHODS = ("gradient", "activation", "weight", "ablation")
+# As in `train.rank.METHODS`, which imports torch; a test holds them equal.
+RANK_METHODS = (
+    "gradient",
+    "relative-gradient",
+    "fisher",
+    "relative-fisher",
+    "activation",
+    "change",
+    "wanda",
+    "weight",
+    "ablation",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +41,8 @@ class CompareTab:
     Attributes:
         classic: the one primary button.
         ticked: compares the plans that are ticked in `plans`.
-        by_rank: compares the top blocks by index with the top blocks by a score.
+        score: shows how every method scores the blocks.
+        by_rank: compares the top blocks by index with the top blocks by each ticked score.
         view: the comparison, drawn by `assets/compare.js`; its value is the comparison's name.
     """
 
@@ -40,9 +53,11 @@ class CompareTab:
     steps: gr.Number
     seeds: gr.Number
     ticked: gr.Button
-    method: gr.Dropdown
+    methods: gr.CheckboxGroup
+    score: gr.Button
     by_rank: gr.Button
     view: gr.HTML
+    ranking: gr.HTML
 
 
 def build(session: Session) -> CompareTab:
@@ -63,11 +78,17 @@ def build(session: Session) -> CompareTab:
                 layers = gr.Textbox("last:4", label="On blocks", max_length=200)
                 ticked = gr.Button("Compare these", elem_id="qc-ticked")
             with gr.Accordion("By index or by rank", open=False):
-                method = gr.Dropdown(list(RANK_METHODS), value="gradient", label="Score")
+                methods = gr.CheckboxGroup(
+                    list(RANK_METHODS), value=list(RANK_METHODS), label="Top four blocks by"
+                )
                 by_rank = gr.Button("By index vs by rank", elem_id="qc-rank")
+                score = gr.Button("Show the scores", elem_id="qc-score")
         with gr.Column(elem_id="qc-side"):
             view = comparison_view("qc-view")
-    return CompareTab(classic, plans, layers, data, steps, seeds, ticked, method, by_rank, view)
+            ranking = ranking_view("qc-ranking")
+    return CompareTab(
+        classic, plans, layers, data, steps, seeds, ticked, methods, score, by_rank, view, ranking
+    )
 
 
 def wire(tab: CompareTab, header: Header, session: Session) -> None:
@@ -92,9 +113,17 @@ def wire(tab: CompareTab, header: Header, session: Session) -> None:
         return begin_comparison(session, source, plans, data, steps, seeds)
 
     @guarded
-    def on_rank(source: str, method: str, data: str, steps: int, seeds: int) -> str:
-        plans = ranked_plans(session, source, method, data)
-        return begin_comparison(session, source, plans, data, steps, seeds)
+    def on_score(source: str, data: str) -> str:
+        return asked_of(model_with_weights(session, source), data_files(data, None)[0])
+
+    @guarded
+    def on_rank(
+        source: str, methods: list[str], data: str, steps: int, seeds: int
+    ) -> tuple[str, str]:
+        model, training = model_with_weights(session, source), data_files(data, None)[0]
+        plans = ranked_plans(model, training, methods)
+        name = begin_comparison(session, source, plans, data, steps, seeds)
+        return name, asked_of(model, training)
 
     quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
     settings = [tab.data, tab.steps, tab.seeds]
@@ -105,8 +134,12 @@ def wire(tab: CompareTab, header: Header, session: Session) -> None:
         tab.view,
         **quiet,
     )
+    tab.score.click(on_score, [header.model, tab.data], tab.ranking, **quiet)
     tab.by_rank.click(
-        on_rank, [header.model, tab.method, *settings], tab.view, api_visibility="private"
+        on_rank,
+        [header.model, tab.methods, *settings],
+        [tab.view, tab.ranking],
+        api_visibility="private",
     )
     # Fires once after the page is loaded: the last comparison is found again.
     header.model.change(lambda shown: shown or latest_name(), tab.view, tab.view, **quiet)
@@ -156,22 +189,6 @@ def ticked_plans(ticked: Sequence[str], layers: str, plan: FreezePlan) -> list[F
         name = plan.name or "the plan in force"
         plans.append(plan.model_copy(update={"name": f"{name} (mine)" if name in taken else name}))
     return plans
-
-
-def ranked_plans(session: Session, source: str, method: str, data: str) -> list[FreezePlan]:
-    """Attention on the top four blocks by index, and on the top four by a score."""
-    from qwen_ui.train.rank import rank_apart
-
-    training, _ = data_files(data, None)
-    base = preset("attention")
-    ranking = rank_apart(model_with_weights(session, source), training, method)
-    plan = ranking.plan(base)
-    if plan.rules == base.rules:
-        raise SettingsError(
-            f"The top four blocks by {method} are the last four: nothing to compare. "
-            "Choose another score."
-        )
-    return [base, plan.model_copy(update={"name": f"{plan.name} by {method}"})]
 
 
 def latest_name() -> str:

@@ -32,9 +32,10 @@ def state(asked: dict[str, Any]) -> dict[str, Any]:
         asked: `name` of the comparison, and the `axis` of its curves.
     """
     from qwen_ui.train.compare import read_comparison, results
+    from qwen_ui.train.comparison_report import samples_of, setup_of
     from qwen_ui.train.curves import AXES
     from qwen_ui.train.overlay import overlay
-    from qwen_ui.train.verdict import row_records, rows_of, verdict
+    from qwen_ui.train.verdict import headline, row_records, rows_of, verdict
 
     axis = asked.get("axis") if asked.get("axis") in AXES else "step"
     try:
@@ -46,13 +47,15 @@ def state(asked: dict[str, Any]) -> dict[str, Any]:
     rows = rows_of(found)
     return {
         "name": comparison.name,
+        "setup": setup_of(comparison),
         "plans": list(comparison.labels),
         "runs": [_run(record, drawn.get(record["run"], {})) for record in found],
         "planned": len(comparison.entries),
         "over": len(found) == len(comparison.entries) and all(r["status"] in OVER for r in found),
         "rows": row_records(rows),
+        "headline": headline(rows),
         "verdict": verdict(rows),
-        "samples": _samples(found),
+        "samples": samples_of(found),
     }
 
 
@@ -60,27 +63,6 @@ def _run(record: dict[str, Any], lines: dict[str, Any]) -> dict[str, Any]:
     keys = ("run", "plan", "seed", "status", "reason", "steps")
     kept = {name: line for name, line in lines.items() if name in ("smooth", "eval")}
     return {**{key: record[key] for key in keys}, "step": len(record["losses"]), "lines": kept}
-
-
-def _samples(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The first and the last continuation of every plan, of its first run alone."""
-    shown, seen = [], set()
-    for record in found:
-        samples = record["samples"]
-        if record["plan"] in seen or len(samples) < 2:
-            continue
-        seen.add(record["plan"])
-        prompt = samples[0]["prompt"]
-        same = [sample for sample in samples if sample["prompt"] == prompt]
-        shown.append(
-            {
-                "plan": record["plan"],
-                "prompt": prompt,
-                "before": same[0]["text"],
-                "after": same[-1]["text"],
-            }
-        )
-    return shown
 
 
 def act(asked: dict[str, Any]) -> dict[str, str]:
@@ -99,16 +81,9 @@ def act(asked: dict[str, Any]) -> dict[str, str]:
 
 
 def report(asked: dict[str, Any]) -> str:
-    """The comparison as Markdown, or as one HTML file with the curves of its runs."""
-    from qwen_ui.train.compare import read_comparison, results
-    from qwen_ui.train.verdict import markdown, rows_of
+    """The comparison as Markdown, or as one HTML file; both hold their charts."""
+    from qwen_ui.train.compare import read_comparison
+    from qwen_ui.ui.compare_report import html, markdown
 
     comparison = read_comparison(str(asked.get("name", "")))
-    if asked.get("format") == "markdown":
-        return markdown(rows_of(results(comparison)), " vs ".join(comparison.labels))
-    from qwen_ui.paths import runs_folder
-    from qwen_ui.train.index import glances
-    from qwen_ui.ui.runs_report import report as runs_report
-
-    runs = comparison.runs
-    return runs_report(runs, [r for r in glances(runs_folder()) if r["run"] in set(runs)])
+    return markdown(comparison) if asked.get("format") == "markdown" else html(comparison)

@@ -19,7 +19,8 @@ from qwen_ui.train.compare import (
     read_comparison,
     results,
 )
-from qwen_ui.train.verdict import Row, markdown, pareto, rows_of, verdict
+from qwen_ui.train.comparison_report import markdown_report
+from qwen_ui.train.verdict import Row, headline, pareto, rows_of, verdict
 
 SETTINGS: dict[str, Any] = {
     "data": str(ASSETS / "data" / "kjv-train.txt"),
@@ -57,7 +58,7 @@ def test_two_plans_are_run_on_the_same_data_and_judged(short_evaluation: dict[st
     assert rows[0].trainable > rows[1].trainable > 0
     assert all(row.after < row.before for row in rows)
     assert "One seed each" in verdict(rows)
-    text = markdown(rows, "Attention-only vs BitFit")
+    text = markdown_report(comparison)
     assert f"{rows[1].trainable:,}" in text
     # Interrupted after the first run: what is there stays, what is missing is run, and the same.
     cut = replace(
@@ -139,6 +140,16 @@ def test_a_difference_within_it_is_not() -> None:
     said = verdict([row("attention", 1000, 5.0, 0.3), row("bitfit", 10, 5.5, 0.3)])
     assert "within the spread" in said
     assert "beyond" not in said
+
+
+def test_the_headline_says_no_more_than_the_verdict() -> None:
+    far = [row("attention", 1000, 5.0, 0.01), row("bitfit", 10, 5.5, 0.02)]
+    near = [row("attention", 1000, 5.0, 0.3), row("bitfit", 10, 5.5, 0.3)]
+    once = [row("attention", 1000, 5.0, runs=1), row("bitfit", 10, 5.5, runs=1)]
+    assert headline(far) == "attention beats bitfit by 0.50 nats"
+    assert headline(near) == "No difference shown between attention and bitfit"
+    assert headline(once) == "attention ends 0.50 nats lower than bitfit, on one seed"
+    assert headline(far[:1]) == ""
 
 
 def test_one_seed_proves_nothing() -> None:

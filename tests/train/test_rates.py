@@ -15,7 +15,8 @@ from qwen_ui.train.schedule import rate_at, steepest_rate
     [
         ("qwen2.5-1.5b-instruct", "bitfit", 1e-3),
         ("qwen2.5-1.5b-instruct", "full", 1e-5),
-        ("nano", "bitfit", 1e-2),
+        ("nano", "bitfit", 3e-1),
+        ("nano", "attention", 1e-2),
         ("nano", "full", 1e-3),
     ],
 )

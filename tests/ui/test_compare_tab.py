@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -11,10 +13,11 @@ from qwen_ui.errors import SettingsError
 from qwen_ui.freeze import FreezePlan, preset
 from qwen_ui.train import compare
 from qwen_ui.train.compare import make_comparison, named_plans
-from qwen_ui.train.rank import Ranking
-from qwen_ui.train.runs import RunWriter, create_run, run_folder
-from qwen_ui.train.scores import Scores
-from qwen_ui.ui import compare_tab, compare_view
+from qwen_ui.train.rank import METHODS, Ranking
+from qwen_ui.train.runs import RunWriter, create_run
+from qwen_ui.train.scores import Scores, scores_of
+from qwen_ui.ui import compare_rank, compare_tab, compare_view
+from qwen_ui.ui.freeze_jobs import Jobs
 from qwen_ui.ui.session import Session
 from qwen_ui.ui.train_form import KJV, data_files
 
@@ -58,24 +61,61 @@ def test_the_plan_in_force_takes_part_under_a_name_of_its_own() -> None:
     assert unnamed.name == "the plan in force"
 
 
-def test_by_rank_trains_the_top_blocks_of_the_score(monkeypatch: pytest.MonkeyPatch) -> None:
-    scores = tuple(float(i in (0, 3, 20, 27)) for i in range(28))
-    ranking = Ranking("nano", "gradient", Scores(scores, {}), 8)
-    monkeypatch.setattr("qwen_ui.train.rank.rank_apart", lambda *_: ranking)
-    index, ranked = compare_tab.ranked_plans(Session(), "nano", "gradient", KJV)
-    assert index == preset("attention")
-    assert ranked.rules[0].layers == "0,3,20,27"
-    assert ranked.name == "attention on 0,3,20,27 by gradient"
+def ranked(*blocks: int) -> Ranking:
+    scores = tuple(float(i in blocks) for i in range(28))
+    return Ranking("nano", "some", Scores(scores, {}), 8)
 
 
-def test_where_both_are_the_same_there_is_nothing_to_compare(
-    monkeypatch: pytest.MonkeyPatch,
+def stand_in(monkeypatch: pytest.MonkeyPatch, found: dict[str, Ranking]) -> None:
+    monkeypatch.setattr("qwen_ui.train.rank.rank_all_apart", lambda *_: found)
+
+
+def test_by_rank_trains_the_top_blocks_of_each_score(monkeypatch: pytest.MonkeyPatch) -> None:
+    early, late = ranked(0, 3, 20, 27), ranked(24, 25, 26, 27)
+    found = {"gradient": early, "fisher": early, "weight": late, "change": ranked(0, 1, 2, 3)}
+    stand_in(monkeypatch, found)
+    index, first, second = compare_rank.ranked_plans("nano", "data", list(found))
+    assert index.rules == preset("attention").rules
+    assert index.name == "attention on last:4 by index (and by weight)"
+    assert first.rules[0].layers == "0,3,20,27"
+    assert first.name == "attention on 0,3,20,27 by gradient, fisher"
+    assert second.name == "attention on first:4 by change"
+
+
+@pytest.mark.parametrize("methods", [["weight"], []])
+def test_where_all_are_the_same_there_is_nothing_to_compare(
+    methods: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    scores = tuple(float(i > 23) for i in range(28))
-    ranking = Ranking("nano", "gradient", Scores(scores, {}), 8)
-    monkeypatch.setattr("qwen_ui.train.rank.rank_apart", lambda *_: ranking)
-    with pytest.raises(SettingsError, match="nothing to compare"):
-        compare_tab.ranked_plans(Session(), "nano", "gradient", KJV)
+    stand_in(monkeypatch, {"weight": ranked(24, 25, 26, 27)})
+    with pytest.raises(SettingsError, match=r"nothing to compare|at least one"):
+        compare_rank.ranked_plans("nano", "data", methods)
+
+
+def test_blocks_are_ranked_by_what_the_plan_trains(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The MLP of block 0 has the largest gradient, the attention of block 5 the next."""
+    cells = {(i, "self_attn.q_proj.weight"): float(i in (5, 6, 7, 8)) for i in range(28)}
+    cells |= {(i, "mlp.up_proj.weight"): 9.0 * (i < 4) for i in range(28)}
+    ranking = Ranking("nano", "gradient", scores_of(cells, 28, "norm"), 8)
+    assert set(ranking.top()) == {0, 1, 2, 3}
+    stand_in(monkeypatch, {"gradient": ranking})
+    _, plan = compare_rank.ranked_plans("nano", "data", ["gradient"])
+    assert plan.rules[0].layers == "5-8"
+
+
+def test_the_scores_of_every_method_are_shown_with_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert tuple(METHODS) == compare_tab.RANK_METHODS
+    stand_in(
+        monkeypatch, {method: ranked(1, 2, 3, number) for number, method in enumerate(METHODS)}
+    )
+    monkeypatch.setattr(compare_rank, "JOBS", Jobs())
+    asked = compare_rank.asked_of("nano", "data")
+    while "working" in (found := compare_rank.scores(asked)):
+        time.sleep(0.05)
+    assert [method["name"] for method in found["methods"]] == list(METHODS)
+    assert all(m["what"] and m["formula"] and "arXiv" in m["source"] for m in found["methods"])
+    assert found["methods"][5]["order"][:4] == [5, 3, 2, 1]
+    assert len(found["agreement"]) == len(METHODS)
+    assert "nothing to rank" in compare_rank.scores("nonsense")["problem"]
 
 
 def test_the_view_of_nothing_says_so() -> None:
@@ -127,4 +167,13 @@ def test_the_view_shows_rows_verdict_curves_and_samples() -> None:
     )
     page = compare_view.report({"name": made.name, "format": "html"})
     assert "<b>so</b>" not in page
-    assert run_folder(entries[0].run).name in page
+    assert "&lt;b&gt;so&lt;/b&gt;" in page
+    assert page.count("<svg") == 3
+    assert found["verdict"].split(" nats")[0] in page
+    # Nothing is asked for from outside, and nothing runs.
+    assert not re.search(r"""(src|href)\s*=|url\(|<script|@import""", page)
+    assert "kjv-train.txt" in found["setup"] in page
+    assert (
+        found["headline"]
+        == "attention on last:4 ends 1.00 nats lower than bitfit on last:4, on one seed"
+    )
