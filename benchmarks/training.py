@@ -118,26 +118,31 @@ def plain_losses(
 
 
 class _Clock(TrainerCallback):
-    def __init__(self) -> None:
+    def __init__(self, now: Callable[[], float]) -> None:
         self.seconds: list[float] = []
-        self._last = 0.0
+        self._last, self._now = 0.0, now
 
     def on_step_end(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
-        now = time.perf_counter()
+        now = self._now()
         if self._last:
             self.seconds.append(now - self._last)
         self._last = now
 
 
 def trainer_seconds(
-    model: PreTrainedModel, examples: Examples, batch_size: int, steps: int, folder: str
+    model: PreTrainedModel,
+    examples: Examples,
+    batch_size: int,
+    steps: int,
+    folder: str,
+    now: Callable[[], float] = time.perf_counter,
 ) -> list[float]:
     """Seconds of each step of `transformers.Trainer`; the plan is applied to the model already."""
     rows = []
     for index in range(len(examples.items)):
         batch = collate(examples, (index,), 0)
         rows.append({"input_ids": batch.tokens_BT[0], "labels": batch.labels_BT[0]})
-    clock = _Clock()
+    clock = _Clock(now)
     arguments = TrainingArguments(
         folder,
         max_steps=steps,
@@ -156,12 +161,14 @@ def trainer_seconds(
     return clock.seconds[1:]
 
 
-def seconds_of(step: Callable[[int], Any], numbers: range) -> list[float]:
+def seconds_of(
+    step: Callable[[int], Any], numbers: range, now: Callable[[], float] = time.perf_counter
+) -> list[float]:
     seconds = []
     for number in numbers:
-        begun = time.perf_counter()
+        begun = now()
         step(number)
-        seconds.append(time.perf_counter() - begun)
+        seconds.append(now() - begun)
     return seconds
 
 

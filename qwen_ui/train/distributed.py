@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from qwen_ui.errors import SettingsError
+from qwen_ui.train.devices import cores
 from qwen_ui.train.spec import RunSpec
 
 WORKER = "qwen_ui.train.worker"
@@ -29,7 +30,7 @@ class Launch:
     def line(self) -> str:
         """As a person types it."""
         named = [f"{key}={shlex.quote(value)}" for key, value in self.environment.items()]
-        return " ".join([*named, shlex.join(self.command)])
+        return " ".join([*named, *map(_quoted, self.command)])
 
 
 def launch_command(spec: RunSpec, folder: Path, *, nodes: int = 1, device: str = "cpu") -> Launch:
@@ -45,10 +46,14 @@ def launch_command(spec: RunSpec, folder: Path, *, nodes: int = 1, device: str =
         SettingsError: the processes cannot be shared out evenly.
     """
     worker = ("-m", WORKER, str(folder))
-    environment = {"ACCELERATE_USE_CPU": "true"} if device == "cpu" else {}
     if spec.processes == 1 and nodes == 1:
-        return Launch((sys.executable, *worker), environment if spec.device == "cpu" else {})
+        return Launch((sys.executable, *worker), {})
     each = _each(spec, nodes)
+    environment = {}
+    if device == "cpu":
+        # Without it accelerate sees one process; and torchrun would leave each a single thread.
+        threads = spec.threads or max(1, cores() // each)
+        environment = {"ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": str(threads)}
     where = (
         ("--standalone",)
         if nodes == 1
@@ -97,7 +102,6 @@ def slurm_script(spec: RunSpec, folder: Path, *, nodes: int, hours: int = 4) -> 
     """A batch script for `sbatch`: one torchrun a node, meeting at the first one."""
     each = _each(spec, nodes)
     launch = launch_command(spec, folder, nodes=max(nodes, 2), device="cuda")
-    words = [shlex.quote(w) if "$" not in w else f'"{w}"' for w in launch.command]
     return "\n".join(
         [
             "#!/bin/bash",
@@ -109,7 +113,7 @@ def slurm_script(spec: RunSpec, folder: Path, *, nodes: int, hours: int = 4) -> 
             f"#SBATCH --output={shlex.quote(str(folder / 'slurm-%j.log'))}",
             "set -euo pipefail",
             'export HEAD_NODE=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)',
-            f"srun {' '.join(words)}",
+            f"srun {launch.line}",
             "",
         ]
     )
@@ -122,6 +126,11 @@ def _each(spec: RunSpec, nodes: int) -> int:
             "multiple of the nodes."
         )
     return spec.processes // nodes
+
+
+def _quoted(word: str) -> str:
+    """For a shell; the one variable that we name is left for it to fill in."""
+    return shlex.quote(word) if not word.startswith("$HEAD_NODE:") else f'"{word}"'
 
 
 def _yaml(value: object) -> str:

@@ -6,7 +6,9 @@ head (`head`). Without both it is the model's own forward and a plain cross-entr
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import nullcontext
+from typing import Any
 
 import torch
 from torch import nn
@@ -47,8 +49,15 @@ class Trainee(nn.Module):
         self.chunked = self.head is not None and self.body is not model
         self.cut, self.why_uncut = _cut(model, selection) if keep_prefix else (None, "")
 
-    def forward(self, batch: Batch, kept_BTH: torch.Tensor | None = None) -> torch.Tensor:
-        """Sum of the losses (nats, float32) at the positions that carry one."""
+    def forward(
+        self, batch: Batch, kept_BTH: torch.Tensor | None = None, *, plain: bool = False
+    ) -> torch.Tensor:
+        """Sum of the losses (nats, float32) at the positions that carry one.
+
+        With `plain` neither shortcut is taken.
+        """
+        if plain:
+            return self._plain_loss(batch)
         cut = self.cut
         shortened = nullcontext() if cut is None or kept_BTH is None else cut.suffix_only(kept_BTH)
         with shortened:
@@ -57,12 +66,22 @@ class Trainee(nn.Module):
                 hidden_BTH = self.body(**batch.inputs).last_hidden_state
                 hidden_NH = hidden_BTH.flatten(0, 1).index_select(0, batch.rows)
                 return head_loss(hidden_NH, self.head, batch.targets)
-            return self.plain_loss(batch)
+            return self._plain_loss(batch)
 
-    def plain_loss(self, batch: Batch) -> torch.Tensor:
+    def _plain_loss(self, batch: Batch) -> torch.Tensor:
         """The same from the model's own logits."""
         logits_NV = self.model(**batch.inputs).logits.flatten(0, 1).index_select(0, batch.rows)
         return F.cross_entropy(logits_NV.float(), batch.targets, reduction="sum")
+
+    def run_prefix(self, batch: Batch) -> torch.Tensor:
+        """What the frozen blocks put out (B, T, H)."""
+        assert self.cut is not None
+        return self.cut.run_prefix(batch.inputs)
+
+    def generate(self, **arguments: Any) -> Any:
+        """The model's own generation."""
+        generate: Any = self.model.generate
+        return generate(**arguments)
 
     @property
     def prefix_blocks(self) -> int:
@@ -72,22 +91,31 @@ class Trainee(nn.Module):
 class PrefixSource:
     """Where the prefix's output of a batch comes from: what is kept, else the blocks themselves.
 
+    Args:
+        trainee: whose prefix it is.
+        kept: where outputs are kept; None keeps none.
+        agree: whether all processes hold theirs, given that this one does. Where weights are shared
+            out the blocks can only be run by all processes together.
+
     Attributes:
         trouble: why nothing more is kept, "" while all is well.
     """
 
-    def __init__(self, trainee: Trainee, kept: KeptPrefix | None) -> None:
-        self._trainee, self._kept = trainee, kept
+    def __init__(
+        self, trainee: Trainee, kept: KeptPrefix | None, agree: Callable[[bool], bool] = bool
+    ) -> None:
+        self._trainee, self._kept, self._agree = trainee, kept, agree
         self.trouble = ""
 
     def fetch(self, batch: Batch) -> torch.Tensor | None:
         """(B, T, H) without a graph; None where the model is not cut."""
-        cut = self._trainee.cut
-        if cut is None:
+        if self._trainee.cut is None:
             return None
-        if self._kept is not None and all(self._kept.holds(i) for i in batch.indexes):
+        held = self._kept is not None and all(self._kept.holds(i) for i in batch.indexes)
+        if self._agree(held):
+            assert self._kept is not None
             return self._kept.get(batch)
-        hidden_BTH = cut.run_prefix(batch.inputs)
+        hidden_BTH = self._trainee.run_prefix(batch)
         if self._kept is not None and not self.trouble:
             try:
                 self._kept.put(batch, hidden_BTH)

@@ -7,6 +7,9 @@ and a frozen head costs no gradient of its own. Shapes: N positions, H wide, V w
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -28,8 +31,22 @@ def head_loss(hidden_NH: torch.Tensor, head: nn.Module, targets_N: torch.Tensor)
         targets_N: those next tokens.
     """
     bias_V = getattr(head, "bias", None)
+    if (fused := fused_loss(hidden_NH.device)) is not None:
+        return fused(hidden_NH, head.weight, targets_N, bias=bias_V, reduction="sum").float()
     loss: torch.Tensor = _HeadLoss.apply(hidden_NH, head.weight, bias_V, targets_N)
     return loss
+
+
+def fused_loss(device: torch.device) -> Callable[..., torch.Tensor] | None:
+    """Liger's fused head and loss, on CUDA where it is installed; None elsewhere.
+
+    It is proven on the first batch as every shortcut is (`verify`).
+    """
+    if device.type != "cuda" or importlib.util.find_spec("liger_kernel") is None:
+        return None
+    functional = importlib.import_module("liger_kernel.transformers.functional")
+    fused: Callable[..., torch.Tensor] = functional.liger_fused_linear_cross_entropy
+    return fused
 
 
 class _HeadLoss(Function):
@@ -94,11 +111,14 @@ def _chunk(
     """The loss of one chunk of rows; its gradients go to `grads`."""
     computed = logits.dtype
     targets = targets_N[rows, None]
-    scores = torch.log_softmax(logits, dim=-1, dtype=torch.float32)
-    loss = -scores.gather(1, targets).sum()
+    scores = logits.float()
+    highest, aimed = scores.amax(1), scores.gather(1, targets).squeeze(1)
+    # Over the logits: at a wide vocabulary every further copy of them costs as much as the softmax.
+    slope = torch.softmax(scores, dim=-1, out=scores)
+    # The softmax of the highest logit is one over the sum, so its logarithm never underflows.
+    loss = (highest - aimed - slope.amax(1).log()).sum()
     if not grads.wanted:
         return loss
-    slope = scores.exp_()
     slope.scatter_add_(1, targets, slope.new_full((), -1.0).expand_as(targets))
     if grads.bias is not None:
         grads.bias += slope.sum(0)

@@ -21,11 +21,14 @@ from pydantic import BaseModel
 
 from qwen_ui.errors import RunError
 from qwen_ui.paths import runs_folder
+from qwen_ui.train.devices import find_devices
+from qwen_ui.train.distributed import Launch, launch_command
 from qwen_ui.train.events import Event, read_events
 from qwen_ui.train.failure import LOG_NAME
 from qwen_ui.train.folders import create_run, run_folder, run_names, status_of
 from qwen_ui.train.process import lives, locked
 from qwen_ui.train.runs import summary
+from qwen_ui.train.spec import read_spec
 from qwen_ui.train.status import (
     LAUNCHED,
     Status,
@@ -175,12 +178,26 @@ def _queue_lock() -> Path:
     return runs_folder() / ".queue.lock"
 
 
+def _launch_of(folder: Path) -> Launch:
+    """How this run's worker starts: by itself, or several by torchrun."""
+    record = read_json(folder / "spec.json")
+    if record.get("processes", 1) == 1:
+        return Launch((sys.executable, "-m", WORKER, str(folder)), {})
+    spec = read_spec(folder / "spec.json")
+    return launch_command(spec, folder, device=find_devices(spec.device).kind)
+
+
 def _spawn(folder: Path) -> None:
+    started = _launch_of(folder)
     paths = [str(PACKAGE_PARENT), os.environ.get("PYTHONPATH", "")]
     with (folder / LOG_NAME).open("ab") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", WORKER, str(folder)],
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))},
+            started.command,
+            env={
+                **os.environ,
+                **started.environment,
+                "PYTHONPATH": os.pathsep.join(filter(None, paths)),
+            },
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

@@ -17,6 +17,7 @@ from qwen_ui.model.libraries import (
     disable_progress_bar,
 )
 from qwen_ui.model.presets import hub_id
+from qwen_ui.train.prepare import check_weights
 
 WEIGHT_FILES = ["*.safetensors", "*.json", "*.jinja", "*.txt", "*.model"]
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.\-]*/[A-Za-z0-9][\w.\-]*")
@@ -28,12 +29,7 @@ def weights_folder(anatomy: Anatomy) -> Path:
     Raises:
         ModelError: they cannot be had, or are quantized.
     """
-    if anatomy.config.get("quantization_config"):
-        method = anatomy.config["quantization_config"].get("quant_method", "some method")
-        raise ModelError(
-            f"The weights of '{anatomy.source}' are quantized ({method}) and cannot be trained. "
-            "Choose the model's bfloat16 or float32 release."
-        )
+    check_weights(anatomy)
     if anatomy.weights_folder is not None:
         return anatomy.weights_folder
     name = hub_id(anatomy.source)

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from typing import Any
 
 import torch
 from torch import nn
+
+from qwen_ui.train.sharding import fill, laid_out_as, whole
 
 BETAS = (0.9, 0.999)
 EPSILON = 1e-8
@@ -72,8 +73,8 @@ class MasterAdamW:
         return norm
 
     def trained(self) -> dict[str, torch.Tensor]:
-        """The trained tensors at the precision they are trained in, by name."""
-        return {name: master.detach() for name, master in self.masters.items()}
+        """The trained tensors, whole, at the precision they are trained in, by name."""
+        return {name: whole(master.detach()) for name, master in self.masters.items()}
 
     def state_bytes(self) -> int:
         """Bytes of moments and masters."""
@@ -83,26 +84,24 @@ class MasterAdamW:
 
     def state_tensors(self) -> dict[str, torch.Tensor]:
         """All that a checkpoint has to hold: masters, both moments, step counts."""
-        tensors = {f"master/{n}": m.detach() for n, m in self.masters.items()}
+        tensors = {f"master/{n}": whole(m.detach()) for n, m in self.masters.items()}
         for name, master in self.masters.items():
             for key, value in self.adam.state.get(master, {}).items():
-                tensors[f"{key}/{name}"] = value
+                tensors[f"{key}/{name}"] = whole(value)
         return tensors
 
     def load_state_tensors(self, tensors: dict[str, torch.Tensor]) -> None:
         """Take over what `state_tensors` gave, for the same plan on the same model."""
         with torch.no_grad():
             for name, master in self.masters.items():
-                master.copy_(tensors[f"master/{name}"])
+                fill(master, tensors[f"master/{name}"])
                 self.parameters[name].copy_(master)
-                state: dict[str, Any] = {}
-                for key in ("step", "exp_avg", "exp_avg_sq"):
-                    if f"{key}/{name}" in tensors:
-                        value = tensors[f"{key}/{name}"]
-                        state[key] = value.clone().to(
-                            master.device if key != "step" else value.device
-                        )
-                if state:
+                state = {"step": tensors.get(f"step/{name}")}
+                for key in ("exp_avg", "exp_avg_sq"):
+                    if (value := tensors.get(f"{key}/{name}")) is not None:
+                        state[key] = laid_out_as(master, value).clone()
+                if state["step"] is not None:
+                    state["step"] = state["step"].to(master.device)
                     self.adam.state[master] = state
 
 
@@ -134,7 +133,7 @@ def _master(parameter: nn.Parameter) -> nn.Parameter:
 def _clip(parameters: Iterable[nn.Parameter], limit: float) -> float:
     held = list(parameters)
     gradients = [p.grad for p in held if p.grad is not None]
-    norm = torch.nn.utils.get_total_norm(gradients)
+    norm = whole(torch.nn.utils.get_total_norm(gradients))
     if limit and torch.isfinite(norm):
         torch.nn.utils.clip_grads_with_norm_(held, limit, norm)
     return float(norm)

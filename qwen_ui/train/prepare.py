@@ -36,9 +36,25 @@ def prepare(
         raise PlanError(
             "The plan trains nothing. Choose what trains first, for instance 'attention'."
         )
+    check_weights(found)
     if found.weights_folder is None:
         raise ModelError(
             f"The weights of '{model}' are not on this machine. Fetch them with `hf download "
             f"{hub_id(model)}`, name a folder that holds them, or rehearse the same plan on 'nano'."
         )
     return spec
+
+
+def check_weights(anatomy: Anatomy) -> None:
+    """Refuse weights that cannot be trained.
+
+    Raises:
+        ModelError: they are quantized.
+    """
+    quantization = anatomy.config.get("quantization_config")
+    if quantization:
+        method = quantization.get("quant_method", "some method")
+        raise ModelError(
+            f"The weights of '{anatomy.source}' are quantized ({method}) and cannot be trained. "
+            "Choose the model's bfloat16 or float32 release."
+        )

@@ -7,9 +7,11 @@ needs the `datasets` library (parquet, folders, hub ids) imports it when it is a
 from __future__ import annotations
 
 import csv
+import io
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from qwen_ui.errors import DataError
 
 MAX_FILE_BYTES = 8 * 1024**3
 MAX_FIELD_BYTES = 64 * 1024**2
+HEAD_BYTES = 256 * 1024
 SHAPES = '"messages", "prompt" with "completion", or "text"'
 
 
@@ -61,6 +64,19 @@ def read_records(source: str) -> list[Record]:
     return records
 
 
+def first_records(source: str, most: int) -> list[Record]:
+    """The first records of a source; of a large text or jsonl file the head alone is read.
+
+    Raises:
+        DataError: as `read_records`.
+    """
+    path = Path(source).expanduser()
+    if not path.is_file():
+        return read_records(source)[:most]
+    _check_size(path)
+    return list(islice(_read_file(path, HEAD_BYTES), most))
+
+
 def to_record(value: Any, where: str) -> Record:
     """A parsed object as a record.
 
@@ -100,10 +116,11 @@ def _messages(value: Any, where: str) -> tuple[dict[str, Any], ...]:
     return tuple(value)
 
 
-def _read_file(path: Path) -> Iterator[Record]:
+def _read_file(path: Path, most: int | None = None) -> Iterator[Record]:
+    """Records one by one; `most` bounds the bytes read where lines can be left off."""
     match path.suffix.lower():
         case ".jsonl" | ".ndjson":
-            for number, line in enumerate(_text(path).splitlines(), start=1):
+            for number, line in enumerate(_text(path, most).split("\n"), start=1):
                 if line.strip():
                     where = f"{path.name}, line {number}"
                     yield to_record(_parse(line, where), where)
@@ -114,7 +131,7 @@ def _read_file(path: Path) -> Iterator[Record]:
         case ".parquet":
             yield from _numbered(_load_parquet(path), path.name, "row")
         case ".txt":
-            text = _text(path)
+            text = _text(path, most)
             if text.strip():
                 yield Record(path.name, text=text, whole=True)
         case other:
@@ -124,8 +141,13 @@ def _read_file(path: Path) -> Iterator[Record]:
             )
 
 
-def _text(path: Path) -> str:
-    data = path.read_bytes()
+def _text(path: Path, most: int | None = None) -> str:
+    with path.open("rb") as file:
+        data = file.read(-1 if most is None else most)
+        whole = not file.read(1)
+    if not whole:
+        # Up to the last whole line; where there is none, the file is one line and read whole.
+        data = data[: data.rfind(b"\n") + 1] or path.read_bytes()
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -151,7 +173,7 @@ def _array(path: Path) -> list[Any]:
 
 def _read_csv(path: Path) -> Iterator[Record]:
     csv.field_size_limit(MAX_FIELD_BYTES)
-    reader = csv.DictReader(_text(path).splitlines(keepends=True))
+    reader = csv.DictReader(io.StringIO(_text(path), newline=""))
     try:
         for row in reader:
             yield to_record(row, f"{path.name}, line {reader.line_num}")

@@ -6,8 +6,9 @@ from typing import Any
 
 import torch
 
-from qwen_ui.model.libraries import GenerationConfig, PreTrainedModel
+from qwen_ui.model.libraries import GenerationConfig
 from qwen_ui.train.data import Examples
+from qwen_ui.train.forward import Trainee
 from qwen_ui.train.tokens import Example
 
 PROMPT_TOKENS = 16
@@ -24,8 +25,9 @@ def _prompt_length(example: Example) -> int:
     return first if first > 1 else min(PROMPT_TOKENS, len(example.tokens) - 1)
 
 
-def continuation(model: PreTrainedModel, tokenizer: Any, prompt: str, tokens: int) -> str:
+def continuation(trainee: Trainee, tokenizer: Any, prompt: str, tokens: int) -> str:
     """What the model writes after the prompt, greedily; the prompt itself left out."""
+    model = trainee.model
     device = next(model.parameters()).device
     ids = tokenizer(prompt, add_special_tokens=False, return_tensors="pt")["input_ids"].to(device)
     stop = model.generation_config.eos_token_id if model.generation_config else None
@@ -40,8 +42,7 @@ def continuation(model: PreTrainedModel, tokenizer: Any, prompt: str, tokens: in
     model.eval()
     try:
         with torch.no_grad():
-            generate: Any = model.generate
-            out = generate(
+            out = trainee.generate(
                 input_ids=ids, attention_mask=torch.ones_like(ids), generation_config=settings
             )
     finally:

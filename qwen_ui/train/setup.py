@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
+from torch import nn
 
 from qwen_ui.errors import PlanError
 from qwen_ui.freeze import FreezePlan, Selection, apply, resolve
@@ -80,7 +81,15 @@ def prepare(spec: RunSpec, folder: Path) -> Prepared:
     fingerprint = folder_fingerprint(source)
     rate = _rate(spec, selection)
     loop = _loop(
-        spec, trainee, training, evaluation, tokenizer, accelerator, fingerprint, rate.rate
+        spec,
+        trainee,
+        selection,
+        training,
+        evaluation,
+        tokenizer,
+        accelerator,
+        fingerprint,
+        rate.rate,
     )
     notes = [*selection.warnings, *training.notes, trainee.why_uncut, *loop.settle()]
     return Prepared(
@@ -98,6 +107,12 @@ def prepare(spec: RunSpec, folder: Path) -> Prepared:
     )
 
 
+def _stack(model: nn.Module, selection: Selection) -> nn.ModuleList:
+    stack = model.get_submodule(selection.anatomy.stack)
+    assert isinstance(stack, nn.ModuleList), type(stack)
+    return stack
+
+
 def _rate(spec: RunSpec, selection: Selection) -> SuggestedRate:
     if spec.learning_rate is None:
         return suggest_learning_rate(selection)
@@ -107,6 +122,7 @@ def _rate(spec: RunSpec, selection: Selection) -> SuggestedRate:
 def _loop(
     spec: RunSpec,
     trainee: Trainee,
+    selection: Selection,
     training: Examples,
     evaluation: Examples,
     tokenizer: Any,
@@ -114,7 +130,8 @@ def _loop(
     fingerprint: str,
     peak: float,
 ) -> Loop:
-    team = make_team(accelerator, trainee)
+    stack = _stack(trainee.model, selection) if spec.sharded else None
+    team = make_team(accelerator, trainee, stack)
     # After the plan and after the move to the device: an optimizer made earlier would hold others.
     optimizer = MasterAdamW(
         trainee.model, weight_decay=spec.weight_decay, gradient_clip=spec.gradient_clip

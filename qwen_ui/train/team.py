@@ -12,6 +12,7 @@ from torch import nn
 
 from qwen_ui.errors import SettingsError
 from qwen_ui.train.loop import Team
+from qwen_ui.train.sharding import gradients_wait, shard
 from qwen_ui.train.spec import RunSpec
 
 
@@ -41,25 +42,40 @@ def make_accelerator(spec: RunSpec, folder: Path) -> Accelerator:
             f"{spec.processes} processes were asked for and {accelerator.num_processes} run. Start "
             "the worker with the command that `launch_command` gives (torchrun)."
         )
+    if spec.sharded and spec.processes == 1:
+        raise SettingsError("Sharing out the weights takes two processes or more: raise processes.")
     return accelerator
 
 
-def make_team(accelerator: Accelerator, trainee: nn.Module) -> Team:
-    """The team of this process; the trainee is put on its device, and wrapped for several."""
-    wrapped: nn.Module = accelerator.prepare(trainee)
+def make_team(
+    accelerator: Accelerator, trainee: nn.Module, stack: nn.ModuleList | None = None
+) -> Team:
+    """The team of this process; the trainee is put on its device, and wrapped for several.
+
+    Args:
+        accelerator: from `make_accelerator`.
+        trainee: the module whose forward gives the loss.
+        stack: its blocks, where the weights are to be shared out (FSDP2); None for DDP.
+    """
+    wrapped: nn.Module = trainee
 
     def total(value: torch.Tensor) -> torch.Tensor:
         summed: torch.Tensor = accelerator.reduce(value, "sum")
         return summed
 
     def waits() -> Any:
-        return accelerator.no_sync(wrapped)
+        return accelerator.no_sync(wrapped) if stack is None else gradients_wait(trainee)
 
+    if stack is None:
+        wrapped = accelerator.prepare(trainee)
+    else:
+        shard(trainee, stack, accelerator.num_processes, accelerator.device.type)
     return Team(
         count=accelerator.num_processes,
         rank=accelerator.process_index,
         device=accelerator.device,
         wrapped=wrapped,
+        sharded=stack is not None,
         total=total,
         waits=waits,
         computes=accelerator.autocast,

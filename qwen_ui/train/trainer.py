@@ -140,11 +140,12 @@ class Trainer:
             self._progress = replace(self._progress, eval_stale=self._progress.eval_stale + 1)
 
     def _samples(self) -> None:
-        if not self._spec.sample_tokens or self._loop.team.rank:
+        # All processes write: where the weights are shared out, none can alone.
+        if not self._spec.sample_tokens:
             return
         for prompt in self._prompts:
             text = continuation(
-                self._run.model, self._run.tokenizer, prompt, self._spec.sample_tokens
+                self._loop.trainee, self._run.tokenizer, prompt, self._spec.sample_tokens
             )
             self._writer.event("sample", step=self._progress.step, prompt=prompt, text=text)
 
@@ -162,8 +163,8 @@ class Trainer:
         self._writer.event("movement", step=self._progress.step, blocks=blocks)
 
     def _checkpoint(self) -> None:
+        state = self._loop.optimizer.state_tensors()
         if self._loop.team.rank == 0:
-            state = self._loop.optimizer.state_tensors()
             write_checkpoint(self._writer.folder / "checkpoints", state, self._progress)
 
     def _reason_to_stop(self) -> str:
@@ -209,10 +210,11 @@ class Trainer:
 
     def _write_delta(self) -> str:
         file = self._writer.folder / "delta.safetensors"
+        trained = self._loop.optimizer.trained()
         if self._loop.team.rank == 0:
             write_delta(
                 file,
-                self._loop.optimizer.trained(),
+                trained,
                 base=self._run.fingerprint,
                 plan=self._spec.plan,
                 spec=self._spec.model_dump(mode="json"),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 
 from qwen_ui.train.data import Batch, Examples, collate
 from qwen_ui.train.forward import Trainee
+from qwen_ui.train.sharding import local
 from qwen_ui.train.tokens import Example
 
 # Largest relative difference of the loss, and of the norm of the gradients' difference.
@@ -50,7 +52,7 @@ def proof_batch(examples: Examples, batch: Batch, vocabulary: int, pad: int) -> 
 def prove(trainee: Trainee, batch: Batch, kept_BTH: torch.Tensor | None) -> Proof:
     """Loss and gradients by the shortcuts and by the model's own forward, compared."""
     loss, gradients = _measure(trainee, trainee(batch, kept_BTH))
-    plain_loss, plain = _measure(trainee, trainee.plain_loss(batch))
+    plain_loss, plain = _measure(trainee, trainee(batch, plain=True))
     difference = torch.linalg.vector_norm(gradients - plain)
     relative = float(difference / torch.linalg.vector_norm(plain).clamp_min(1e-20))
     off = abs(loss - plain_loss) / max(abs(plain_loss), 1e-20)
@@ -61,31 +63,41 @@ def prove(trainee: Trainee, batch: Batch, kept_BTH: torch.Tensor | None) -> Proo
     return Proof(off, relative, off <= most_loss and relative <= most_gradient)
 
 
-def settle(trainee: Trainee, batch: Batch, kept_BTH: torch.Tensor | None) -> list[str]:
-    """Turn off what does not prove exact; the sentences that say so, none where all is exact."""
+def settle(
+    trainee: Trainee,
+    batch: Batch,
+    kept_BTH: torch.Tensor | None,
+    agree: Callable[[bool], bool] = bool,
+) -> list[str]:
+    """Turn off what does not prove exact; the sentences that say so, none where all is exact.
+
+    Args:
+        trainee: what to prove, and to change.
+        batch, kept_BTH: the first batch and its kept prefix.
+        agree: whether all processes passed, given that this one did; they have to do alike.
+    """
     proof = prove(trainee, batch, kept_BTH)
-    if proof.passed:
+    if agree(proof.passed):
         return []
-    if trainee.chunked:
-        trainee.chunked = False
-        plain_head = prove(trainee, batch, kept_BTH)
-        if plain_head.passed:
-            return [_sentence("the chunked head", proof)]
-    trainee.cut = None
-    trainee.chunked = trainee.head is not None and trainee.body is not trainee.model
-    if trainee.chunked and not prove(trainee, batch, None).passed:
+    chunked = trainee.chunked
+    trainee.chunked = False
+    if chunked and agree(prove(trainee, batch, kept_BTH).passed):
+        return [_sentence("the chunked head", proof)]
+    trainee.cut, trainee.chunked = None, chunked
+    if chunked and not agree(prove(trainee, batch, None).passed):
         trainee.chunked = False
         return [_sentence("the kept prefix and the chunked head", proof)]
     return [_sentence("the kept prefix", proof)]
 
 
 def _measure(trainee: Trainee, loss: torch.Tensor) -> tuple[float, torch.Tensor]:
-    trained = [p for p in trainee.parameters() if p.requires_grad]
-    gradients = torch.autograd.grad(loss, trained, allow_unused=True)
-    flat = [
-        (torch.zeros_like(p) if g is None else g).detach().float().flatten()
-        for p, g in zip(trained, gradients, strict=True)
-    ]
+    loss.backward()
+    flat = []
+    for parameter in trainee.parameters():
+        if parameter.requires_grad:
+            gradient = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
+            flat.append(local(gradient.detach()).float().flatten())
+            parameter.grad = None
     return float(loss.detach()), torch.cat(flat)
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from qwen_ui.errors import DataError
 from qwen_ui.train.data import Examples, collate, load_examples, load_split
 from qwen_ui.train.order import Order
-from qwen_ui.train.records import read_records
+from qwen_ui.train.records import first_records, read_records
 from qwen_ui.train.tokens import Example, pack
 
 CHAT = [
@@ -53,6 +53,23 @@ def test_what_cannot_be_used_is_named_by_file_and_line(tmp_path, name, text, sai
     with pytest.raises(DataError, match=said) as caught:
         read_records(write(tmp_path, name, text))
     assert name in str(caught.value)
+
+
+def test_line_separators_inside_a_text_end_no_line(tmp_path):
+    text = "one\u2028two\x85three"
+    lines = json.dumps({"text": text}, ensure_ascii=False)
+    assert read_records(write(tmp_path, "a.jsonl", lines))[0].text == text
+    assert read_records(write(tmp_path, "a.csv", f"text,n\n{text},1\n"))[0].text == text
+
+
+def test_the_first_records_are_those_of_the_whole_file(tmp_path, monkeypatch):
+    monkeypatch.setattr("qwen_ui.train.records.HEAD_BYTES", 100)
+    lines = [json.dumps({"text": f"sample {i} é"}, ensure_ascii=False) for i in range(50)]
+    file = write(tmp_path, "a.jsonl", "\n".join(lines).encode())
+    assert first_records(file, 3) == read_records(file)[:3]
+    assert len(first_records(file, 50)) < 50, "only the head is read"
+    one_line = write(tmp_path, "b.txt", "x" * 300)
+    assert first_records(one_line, 3) == read_records(one_line)
 
 
 def test_a_file_that_is_not_there_is_named():

@@ -50,3 +50,17 @@ def test_no_gradient_costs_no_gradient():
     with torch.no_grad():
         loss = head_loss(torch.randn(3, 8), head, torch.tensor([1, 2, 3]))
     assert not loss.requires_grad
+
+
+def test_a_fused_loss_is_taken_on_cuda_alone_and_handed_the_sum(monkeypatch):
+    assert module.fused_loss(torch.device("cpu")) is None
+    head, seen = nn.Linear(8, 20), []
+
+    def fused(hidden, weight, targets, *, bias, reduction):
+        seen.append(reduction)
+        return F.cross_entropy(F.linear(hidden, weight, bias), targets, reduction=reduction)
+
+    monkeypatch.setattr(module, "fused_loss", lambda device: fused)
+    hidden, targets = torch.randn(3, 8), torch.tensor([1, 2, 3])
+    torch.testing.assert_close(head_loss(hidden, head, targets), plain(hidden, head, targets))
+    assert seen == ["sum"]

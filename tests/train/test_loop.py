@@ -86,8 +86,8 @@ def test_what_exceeds_the_budget_is_computed_each_time(tiny, sentences):
 def test_a_shortcut_that_is_not_exact_is_not_taken(tiny, sentences, monkeypatch):
     honest = Trainee.forward
 
-    def wrong(self, batch, kept_BTH=None):
-        return honest(self, batch, None if kept_BTH is None else kept_BTH * 1.01)
+    def wrong(self, batch, kept_BTH=None, **way):
+        return honest(self, batch, None if kept_BTH is None else kept_BTH * 1.01, **way)
 
     monkeypatch.setattr(Trainee, "forward", wrong)
     engine = make_engine(tiny, sentences, PLANS["attention"])

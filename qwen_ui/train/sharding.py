@@ -1,0 +1,64 @@
+"""FSDP2: every process holds a share of each tensor, and whole blocks only while they compute.
+
+torch's `fully_shard` is used itself. Accelerate's FSDP2 wants model and optimizer in one call and
+makes the parameters anew, whereas ours needs the plan, the masters and the kept prefix around them;
+and it knows no root that begins after a frozen prefix. The process group and
+device are accelerate's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import nn
+from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.fsdp import FSDPModule, fully_shard, register_fsdp_forward_method
+from torch.distributed.tensor import DTensor, distribute_tensor
+
+
+def shard(trainee: nn.Module, stack: nn.ModuleList, processes: int, device: str) -> None:
+    """Share out each block, and what lies outside the blocks with the trainee as the root."""
+    mesh = init_device_mesh(device, (processes,))
+    for block in stack:
+        fully_shard(block, mesh=mesh)
+    fully_shard(trainee, mesh=mesh)
+    # What the root holds (embedding, last norm, head) is whole inside these calls too.
+    for method in ("run_prefix", "generate"):
+        register_fsdp_forward_method(trainee, method)
+
+
+@contextmanager
+def gradients_wait(trainee: nn.Module) -> Iterator[None]:
+    """Inside, gradients are summed on each process and not yet exchanged."""
+    assert isinstance(trainee, FSDPModule)
+    trainee.set_requires_gradient_sync(False)
+    try:
+        yield
+    finally:
+        trainee.set_requires_gradient_sync(True)
+
+
+def whole(tensor: torch.Tensor) -> torch.Tensor:
+    """The whole of a tensor that may be shared out; all processes have to ask together."""
+    return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
+
+
+def local(tensor: torch.Tensor) -> torch.Tensor:
+    """This process's share of a tensor that may be shared out."""
+    return tensor.to_local() if isinstance(tensor, DTensor) else tensor
+
+
+def fill(target: torch.Tensor, values: torch.Tensor) -> None:
+    """Copy whole values into a tensor that may be shared out."""
+    target.copy_(laid_out_as(target, values))
+
+
+def laid_out_as(target: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
+    """These whole values, shared out as the target is."""
+    if not isinstance(target, DTensor):
+        return values.to(target.device)
+    moved: Any = values.to(target.device_mesh.device_type)
+    return distribute_tensor(moved, target.device_mesh, target.placements)
