@@ -20,6 +20,20 @@ TWIN = "nano"
 KJV, CHAT, OWN = "King James Bible, plain text", "King James Bible, as chats", "My own file"
 SHIPPED = {KJV: "kjv-train.txt", CHAT: "kjv-chat.jsonl"}
 HELD_OUT = {KJV: "kjv-eval.txt"}
+MAY_BE_EMPTY = ("learning_rate", "warmup_steps")
+WHOLE_NUMBERS = (
+    "steps",
+    "batch_size",
+    "sequence_length",
+    "warmup_steps",
+    "accumulation",
+    "seed",
+    "eval_every",
+    "early_stopping",
+    "checkpoint_every",
+    "processes",
+)
+RANGE_TEST_STEPS = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +59,7 @@ def model_to_train(session: Session, source: str) -> str:
 def intent(session: Session, source: str, plan: FreezePlan) -> Intent:
     """What launching would train, at which rate, with words for it."""
     from qwen_ui.freeze import resolve
+    from qwen_ui.train.prepare import check_weights
     from qwen_ui.train.rates import suggest_learning_rate
 
     if not source:
@@ -57,6 +72,7 @@ def intent(session: Session, source: str, plan: FreezePlan) -> Intent:
             "Its small twin has the same parameter names, so the plan holds for both."
         ]
     try:
+        check_weights(session.anatomy(model))
         selection = resolve(plan, session.anatomy(model))
     except UserError as error:
         bad = f'<p class="qt-what qt-bad">{html.escape(str(error))}</p>'
@@ -72,17 +88,6 @@ def intent(session: Session, source: str, plan: FreezePlan) -> Intent:
         suggested.rate,
         "".join(map(_paragraph, lines)) + f'<p class="qt-what qt-note">{rate}</p>',
     )
-
-
-def device_words(device: str = "auto") -> str:
-    """Where a run trains, in words for a button: `the CPU`, `the GPU (NVIDIA H100)`."""
-    import torch
-
-    if device in ("auto", "cuda") and torch.cuda.is_available():
-        return f"the GPU ({torch.cuda.get_device_name(0)})"
-    if device in ("auto", "mps") and torch.backends.mps.is_available():
-        return "the GPU (Apple)"
-    return "the CPU"
 
 
 def data_files(choice: str, upload: str | None) -> tuple[str, str | None]:
@@ -132,11 +137,13 @@ def spec_of(form: dict[str, Any], model: str, plan: FreezePlan) -> RunSpec:
 
     values = dict(form)
     data, held_out = data_files(values.pop("data"), values.pop("upload"))
-    if values["learning_rate"] in ("", None):
-        values["learning_rate"] = None
-    prompt = values.pop("prompt").strip()
-    for name in ("steps", "batch_size", "sequence_length", "seed", "eval_every"):
-        values[name] = _whole(name, values[name])
+    prompts = [line.strip() for line in values.pop("prompts").splitlines() if line.strip()]
+    for name in MAY_BE_EMPTY:
+        values[name] = None if values[name] in ("", None) else values[name]
+    for name in WHOLE_NUMBERS:
+        if name not in MAY_BE_EMPTY or values[name] is not None:
+            values[name] = _whole(name, values[name])
+    values["sharded"] = bool(values["sharded"]) and values["processes"] > 1
     if data not in {str(ASSETS / "data" / name) for name in SHIPPED.values()}:
         data = keep_upload(data)
     return make_spec(
@@ -145,9 +152,46 @@ def spec_of(form: dict[str, Any], model: str, plan: FreezePlan) -> RunSpec:
         plan=plan.to_dict(),
         data=data,
         eval_data=held_out,
-        sample_prompts=(prompt,) if prompt else (),
+        sample_prompts=tuple(prompts),
         sample_every=values["eval_every"],
     )
+
+
+def range_test_of(spec: RunSpec) -> RunSpec:
+    """The learning-rate range test for this run: its data and batches, nothing in between."""
+    quiet = {
+        "steps": RANGE_TEST_STEPS,
+        "rate_test": True,
+        "warmup_steps": 0,
+        "sample_prompts": (),
+        "sample_tokens": 0,
+        "trackers": (),
+    }
+    never = dict.fromkeys(("eval_every", "sample_every", "checkpoint_every", "early_stopping"), 0)
+    return spec.model_copy(update={**quiet, **never})
+
+
+def rate_found(run: str) -> tuple[float | None, str] | None:
+    """(rate, sentence) of a range test; None while it goes on.
+
+    Raises:
+        RunError: there is no such run.
+    """
+    from qwen_ui.train.runs import read_events, run_folder, status_of
+    from qwen_ui.train.schedule import steepest_rate
+
+    folder = run_folder(run)
+    status = status_of(folder)
+    if not status.over:
+        return None
+    if status.status != "completed":
+        return None, f"The range test is {status.status}. {status.reason}"
+    steps = [event for event in read_events(folder)[0] if event["event"] == "step"]
+    rate = steepest_rate([s["learning_rate"] for s in steps], [s["loss"] for s in steps])
+    if rate is None:
+        return None, "The loss never fell in the range test: look at the data and the plan."
+    rate = float(f"{rate:.1e}")
+    return rate, f"{rate:g}, where the loss fell fastest in the range test ({len(steps)} steps)."
 
 
 def latest_run() -> str:

@@ -2,52 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
+from qwen_ui.errors import DataError, UserError
 from qwen_ui.freeze import FreezePlan
 from qwen_ui.ui.charts import run_view
 from qwen_ui.ui.guard import guarded
 from qwen_ui.ui.header import Header
 from qwen_ui.ui.session import Session
 from qwen_ui.ui.train_form import (
-    CHAT,
-    KJV,
     OWN,
-    device_words,
+    data_files,
     intent,
     latest_run,
     model_to_train,
+    range_test_of,
+    rate_found,
     spec_of,
 )
+from qwen_ui.ui.train_machines import Machines, build_machines, written
+from qwen_ui.ui.train_preview import preview_html
+from qwen_ui.ui.train_price import needs, price_html, unpriced_html
+from qwen_ui.ui.train_settings import Form, Settings, build_form
 
-FILE_TYPES = [".txt", ".jsonl", ".json", ".csv", ".parquet"]
+if TYPE_CHECKING:
+    from qwen_ui.train.spec import RunSpec
 
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """The form's fields, named as in `RunSpec`; `upload` and `prompt` are the form's own."""
-
-    data: gr.Radio
-    upload: gr.File
-    steps: gr.Number
-    learning_rate: gr.Number
-    batch_size: gr.Number
-    sequence_length: gr.Number
-    eval_every: gr.Number
-    seed: gr.Number
-    schedule: gr.Dropdown
-    weight_decay: gr.Number
-    gradient_clip: gr.Number
-    prefix_cache: gr.Dropdown
-    dtype: gr.Dropdown
-    device: gr.Dropdown
-    prompt: gr.Textbox
-
-    def components(self) -> list[Any]:
-        return [getattr(self, field.name) for field in fields(self)]
+RATE_POLL_SECONDS = 1.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,15 +41,27 @@ class TrainTab:
 
     Attributes:
         what: which model trains, what of it, and the suggested rate.
-        settings: the form.
+        form: the settings, with preview and range test.
+        machines: what starts the run on several machines.
+        price: what the run needs and what is free.
         launch: the one primary button.
+        testing: the range test that goes on, "" for none.
+        poll: ticks while it does.
         view: the run, drawn by `assets/charts.js`; its value is the run's name.
     """
 
     what: gr.HTML
-    settings: Settings
+    form: Form
+    machines: Machines
+    price: gr.HTML
     launch: gr.Button
+    testing: gr.State
+    poll: gr.Timer
     view: gr.HTML
+
+    @property
+    def settings(self) -> Settings:
+        return self.form.settings
 
 
 def build(session: Session) -> TrainTab:
@@ -74,95 +71,29 @@ def build(session: Session) -> TrainTab:
             what = gr.HTML(
                 '<p class="qt-what qt-note">Waiting for a model …</p>', elem_id="qt-what"
             )
-            settings = _settings()
+            form = build_form()
+            machines = build_machines()
+            price = gr.HTML("", apply_default_css=False, elem_id="qt-price")
             launch = gr.Button("Launch", variant="primary", elem_id="qt-launch")
         with gr.Column(elem_id="qt-side"):
             view = run_view("qt-run")
-    return TrainTab(what, settings, launch, view)
-
-
-def _settings() -> Settings:
-    data = gr.Radio([KJV, CHAT, OWN], value=KJV, label="Data", elem_id="qt-data")
-    upload = gr.File(
-        label="Upload .txt, .jsonl, .json, .csv or .parquet",
-        file_types=FILE_TYPES,
-        visible=False,
-        elem_id="qt-upload",
-        height=110,
-    )
-    with gr.Row():
-        steps = gr.Number(60, label="Steps", precision=0, minimum=1, min_width=100)
-        rate = gr.Number(None, label="Learning rate", min_width=100, elem_id="qt-rate")
-    with gr.Row():
-        batch = gr.Number(8, label="Batch size", precision=0, minimum=1, min_width=100)
-        length = gr.Number(128, label="Sequence length", precision=0, minimum=2, min_width=100)
-    with gr.Accordion("More settings", open=False):
-        with gr.Row():
-            every = gr.Number(20, label="Evaluate every", precision=0, minimum=0, min_width=90)
-            seed = gr.Number(0, label="Seed", precision=0, minimum=0, min_width=90)
-        with gr.Row():
-            schedule = gr.Dropdown(
-                ["cosine", "linear", "constant"], value="cosine", label="Schedule", min_width=90
-            )
-            decay = gr.Number(0.0, label="Weight decay", minimum=0, min_width=90)
-        with gr.Row():
-            clip = gr.Number(1.0, label="Gradient clip (0: off)", minimum=0, min_width=90)
-            prefix = gr.Dropdown(["auto", "off"], value="auto", label="Kept prefix", min_width=90)
-        with gr.Row():
-            dtype = gr.Dropdown(
-                ["auto", "float32", "bfloat16"], value="auto", label="Dtype", min_width=90
-            )
-            device = gr.Dropdown(
-                ["auto", "cpu", "cuda", "mps"], value="auto", label="Device", min_width=90
-            )
-        prompt = gr.Textbox(
-            "And it came to pass", label="Prompt of the samples", max_length=2000, lines=1
-        )
-    return Settings(
-        data=data,
-        upload=upload,
-        steps=steps,
-        learning_rate=rate,
-        batch_size=batch,
-        sequence_length=length,
-        eval_every=every,
-        seed=seed,
-        schedule=schedule,
-        weight_decay=decay,
-        gradient_clip=clip,
-        prefix_cache=prefix,
-        dtype=dtype,
-        device=device,
-        prompt=prompt,
-    )
+    testing, poll = gr.State(""), gr.Timer(RATE_POLL_SECONDS, active=False)
+    return TrainTab(what, form, machines, price, launch, testing, poll, view)
 
 
 def wire(tab: TrainTab, header: Header, session: Session) -> None:
-    """Connect the form to the header's model and plan, and the button to a worker."""
+    """Connect the form to the header's model and plan, and the buttons to workers."""
+    quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
     names = [field.name for field in fields(Settings)]
 
-    @guarded
-    def on_change(source: str, plan: FreezePlan, device: str) -> tuple[Any, ...]:
-        found = intent(session, source, plan)
-        launch = gr.Button(f"Launch on {device_words(device)}", interactive=found.rate is not None)
-        return found.text, found.rate, launch
-
-    @guarded
-    def on_launch(source: str, plan: FreezePlan, *values: Any) -> str:
-        from qwen_ui.train import launch
-
+    def asked(source: str, plan: FreezePlan, values: tuple[Any, ...]) -> RunSpec:
         form = dict(zip(names, values, strict=True))
-        return launch.start(spec_of(form, model_to_train(session, source), plan))
+        return spec_of(form, model_to_train(session, source), plan)
 
-    quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
-    gr.on(
-        [header.model.change, header.plan.change, tab.settings.device.change],
-        on_change,
-        [header.model, header.plan, tab.settings.device],
-        [tab.what, tab.settings.learning_rate, tab.launch],
-        trigger_mode="always_last",
-        **quiet,
-    )
+    _wire_intent(tab, header, session, quiet)
+    _wire_preview(tab, header, session, quiet)
+    _wire_price(tab, header, session, quiet)
+    _wire_launch(tab, header, asked, quiet)
     # Fires once after the page is loaded: the run that goes on is found again.
     header.model.change(lambda shown: shown or latest_run(), tab.view, tab.view, **quiet)
     tab.settings.data.change(
@@ -171,9 +102,165 @@ def wire(tab: TrainTab, header: Header, session: Session) -> None:
         tab.settings.upload,
         **quiet,
     )
-    tab.launch.click(
-        on_launch,
-        [header.model, header.plan, *tab.settings.components()],
-        tab.view,
+
+
+def _wire_intent(tab: TrainTab, header: Header, session: Session, quiet: dict[str, Any]) -> None:
+    settings = tab.settings
+
+    @guarded
+    def on_change(source: str, plan: FreezePlan) -> tuple[Any, ...]:
+        found = intent(session, source, plan)
+        ready = found.rate is not None
+        return found.text, found.rate, gr.Button(interactive=ready), gr.Button(interactive=ready)
+
+    @guarded
+    def on_device(source: str, asked: str, processes: int) -> tuple[Any, ...]:
+        from qwen_ui.train.devices import find_devices
+
+        found = find_devices(asked)
+        choices = list(found.process_choices)
+        value = processes if processes in choices else 1
+        return (
+            gr.Dropdown(choices, value=value, interactive=len(choices) > 1),
+            gr.Button(f"Launch on {found.words}"),
+        )
+
+    gr.on(
+        [header.model.change, header.plan.change],
+        on_change,
+        [header.model, header.plan],
+        [tab.what, settings.learning_rate, tab.launch, tab.form.find_rate],
+        trigger_mode="always_last",
+        **quiet,
+    )
+    gr.on(
+        [header.model.change, settings.device.change],
+        on_device,
+        [header.model, settings.device, settings.processes],
+        [settings.processes, tab.launch],
+        **quiet,
+    )
+    settings.processes.change(
+        lambda count: gr.Checkbox(visible=count > 1), settings.processes, settings.sharded, **quiet
+    )
+
+
+def _wire_preview(tab: TrainTab, header: Header, session: Session, quiet: dict[str, Any]) -> None:
+    settings = tab.settings
+    watched = [settings.data, settings.upload, settings.sequence_length, settings.packing]
+
+    @guarded
+    def on_change(
+        source: str, choice: str, upload: str | None, length: float | None, packing: bool
+    ) -> str:
+        if not source:
+            return ""
+        try:
+            data, _ = data_files(choice, upload)
+        except DataError:
+            data = None
+        return preview_html(session, model_to_train(session, source), data, length, packing)
+
+    gr.on(
+        [header.model.change, *(component.change for component in watched)],
+        on_change,
+        [header.model, *watched],
+        tab.form.preview,
+        trigger_mode="always_last",
+        **quiet,
+    )
+
+
+def _wire_price(tab: TrainTab, header: Header, session: Session, quiet: dict[str, Any]) -> None:
+    s = tab.settings
+    watched = [s.batch_size, s.sequence_length, s.dtype, s.device, s.processes, s.prefix_cache]
+
+    @guarded
+    def on_change(source: str, plan: FreezePlan, *values: Any) -> str:
+        from qwen_ui.train.devices import find_devices
+
+        batch, length, dtype, device, processes, prefix = values
+        if not source:
+            return ""
+        found = find_devices(device)
+        try:
+            need = needs(
+                session,
+                model_to_train(session, source),
+                plan,
+                batch_size=int(batch or 1),
+                sequence_length=int(length or 2),
+                dtype=dtype,
+                kind=found.kind,
+                keep_prefix=prefix == "auto",
+            )
+        except UserError as error:
+            return unpriced_html(error)
+        return price_html(need, found.free_bytes, int(processes or 1), found.words)
+
+    gr.on(
+        [header.model.change, header.plan.change, *(component.change for component in watched)],
+        on_change,
+        [header.model, header.plan, *watched],
+        tab.price,
+        trigger_mode="always_last",
+        **quiet,
+    )
+
+
+def _wire_launch(
+    tab: TrainTab,
+    header: Header,
+    asked: Callable[[str, FreezePlan, tuple[Any, ...]], RunSpec],
+    quiet: dict[str, Any],
+) -> None:
+    given = [header.model, header.plan, *tab.settings.components()]
+
+    @guarded
+    def on_launch(source: str, plan: FreezePlan, *values: Any) -> str:
+        from qwen_ui.train import launch
+
+        return launch.start(asked(source, plan, values))
+
+    @guarded
+    def on_find_rate(source: str, plan: FreezePlan, *values: Any) -> tuple[Any, ...]:
+        from qwen_ui.train import launch
+
+        run = launch.start(range_test_of(asked(source, plan, values)))
+        note = '<p class="qt-note">A range test runs; the rate is filled in when it ends.</p>'
+        return run, run, gr.Timer(active=True), gr.Button(interactive=False), note
+
+    @guarded
+    def on_poll(run: str) -> tuple[Any, ...]:
+        found = rate_found(run)
+        if found is None:
+            return (gr.skip(),) * 4
+        rate, said = found
+        filled = gr.skip() if rate is None else rate
+        note = f'<p class="qt-note">{said}</p>'
+        return filled, note, gr.Timer(active=False), gr.Button(interactive=True)
+
+    @guarded
+    def on_write(count: float, each: float, source: str, plan: FreezePlan, *values: Any) -> Any:
+        return written(asked(source, plan, values), count, each)
+
+    form, machines = tab.form, tab.machines
+    tab.launch.click(on_launch, given, tab.view, **quiet)
+    form.find_rate.click(
+        on_find_rate,
+        given,
+        [tab.view, tab.testing, tab.poll, form.find_rate, form.rate_note],
+        **quiet,
+    )
+    tab.poll.tick(
+        on_poll,
+        tab.testing,
+        [tab.settings.learning_rate, form.rate_note, tab.poll, form.find_rate],
+        **quiet,
+    )
+    machines.write.click(
+        on_write,
+        [machines.count, machines.each, *given],
+        [machines.note, machines.shown, *machines.texts],
         **quiet,
     )

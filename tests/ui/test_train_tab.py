@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import re
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +12,25 @@ import pytest
 
 from qwen_ui.errors import DataError, SettingsError
 from qwen_ui.freeze import FreezePlan, preset
-from qwen_ui.paths import ASSETS, home
-from qwen_ui.train.runs import RunWriter, create_run
+from qwen_ui.paths import ASSETS, home, runs_folder
+from qwen_ui.train.runs import RunWriter, create_run, run_names, status_of
+from qwen_ui.train.spec import read_spec
 from qwen_ui.ui import charts
 from qwen_ui.ui.session import Session
-from qwen_ui.ui.train_form import KJV, OWN, intent, latest_run, model_to_train, spec_of
+from qwen_ui.ui.train_form import (
+    KJV,
+    OWN,
+    intent,
+    latest_run,
+    model_to_train,
+    range_test_of,
+    rate_found,
+    spec_of,
+)
+from qwen_ui.ui.train_machines import written
+from qwen_ui.ui.train_preview import preview_html
+from qwen_ui.ui.train_price import needs, price_html
+from qwen_ui.ui.train_settings import Settings
 
 FORM: dict[str, Any] = {
     "data": KJV,
@@ -30,7 +47,16 @@ FORM: dict[str, Any] = {
     "prefix_cache": "auto",
     "dtype": "auto",
     "device": "auto",
-    "prompt": " And ",
+    "warmup_steps": None,
+    "accumulation": 1,
+    "packing": False,
+    "early_stopping": 0,
+    "checkpoint_every": 0,
+    "mixed_precision": "no",
+    "processes": 1,
+    "sharded": True,
+    "trackers": [],
+    "prompts": " And \n\nIn the beginning",
 }
 
 
@@ -64,7 +90,9 @@ def test_the_form_becomes_a_spec() -> None:
     spec = spec_of(FORM, "nano", preset("bitfit"))
     assert spec.data == str(ASSETS / "data" / "kjv-train.txt")
     assert spec.eval_data == str(ASSETS / "data" / "kjv-eval.txt")
-    assert spec.sample_prompts == ("And",)
+    assert spec.sample_prompts == ("And", "In the beginning")
+    assert spec.warmup_steps is None
+    assert not spec.sharded, "one process has nobody to share with"
     assert FreezePlan.from_dict(spec.plan) == preset("bitfit")
 
 
@@ -85,6 +113,86 @@ def test_an_uploaded_file_is_kept(tmp_path: Path) -> None:
 def test_a_setting_out_of_range_is_a_sentence(change: dict[str, Any], says: str) -> None:
     with pytest.raises(SettingsError, match=says):
         spec_of({**FORM, **change}, "nano", preset("bitfit"))
+
+
+def test_the_form_has_the_fields_that_a_spec_is_made_of() -> None:
+    assert {field.name for field in fields(Settings)} == FORM.keys()
+
+
+def test_quantized_weights_cannot_be_launched(session: Session, tmp_path: Path) -> None:
+    config = json.loads((ASSETS / "nano" / "config.json").read_text())
+    config["quantization_config"] = {"quant_method": "awq", "bits": 4}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    (tmp_path / "model.safetensors").write_bytes(b"")
+    found = intent(session, str(tmp_path), preset("bitfit"))
+    assert found.rate is None
+    assert "quantized (awq)" in found.text
+
+
+def test_the_preview_marks_what_carries_loss_and_escapes(session: Session, tmp_path: Path) -> None:
+    file = tmp_path / "mine.jsonl"
+    file.write_text('{"prompt": "<b>why?</b>\\n", "completion": " because"}\n')
+    shown = preview_html(session, "nano", str(file), 64, False)
+    assert "<b>" not in shown.replace("<b>mine", "")
+    assert "mine.jsonl, line 1" in shown
+    carried = re.findall(r'qt-carries">([^<]*)<', shown)[1:]
+    assert "".join(carried).startswith(" because")
+    assert "&lt;" in shown
+
+
+def test_the_preview_says_what_is_wrong_with_the_data(session: Session, tmp_path: Path) -> None:
+    file = tmp_path / "mine.jsonl"
+    file.write_text('{"text": "fine"}\n{"words": 1}\n')
+    assert "mine.jsonl, line 2" in preview_html(session, "nano", str(file), 64, False)
+    assert "Upload a file" in preview_html(session, "nano", None, 64, False)
+
+
+def test_a_packed_preview_shows_where_samples_begin(session: Session, tmp_path: Path) -> None:
+    file = tmp_path / "mine.jsonl"
+    file.write_text('{"text": "one"}\n{"text": "two"}\n')
+    assert "qt-begins" in preview_html(session, "nano", str(file), 64, True)
+    assert "qt-begins" not in preview_html(session, "nano", str(file), 64, False)
+
+
+def test_the_price_is_marked_where_it_does_not_fit(session: Session) -> None:
+    sizes = {"batch_size": 8, "sequence_length": 128, "dtype": "auto", "kind": "cpu"}
+    kept = needs(session, "nano", preset("attention"), keep_prefix=True, **sizes)
+    full = needs(session, "nano", preset("full"), keep_prefix=True, **sizes)
+    assert 6e8 < kept < full
+    assert "qt-bad" not in price_html(kept, 2 * kept, 1, "the CPU")
+    assert "will not fit" in price_html(kept, kept / 2, 1, "the CPU")
+    assert "for 2 processes" in price_html(kept, kept * 1.5, 2, "the CPU")
+    assert "will not fit" in price_html(kept, kept * 1.5, 2, "the CPU")
+
+
+def test_a_range_test_fills_in_the_rate_where_the_loss_falls_fastest() -> None:
+    spec = range_test_of(spec_of(FORM, "nano", preset("bitfit")))
+    assert spec.rate_test
+    assert (spec.eval_every, spec.sample_tokens) == (0, 0)
+    folder = create_run(spec.model_dump(mode="json"), spec.plan)
+    with RunWriter(folder) as run:
+        assert rate_found(folder.name) is None
+        for step in range(1, 41):
+            rate = 1e-5 * 10 ** (step / 8)
+            loss = 5.0 - 2.0 / (1 + 2.718 ** (20 - step))
+            run.event("step", step=step, learning_rate=rate, loss=loss, seconds=0.1)
+        run.event("end", status="completed")
+        run.status("completed", step=40)
+    rate, said = rate_found(folder.name) or (None, "")
+    assert rate == pytest.approx(1e-5 * 10 ** (22 / 8), rel=0.9)
+    assert "fell fastest" in said
+
+
+def test_what_is_written_for_several_machines_is_not_started() -> None:
+    note, _, slurm, command, accelerate = written(spec_of(FORM, "nano", preset("bitfit")), 2, 4)
+    (name,) = [name for name in run_names() if name in note]
+    assert status_of(runs_folder() / name).status == "stopped"
+    assert "--nodes=2" in slurm
+    assert "--gpus-per-node=4" in slurm
+    assert name in command
+    assert "num_processes: 8" in accelerate
+    assert (runs_folder() / name / "job.slurm").read_text() == slurm
+    assert read_spec(runs_folder() / name / "spec.json").processes == 8
 
 
 def test_own_data_without_a_file_is_a_sentence() -> None:
