@@ -1,17 +1,9 @@
-/* The live view of a run (Train and Runs tabs) and the overlay of several (Runs tab). All DOM is
-   owned here. plotly.js is fetched once, when a chart is first wanted. A view asks for what is new
-   since its offset and extends the lines in place, so zoom, hover and hidden lines stay. */
+/* Charts that grow in place, and the small tools that every view shares. plotly.js is fetched once,
+   when a chart is first wanted. A chart extends its lines, so zoom, hover and hidden lines stay. */
 (() => {
   "use strict";
-  const POLL_MS = 700, IDLE_MS = 3000, MOST_POINTS = 2400;
-  const CHARTS = [
-    { key: "loss", title: "Loss (nats a token)", lines: ["loss", "smooth", "eval"], main: true },
-    { key: "learning_rate", title: "Learning rate", lines: ["learning_rate"] },
-    { key: "gradient_norm", title: "Gradient norm", lines: ["gradient_norm"] },
-    { key: "tokens_per_second", title: "Tokens a second", lines: ["tokens_per_second"], zero: true },
-    { key: "memory_bytes", title: "Memory", lines: ["memory_bytes"], bytes: true, zero: true },
-  ];
-  const NAMES = { loss: "training", smooth: "training, smoothed", eval: "evaluation" };
+  const MOST_POINTS = 2400, FEW_POINTS = 40, LABEL_GAP = 17;
+  const NAMES = { loss: "training", smooth: "smoothed", eval: "evaluation" };
   const AXES = { step: "step", tokens: "tokens", elapsed: "seconds" };
 
   const make = (tag, className, text) => {
@@ -27,9 +19,25 @@
     node.addEventListener("click", onclick);
     return node;
   };
+  const choice = (label, options, value, onchange) => {
+    const select = make("select"), wrap = make("label", "qr-choice", `${label} `);
+    for (const [key, text] of Object.entries(options)) {
+      const option = make("option", "", text);
+      option.value = key;
+      select.append(option);
+    }
+    select.value = value;
+    select.addEventListener("change", () => onchange(select.value));
+    wrap.append(select);
+    return wrap;
+  };
   const number = new Intl.NumberFormat("en-US");
-  const rounded = (value, digits = 4) => value === null || value === undefined ? "–"
-    : Number(value.toPrecision(digits)).toString();
+  const rounded = (value, digits = 4) => {
+    if (value === null || value === undefined) return "–";
+    const short = Number(value.toPrecision(digits));
+    if (Math.abs(short) >= 1e3) return number.format(short);
+    return short !== 0 && Math.abs(short) < 1e-4 ? short.toExponential() : short.toString();
+  };
   const duration = (seconds) => {
     if (seconds === null || seconds === undefined) return "–";
     const s = Math.round(seconds);
@@ -38,12 +46,16 @@
     return `${Math.floor(s / 3600)} h ${String(Math.floor((s % 3600) / 60)).padStart(2, "0")} min`;
   };
   const colour = (name) => getComputedStyle(document.body).getPropertyValue(`--q-${name}`).trim();
-  const save = (name, text, type) => {
+  const download = (name, address) => {
     const link = make("a");
-    link.href = URL.createObjectURL(new Blob([text], { type }));
+    link.href = address;
     link.download = name;
     link.click();
-    setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+  };
+  const save = (name, text, type) => {
+    const address = URL.createObjectURL(new Blob([text], { type }));
+    download(name, address);
+    setTimeout(() => URL.revokeObjectURL(address), 1000);
   };
 
   let library = null;
@@ -54,7 +66,11 @@
       script.src = address;
       script.async = true;
       script.onload = () => resolve(window.Plotly);
-      script.onerror = () => reject(new Error("plotly.js could not be loaded"));
+      script.onerror = () => {
+        library = null;
+        script.remove();
+        reject(new Error("plotly.js could not be loaded; this page tries again."));
+      };
       document.head.append(script);
     });
     return library;
@@ -67,7 +83,7 @@
     };
     return {
       height: extra.height || 150,
-      margin: { l: 52, r: 12, t: extra.top || 8, b: 34 },
+      margin: { l: 52, r: extra.right || 12, t: extra.top || 8, b: 34 },
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
       font: { family: "system-ui, -apple-system, Segoe UI, Roboto, sans-serif", size: 12,
         color: colour("ink") },
@@ -83,6 +99,16 @@
   const CONFIG = {
     responsive: true, displaylogo: false, displayModeBar: "hover",
     modeBarButtonsToRemove: ["lasso2d", "select2d", "autoScale2d", "toImage"],
+  };
+
+  /* A picture of a plot as it stands, on the page's ground, with a legend in place of our labels. */
+  const picture = async (plot, format, name, title) => {
+    const look = { ...plot.layout, showlegend: plot.data.length > 1, autosize: false,
+      paper_bgcolor: colour("surface"), plot_bgcolor: colour("surface"),
+      margin: { l: 70, r: 24, t: 64, b: 56 }, title: { text: title, x: 0.02, font: { size: 16 } } };
+    const copy = { data: plot.data, layout: look };
+    download(`${name}.${format}`,
+      await window.Plotly.toImage(copy, { format, width: 1200, height: 600, scale: 2 }));
   };
 
   /* Keep the smallest and the largest of every bucket; the first and the last point stay. */
@@ -103,54 +129,116 @@
     return [rows.map((i) => x[i]), rows.map((i) => y[i])];
   };
 
-  const trace = (line, style) => ({
-    type: "scatter", mode: "lines", x: [], y: [], name: NAMES[line] || line,
-    hovertemplate: "%{y:.5g}", ...style,
-  });
+  /* The name of every line beside its end; a click hides and shows the line. They stand in the
+     page, over the plot's right margin, and follow zoom, scale and size. */
+  class EndLabels {
+    constructor(plot, toggle) {
+      this.plot = plot;
+      this.toggle = toggle;
+      this.node = make("div", "qr-labels");
+      this.labels = [];
+    }
+    /* labels: {key, name, value, text, colour, hidden}; an old button is used again. */
+    set(labels) {
+      this.labels = labels;
+      while (this.node.children.length > labels.length) this.node.lastChild.remove();
+      labels.forEach((label, row) => {
+        let node = this.node.children[row];
+        if (!node) {
+          node = button("", "qr-label", () => this.toggle(node.dataset.key));
+          this.node.append(node);
+        }
+        const text = label.text ? `${label.name} ${label.text}` : label.name;
+        if (node.textContent !== text) node.textContent = text;
+        node.dataset.key = label.key;
+        node.title = `${text}: hide or show`;
+        node.style.color = label.colour;
+        node.setAttribute("aria-pressed", String(!label.hidden));
+      });
+      this.place();
+    }
+    place() {
+      const full = this.plot._fullLayout, y = full?.yaxis;
+      if (!y || !this.labels.length) return;
+      const top = full._size.t, bottom = top + full._size.h;
+      const clamp = (value) => Math.min(bottom, Math.max(top, value));
+      const at = this.labels.map((label, row) => {
+        const pixel = y._offset + y.d2p(label.value);
+        return { row, y: clamp(Number.isFinite(pixel) ? pixel : bottom) };
+      }).sort((a, b) => a.y - b.y);
+      for (let i = 1; i < at.length; i++) at[i].y = Math.max(at[i].y, at[i - 1].y + LABEL_GAP);
+      for (let i = at.length - 1, low = bottom + LABEL_GAP; i >= 0; i--, low -= LABEL_GAP) {
+        at[i].y = Math.min(at[i].y, low);
+      }
+      this.node.style.left = `${full._size.l + full._size.w + 6}px`;
+      for (const { row, y: pixel } of at) {
+        this.node.children[row].style.transform = `translateY(${Math.round(pixel) - 9}px)`;
+      }
+    }
+  }
+
   const STYLES = {
-    loss: () => ({ line: { color: colour("frozen"), width: 1 }, opacity: 0.75 }),
-    smooth: () => ({ line: { color: colour("accent"), width: 2.2 } }),
+    loss: () => ({ line: { color: colour("frozen"), width: 1 }, opacity: 0.8 }),
+    smooth: () => ({ line: { color: colour("accent"), width: 2.4 } }),
     eval: () => ({ mode: "lines+markers", line: { color: colour("role-attention"), width: 2 },
       marker: { size: 7 } }),
     other: () => ({ line: { color: colour("accent"), width: 1.6 } }),
   };
   const styled = (line) => (STYLES[line] || STYLES.other)();
+  const trace = (line) => ({
+    type: "scatter", mode: "lines", marker: { size: 4 }, x: [], y: [], name: NAMES[line] || line,
+    hovertemplate: "%{y:.5g}", ...styled(line),
+  });
+  const last = (values) => {
+    for (let i = values.length - 1; i >= 0; i--) if (values[i] !== null) return values[i];
+    return null;
+  };
 
-  /* One chart: a heading with the last value, the plot, and its downloads. */
+  /* One chart: a heading with the last value, the plot, and its downloads. `view` has `axis`, `run`
+     and `csv()`; `spec` has key, title, lines, and zero, bytes, main where they hold. */
   class Chart {
     constructor(view, spec) {
-      this.view = view;
-      this.spec = spec;
-      this.log = false;
-      this.held = {};
-      this.drawn = this.seen = false;
+      Object.assign(this, { view, spec, log: false, few: false, held: {}, drawn: false, seen: false });
       this.work = Promise.resolve();
       this.node = make("figure", spec.main ? "qr-chart qr-main" : "qr-chart");
-      const head = make("figcaption", "qr-chart-head");
-      head.append(make("span", "qr-chart-title", spec.title));
+      const head = make("figcaption", "qr-chart-head"), tools = make("span", "qr-tools");
       this.now = make("span", "qr-now");
-      const tools = make("span", "qr-tools");
       const log = button("log", "qr-tool", () => this.toggleLog(log), "Logarithmic scale");
       log.setAttribute("aria-pressed", "false");
       tools.append(log);
       for (const format of ["png", "svg"]) {
-        tools.append(button(format.toUpperCase(), "qr-tool", () => this.picture(format),
-          `Download ${spec.title.toLowerCase()} as ${format.toUpperCase()}`));
+        tools.append(button(format.toUpperCase(), "qr-tool", () => picture(this.plot, format,
+          `${view.run}-${spec.key}`, spec.title), `Download ${spec.title.toLowerCase()} as ${format.toUpperCase()}`));
       }
-      head.append(this.now, tools);
+      tools.append(button("CSV", "qr-tool", () => view.csv(), "Download every recorded step as CSV"));
+      head.append(make("span", "qr-chart-title", spec.title), this.now, tools);
       this.plot = make("div", "qr-plot");
-      this.node.append(head, this.plot);
+      this.frame = make("div", "qr-frame");
+      this.frame.style.minHeight = `${this.height()}px`;
+      this.frame.append(this.plot);
+      if (spec.main) {
+        this.labels = new EndLabels(this.plot, (line) => this.toggleLine(line));
+        this.frame.append(this.labels.node);
+        this.frame.dataset.wait = "The curve begins with the first step.";
+      }
+      this.node.append(head, this.frame);
       this.node.hidden = !spec.main;
       new IntersectionObserver((entries) => {
         this.seen = entries[entries.length - 1].isIntersecting;
         if (this.seen) this.flush();
       }, { rootMargin: "200px" }).observe(this.node);
     }
+    height() { return this.spec.main ? 320 : 170; }
     layout() {
-      const y = { type: this.log ? "log" : "linear", rangemode: this.spec.zero && !this.log ? "tozero" : "normal" };
+      const y = { type: this.log ? "log" : "linear",
+        rangemode: this.spec.zero && !this.log ? "tozero" : "normal" };
       if (this.spec.bytes) Object.assign(y, { tickformat: ".4~s", ticksuffix: "B" });
-      return layout(this.view.axis, { height: this.spec.main ? 330 : 170,
-        legend: this.spec.main, top: this.spec.main ? 30 : 8, y });
+      return layout(this.view.axis, { height: this.height(), right: this.spec.main ? 132 : 12, y,
+        x: { rangemode: "tozero" } });
+    }
+    text(value) {
+      if (value === null || value === undefined) return "";
+      return this.spec.bytes ? `${rounded(value / 1e9, 3)} GB` : rounded(value);
     }
     /* Take in what is new; it is drawn when the chart is in view, so an update costs what is seen. */
     take(lines) {
@@ -161,9 +249,8 @@
       }
       const first = lines[this.spec.lines[0]];
       if (first) {
-        const value = first[1][first[1].length - 1];
-        this.now.textContent = this.spec.bytes ? `${rounded(value / 1e9, 3)} GB` : rounded(value);
         this.node.hidden = false;
+        if (!this.labels) this.now.textContent = this.text(last(first[1]));
       }
       return this.flush();
     }
@@ -173,29 +260,48 @@
     }
     async drawHeld() {
       const lib = window.Plotly, held = this.held;
-      if (!lib || !this.seen || (this.drawn && !Object.keys(held).length)) return;
+      if (!lib || !this.seen || !Object.keys(held).length) return;
       this.held = {};
       if (!this.drawn) {
         const traces = this.spec.lines.map((line) => {
           const [x, y] = held[line] || [[], []];
-          return { ...trace(line, styled(line)), x, y };
+          return { ...trace(line), x, y };
         });
         this.drawn = true;
+        delete this.frame.dataset.wait;
         await lib.newPlot(this.plot, traces, this.layout(), CONFIG);
-        return;
+        if (this.labels) this.plot.on("plotly_afterplot", () => this.labels.place());
+      } else {
+        const rows = this.spec.lines.map((_, row) => row).filter((row) => held[this.spec.lines[row]]);
+        const part = (i) => rows.map((row) => held[this.spec.lines[row]][i]);
+        await lib.extendTraces(this.plot, { x: part(0), y: part(1) }, rows);
+        if (this.plot.data.some((data) => data.x.length > MOST_POINTS * 1.5)) {
+          const thinned = this.plot.data.map((data) => thin(data.x, data.y, MOST_POINTS));
+          await lib.restyle(this.plot, { x: thinned.map((t) => t[0]), y: thinned.map((t) => t[1]) });
+        }
       }
-      const rows = [], x = [], y = [];
-      this.spec.lines.forEach((line, row) => {
-        if (!held[line]) return;
-        rows.push(row);
-        x.push(held[line][0]);
-        y.push(held[line][1]);
-      });
-      await lib.extendTraces(this.plot, { x, y }, rows);
-      if (this.plot.data.some((data) => data.x.length > MOST_POINTS * 1.5)) {
-        const thinned = this.plot.data.map((data) => thin(data.x, data.y, MOST_POINTS));
-        await lib.restyle(this.plot, { x: thinned.map((t) => t[0]), y: thinned.map((t) => t[1]) });
-      }
+      await this.mark();
+      this.label();
+    }
+    /* A line of a few points shows them: one alone would be no line at all. */
+    async mark() {
+      const few = this.plot.data[0].x.length < FEW_POINTS;
+      if (few === this.few) return;
+      this.few = few;
+      const rows = this.spec.lines.map((line, row) => line === "eval" ? -1 : row).filter((r) => r >= 0);
+      await window.Plotly.restyle(this.plot, { mode: few ? "lines+markers" : "lines" }, rows);
+    }
+    label() {
+      if (!this.labels) return;
+      this.labels.set(this.plot.data.map((data, row) => ({ key: this.spec.lines[row],
+        name: data.name, value: last(data.y), text: this.text(last(data.y)),
+        colour: this.spec.lines[row] === "loss" ? colour("muted") : styled(this.spec.lines[row]).line.color,
+        hidden: data.visible === "legendonly" })).filter((label) => label.value !== null));
+    }
+    async toggleLine(line) {
+      const row = this.spec.lines.indexOf(line), hidden = this.plot.data[row].visible === "legendonly";
+      await window.Plotly.restyle(this.plot, { visible: hidden ? true : "legendonly" }, [row]);
+      this.label();
     }
     clear(axisChanged) {
       this.held = {};
@@ -210,304 +316,22 @@
     toggleLog(node) {
       this.log = !this.log;
       node.setAttribute("aria-pressed", String(this.log));
+      if (!this.drawn) return;
       window.Plotly.relayout(this.plot, { "yaxis.type": this.log ? "log" : "linear",
         "yaxis.autorange": true });
     }
-    recolour(lib) {
-      if (!this.drawn) return;
-      const data = this.plot.data.map((old, row) => ({ ...old, ...styled(this.spec.lines[row]) }));
-      lib.react(this.plot, data, this.layout(), CONFIG);
-    }
-    picture(format) {
-      window.Plotly.downloadImage(this.plot, { format, width: 1200, height: 600,
-        filename: `${this.view.run}-${this.spec.key}` });
-    }
-  }
-
-  const WORDS = {
-    queued: "Waiting for the device", running: "Training", completed: "Completed",
-    stopped: "Stopped", failed: "Failed", interrupted: "Interrupted",
-  };
-
-  class RunView {
-    constructor({ element, props, server, watch }) {
-      this.server = server;
-      this.props = props;
-      this.root = element.querySelector(".qr-view");
-      this.address = this.root.dataset.plotly;
-      this.smoothing = 0.9;
-      this.axis = "step";
-      this.timer = null;
-      this.asking = 0;
-      this.show(props.value);
-      watch("value", () => this.show(this.props.value));
-      new MutationObserver(() => this.recolour())
-        .observe(document.body, { attributes: true, attributeFilter: ["class"] });
-      document.addEventListener("visibilitychange", () => { if (!document.hidden) this.tick(); });
-    }
-    async show(run) {
-      run = run || "";
-      if (run === this.run) { if (run) this.tick(); return; }
-      this.run = run;
-      clearTimeout(this.timer);
-      this.restart();
-      if (!run) return this.empty();
-      this.build();
-      this.ready = false;
-      // Where the run stands is said at once; the curves follow when plotly.js is here.
-      this.tick();
-      try {
-        await plotly(this.address);
-      } catch (error) {
-        return this.problem(error.message);
-      }
-      if (this.run !== run) return;
-      this.ready = true;
-      this.tick();
-    }
-    restart() {
-      this.offset = 0;
-      this.carry = {};
-      this.samples = [];
-      this.advice = this.asked = "";
-    }
-    empty() {
-      const note = make("div", "qr-empty");
-      note.append(make("strong", "", "No run yet"),
-        make("p", "", "Choose what trains on the Freeze tab, pick data, and launch. Loss, samples "
-          + "and progress appear here and stay when the page is closed."));
-      this.root.replaceChildren(note);
-    }
-    build() {
-      this.bar = make("progress", "qr-bar");
-      this.bar.max = 1;
-      this.bar.setAttribute("aria-label", "Progress of the run");
-      this.badge = make("span", "qr-badge");
-      this.title = make("span", "qr-run", this.run);
-      this.facts = make("div", "qr-facts");
-      this.reason = make("p", "qr-reason");
-      this.reason.setAttribute("role", "status");
-      this.actions = make("span", "qr-actions");
-      this.buttons = {
-        stop: button("Stop", "", () => this.act("stop"), "Saves, then stops"),
-        kill: button("Kill", "", () => this.act("kill"), "Ends the process at once"),
-        resume: button("Resume", "", () => this.act("resume"), "Goes on from the last checkpoint"),
-        csv: button("CSV", "", async () => save(`${this.run}.csv`,
-          await this.server.csv({ run: this.run }), "text/csv"), "Every recorded step"),
-        log: button("Log", "", () => this.toggleLog(), "The worker's log"),
-      };
-      this.actions.append(...Object.values(this.buttons));
-      const head = make("div", "qr-head");
-      head.append(this.badge, this.title, this.actions);
-      this.log = make("pre", "qr-log");
-      this.log.hidden = true;
-      this.log.tabIndex = 0;
-      this.outcome = make("div", "qr-outcome");
-      this.charts = CHARTS.map((spec) => new Chart(this, spec));
-      const grid = make("div", "qr-grid");
-      grid.append(...this.charts.slice(1).map((chart) => chart.node));
-      this.moved = make("section", "qr-section");
-      this.sampleTable = make("section", "qr-section");
-      this.root.replaceChildren(head, this.bar, this.facts, this.reason, this.log, this.outcome,
-        this.controls(), this.charts[0].node, this.moved, this.sampleTable, grid);
-    }
-    controls() {
-      const row = make("div", "qr-controls");
-      const smooth = make("input");
-      Object.assign(smooth, { type: "range", min: 0, max: 0.99, step: 0.01, value: this.smoothing });
-      const label = make("label", "", "Smoothing ");
-      label.append(smooth);
-      smooth.addEventListener("change", () => {
-        this.smoothing = Number(smooth.value);
-        this.reload();
-      });
-      const axis = make("select");
-      for (const [value, text] of Object.entries(AXES)) {
-        const option = make("option", "", text);
-        option.value = value;
-        axis.append(option);
-      }
-      axis.value = this.axis;
-      axis.addEventListener("change", () => { this.axis = axis.value; this.reload(true); });
-      const along = make("label", "", "Along ");
-      along.append(axis);
-      row.append(label, along);
-      return row;
-    }
-    async reload(axisChanged) {
-      this.restart();
-      this.asking++;
-      this.stale = { axis: axisChanged };
-      this.tick();
-    }
-    async tick() {
-      clearTimeout(this.timer);
-      if (!this.run || !this.root.isConnected) return;
-      const run = this.run, asking = ++this.asking;
-      const shown = !document.hidden && this.root.offsetParent !== null;
-      let over = false;
-      if (shown) {
-        try {
-          const answer = await this.server.poll({ run, offset: this.offset, carry: this.carry,
-            smoothing: this.smoothing, axis: this.axis });
-          if (run !== this.run || asking !== this.asking) return;
-          await this.take(answer);
-          over = !["queued", "running"].includes(answer.status);
-        } catch (error) {
-          if (run !== this.run || asking !== this.asking) return;
-          this.offline();
-        }
-      }
-      clearTimeout(this.timer);
-      this.timer = setTimeout(() => this.tick(), over || !shown ? IDLE_MS : POLL_MS);
-    }
-    offline() {
-      this.reason.textContent = "The dashboard does not answer. The run goes on without it; this "
-        + "page tries again every few moments.";
-      this.wasOffline = true;
-    }
-    problem(text) {
-      this.root.replaceChildren(make("p", "qr-reason qr-problem", text));
-    }
-    async take(answer) {
-      if (answer.error) return this.problem(answer.error);
-      if (!this.ready) return this.say(answer);
-      const began = performance.now();
-      if (answer.again) { this.restart(); this.stale = {}; return; }
-      this.offset = answer.offset;
-      this.carry = answer.carry;
-      if (this.stale) {
-        for (const chart of this.charts) chart.clear(this.stale.axis);
-        this.stale = null;
-      }
-      this.say(answer);
-      await Promise.all(this.charts.map((chart) => chart.take(answer.lines)));
-      if (answer.movement) this.showMovement(answer.movement);
-      if (answer.samples.length) this.showSamples(answer.samples);
-      if (answer.end || answer.start) this.showOutcome(answer);
-      this.root.dataset.updates = Number(this.root.dataset.updates || 0) + 1;
-      this.root.dataset.cost = (performance.now() - began).toFixed(1);
-      const main = this.charts[0];
-      if (main.drawn) this.root.dataset.points = main.plot.data[0].x.length;
-    }
-    say(answer) {
-      const open = ["queued", "running"].includes(answer.status);
-      this.badge.textContent = WORDS[answer.status] || answer.status;
-      this.badge.className = `qr-badge qr-${answer.status}`;
-      this.root.dataset.status = answer.status;
-      if (answer.steps) this.bar.value = Math.min(1, answer.step / answer.steps);
-      if (answer.start && answer.start.device) this.device = answer.start.device;
-      if (answer.epoch) this.epoch = answer.epoch;
-      const facts = [
-        [`${number.format(answer.step)} of ${number.format(answer.steps)}`, "steps"],
-        [this.epoch ? rounded(this.epoch, 3) : "–", "epoch"],
-        [duration(answer.elapsed || null), "elapsed"],
-        [duration(open ? answer.remaining : 0), "remaining"],
-        [answer.seconds_per_step ? `${rounded(1 / answer.seconds_per_step, 3)} /s` : "–",
-          "steps"],
-        [answer.tokens_per_second ? number.format(Math.round(answer.tokens_per_second)) : "–",
-          "tokens a second"],
-        [this.device || "–", "device"],
-      ];
-      this.facts.replaceChildren(...facts.map(([value, label]) => {
-        const fact = make("div", "qr-fact");
-        fact.append(make("b", "", value), make("span", "", label));
-        return fact;
-      }));
-      const ahead = answer.ahead;
-      this.reason.textContent = answer.reason || (answer.status === "queued"
-        ? (ahead ? `${ahead} ${ahead === 1 ? "run is" : "runs are"} before this one.`
-          : "The worker is being started.") : answer.status === "running" && !answer.step
-          ? "The worker loads the model and prepares the data." : "");
-      this.reason.className = ["failed", "interrupted"].includes(answer.status)
-        ? "qr-reason qr-problem" : "qr-reason";
-      if (answer.reason && answer.reason.includes("memory") && this.asked !== answer.reason) {
-        this.asked = answer.reason;
-        this.server.advice({ run: this.run }).then((said) => { this.advice = said; });
-      }
-      if (answer.reason && this.advice) this.reason.textContent += ` ${this.advice}`;
-      this.buttons.stop.hidden = this.buttons.kill.hidden = !open;
-      this.buttons.resume.hidden = open || answer.status === "completed";
-    }
-    showOutcome(answer) {
-      if (answer.start) { this.outcome.replaceChildren(); }
-      const end = answer.end;
-      if (!end) return;
-      const before = end.eval_loss_before, after = end.eval_loss_after;
-      if (before === undefined || before === null || after === undefined || after === null) return;
-      const fall = make("div", "qr-fall");
-      fall.append(make("span", "", "Evaluation loss "), make("b", "", before.toFixed(3)),
-        make("span", "qr-arrow", " → "), make("b", "qr-after", after.toFixed(3)),
-        make("span", "", ` nats a token (${after <= before ? "−" : "+"}`
-          + `${Math.abs(after - before).toFixed(3)})`));
-      this.outcome.replaceChildren(fall);
-    }
-    showSamples(samples) {
-      if (this.samples.length === 0 && samples.length) this.sampleTable.replaceChildren();
-      this.samples.push(...samples);
-      if (!this.sampleTable.firstChild) {
-        const table = make("table", "qr-samples"), body = make("tbody");
-        const head = make("tr");
-        head.append(make("th", "", "step"), make("th", "", "prompt"), make("th", "", "continued"));
-        const top = make("thead");
-        top.append(head);
-        table.append(top, body);
-        const wrap = make("div", "qr-scroll");
-        wrap.append(table);
-        this.sampleTable.append(make("h4", "", "Samples, before and since"), wrap);
-      }
-      const body = this.sampleTable.querySelector("tbody");
-      for (const sample of samples) {
-        const row = make("tr");
-        row.append(make("td", "qr-num", String(sample.step ?? "")),
-          make("td", "qr-prompt", sample.prompt ?? ""), make("td", "", sample.text ?? ""));
-        body.append(row);
-      }
-    }
-    async showMovement(movement) {
-      const blocks = movement.blocks || [];
-      if (!this.moved.firstChild) {
-        this.moved.append(make("h4", "", "How far the trained tensors have moved, a bar a block"),
-          make("div", "qr-plot qr-movement"));
-      }
-      this.movement = movement;
-      const plot = this.moved.querySelector(".qr-movement");
-      const data = [{ type: "bar", x: blocks.map((pair) => pair[0]), y: blocks.map((pair) => pair[1]),
-        marker: { color: colour("accent") },
-        hovertemplate: "block %{x}: norm of change %{y:.4g}<extra></extra>" }];
-      const extra = { height: 150, x: { title: { text: "block", standoff: 6 } } };
-      await window.Plotly.react(plot, data, { ...layout("block", extra), hovermode: "closest",
-        bargap: 0.25 }, CONFIG);
-    }
-    async act(action) {
-      for (const node of Object.values(this.buttons)) node.disabled = true;
-      try {
-        const answer = await this.server.act({ run: this.run, action });
-        await this.tick();
-        if (action === "stop" && !answer.error && this.root.dataset.status === "running") {
-          this.reason.textContent = "Asked to stop: it saves what it has, then ends.";
-        }
-        if (answer.error) this.reason.textContent = answer.error;
-      } finally {
-        for (const node of Object.values(this.buttons)) node.disabled = false;
-      }
-    }
-    async toggleLog() {
-      this.log.hidden = !this.log.hidden;
-      if (this.log.hidden) return;
-      const found = await this.server.details({ run: this.run });
-      this.log.textContent = found.log || "The worker has said nothing.";
-      this.log.scrollTop = this.log.scrollHeight;
-    }
     recolour() {
-      if (!window.Plotly || !this.charts) return;
-      this.charts.forEach((chart) => chart.recolour(window.Plotly));
-      if (this.movement) this.showMovement(this.movement);
+      if (!this.drawn) return;
+      const data = this.plot.data.map((old, row) =>
+        ({ ...old, ...styled(this.spec.lines[row]), mode: old.mode }));
+      window.Plotly.react(this.plot, data, this.layout(), CONFIG);
+      this.label();
     }
   }
 
   window.QwenCharts = {
-    mountRun: (component) => new RunView(component),
-    tools: { make, button, plotly, layout, colour, thin, save, rounded, CONFIG, AXES },
+    Chart, EndLabels,
+    tools: { make, button, choice, number, plotly, layout, colour, thin, save, picture, rounded,
+      duration, last, CONFIG, AXES },
   };
 })();

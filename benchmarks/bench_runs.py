@@ -1,4 +1,4 @@
-"""Runs and charts: lists of a thousand runs, a chart of 100,000 points, traffic of an update.
+"""Runs without a browser: lists of a thousand runs, a chart of 100,000 points, their traffic.
 
 Prints what `docs/runs.md` quotes. Everything is made in a folder of its own and removed.
 """
@@ -12,11 +12,15 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from qwen_ui.paths import runs_folder
 from qwen_ui.train.events import FILE_NAME, encode
 from qwen_ui.train.folders import create_run
+from qwen_ui.train.index import changes
+from qwen_ui.train.keeper import Keeper
 from qwen_ui.train.runs import list_runs
 from qwen_ui.train.status import Status, write_status
 from qwen_ui.ui.charts import poll
@@ -64,6 +68,14 @@ def lists() -> None:
     list_runs()
     print(f"1,000 runs, index built:        {time.perf_counter() - began:8.3f} s")
     print(f"1,000 runs, index there:        {timed(list_runs):8.3f} s")
+    seen = changes(runs_folder()).seen
+    update = changes(runs_folder(), seen)
+    size = len(json.dumps(asdict(update)))
+    seconds = timed(lambda: changes(runs_folder(), seen))
+    print(f"1,000 runs, nothing new:        {seconds:8.3f} s  {size:,} bytes")
+    keeper = Keeper()
+    keeper.round()
+    print(f"1,000 runs, a keeper's round:   {timed(keeper.round):8.3f} s")
 
 
 def charts() -> None:

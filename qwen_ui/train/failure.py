@@ -7,6 +7,7 @@ the same sentence comes from an exception at hand and from the last lines of a d
 from __future__ import annotations
 
 import errno
+import os
 import re
 from pathlib import Path
 
@@ -30,7 +31,8 @@ SENTENCES = {
     "not allowed": "A file or folder of the run cannot be written. Give this account the right to "
     "write there.",
     "missing": "A file that the run needs is missing. Put it back, or choose another one.",
-    "port": "No free port was found. Close another program, or name a port.",
+    "port": "No free port was found. Close the program that has it, or name another: "
+    "python app.py --port 7870.",
     "killed": f"The worker was killed, or the machine went down. {_RESUME}",
 }
 _SIGNS = (
@@ -71,6 +73,8 @@ def reason_for(error: BaseException) -> str:
 
 def last_words(folder: Path) -> str:
     """Why a worker that left without a word is gone, as far as the system and its log can tell."""
+    if not os.access(folder, os.W_OK):
+        return f"{SENTENCES['not allowed']} It is {folder}."
     before = read_json(folder / LAUNCHED).get("memory_kills")
     if before is not None and (memory_kills() or 0) > before:
         return SENTENCES["killed for memory"]

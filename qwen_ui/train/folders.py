@@ -12,6 +12,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import secrets
@@ -24,7 +25,7 @@ from typing import Any
 from qwen_ui.errors import RunError
 from qwen_ui.paths import runs_folder
 from qwen_ui.train.environment import environment
-from qwen_ui.train.failure import last_words
+from qwen_ui.train.failure import last_words, reason_for
 from qwen_ui.train.status import (
     Status,
     read_json,
@@ -36,6 +37,11 @@ from qwen_ui.train.status import (
 from qwen_ui.train.writer import RunLock
 
 MOST_NAME, MOST_TAG, MOST_TAGS, MOST_NOTE = 120, 40, 20, 5000
+logger = logging.getLogger("qwen_ui")
+# A status is replaced as a whole file, which changes its folder's time. Two changes may fall into
+# one tick of that clock, so a folder is believed once its time is a second old.
+SETTLED_NS = 10**9
+_over: dict[Path, int] = {}
 _RUN = re.compile(r"\d{8}-\d{6}-[a-z0-9.\-]{1,110}")
 
 
@@ -43,20 +49,32 @@ def create_run(spec: dict[str, Any], plan: dict[str, Any]) -> Path:
     """A new run's folder, queued, complete from the moment that it can be seen.
 
     Its name sorts by time and says what it is: `20261125-154210-attention-nano-3f9c`.
+
+    Raises:
+        RunError: the disk is full, or nothing can be written there.
     """
     runs = runs_folder()
-    runs.mkdir(parents=True, exist_ok=True)
     words = [str(plan.get("name") or "plan"), Path(str(spec.get("model") or "model")).name]
     slug = "-".join(re.sub(r"[^a-z0-9.]+", "-", word.lower()).strip("-.")[:32] for word in words)
     name = f"{time.strftime('%Y%m%d-%H%M%S')}-{slug}-{secrets.token_hex(2)}"
     part = runs / f".new-{name}"
-    part.mkdir()
-    write_json(part / "spec.json", spec)
-    write_json(part / "plan.json", plan)
-    write_json(part / "environment.json", environment())
-    write_status(part, Status(steps=int(spec.get("steps") or 0), created=round(time.time(), 3)))
-    os.rename(part, runs / name)
+    try:
+        part.mkdir(parents=True)
+        write_json(part / "spec.json", spec)
+        write_json(part / "plan.json", plan)
+        write_json(part / "environment.json", environment())
+        write_status(part, Status(steps=int(spec.get("steps") or 0), created=round(time.time(), 3)))
+        os.rename(part, runs / name)
+    except OSError as error:
+        shutil.rmtree(part, ignore_errors=True)
+        raise RunError(f"No run can be made in '{runs}'. {reason_for(error)}") from error
     return runs / name
+
+
+def queue_lock() -> Path:
+    """The file whose lock is held by whoever starts, stops or puts runs back into the queue."""
+    runs_folder().mkdir(parents=True, exist_ok=True)
+    return runs_folder() / ".queue.lock"
 
 
 def run_folder(run: str) -> Path:
@@ -82,6 +100,24 @@ def run_names() -> list[str]:
     return sorted(filter(_RUN.fullmatch, found), reverse=True)
 
 
+def open_folders() -> list[Path]:
+    """The runs that are not over, the oldest first; those that are over are read once."""
+    found = []
+    for name in reversed(run_names()):
+        folder = runs_folder() / name
+        try:
+            changed = folder.stat().st_mtime_ns
+        except OSError:
+            continue
+        if _over.get(folder) == changed:
+            continue
+        if not recorded_status(folder).over:
+            found.append(folder)
+        elif time.time_ns() - changed > SETTLED_NS:
+            _over[folder] = changed
+    return found
+
+
 def status_of(folder: Path) -> Status:
     """The truth about a run. A worker found dead is written down as such, with its last words."""
     status = true_status(folder)
@@ -92,8 +128,16 @@ def status_of(folder: Path) -> Status:
         with RunLock(folder) as held:
             # A worker that holds the lock has just begun anew (a resume): it is not dead.
             if held:
-                write_status(folder, status)
+                _keep(folder, status)
     return status
+
+
+def _keep(folder: Path, status: Status) -> None:
+    """Write down what was found out; a full disk does not keep it from being told."""
+    try:
+        write_status(folder, status)
+    except OSError:
+        logger.warning("the status of %s could not be written", folder.name)
 
 
 def delete_run(run: str) -> None:

@@ -16,17 +16,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import psutil
 from pydantic import BaseModel
 
 from qwen_ui.errors import RunError
 from qwen_ui.paths import runs_folder
+from qwen_ui.train.advice import ADVICE
 from qwen_ui.train.devices import find_devices
 from qwen_ui.train.distributed import Launch, launch_command
+from qwen_ui.train.ending import kill, stop, worker_pid
 from qwen_ui.train.events import Event, read_events
 from qwen_ui.train.failure import LOG_NAME
-from qwen_ui.train.folders import create_run, run_folder, run_names, status_of
-from qwen_ui.train.process import lives, locked
+from qwen_ui.train.folders import create_run, open_folders, queue_lock, run_folder, status_of
+from qwen_ui.train.process import locked
 from qwen_ui.train.runs import summary
 from qwen_ui.train.spec import read_spec
 from qwen_ui.train.status import (
@@ -37,11 +38,24 @@ from qwen_ui.train.status import (
     recorded_status,
     write_status,
 )
-from qwen_ui.train.writer import RunLock
+from qwen_ui.train.writer import STOP
+
+__all__ = [
+    "capacity",
+    "dispatch",
+    "kill",
+    "place",
+    "queued_runs",
+    "resume",
+    "retry",
+    "start",
+    "stop",
+    "wait",
+    "worker_pid",
+]
 
 PACKAGE_PARENT = Path(__file__).resolve().parents[2]
 WORKER = "qwen_ui.train.worker"
-STOP_PATIENCE_SECONDS = 60.0
 POLL_SECONDS = 0.2
 
 
@@ -60,14 +74,16 @@ def resume(run: str) -> str:
         RunError: no such run, it still runs, or it is completed.
     """
     folder = run_folder(run)
-    status = status_of(folder)
-    if status.status == "completed":
-        raise RunError(f"The run '{run}' is completed. Start a new one to train further.")
-    if not status.over:
-        raise RunError(f"The run '{run}' is {status.status} already.")
-    with locked(_queue_lock()):
+    # Looked at with the lock held: of two that press the button, one is told.
+    with locked(queue_lock()):
+        status = status_of(folder)
+        if status.status == "completed":
+            raise RunError(f"The run '{run}' is completed. Start a new one to train further.")
+        if not status.over:
+            raise RunError(f"The run '{run}' is {status.status} already.")
+        (folder / ADVICE).unlink(missing_ok=True)
         (folder / LAUNCHED).unlink(missing_ok=True)
-        (folder / "stop").unlink(missing_ok=True)
+        (folder / STOP).unlink(missing_ok=True)
         write_status(folder, replace(status, status="queued", reason="", pid=None, begun=None))
     dispatch()
     return run
@@ -76,37 +92,6 @@ def resume(run: str) -> str:
 def retry(run: str, **changes: Any) -> str:
     """A new run with the settings of this one, some of them changed."""
     return start({**read_json(run_folder(run) / "spec.json"), **changes})
-
-
-def stop(run: str, patience: float = STOP_PATIENCE_SECONDS) -> None:
-    """Ask a run to save and stop; after `patience` seconds a watchdog ends it.
-
-    Raises:
-        RunError: no such run, or it is over.
-    """
-    folder = run_folder(run)
-    if status_of(folder).over:
-        raise RunError(f"The run '{run}' is over already ({status_of(folder).status}).")
-    with locked(_queue_lock()):
-        if not (folder / LAUNCHED).is_file() and status_of(folder).status == "queued":
-            status = replace(status_of(folder), status="stopped", reason="Stopped before it began.")
-            write_status(folder, status)
-            return
-        (folder / "stop").touch()
-    threading.Thread(target=_watchdog, args=(folder, patience), daemon=True).start()
-
-
-def kill(run: str) -> None:
-    """End a run's process at once, and its children. What was recorded stays."""
-    folder = run_folder(run)
-    pid = worker_pid(folder)
-    if pid is None:
-        raise RunError(f"The run '{run}' has no process to end.")
-    _end_tree(pid)
-    status = status_of(folder)
-    if status.status == "interrupted":
-        reason = "It was killed by hand. Resume goes on from the last checkpoint."
-        write_status(folder, replace(status, reason=reason))
 
 
 def wait(run: str, on_event: Callable[[Event], None] | None = None) -> dict[str, Any]:
@@ -128,15 +113,6 @@ def wait(run: str, on_event: Callable[[Event], None] | None = None) -> dict[str,
         time.sleep(POLL_SECONDS)
 
 
-def worker_pid(folder: Path) -> int | None:
-    """The living process of this run, None where there is none."""
-    status, launched = recorded_status(folder), read_json(folder / LAUNCHED)
-    if lives(status.pid, status.begun):
-        return status.pid
-    pid = launched.get("pid")
-    return int(pid) if pid and lives(pid, launched.get("begun")) else None
-
-
 def capacity() -> int:
     """How many workers may run at a time (`QWEN_UI_WORKERS`, 1 unless told)."""
     told = os.environ.get("QWEN_UI_WORKERS", "1")
@@ -148,13 +124,20 @@ def queued_runs() -> list[str]:
     return [name for name, _ in _by_turn() if not (runs_folder() / name / LAUNCHED).is_file()]
 
 
+def place(run: str) -> tuple[list[str], list[str]]:
+    """Where a queued run stands: the runs that have the device, those that wait before it."""
+    waiting = queued_runs()
+    before = waiting[: waiting.index(run)] if run in waiting else []
+    return [folder.name for folder in open_folders() if _busy(folder)], before
+
+
 def dispatch() -> list[str]:
     """Start what waits, as far as there is room. Several processes may call it at a time."""
     if not any(True for _ in queued_runs()):
         return []
     begun = []
-    with locked(_queue_lock()):
-        room = capacity() - sum(1 for name in run_names() if _busy(runs_folder() / name))
+    with locked(queue_lock()):
+        room = capacity() - sum(1 for folder in open_folders() if _busy(folder))
         for name in queued_runs()[: max(0, room)]:
             _spawn(runs_folder() / name)
             begun.append(name)
@@ -162,8 +145,7 @@ def dispatch() -> list[str]:
 
 
 def _by_turn() -> list[tuple[str, Status]]:
-    folders = ((name, runs_folder() / name) for name in reversed(run_names()))
-    found = ((name, recorded_status(folder)) for name, folder in folders)
+    found = ((folder.name, recorded_status(folder)) for folder in open_folders())
     waiting = [(name, status) for name, status in found if status.status == "queued"]
     return sorted(waiting, key=lambda pair: (pair[1].created, pair[0]))
 
@@ -171,11 +153,6 @@ def _by_turn() -> list[tuple[str, Status]]:
 def _busy(folder: Path) -> bool:
     """Whether this run has a living process (one that is over may still be saving)."""
     return not recorded_status(folder).over and worker_pid(folder) is not None
-
-
-def _queue_lock() -> Path:
-    runs_folder().mkdir(parents=True, exist_ok=True)
-    return runs_folder() / ".queue.lock"
 
 
 def _launch_of(folder: Path) -> Launch:
@@ -213,32 +190,3 @@ def _reap(process: subprocess.Popen[bytes], folder: Path) -> None:
     if folder.is_dir():
         status_of(folder)
         dispatch()
-
-
-def _watchdog(folder: Path, patience: float) -> None:
-    deadline = time.monotonic() + patience
-    while time.monotonic() < deadline:
-        if (pid := worker_pid(folder)) is None:
-            return
-        time.sleep(POLL_SECONDS)
-    if (pid := worker_pid(folder)) is not None:
-        _end_tree(pid)
-        with RunLock(folder, patience=5.0) as held:
-            status = status_of(folder)
-            if held and status.status == "interrupted":
-                reason = f"It did not stop within {patience:.0f} s and was ended."
-                write_status(folder, replace(status, status="stopped", reason=reason))
-
-
-def _end_tree(pid: int) -> None:
-    try:
-        process = psutil.Process(pid)
-        tree = [*process.children(recursive=True), process]
-    except psutil.NoSuchProcess:
-        return
-    for member in tree:
-        try:
-            member.kill()
-        except psutil.NoSuchProcess:
-            continue
-    psutil.wait_procs(tree, timeout=10)

@@ -6,26 +6,33 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from qwen_ui.train.curves import Carry, Line, csv_of, lines_of, thinned
+from qwen_ui.train.curves import SERIES, Carry, Line, csv_of, lines_of, thinned
 from qwen_ui.train.events import read_events
-from qwen_ui.train.folders import run_folder
+from qwen_ui.train.folders import run_folder, status_of
 from qwen_ui.train.status import read_json
 
 MOST_RUNS = 24
+# Runs are told apart by the rest of their names: plan, model and four digits.
+DATE = len("20261125-154210-")
 
 
 def overlay(
-    runs: Sequence[str], *, axis: str = "step", smoothing: float = 0.9
+    runs: Sequence[str],
+    *,
+    axis: str = "step",
+    smoothing: float = 0.9,
+    only: Sequence[str] = SERIES,
 ) -> list[dict[str, Any]]:
-    """`run`, `name` and thinned `lines` of each of these runs, at most `MOST_RUNS`."""
+    """`run`, `name`, `over` and thinned `lines` (`only` these) of each, at most `MOST_RUNS`."""
     found = []
     for run in runs[:MOST_RUNS]:
         folder = run_folder(run)
         events, _ = read_events(folder)
         lines = lines_of(events, Carry(), axis=axis, smoothing=smoothing)
-        drawn: dict[str, Line] = {name: thinned(line) for name, line in lines.items() if line[0]}
-        name = read_json(folder / "meta.json").get("name") or run
-        found.append({"run": run, "name": name, "lines": drawn})
+        drawn: dict[str, Line] = {name: thinned(lines[name]) for name in only if lines[name][0]}
+        name = read_json(folder / "meta.json").get("name") or run[DATE:]
+        over = status_of(folder).over
+        found.append({"run": run, "name": name, "over": over, "lines": drawn})
     return found
 
 

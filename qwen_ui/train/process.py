@@ -15,6 +15,8 @@ from pathlib import Path
 
 import psutil
 
+_GROUP = Path("/sys/fs/cgroup")
+
 
 def stamp(pid: int) -> str | None:
     """When this process began, in a form to compare; None where no such process lives."""
@@ -53,6 +55,32 @@ def memory_kills() -> int | None:
     except OSError:
         return None
     return next((int(line.split()[1]) for line in lines if line.startswith("oom_kill ")), None)
+
+
+def free_memory() -> int:
+    """Bytes that a new process could take: the machine's, or its control group's where less."""
+    free = int(psutil.virtual_memory().available)
+    try:
+        limit = (_GROUP / "memory.max").read_text().strip()
+        used = int((_GROUP / "memory.current").read_text())
+    except (OSError, ValueError):
+        return free
+    return min(free, max(0, int(limit) - used)) if limit.isdecimal() else free
+
+
+def end_tree(pid: int) -> None:
+    """End this process and its children at once, and wait until they are gone."""
+    try:
+        process = psutil.Process(pid)
+        tree = [*process.children(recursive=True), process]
+    except psutil.NoSuchProcess:
+        return
+    for member in tree:
+        try:
+            member.kill()
+        except psutil.NoSuchProcess:
+            continue
+    psutil.wait_procs(tree, timeout=10)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from qwen_ui.train.process import lives, memory_kills, stamp
+from qwen_ui.train.process import free_memory, lives, memory_kills, stamp
 
 FILE_NAME = "status.json"
 LAUNCHED = "process.json"
@@ -79,7 +79,8 @@ def true_status(folder: Path) -> Status:
 
 def note_launch(folder: Path, pid: int) -> None:
     """Say which process was started for this run, before it can say so itself."""
-    write_json(folder / LAUNCHED, {"pid": pid, "begun": stamp(pid), "memory_kills": memory_kills()})
+    system = {"memory_kills": memory_kills(), "memory_free": free_memory()}
+    write_json(folder / LAUNCHED, {"pid": pid, "begun": stamp(pid), **system})
 
 
 def write_json(file: Path, record: Any) -> None:

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from qwen_ui.errors import UserError
-from qwen_ui.train.failure import reason_for
+from qwen_ui.train.advice import explained, room_now, write_advice
+from qwen_ui.train.failure import OF_MEMORY, reason_for
 from qwen_ui.train.silent import SilentWriter, first_process
 from qwen_ui.train.spec import read_spec
 from qwen_ui.train.writer import RunWriter
@@ -36,12 +37,28 @@ def main(folder: Path) -> int:
 def _failed(writer: Any, error: BaseException) -> int:
     if not isinstance(error, UserError):
         traceback.print_exc()
-    reason = reason_for(error)
+    reason = _with_advice(writer, reason_for(error))
     status = "interrupted" if isinstance(error, KeyboardInterrupt | SystemExit) else "failed"
     mistake = isinstance(error, UserError)
-    writer.event("end", status=status, reason=reason, mistake=mistake)
-    writer.status(status, reason)
+    try:
+        writer.event("end", status=status, reason=reason, mistake=mistake)
+        writer.status(status, reason)
+    except OSError:
+        # The folder takes nothing more; whoever looks next finds this process gone, and says why.
+        traceback.print_exc()
     return 2 if mistake else 1
+
+
+def _with_advice(writer: Any, reason: str) -> str:
+    """A memory reason with what would have fitted, where that can be worked out."""
+    if not reason.startswith(OF_MEMORY) or not isinstance(writer, RunWriter):
+        return reason
+    try:
+        return explained(reason, write_advice(writer.folder, room_now()))
+    except Exception:
+        # Decided: at the edge of memory anything may fail, and the reason itself must be told.
+        traceback.print_exc()
+        return reason
 
 
 if __name__ == "__main__":

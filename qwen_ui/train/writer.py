@@ -13,9 +13,11 @@ from typing import Any, Self
 from qwen_ui.errors import RunError
 from qwen_ui.train.events import EventLog
 from qwen_ui.train.process import acquire, stamp
-from qwen_ui.train.status import recorded_status, write_status
+from qwen_ui.train.status import LAUNCHED, read_json, recorded_status, write_status
 
 HEARTBEAT_SECONDS = 1.0
+STOP = "stop"
+SAVING = "It was asked to stop, saves what it has, and ends."
 LOCK_PATIENCE_SECONDS = 5.0
 # Kept while a run goes on, given up so that a full disk can still be told of.
 RESERVE, RESERVE_BYTES = ".reserve", 64 * 1024
@@ -58,7 +60,10 @@ class RunWriter:
         pid = os.getpid()
         self._status = replace(before, status="running", reason="", pid=pid, begun=stamp(pid))
         self._beat = 0.0
-        (self.folder / "stop").unlink(missing_ok=True)
+        # A stop that was asked for while we started holds; one of an earlier life does not.
+        # (Under torchrun the process that was launched is our parent.)
+        if read_json(self.folder / LAUNCHED).get("pid") not in (pid, os.getppid()):
+            (self.folder / STOP).unlink(missing_ok=True)
         (self.folder / RESERVE).write_bytes(bytes(RESERVE_BYTES))
         self.status("running")
 
@@ -92,7 +97,11 @@ class RunWriter:
 
     @property
     def stop_requested(self) -> bool:
-        return (self.folder / "stop").exists()
+        """Whether somebody asked the run to stop. That it was heard is said in the status."""
+        asked = (self.folder / STOP).exists()
+        if asked and self._status.reason != SAVING:
+            self.status("running", SAVING)
+        return asked
 
     def _write(self, write: Callable[[], None], *, last: bool) -> None:
         """Write; the last words of a run may use the space that was kept for them."""
@@ -106,6 +115,7 @@ class RunWriter:
 
     def close(self) -> None:
         (self.folder / RESERVE).unlink(missing_ok=True)
+        (self.folder / STOP).unlink(missing_ok=True)
         self._log.close()
         self._lock.__exit__()
 

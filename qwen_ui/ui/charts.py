@@ -1,4 +1,4 @@
-"""The live view of one run: progress, curves, samples, movement, drawn by `assets/charts.js`.
+"""The live view of one run: progress, curves, samples, movement; drawn by `assets/run_view.js`.
 
 The view owns its DOM. It asks `poll` for what is new since its offset, so that an update costs the
 same after a hundred steps and after a hundred thousand, and plotly.js extends its lines in place.
@@ -6,6 +6,7 @@ same after a hundred steps and after a hundred thousand, and plotly.js extends i
 
 from __future__ import annotations
 
+import time
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -13,12 +14,15 @@ from typing import Any
 import gradio as gr
 
 from qwen_ui.errors import UserError
-from qwen_ui.train.curves import AXES, Carry, csv_of, lines_of, thinned
+from qwen_ui.train.advice import ADVICE
+from qwen_ui.train.curves import AXES, Carry, lines_of, thinned
 from qwen_ui.train.events import Event, read_events
 from qwen_ui.train.runs import run_folder, status_of
 from qwen_ui.train.status import Status, read_json
+from qwen_ui.train.writer import STOP
+from qwen_ui.ui.run_actions import act, csv, log, settings
 
-MOST_SAMPLES = 40
+MOST_SAMPLES = MOST_MOVEMENTS = 40
 _SHELL = '<div class="qr-view" data-plotly="${plotly}"></div>'
 
 
@@ -45,7 +49,7 @@ def run_view(elem_id: str) -> gr.HTML:
         js_on_load="window.QwenCharts.mountRun({ element, props, server, watch });",
         apply_default_css=False,
         elem_id=elem_id,
-        server_functions=[poll, act, details, advice, csv],
+        server_functions=[poll, act, settings, log, csv],
         plotly=serve_plotly(),
     )
 
@@ -82,7 +86,7 @@ def poll(asked: dict[str, Any]) -> dict[str, Any]:
 
 
 def progress(folder: Path, status: Status, carry: Carry) -> dict[str, Any]:
-    """Where a run stands, for the progress bar."""
+    """Where a run stands: for the progress bar and the sentence below it."""
     step = int(carry.step) or status.step
     per_step = carry.elapsed / carry.step if carry.step else None
     left = max(0, status.steps - step)
@@ -95,54 +99,20 @@ def progress(folder: Path, status: Status, carry: Carry) -> dict[str, Any]:
         "remaining": per_step * left if per_step and status.status == "running" else None,
         "seconds_per_step": per_step,
         "tokens_per_second": carry.tokens / carry.elapsed if carry.elapsed else None,
-        "ahead": _ahead(folder.name) if status.status == "queued" else None,
+        "silent": max(0.0, time.time() - status.heartbeat) if status.heartbeat else None,
+        "stopping": not status.over and (folder / STOP).exists(),
+        "place": _place(folder) if status.status == "queued" else None,
+        "advice": read_json(folder / ADVICE) if status.over else None,
+        "title": title_of(folder),
+        "meta": {"tags": [], "note": "", **read_json(folder / "meta.json")},
     }
 
 
-def act(asked: dict[str, Any]) -> dict[str, str]:
-    """Stop, kill or resume a run; {} or what was wrong."""
-    from qwen_ui.train import launch
-
-    actions = {"stop": launch.stop, "kill": launch.kill, "resume": launch.resume}
-    try:
-        actions[asked["action"]](str(asked["run"]))
-    except UserError as error:
-        return {"error": str(error)}
-    return {}
-
-
-def details(asked: dict[str, Any]) -> dict[str, Any]:
-    """The end of the worker's log, the settings and the environment of a run."""
-    from qwen_ui.train.failure import log_tail
-
-    folder = run_folder(str(asked["run"]))
-    return {
-        "log": log_tail(folder),
-        "spec": read_json(folder / "spec.json"),
-        "environment": read_json(folder / "environment.json"),
-    }
-
-
-def advice(asked: dict[str, Any]) -> str:
-    """What would fit, for a run that ran out of memory; "" for every other one."""
-    import psutil
-
-    from qwen_ui.train.advice import advice_for
-    from qwen_ui.train.failure import OF_MEMORY
-    from qwen_ui.train.spec import read_spec
-
-    folder = run_folder(str(asked["run"]))
-    if not status_of(folder).reason.startswith(OF_MEMORY):
-        return ""
-    try:
-        return advice_for(read_spec(folder / "spec.json"), psutil.virtual_memory().available)
-    except UserError as error:
-        return str(error)
-
-
-def csv(asked: dict[str, Any]) -> str:
-    """Every recorded step of a run as CSV."""
-    return csv_of(read_events(run_folder(str(asked["run"])))[0])
+def title_of(folder: Path) -> str:
+    """The name that a person gave, else what trains and where."""
+    meta, spec = read_json(folder / "meta.json"), read_json(folder / "spec.json")
+    plan = (spec.get("plan") or {}).get("name") or read_json(folder / "plan.json").get("name")
+    return meta.get("name") or f"{plan or 'plan'} · {Path(str(spec.get('model') or '')).name}"
 
 
 def _facts(events: list[Event]) -> dict[str, Any]:
@@ -163,7 +133,11 @@ def _facts(events: list[Event]) -> dict[str, Any]:
     ]
     return {
         "start": last.get("start"),
-        "movement": last.get("movement"),
+        "movements": [
+            {"step": event.get("step"), "blocks": event.get("blocks") or []}
+            for event in events
+            if event["event"] == "movement"
+        ][-MOST_MOVEMENTS:],
         "epoch": last.get("step", {}).get("epoch"),
         "end": last.get("end"),
         "samples": samples,
@@ -171,9 +145,13 @@ def _facts(events: list[Event]) -> dict[str, Any]:
     }
 
 
-def _ahead(run: str) -> int | None:
-    """How many runs are before this one."""
-    from qwen_ui.train.launch import queued_runs
+def _place(folder: Path) -> dict[str, Any]:
+    """The titles of the runs that have the device, and how many wait before this one."""
+    from qwen_ui.paths import runs_folder
+    from qwen_ui.train.launch import place
 
-    waiting = queued_runs()
-    return waiting.index(run) if run in waiting else None
+    running, before = place(folder.name)
+    return {
+        "running": [title_of(runs_folder() / name) for name in running if name != folder.name],
+        "before": len(before),
+    }

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import html
 import json
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -83,10 +84,14 @@ def _figures(glances: Sequence[dict[str, Any]], best: str | None) -> str:
 
 
 def _differences(runs: Sequence[str]) -> str:
-    rows = [_row((row["setting"], *row["values"])) for row in differences(runs)]
+    rows = []
+    for row in differences(runs):
+        value, count = Counter(row["values"]).most_common(1)[0]
+        marked = [_cell(one, "" if count > 1 and one == value else "best") for one in row["values"]]
+        rows.append(f"<tr>{_cell(row['setting'])}{''.join(marked)}</tr>")
     if not rows:
         return ""
-    return "<h2>Where the settings differ</h2>" + _table(("setting", *runs), rows)
+    return "<h2>Where settings and plans differ</h2>" + _table(("setting", *runs), rows)
 
 
 def _samples(runs: Sequence[str]) -> str:
@@ -107,7 +112,13 @@ def _table(heads: Sequence[str], rows: Sequence[str]) -> str:
 
 
 def _row(cells: Sequence[str], attributes: str = "") -> str:
-    return f"<tr{attributes}>{''.join(f'<td>{html.escape(cell)}</td>' for cell in cells)}</tr>"
+    return f"<tr{attributes}>{''.join(_cell(cell) for cell in cells)}</tr>"
+
+
+def _cell(text: str, kind: str = "") -> str:
+    return (
+        f'<td class="{kind}">{html.escape(text)}</td>' if kind else f"<td>{html.escape(text)}</td>"
+    )
 
 
 def _rounded(value: float | None) -> str:

@@ -1,12 +1,12 @@
 """The Runs tab: all runs in a table, one opened, several laid over each other.
 
-Table and overlay own their DOM (`assets/runs.js`); what is opened is shown by the same view that
-the Train tab has.
+Table and overlay own their DOM (`assets/runs.js`, `assets/overlay.js`); what is opened is shown by
+the same view that the Train tab has.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import gradio as gr
@@ -35,10 +35,10 @@ def build(session: Session) -> RunsTab:
     table = gr.HTML(
         "",
         html_template='<div class="qr-list" data-plotly="${plotly}"></div>',
-        js_on_load="window.QwenRuns.mount({ element, props, server, trigger });",
+        js_on_load="window.QwenRuns.mount({ element, props, server });",
         apply_default_css=False,
         elem_id="qr-table",
-        server_functions=[listing, overlaid, modify, exported],
+        server_functions=[listing, overlaid, remove, exported],
         plotly=serve_plotly(),
     )
     view = run_view("qr-opened")
@@ -51,42 +51,38 @@ def wire(tab: RunsTab, header: Header, session: Session) -> None:
     tab.table.change(lambda run: run or "", tab.table, tab.view, **quiet)
 
 
-def listing(_: Any) -> list[dict[str, Any]]:
-    """Every run's record, the newest first (`train.index`)."""
+def listing(asked: dict[str, Any]) -> dict[str, Any]:
+    """What is new in the list of runs since `seen`, as the answer before said (`train.index`)."""
     from qwen_ui.paths import runs_folder
-    from qwen_ui.train.index import glances
+    from qwen_ui.train.index import changes
 
-    return glances(runs_folder())
+    found = changes(runs_folder(), str(asked.get("seen") or ""))
+    return asdict(found)
 
 
 def overlaid(asked: dict[str, Any]) -> dict[str, Any]:
-    """Lines and differences of the runs that are asked for."""
-    from qwen_ui.train.curves import AXES
+    """One figure's lines of the runs that are asked for, and how their settings differ."""
+    from qwen_ui.train.curves import AXES, FIGURES
     from qwen_ui.train.overlay import differences, overlay
 
     runs = [str(run) for run in asked.get("runs") or []]
     axis = asked.get("axis") if asked.get("axis") in AXES else "step"
+    figure = asked.get("figure") if asked.get("figure") in FIGURES else "loss"
+    wanted = ("smooth", "eval") if figure == "loss" else (str(figure),)
     try:
-        return {"runs": overlay(runs, axis=str(axis)), "differences": differences(runs)}
+        drawn = overlay(runs, axis=str(axis), only=wanted)
+        return {"runs": drawn, "differences": differences(runs)}
     except UserError as error:
         return {"error": str(error)}
 
 
-def modify(asked: dict[str, Any]) -> dict[str, str]:
-    """Name, tag, note, retry or delete a run; {} or what was wrong."""
-    from qwen_ui.train import launch
-    from qwen_ui.train.folders import annotate, delete_run
+def remove(asked: dict[str, Any]) -> dict[str, str]:
+    """Delete runs; {} or what was wrong with the first that could not be."""
+    from qwen_ui.train.folders import delete_run
 
-    run = str(asked.get("run", ""))
     try:
-        match asked.get("action"):
-            case "annotate":
-                fields = {key: asked[key] for key in ("name", "tags", "note") if key in asked}
-                annotate(run, **fields)
-            case "retry":
-                return {"run": launch.retry(run)}
-            case "delete":
-                delete_run(run)
+        for run in asked.get("runs") or []:
+            delete_run(str(run))
     except UserError as error:
         return {"error": str(error)}
     return {}
@@ -94,6 +90,8 @@ def modify(asked: dict[str, Any]) -> dict[str, str]:
 
 def exported(asked: dict[str, Any]) -> str:
     """Runs as one CSV or one HTML report."""
+    from qwen_ui.paths import runs_folder
+    from qwen_ui.train.index import glances
     from qwen_ui.train.overlay import runs_csv
 
     runs = [str(run) for run in asked.get("runs") or []]
@@ -101,4 +99,4 @@ def exported(asked: dict[str, Any]) -> str:
         return runs_csv(runs)
     from qwen_ui.ui.runs_report import report
 
-    return report(runs, [record for record in listing(None) if record["run"] in set(runs)])
+    return report(runs, [one for one in glances(runs_folder()) if one["run"] in set(runs)])

@@ -56,7 +56,7 @@ def train(run: RunWriter, spec: dict[str, Any], folder: Path) -> None:
         )
         if step % spec.get("checkpoint_every", 10) == 0:
             write_json(checkpoint, {"step": step})
-        if run.stop_requested and not spec.get("deaf"):
+        if not spec.get("deaf") and run.stop_requested:
             write_json(checkpoint, {"step": step})
             run.event("end", status="stopped", reason="Stopped by hand.")
             run.status("stopped", "Stopped by hand.", step=step)

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
 from qwen_ui.errors import RunError
 from qwen_ui.paths import runs_folder
 from qwen_ui.train import launch
 from qwen_ui.train.events import read_events
+from qwen_ui.train.process import end_tree
 from qwen_ui.train.runs import run_folder, run_names, status_of
 
 PLAN = {"name": "attention"}
@@ -26,7 +26,7 @@ def step_worker(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name in run_names():
         pid = launch.worker_pid(runs_folder() / name)
         if pid is not None:
-            psutil.Process(pid).kill()
+            end_tree(pid)
 
 
 def spec(steps: int = 5, pause: float = 0.0, **more: Any) -> dict[str, Any]:

@@ -16,7 +16,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
 from qwen_ui.paths import runs_folder
@@ -24,6 +23,7 @@ from qwen_ui.train import launch
 from qwen_ui.train.events import FILE_NAME, read_events
 from qwen_ui.train.failure import SENTENCES
 from qwen_ui.train.folders import create_run
+from qwen_ui.train.process import end_tree
 from qwen_ui.train.runs import run_folder, run_names, status_of, summary
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -37,7 +37,7 @@ def step_worker(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name in run_names():
         pid = launch.worker_pid(runs_folder() / name)
         if pid is not None:
-            psutil.Process(pid).kill()
+            end_tree(pid)
 
 
 def spec(steps: int = 400, pause: float = 0.002, **more: Any) -> dict[str, Any]:

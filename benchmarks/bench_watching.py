@@ -1,0 +1,240 @@
+"""Runs watched in a real Chromium: from the worker's step to the screen, and what watching costs.
+
+`python -m benchmarks.bench_watching [screen] [long] [idle] [slower]`; all of them unless named.
+Prints what `docs/runs.md` quotes. Everything is made in a folder of its own and removed.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from benchmarks.bench_runs import step_event, write_run
+from qwen_ui.freeze import preset
+from qwen_ui.paths import ASSETS
+from qwen_ui.train import launch
+from qwen_ui.train.events import FILE_NAME, encode, read_events
+from qwen_ui.train.runs import run_folder
+from qwen_ui.train.spec import make_spec
+from tests.browser.conftest import FLAGS, Dashboard
+
+WINDOW_SECONDS = 15.0
+LOOK = """
+() => {
+  const plot = document.querySelector('#qt-run .qr-main .qr-plot');
+  window.seenAt = [];
+  plot.on('plotly_afterplot', () => requestAnimationFrame(() => {
+    const x = plot.data[0].x;
+    window.seenAt.push([x[x.length - 1], Date.now() / 1000]);
+  }));
+}
+"""
+
+
+def fake_run(pause: float) -> Path:
+    """A run whose worker records steps without a model."""
+    launch.WORKER = "tests.train.step_worker"
+    return run_folder(launch.start({"model": "nano", "steps": 10**6, "pause": pause}))
+
+
+def nano_run() -> Path:
+    """A run that trains the nano twin on one thread."""
+    launch.WORKER = "qwen_ui.train.worker"
+    data = str(ASSETS / "data" / "kjv-train.txt")
+    spec = make_spec(
+        model="nano",
+        plan=preset("attention", "last:4").to_dict(),
+        data=data,
+        steps=10**6,
+        batch_size=4,
+        sequence_length=64,
+        threads=1,
+        warmup_steps=10,
+    )
+    return run_folder(launch.start(spec))
+
+
+def steps_of(folder: Path) -> list[dict[str, Any]]:
+    return [event for event in read_events(folder)[0] if event["event"] == "step"]
+
+
+def until(what: Callable[[], Any], patience: float = 240.0) -> None:
+    deadline = time.monotonic() + patience
+    while not what():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.1)
+
+
+@contextmanager
+def watching(browser: Browser, url: str) -> Iterator[Page]:
+    """A tab that watches the newest run."""
+    context = browser.new_context(viewport={"width": 1440, "height": 900})
+    context.set_default_timeout(120_000)
+    page = context.new_page()
+    page.goto(url)
+    page.wait_for_selector(".q-facts")
+    page.get_by_role("tab", name="Train", exact=True).click()
+    page.wait_for_selector("#qt-run .qr-view[data-points]")
+    yield page
+    context.close()
+
+
+def screen(browser: Browser, dashboard: Dashboard) -> None:
+    """From the moment that a step is recorded to the frame that shows its point."""
+    folder = fake_run(pause=0.1)
+    with watching(browser, dashboard.url) as page:
+        page.evaluate(LOOK)
+        time.sleep(30)
+        seen: list[list[float]] = page.evaluate("window.seenAt")
+    launch.kill(folder.name)
+    waits, first = [], seen[0][0]
+    for event in steps_of(folder):
+        shown = next((at for step, at in seen if step >= event["step"]), None)
+        if event["step"] > first and shown is not None:
+            waits.append(shown - event["time"])
+    print(f"step to screen: median {statistics.median(waits):.2f} s, ", end="")
+    print(f"95 % {statistics.quantiles(waits, n=20)[-1]:.2f} s of {len(waits)} steps")
+
+
+def main_thread(page: Page) -> float:
+    """Seconds of work that the page's main thread has done."""
+    session = page.context.new_cdp_session(page)
+    session.send("Performance.enable")
+    found = {m["name"]: m["value"] for m in session.send("Performance.getMetrics")["metrics"]}
+    session.detach()
+    return found["TaskDuration"]
+
+
+def long(browser: Browser, dashboard: Dashboard) -> None:
+    """Opening and updating a chart of 100,000 steps, beside one of 1,000."""
+    for steps in (1_000, 100_000):
+        folder = write_run(steps)
+        with watching(browser, dashboard.url) as page:
+            opened = [open_again(page, folder.name) for _ in range(3)]
+            print(f"{steps:>7,} steps opened in {statistics.median(opened):.2f} s", end="")
+            print(f", an update takes {update_cost(page, folder, steps):.1f} ms of the main thread")
+
+
+def open_again(page: Page, run: str) -> float:
+    """Seconds from choosing the run to its points on the screen, plotly.js being there."""
+    return page.evaluate(
+        """async (run) => {
+          const view = document.querySelector('#qt-run .qr-view').view;
+          view.show('');
+          const began = performance.now();
+          view.root.dataset.points = '';
+          view.show(run);
+          while (!Number(view.root.dataset.points)) await new Promise(requestAnimationFrame);
+          return (performance.now() - began) / 1000;
+        }""",
+        run,
+    )
+
+
+def update_cost(page: Page, folder: Path, steps: int, times: int = 10) -> float:
+    """Milliseconds of the main thread an update costs: those with new steps less those without."""
+    costs = []
+    for fresh in (False, True):
+        before, count = main_thread(page), page_updates(page)
+        for number in range(times):
+            if fresh:
+                with (folder / FILE_NAME).open("a") as file:
+                    for more in range(7):
+                        file.write(encode(step_event(steps + 7 * number + more)) + "\\n")
+            now = page_updates(page)
+            page.evaluate("document.querySelector('#qt-run .qr-view').view.tick()")
+            until(lambda now=now: page_updates(page) > now, 30)
+        made = page_updates(page) - count
+        costs.append(1000 * (main_thread(page) - before) / made)
+    print(f" (idle update {costs[0]:.1f} ms)", end="")
+    return costs[1]
+
+
+def page_updates(page: Page) -> int:
+    return int(page.evaluate("document.querySelector('#qt-run .qr-view').dataset.updates || 0"))
+
+
+def share_of_a_core(process: psutil.Process, seconds: float) -> float:
+    def spent() -> float:
+        times = process.cpu_times()
+        return times.user + times.system
+
+    before, began = spent(), time.monotonic()
+    time.sleep(seconds)
+    return (spent() - before) / (time.monotonic() - began)
+
+
+def idle(browser: Browser, dashboard: Dashboard) -> None:
+    """What the dashboard takes beside a run."""
+    assert dashboard._process is not None
+    process = psutil.Process(dashboard._process.pid)
+    folder = fake_run(pause=0.1)
+    until(lambda: steps_of(folder))
+    with watching(browser, dashboard.url):
+        watched = share_of_a_core(process, 20)
+    time.sleep(5)
+    alone = share_of_a_core(process, 30)
+    launch.kill(folder.name)
+    print(f"dashboard beside a run: {alone:.1%} of a core, {watched:.1%} with one tab watching")
+
+
+def slower(browser: Browser, dashboard: Dashboard) -> None:
+    """A run's step with five tabs watching and with none, in turns within the same run."""
+    folder = nano_run()
+    until(lambda: len(steps_of(folder)) > 30)
+    medians: dict[str, list[float]] = {"none": [], "five": []}
+    for _ in range(3):
+        medians["none"].append(window(folder))
+        tabs = [watching(browser, dashboard.url) for _ in range(5)]
+        for tab in tabs:
+            tab.__enter__()
+        medians["five"].append(window(folder))
+        for tab in tabs:
+            tab.__exit__(None, None, None)
+    launch.kill(folder.name)
+    none, five = (statistics.median(medians[name]) for name in ("none", "five"))
+    ratios = [b / a - 1 for a, b in zip(medians["none"], medians["five"], strict=True)]
+    print(f"a step: {none * 1000:.1f} ms with no tab, {five * 1000:.1f} ms with five: ", end="")
+    print(f"{five / none - 1:+.1%} (pairs: {', '.join(f'{r:+.1%}' for r in ratios)})")
+
+
+def window(folder: Path) -> float:
+    """Median seconds of the steps of the next moments."""
+    time.sleep(2)
+    begun = len(steps_of(folder))
+    time.sleep(WINDOW_SECONDS)
+    return statistics.median(event["seconds"] for event in steps_of(folder)[begun:])
+
+
+PARTS = {"screen": screen, "long": long, "idle": idle, "slower": slower}
+
+
+def main(names: list[str]) -> None:
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        home = Path(folder) / "home"
+        os.environ |= {"QWEN_UI_HOME": str(home), "HF_HUB_OFFLINE": "1"}
+        dashboard = Dashboard(home, Path(folder) / "dashboard.log")
+        dashboard.start()
+        chromium = shutil.which("chromium")
+        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        try:
+            for name in names or PARTS:
+                PARTS[name](browser, dashboard)
+        finally:
+            browser.close()
+            dashboard.stop()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

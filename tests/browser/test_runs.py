@@ -1,0 +1,119 @@
+"""The Runs tab in Chromium: a table, several runs over each other, one report for all."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import Dashboard
+from tests.browser.runs import begin, finished, open_tab, reload, train_view
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+expect.set_options(timeout=60_000)
+ROWS = ".qr-runs tbody tr"
+
+
+@pytest.fixture(autouse=True)
+def same_home(dashboard: Dashboard, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QWEN_UI_HOME", str(dashboard.home))
+
+
+def test_two_runs_are_overlaid_and_reported(page: Page, dashboard: Dashboard) -> None:
+    slow, fast = finished("slow-fall", 0.01), finished("fast-fall", 0.05)
+    open_tab(page, "Runs")
+    page.get_by_label("Filter runs").fill("-fall")
+    expect(page.locator(ROWS)).to_have_count(2)
+    for folder in (slow, fast):
+        page.locator(f'[data-hold="tick {folder.name}"]').check()
+    overlay = page.locator(".qr-overlay")
+    expect(overlay).to_have_attribute("data-runs", "2")
+    plot = overlay.locator(".qr-overlay-plot")
+    assert sorted(plot.evaluate("p => p.data.map(t => t.x.length)")) == [2, 2, 40, 40]
+    expect(overlay.locator(".qr-label")).to_have_count(2)
+    expect(overlay.locator(".qr-differences")).to_contain_text("learning rate")
+    expect(page.locator(".qr-best")).to_contain_text("best 4")
+    overlay.locator(".qr-label").first.click()
+    expect(overlay.locator(".qr-label").first).to_have_attribute("aria-pressed", "false")
+    overlay.get_by_label("along").select_option("elapsed")
+    page.wait_for_function(
+        "document.querySelector('.qr-overlay-plot').layout.xaxis.title.text === 'seconds'"
+    )
+    with page.expect_download() as download:
+        page.get_by_role("button", name="HTML report").click()
+    report = dashboard.home / "report.html"
+    download.value.save_as(report)
+    # From disk, with no network at all.
+    page.context.set_offline(True)
+    page.goto(report.as_uri())
+    expect(page.locator("#training .main-svg").first).to_be_visible()
+    assert page.locator("#training").evaluate("p => p.data.map(t => t.x.length)") == [40, 40]
+    expect(page.locator("body")).to_contain_text("4.0000 (best)")
+
+
+def test_a_reload_keeps_what_was_ticked_and_opened(page: Page) -> None:
+    folder = finished("kept-open", 0.02)
+    open_tab(page, "Runs")
+    page.locator(f'[data-hold="tick {folder.name}"]').check()
+    page.locator(f'[data-hold="open {folder.name}"]').click()
+    expect(page.locator("#qr-opened .qr-run")).to_have_text(folder.name)
+    reload(page)
+    open_tab(page, "Runs")
+    expect(page.locator(f'[data-hold="tick {folder.name}"]')).to_be_checked()
+    expect(page.locator("#qr-opened .qr-run")).to_have_text(folder.name)
+
+
+def test_runs_are_named_tagged_sorted_and_deleted(page: Page) -> None:
+    folder = finished("to-rename", 0.02)
+    finished("to-rename-too", 0.03)
+    open_tab(page, "Runs")
+    page.get_by_label("Filter runs").fill("to-rename")
+    rows = page.locator(ROWS)
+    expect(rows).to_have_count(2)
+    page.get_by_role("button", name="eval after").click()
+    expect(rows.first).to_contain_text("4.8")
+    page.get_by_role("button", name="eval after").click()
+    expect(rows.first).to_contain_text("5.2")
+    page.locator(f'[data-hold="open {folder.name}"]').click()
+    view = page.locator("#qr-opened .qr-view")
+    view.get_by_role("button", name="Edit").click()
+    view.get_by_label("Name").fill("<b>mine</b>")
+    view.get_by_label("Tags").fill("good, shown")
+    view.get_by_label("Note").fill("why it matters")
+    view.get_by_role("button", name="Save").click()
+    expect(view.locator(".qr-title")).to_have_text("<b>mine</b>")
+    row = page.locator(".qr-current")
+    expect(row).to_contain_text("<b>mine</b>")
+    expect(row.locator(".qr-tag")).to_have_text(["good", "shown"])
+    expect(row).to_contain_text("why it matters")
+    page.on("dialog", lambda dialog: dialog.accept())
+    view.get_by_role("button", name="Delete").click()
+    expect(rows).to_have_count(1)
+    assert not folder.exists()
+    rows.get_by_role("checkbox").check()
+    page.get_by_role("button", name="Delete").click()
+    expect(rows).to_have_count(0)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1800)
+def test_fifty_reloads_and_absences_during_a_run(page: Page) -> None:
+    """No step is lost to the page, and the run does not notice."""
+    folder, worker = begin("reloaded")
+    try:
+        reload(page)
+        for turn in range(50):
+            view = train_view(page)
+            expect(view.locator(".qr-run")).to_have_text(folder.name)
+            shown = view.locator(".qr-main .qr-plot").evaluate("p => p.data[0].x")
+            assert shown == list(range(1, len(shown) + 1)) or len(shown) > 2000
+            if turn % 10 == 9:
+                # A browser that goes away and returns.
+                page.goto("about:blank")
+                page.go_back()
+                page.wait_for_selector(".q-facts")
+            else:
+                reload(page)
+        assert worker.poll() is None
+    finally:
+        worker.kill()
+        worker.wait()
