@@ -17,8 +17,8 @@
     for (const one of group.querySelectorAll("button")) one.setAttribute(attribute, one === button);
   };
   class FreezeTab {
-    constructor({ element, props, server, watch, send }) {
-      Object.assign(this, { props, server, send });
+    constructor({ element, props, server, watch }) {
+      Object.assign(this, { props, server });
       this.find = (selector) => element.querySelector(selector);
       this.root = this.find(".qs");
       this.edit = 0;
@@ -37,10 +37,10 @@
 
     /* ---- to and from Python ---- */
     onValue() {
-      const told = this.props.value ? JSON.parse(this.props.value) : {};
-      if (told.from !== "page") return; // our own words
+      if (!this.props.value) return;
+      const told = JSON.parse(this.props.value);
       if (!this.structure || told.source !== this.structure.source) this.load(told);
-      else if (told.edit >= this.edit) this.adopt(told, true);
+      else if (told.edit === null || told.edit >= this.edit) this.adopt(told, true);
     }
     async ask(action, ...asked) {
       const source = this.structure ? this.structure.source : "";
@@ -85,9 +85,8 @@
       if (done) this.tellTimer = setTimeout(() => this.tell(), TELL_AFTER);
     }
     tell() {
-      this.props.value = JSON.stringify({ edit: this.edit, source: this.structure.source,
+      window.QwenFreeze.tell({ edit: this.edit, source: this.structure.source,
         ranges: this.choice.ranges(), name: this.choice.name });
-      this.send();
     }
     follow() { for (const part of this.followers) part.follow(); }
 
@@ -170,11 +169,16 @@
         if (event.key === "Escape") { pattern.value = ""; this.lookForMatches(); }
       });
     }
-    async usePreset(name) {
-      this.preset = name;
-      const answer = await this.ask("choose_preset", name, this.find(".qs-layers").value);
-      if (this.refused(answer)) return;
-      this.use(answer.ranges, this.mode === "replace" ? answer.name : "");
+    /* One after the other; what is ticked by hand after the click, while Python answers, stands. */
+    usePreset(name) {
+      const mode = this.mode, choice = this.choice, layers = this.find(".qs-layers").value;
+      const since = choice.watchHand();
+      const take = async () => {
+        const answer = await this.ask("choose_preset", name, layers).finally(() => choice.unwatchHand(since));
+        if (choice !== this.choice || this.refused(answer)) return; // another model by now
+        this.use(answer.ranges, mode === "replace" ? answer.name : "", mode, since);
+      };
+      this.presets = (this.presets || Promise.resolve()).then(take, take);
     }
     /* The preset in force follows the layers; without one the expression waits for the next. */
     async changeLayers() {
@@ -191,15 +195,13 @@
       else if (this.find(".qs-said").classList.contains("qs-problem")) this.say("");
       return Boolean(answer.problem);
     }
-    use(ranges, name) {
-      const states = Choice.read(ranges, this.structure.length);
-      if (this.mode !== "replace") {
-        const adds = this.mode === "add";
-        for (let t = 0; t < states.length; t++) {
-          states[t] = adds ? states[t] | this.choice.states[t] : this.choice.states[t] & ~states[t];
-        }
+    use(ranges, name, mode = this.mode, since = new Map()) {
+      const states = Choice.read(ranges, this.structure.length), now = this.choice.states;
+      for (let t = 0; mode !== "replace" && t < states.length; t++) {
+        states[t] = mode === "add" ? now[t] | states[t] : now[t] & ~states[t];
       }
-      this.choice.replace(states, name);
+      for (const [t, value] of since) states[t] = value;
+      this.choice.replace(states, since.size ? "" : name);
     }
     async lookForMatches() {
       const pattern = this.find(".qs-regex").value, use = this.find(".qs-use");

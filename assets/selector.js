@@ -136,8 +136,16 @@
       this.past = [];
       this.future = [];
       this.before = null;
+      this.watches = new Set();
       this.tally();
     }
+    /* What the hand sets from now on: tensor to state, until it is given back. */
+    watchHand() {
+      const since = new Map();
+      this.watches.add(since);
+      return since;
+    }
+    unwatchHand(since) { this.watches.delete(since); }
     tally() {
       const { numel, length } = this.structure;
       let trained = 0, tensors = 0;
@@ -160,7 +168,10 @@
     paint(tensors, value) {
       let changed = false;
       for (let i = 0; i < tensors.length; i++) {
-        if (this.states[tensors[i]] !== value) { this.states[tensors[i]] = value; changed = true; }
+        if (this.states[tensors[i]] === value) continue;
+        this.states[tensors[i]] = value;
+        for (const since of this.watches) since.set(tensors[i], value);
+        changed = true;
       }
       if (!changed) return;
       this.name = "";

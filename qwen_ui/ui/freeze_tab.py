@@ -3,16 +3,17 @@
 Ticks, counts and bars are the browser's; every action on a plan is a server function
 (`freeze_actions`). What this module wires is the way between the selector and the plan in force:
 
-    browser  --input-->  plan_of_value  -->  header.plan  --change-->  value_for  -->  browser
+    browser  --hand-->  read_edit  -->  header.plan, seen  --change-->  value_for  -->  selector
 
-The value on the way back says which edit of the browser (`edit`) it has seen: an older answer than
-the last edit is dropped there, so that a quick hand is never undone.
+The browser alone writes `hand` and Python alone the selector's value: where both wrote one value,
+the answer to one edit could overwrite the next edit before it was read. An answer names the edit
+that its plan was read from, and the browser drops answers to older edits than its last.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
@@ -20,7 +21,7 @@ import gradio as gr
 from qwen_ui.errors import PlanError
 from qwen_ui.freeze import FreezePlan
 from qwen_ui.ui.guard import guarded
-from qwen_ui.ui.selector import selector
+from qwen_ui.ui.selector import hand, selector
 
 if TYPE_CHECKING:
     from qwen_ui.ui.header import Header
@@ -28,49 +29,66 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
+class Seen:
+    """The plan that the last edit of the browser gave. Attributes: the edit's number, the plan."""
+
+    edit: int = 0
+    plan: FreezePlan = field(default_factory=FreezePlan)
+
+
+@dataclass(frozen=True, slots=True)
 class FreezeTab:
-    """The tab's one component.
+    """The tab's components.
 
     Attributes:
-        selector: its value is JSON: from the browser {edit, source, ranges, name}, from Python the
-            same with `from: "page"`, the warnings and, where the plan trains nothing, the problem.
+        selector: its value is JSON that Python writes, see `value_for`.
+        hand: its value is JSON that the browser writes: {edit, source, ranges, name}.
+        seen: `Seen`.
     """
 
     selector: gr.HTML
+    hand: gr.HTML
+    seen: gr.State
 
 
 def build(session: Session) -> FreezeTab:
-    """The tab's component, not yet connected."""
-    return FreezeTab(selector(session))
+    """The tab's components, not yet connected."""
+    return FreezeTab(selector(session), hand(), gr.State(Seen()))
 
 
 def wire(tab: FreezeTab, header: Header, session: Session) -> None:
     """Connect the selector with the model and the plan in force."""
 
     @guarded
-    def on_edit(value: str) -> FreezePlan:
-        return plan_of_value(session, value)
+    def on_edit(value: str) -> tuple[FreezePlan, Seen]:
+        seen = read_edit(session, value)
+        return seen.plan, seen
 
     @guarded
-    def follow(source: str, plan: FreezePlan, value: str) -> str:
-        return value_for(session, source, plan, value)
+    def follow(source: str, plan: FreezePlan, seen: Seen) -> str:
+        return value_for(session, source, plan, seen)
 
     quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
-    tab.selector.input(
-        on_edit, tab.selector, header.plan, trigger_mode="always_last", queue=True, **quiet
+    tab.hand.input(
+        on_edit,
+        tab.hand,
+        [header.plan, tab.seen],
+        trigger_mode="always_last",
+        queue=True,
+        **quiet,
     )
     gr.on(
         [header.model.change, header.plan.change],
         follow,
-        [header.model, header.plan, tab.selector],
+        [header.model, header.plan, tab.seen],
         tab.selector,
         trigger_mode="always_last",
         **quiet,
     )
 
 
-def plan_of_value(session: Session, value: str) -> FreezePlan:
-    """The canonical plan of what was ticked.
+def read_edit(session: Session, value: str) -> Seen:
+    """The canonical plan of what was ticked, with the number of the edit.
 
     Raises:
         PlanError: the value is none that the selector sends.
@@ -79,20 +97,24 @@ def plan_of_value(session: Session, value: str) -> FreezePlan:
 
     sent = read_value(value)
     anatomy = session.anatomy(str(sent.get("source", "")))
-    return plan_of(anatomy, str(sent.get("ranges", "")), str(sent.get("name", "")))
+    plan = plan_of(anatomy, str(sent.get("ranges", "")), str(sent.get("name", "")))
+    return Seen(int(sent.get("edit", 0)), plan)
 
 
-def value_for(session: Session, source: str, plan: FreezePlan, value: str) -> str:
-    """What the browser is told: the selection that the plan means on this model, and its notes."""
+def value_for(session: Session, source: str, plan: FreezePlan, seen: Seen) -> str:
+    """What the browser is told: the selection that the plan means on this model, and its notes.
+
+    JSON: {edit, source, name, ranges, warnings, problem}; `edit` is null where the plan came from
+    elsewhere than the selector.
+    """
     from qwen_ui.freeze import resolve
     from qwen_ui.ui.selector_data import ranges_of
 
     if not source:
-        return value
+        return ""
     anatomy = session.anatomy(source)
     told: dict[str, Any] = {
-        "from": "page",
-        "edit": read_value(value).get("edit", 0),
+        "edit": seen.edit if plan == seen.plan else None,
         "source": source,
         "name": plan.name,
     }
@@ -107,7 +129,7 @@ def value_for(session: Session, source: str, plan: FreezePlan, value: str) -> st
 
 
 def read_value(value: str | None) -> dict[str, Any]:
-    """The selector's value, {} before it has one."""
+    """What the selector sends, {} before it has sent anything."""
     if not value:
         return {}
     try:

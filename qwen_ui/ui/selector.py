@@ -20,8 +20,11 @@ if TYPE_CHECKING:
     from qwen_ui.ui.session import Session
 
 _LABELS = {"bitfit": "BitFit", "mlp": "MLP"}
+_MOUNT = "window.QwenFreeze.mount({ element, props, server, watch });"
 # 'input' stands here literally: gradio offers the events that it finds quoted in this script.
-_MOUNT = "window.QwenFreeze.mount({ element, props, server, watch, send: () => trigger('input') });"
+_HAND = """
+window.QwenFreeze.tell = (edit) => { props.value = JSON.stringify(edit); trigger('input'); };
+"""
 
 _PRESETS = """
 <div class="qs-bar qs-presets">
@@ -117,6 +120,17 @@ def selector(session: Session) -> gr.HTML:
         apply_default_css=False,
         elem_id="qs-main",
         server_functions=server_functions(session),
+    )
+
+
+def hand() -> gr.HTML:
+    """What the browser tells Python, apart from the selector's value; see `freeze_tab`."""
+    return gr.HTML(
+        "",
+        html_template="<span hidden></span>",
+        js_on_load=_HAND,
+        apply_default_css=False,
+        elem_id="qs-hand",
     )
 
 

@@ -78,6 +78,24 @@ def test_a_tied_head_is_one_tensor(freeze: Page) -> None:
     expect(freeze.locator(".qs-notes")).to_contain_text("one tensor (tied)")
 
 
+SLOW_SERVER = """() => {
+  const fetched = window.fetch;
+  window.fetch = async (...asked) => {
+    if (String(asked[0]).includes("component_server")) await new Promise((f) => setTimeout(f, 600));
+    return fetched(...asked);
+  };
+}"""
+
+
+def test_ticks_made_while_python_answers_stand(freeze: Page) -> None:
+    freeze.evaluate(SLOW_SERVER)
+    freeze.get_by_role("button", name="MLP").click()
+    freeze.get_by_role("button", name="None", exact=True).click()
+    box(freeze, "lm_head.weight").click()
+    trains(freeze, "233,373,696")
+    expect(freeze.locator(".qs-notes")).to_contain_text("one tensor (tied)")
+
+
 def test_presets_combine(freeze: Page) -> None:
     freeze.get_by_role("radio", name="Add").click()
     freeze.get_by_role("button", name="Norms").click()
