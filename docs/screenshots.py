@@ -1,0 +1,104 @@
+"""Pictures of every tab, for the README and for whoever changes the page.
+
+    python docs/screenshots.py --output screenshots            # every tab, both widths, both themes
+    python docs/screenshots.py --output docs/images --readme   # those that the README shows
+
+Starts a dashboard of its own on an empty folder, and with `--readme` lets it compare the two plans
+first, so that there is something to see.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from playwright.sync_api import Browser, Page, sync_playwright
+
+ROOT = Path(__file__).resolve().parent.parent
+TABS = ("Inspect", "Freeze", "Train", "Runs", "Compare")
+FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
+SETTLE_MS = 2500
+PATIENCE_MS = 600_000
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--output", type=Path, required=True)
+    parser.add_argument("--readme", action="store_true")
+    arguments = parser.parse_args()
+    arguments.output.mkdir(parents=True, exist_ok=True)
+    with dashboard() as url, sync_playwright() as playwright:
+        chromium = shutil.which("chromium")
+        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        if arguments.readme:
+            readme_pictures(browser, url, arguments.output)
+        else:
+            all_pictures(browser, url, arguments.output)
+        browser.close()
+
+
+def all_pictures(browser: Browser, url: str, output: Path) -> None:
+    for theme in ("light", "dark"):
+        for width, height in ((1440, 900), (1024, 768)):
+            page = opened(browser, url, theme, width, height)
+            for tab in TABS:
+                show(page, tab)
+                file = output / f"{tab.lower()}-{theme}-{width}.png"
+                page.screenshot(path=file, full_page=True)
+            page.context.close()
+
+
+def readme_pictures(browser: Browser, url: str, output: Path) -> None:
+    page = opened(browser, url, "light", 1280, 860)
+    show(page, "Freeze")
+    page.screenshot(path=output / "freeze.png")
+    show(page, "Compare")
+    page.locator("#qc-classic").click()
+    page.get_by_text("beyond the spread").wait_for(timeout=PATIENCE_MS)
+    page.wait_for_timeout(SETTLE_MS)
+    page.screenshot(path=output / "compare.png")
+
+
+def opened(browser: Browser, url: str, theme: str, width: int, height: int) -> Page:
+    page = browser.new_context(viewport={"width": width, "height": height}).new_page()
+    page.goto(f"{url}?__theme={theme}")
+    page.get_by_role("treeitem").first.wait_for()
+    return page
+
+
+def show(page: Page, tab: str) -> None:
+    page.get_by_role("tab", name=tab, exact=True).click()
+    page.wait_for_timeout(SETTLE_MS)
+
+
+@contextmanager
+def dashboard() -> Iterator[str]:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+    with tempfile.TemporaryDirectory() as home:
+        environment = {**os.environ, "QWEN_UI_HOME": home, "HF_HUB_OFFLINE": "1"}
+        command = [sys.executable, "app.py", "--port", str(port)]
+        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
+        try:
+            deadline = time.monotonic() + 60
+            while socket.socket().connect_ex(("127.0.0.1", port)):
+                assert time.monotonic() < deadline, "the dashboard does not answer"
+                time.sleep(0.1)
+            yield f"http://127.0.0.1:{port}/"
+        finally:
+            process.terminate()
+            process.wait()
+
+
+if __name__ == "__main__":
+    main()
