@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
@@ -237,7 +238,7 @@ def _wire_launch(
             return (gr.skip(),) * 4
         rate, said = found
         filled = gr.skip() if rate is None else rate
-        note = f'<p class="qt-note">{said}</p>'
+        note = f'<p class="qt-note">{html.escape(said)}</p>'
         return filled, note, gr.Timer(active=False), gr.Button(interactive=True)
 
     @guarded
