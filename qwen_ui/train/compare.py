@@ -27,6 +27,7 @@ from qwen_ui.train.runs import read_json, run_folder, status_of, summary
 
 COMPARISON_FILE = "comparison.json"
 MAX_RUNS = 64
+CHECKPOINTS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,8 @@ def make_comparison(
     Args:
         plans: two or more, of different names.
         learning_rates: one a plan; None, or none at all, takes the suggested one.
-        settings: the other fields of `RunSpec`, the same for all.
+        settings: the other fields of `RunSpec`, the same for all. Unless told otherwise a run
+            writes five checkpoints, so that what is cut off goes on from there.
 
     Raises:
         UserError: fewer than two plans, two of one name, or settings that cannot run.
@@ -99,6 +101,7 @@ def make_comparison(
         raise SettingsError(f"Give one learning rate for each of the {len(plans)} plans.")
     if not seeds or len(plans) * len(seeds) > MAX_RUNS or len(set(seeds)) < len(seeds):
         raise SettingsError(f"Give different seeds, at least one, and {MAX_RUNS} runs at most.")
+    settings.setdefault("checkpoint_every", max(1, settings.get("steps", 100) // CHECKPOINTS))
     entries = []
     for seed in seeds:
         for plan, rate in zip(plans, rates, strict=True):

@@ -34,6 +34,7 @@ def state(asked: dict[str, Any]) -> dict[str, Any]:
     from qwen_ui.train.compare import read_comparison, results
     from qwen_ui.train.comparison_report import samples_of, setup_of
     from qwen_ui.train.curves import AXES
+    from qwen_ui.train.launch import dispatch
     from qwen_ui.train.overlay import overlay
     from qwen_ui.train.verdict import headline, row_records, rows_of, verdict
 
@@ -44,6 +45,9 @@ def state(asked: dict[str, Any]) -> dict[str, Any]:
         drawn = {run["run"]: run["lines"] for run in overlay(comparison.runs, axis=str(axis))}
     except UserError as error:
         return {"error": str(error)}
+    if any(record["status"] == "queued" for record in found):
+        # Whoever started them may be gone, and with it who would start the next one.
+        dispatch()
     rows = rows_of(found)
     return {
         "name": comparison.name,

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +25,8 @@ from qwen_ui.train.compare import (
     results,
 )
 from qwen_ui.train.comparison_report import markdown_report
+from qwen_ui.train.launch import worker_pid
+from qwen_ui.train.runs import read_events, run_folder, status_of
 from qwen_ui.train.verdict import Row, headline, pareto, rows_of, verdict
 
 SETTINGS: dict[str, Any] = {
@@ -45,7 +52,8 @@ def short_evaluation(tmp_path: Path) -> dict[str, Any]:
 @pytest.mark.slow
 def test_two_plans_are_run_on_the_same_data_and_judged(short_evaluation: dict[str, Any]) -> None:
     plans = named_plans("attention,bitfit")
-    comparison = carry_on(make_comparison("nano", plans, **short_evaluation))
+    rates = (3e-3, 1e-2)
+    comparison = carry_on(make_comparison("nano", plans, learning_rates=rates, **short_evaluation))
     found = results(comparison)
     assert [r["plan"] for r in found] == ["attention on last:4", "bitfit on last:4"]
     assert {r["status"] for r in found} == {"completed"}
@@ -69,6 +77,45 @@ def test_two_plans_are_run_on_the_same_data_and_judged(short_evaluation: dict[st
     assert again.runs[1] != comparison.runs[1]
     assert results(again)[1]["losses"] == second["losses"]
     assert read_comparison(comparison.name) == again == latest_comparison()
+
+
+STARTER = """
+import sys
+from qwen_ui.train.compare import carry_on, read_comparison
+carry_on(read_comparison(sys.argv[1]))
+"""
+
+
+@pytest.mark.slow
+def test_a_comparison_goes_on_after_its_starter_and_its_worker_were_killed(
+    short_evaluation: dict[str, Any],
+) -> None:
+    settings = {**short_evaluation, "steps": 400, "checkpoint_every": 5, "threads": 1}
+    plans = [preset("attention", "last:1"), preset("bitfit", "last:1")]
+    made = make_comparison("nano", plans, learning_rates=(1e-3, 1e-3), **settings)
+    starter = subprocess.Popen([sys.executable, "-c", STARTER, made.name])
+    deadline = time.monotonic() + 240
+    while not (begun := read_comparison(made.name).runs) or not list(
+        (run_folder(begun[0]) / "checkpoints").glob("*")
+    ):
+        assert time.monotonic() < deadline
+        assert starter.poll() is None
+        time.sleep(0.05)
+    worker = worker_pid(run_folder(begun[0]))
+    assert worker is not None
+    starter.kill()
+    os.kill(worker, signal.SIGKILL)
+    starter.wait()
+    while status_of(run_folder(begun[0])).status != "interrupted":
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    done = carry_on(read_comparison(made.name))
+    assert done.runs[0] == begun[0]
+    first, second = results(done)
+    assert first["status"] == second["status"] == "completed"
+    assert len(first["losses"]) == len(second["losses"]) == 400
+    starts = [e for e in read_events(run_folder(begun[0]))[0] if e["event"] == "start"]
+    assert [start["step"] > 0 for start in starts] == [False, True]
 
 
 def test_every_plan_and_seed_is_an_entry() -> None:
