@@ -9,7 +9,7 @@
     : bytes >= 1e6 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e3).toFixed(0)} KB`;
   const share = (value) => `${Number((100 * value).toPrecision(3))} %`;
   const COLUMNS = [
-    ["plan", (r) => r.plan, "A plan in bold has no better one with as few trainable parameters"],
+    ["plan", (r) => r.plan, "A larger dot in the right chart: no plan with as few trainable parameters is better"],
     ["trainable", (r) => number.format(r.trainable)],
     ["share", (r) => share(r.share)],
     ["rate", (r) => r.learning_rate.toExponential(0)],
@@ -124,9 +124,10 @@
       setup.textContent = found.setup;
       verdict.textContent = found.over || found.rows.length > 1 ? found.verdict
         : "Running: the verdict comes when two plans have a completed run.";
-      bar.replaceChildren(...found.runs.map((run) => this.run(run)));
+      const done = found.over && found.runs.every((run) => run.status === "completed");
+      bar.replaceChildren(...(done ? [] : found.runs.map((run) => this.run(run))));
       stop.hidden = found.over;
-      go.hidden = !found.over || found.runs.every((run) => run.status === "completed");
+      go.hidden = !found.over || done;
       table.replaceChildren(...(found.rows.length ? [this.table(found.rows), this.rates(found.rows)] : []));
       samples.replaceChildren(...found.samples.map((sample) => this.sample(sample)));
       await this.plots();
@@ -155,8 +156,10 @@
       table.tHead.append(head);
       for (const row of rows) {
         const line = make("tr");
-        if (row.front) line.className = "qc-best";
-        for (const [, text] of COLUMNS) line.append(make("td", "", text(row)));
+        for (const [title, text] of COLUMNS) {
+          const best = title === "after" && row.after === Math.min(...rows.map((r) => r.after));
+          line.append(make("td", best ? "qc-best" : "", text(row)));
+        }
         line.firstChild.replaceChildren(this.plan(row.plan));
         table.tBodies[0].append(line);
       }
@@ -172,8 +175,13 @@
     }
 
     rates(rows) {
-      const said = rows.map((r) => `${r.plan}: ${r.learning_rate.toExponential(0)} (${r.rate_source})`);
-      return this.tools.make("p", "qc-rates", `Learning rates. ${said.join("; ")}.`);
+      const bySource = new Map();
+      for (const row of rows) {
+        const said = `${row.plan} ${row.learning_rate.toExponential(0)}`;
+        bySource.set(row.rate_source, [...(bySource.get(row.rate_source) || []), said]);
+      }
+      const words = [...bySource].map(([source, plans]) => `${plans.join(", ")} (${source})`);
+      return this.tools.make("p", "qc-rates", `Learning rates: ${words.join("; ")}.`);
     }
 
     sample(sample) {

@@ -76,8 +76,12 @@ def cells_of(row: Row) -> tuple[str, ...]:
 
 
 def rate_notes(rows: Sequence[Row]) -> list[str]:
-    """Where each plan's learning rate comes from."""
-    return [f"{row.plan}: {row.learning_rate:.1e} ({row.rate_source})" for row in rows]
+    """The learning rates, by where they come from."""
+    by_source: dict[str, list[str]] = {}
+    for row in rows:
+        said = f"{row.plan} {row.learning_rate:.0e}"
+        by_source.setdefault(row.rate_source, []).append(said)
+    return [f"{', '.join(said)} ({source})" for source, said in by_source.items()]
 
 
 def markdown_report(comparison: Comparison, picture: str = "") -> str:

@@ -26,7 +26,8 @@ from qwen_ui.ui.svg_chart import COLOURS, Series, chart
 _STYLE = """
 body { font: 15px/1.55 system-ui, sans-serif; color: #16202b; background: #f7f9fb;
   margin: 32px auto; max-width: 1180px; padding: 0 24px; }
-h1 { font-size: 24px; margin: 0 0 4px; } h2 { font-size: 16px; margin: 32px 0 8px; }
+h1 { font-size: 24px; margin: 0 0 4px; } h1::first-letter { text-transform: uppercase; }
+h2 { font-size: 16px; margin: 32px 0 8px; }
 .muted { color: #566475; } .charts { display: flex; flex-wrap: wrap; gap: 20px; }
 .charts svg { max-width: 100%; height: auto; border-radius: 6px; }
 .scroll { overflow-x: auto; }
