@@ -176,10 +176,10 @@ def everything(book: Notebook) -> None:
     for seed in SEEDS:
         for case in quick:
             book.run(case, seed, best_rate(book, case))
-    for seed in SEEDS:
-        for layers in (*ELSEWHERE, *(book.ranking(method) for method in METHODS)):
+        for layers in (*(book.ranking(method) for method in METHODS), *ELSEWHERE):
             # The same plan on other blocks, at the same rate.
             book.run(Case("attention", layers), seed, attention)
+    for seed in SEEDS:
         for case in cases:
             book.run(case, seed, best_rate(book, case))
     for seed in SEEDS:
