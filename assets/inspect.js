@@ -248,6 +248,7 @@
       this.redraw();
     }
     redraw() {
+      this.root.dataset.rows = this.model.length;
       this.canvas.style.height = `${this.model.visible.length * ROW_HEIGHT}px`;
       for (const node of this.drawn.values()) node.remove();
       this.drawn.clear();

@@ -4,28 +4,29 @@ from __future__ import annotations
 
 import os
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
 from transformers import MixtralConfig, Qwen3NextConfig
 
-from qwen_ui.model import Anatomy, open_model
-from qwen_ui.model.report import report
+from qwen_ui.model import DEFAULT_MODEL, Anatomy, open_model
+from qwen_ui.model.report import Report, report
 from qwen_ui.model.skeleton import build_skeleton
 
 GOLDEN = Path(__file__).parent / "golden" / "qwen2.5-1.5b-instruct.md"
 
 
-def test_the_report_of_the_default_model_is_the_golden_file(qwen: Anatomy) -> None:
+def test_the_report_of_the_default_model_is_the_golden_file() -> None:
     """Write it anew with UPDATE_GOLDEN=1 and read the difference before you commit it."""
-    markdown = report(qwen).markdown
+    markdown = made("qwen").markdown
     if os.environ.get("UPDATE_GOLDEN"):
         GOLDEN.parent.mkdir(exist_ok=True)
         GOLDEN.write_text(markdown, encoding="utf-8")
     assert markdown == GOLDEN.read_text(encoding="utf-8")
 
 
-def test_the_golden_file_holds_the_figures_that_are_known(qwen: Anatomy) -> None:
+def test_the_golden_file_holds_the_figures_that_are_known() -> None:
     text = GOLDEN.read_text(encoding="utf-8")
     for figure in (
         "1,543,714,304 parameters in 338 tensors",
@@ -39,24 +40,30 @@ def test_the_golden_file_holds_the_figures_that_are_known(qwen: Anatomy) -> None
         assert figure in text
 
 
-def test_rows_of_tensors_sum_to_the_total(qwen: Anatomy) -> None:
-    rows = re.findall(r"^\| `[^`]+` \| [^|]+ \| ([\d,]+) \| [^|]+ \| (\w+) \|$", table(qwen), re.M)
+def test_rows_of_tensors_sum_to_the_total() -> None:
+    table = made("qwen").markdown.split("## B.")[0]
+    rows = re.findall(r"^\| `[^`]+` \| [^|]+ \| ([\d,]+) \| [^|]+ \| (\w+) \|$", table, re.M)
     assert sum(int(count.replace(",", "")) for count, _ in rows) == 1_543_714_304
 
 
-def table(anatomy: Anatomy) -> str:
-    return report(anatomy).markdown.split("## B.")[0]
-
-
-@pytest.mark.parametrize("source", ["qwen2.5-1.5b-instruct", "mixtral", "hybrid"])
-def test_the_code_to_paste_runs_and_trains_what_it_says(source: str) -> None:
-    made = {"mixtral": other_family, "hybrid": hybrid}
-    anatomy = open_model(made[source]() if source in made else source)
-    blocks = re.findall(r"```python\n(.*?)```", report(anatomy).markdown, re.S)
+@pytest.mark.parametrize("model", ["qwen", "mixtral", "hybrid"])
+def test_the_code_to_paste_runs_and_trains_what_it_says(model: str) -> None:
+    blocks = re.findall(r"```python\n(.*?)```", made(model).markdown, re.S)
     assert len(blocks) >= 3
-    scope: dict[str, object] = {"model": build_skeleton(anatomy.configuration)}
+    scope: dict[str, object] = {"model": build_skeleton(opened(model).configuration)}
     for block in blocks:
         exec(block, scope)  # each recipe asserts its own count
+
+
+@cache
+def made(model: str) -> Report:
+    """The report of a model, made once: its checks are steps through the whole model."""
+    return report(opened(model))
+
+
+def opened(model: str) -> Anatomy:
+    sources = {"qwen": lambda: DEFAULT_MODEL, "mixtral": other_family, "hybrid": hybrid}
+    return open_model(sources[model]())
 
 
 def other_family() -> MixtralConfig:
@@ -81,7 +88,7 @@ def hybrid() -> Qwen3NextConfig:
 
 
 def test_blocks_of_a_hybrid_stack_are_named_each_by_its_own_kinds() -> None:
-    found = report(open_model(hybrid())).markdown
+    found = made("hybrid").markdown
     assert "The exact names in block 4; blocks 5-6 likewise:" in found
     assert "- `model.layers.4.linear_attn.in_proj_qkvz.weight`" in found
     assert "The exact names in block 7:" in found
@@ -91,7 +98,7 @@ def test_blocks_of_a_hybrid_stack_are_named_each_by_its_own_kinds() -> None:
 
 
 def test_a_mixture_of_experts_is_reported_as_one() -> None:
-    found = report(open_model(other_family()))
+    found = made("mixtral")
     assert [check.name for check in found.checks if not check.passed] == []
     assert "multi-query attention" in found.markdown
     assert "**Experts.**" in found.markdown
