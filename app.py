@@ -16,13 +16,19 @@ def main() -> None:
         "--port", type=int, default=None, help="default: 7860, or the next free one"
     )
     parser.add_argument("--open", action="store_true", help="open the page in a browser")
+    parser.add_argument(
+        "--trust-remote-code", action="store_true", help="run code that comes with a model"
+    )
     arguments = parser.parse_args()
 
+    from qwen_ui.model import remote_code
     from qwen_ui.train.failure import reason_for
     from qwen_ui.train.keeper import Keeper
     from qwen_ui.ui.app import build_app, launch_options
     from qwen_ui.ui.session import Session
 
+    if arguments.trust_remote_code:
+        remote_code.trust()
     demo = build_app(Session()).queue(default_concurrency_limit=8)
     # gradio looks into its empty queue a thousand times a second: 6 % of a core for nothing.
     demo._queue.sleep_when_free = QUEUE_LOOK_SECONDS

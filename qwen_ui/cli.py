@@ -17,7 +17,7 @@ import typer
 from qwen_ui.errors import PlanError, SettingsError, UserError
 from qwen_ui.freeze import FreezePlan, preset
 from qwen_ui.freeze.plan import MAX_PLAN_BYTES
-from qwen_ui.model import DEFAULT_MODEL
+from qwen_ui.model import DEFAULT_MODEL, remote_code
 from qwen_ui.options import with_settings
 from qwen_ui.texts import (
     compare_text,
@@ -37,6 +37,18 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
+
+
+@app.callback()
+def options(
+    trust_remote_code: Annotated[
+        bool,
+        typer.Option("--trust-remote-code", help="Run a model's own code; before COMMAND."),
+    ] = False,
+) -> None:
+    if trust_remote_code:
+        remote_code.trust()
+
 
 Model = Annotated[str, typer.Argument(help="A preset, a folder, a config.json, or a hub id.")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
@@ -113,12 +125,13 @@ def read_plan(
 
 @app.command()
 def inspect(model: Model = DEFAULT_MODEL, as_json: AsJson = False) -> None:
-    """What a model is made of, without its weights."""
+    """What a model is made of, without its weights; whether those at hand fit it."""
     from qwen_ui.model import open_model
     from qwen_ui.records import inspect_record
 
     anatomy = open_model(model)
-    _say(inspect_record(anatomy), as_json, inspect_text(anatomy))
+    record = inspect_record(anatomy)
+    _say(record, as_json, inspect_text(anatomy, record["weights"]))
 
 
 @app.command()

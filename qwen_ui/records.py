@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from qwen_ui.errors import ModelError
+from qwen_ui.model.weights_fit import check_weights, weights_of
+
 if TYPE_CHECKING:
     from qwen_ui.freeze import Selection
     from qwen_ui.freeze.cost import Cost
@@ -38,6 +41,25 @@ def inspect_record(anatomy: Anatomy) -> dict[str, Any]:
         "tensors": len(anatomy.parameters),
         "dtype": anatomy.dtype,
         "bytes": anatomy.bytes,
+        "weights": weights_record(anatomy),
+    }
+
+
+def weights_record(anatomy: Anatomy) -> dict[str, Any] | None:
+    """Whether the weights at hand fit, by their headers; None where there are none."""
+    if anatomy.weights_folder is None:
+        return None
+    try:
+        stored = weights_of(anatomy)
+    except ModelError as error:
+        return {"fits": False, "summary": str(error)}
+    found = check_weights(anatomy, stored)
+    return {
+        "fits": found.fits,
+        "summary": found.sentence,
+        "files": len(stored.files),
+        "bytes_read": stored.bytes_read,
+        **{name: list(names) for name, names in asdict(found).items()},
     }
 
 

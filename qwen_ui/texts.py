@@ -12,13 +12,14 @@ if TYPE_CHECKING:
     from qwen_ui.model import Anatomy
 
 
-def inspect_text(anatomy: Anatomy) -> str:
-    """The facts and the table of kinds."""
+def inspect_text(anatomy: Anatomy, weights: dict[str, Any] | None) -> str:
+    """The facts, whether the weights at hand fit, and the table of kinds."""
     lines = [
         f"{anatomy.source} ({anatomy.model_type}): {anatomy.total_parameters:,} parameters in "
         f"{len(anatomy.parameters):,} tensors, {anatomy.block_count} blocks, "
         f"{anatomy.bytes:,} bytes in {anatomy.dtype}",
         *(f"tied: {' = '.join(group)}" for group in anatomy.tied),
+        *([f"weights: {weights['summary']}"] if weights else ()),
         "",
     ]
     rows = [("kind", "role", "shape", "parameters", "blocks")]

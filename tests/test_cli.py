@@ -13,7 +13,7 @@ import torch
 from transformers import AutoModelForCausalLM
 
 from qwen_ui import cli
-from qwen_ui.model import open_model
+from qwen_ui.model import open_model, remote_code
 from qwen_ui.paths import ASSETS
 from qwen_ui.train.delta import write_delta
 from qwen_ui.train.fingerprint import folder_fingerprint
@@ -254,3 +254,34 @@ def test_every_setting_of_a_run_is_an_option_with_help(capsys: pytest.CaptureFix
         flag = {"sample_prompts": "sample-prompt", "trackers": "tracker"}.get(name, name)
         assert f"--{flag.replace('_', '-')} " in out or name == "model", name
         assert field.description, name
+
+
+def test_inspect_says_whether_the_weights_at_hand_fit(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    nano = record(["inspect", "nano"], capsys)["weights"]
+    assert nano["fits"]
+    assert nano["missing"] == nano["unexpected"] == nano["mismatched"] == []
+    assert 0 < nano["bytes_read"] < 100_000
+    for name in ("config.json", "model.safetensors"):
+        (tmp_path / name).write_bytes((ASSETS / "nano" / name).read_bytes())
+    (tmp_path / "model.safetensors").write_bytes(b"cut")
+    cut = record(["inspect", str(tmp_path)], capsys)["weights"]
+    assert not cut["fits"]
+    assert "cut off" in cut["summary"]
+    assert record(["inspect"], capsys)["weights"] is None
+
+
+def test_a_models_own_code_runs_only_after_the_flag(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(remote_code.VARIABLE, "0")
+    (tmp_path / "config.json").write_text(
+        json.dumps({"model_type": "homemade", "auto_map": {"AutoConfig": "code.Config"}})
+    )
+    code, _, said = run(["inspect", str(tmp_path)], capsys)
+    assert code == 2
+    assert "that code is not run" in said
+    code, _, said = run(["--trust-remote-code", "inspect", str(tmp_path)], capsys)
+    assert code == 2  # it is looked for now, and there is none
+    assert "gives no configuration" in said

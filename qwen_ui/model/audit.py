@@ -20,7 +20,7 @@ from qwen_ui.model.audit_parts import check_attention, check_mlp, check_norms, c
 from qwen_ui.model.gradients import check_gradients
 from qwen_ui.model.settings import language_config
 from qwen_ui.model.skeleton import build_skeleton
-from qwen_ui.model.weights import check_weights, weights_of
+from qwen_ui.model.weights_fit import check_weights, weights_of
 
 
 @dataclass(frozen=True, slots=True)

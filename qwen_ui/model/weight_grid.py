@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from qwen_ui.model.anatomy import Anatomy
 from qwen_ui.model.safetensors_headers import StoredTensor
-from qwen_ui.model.weights import spectrum, statistics, weights_of
+from qwen_ui.model.weights import spectrum, statistics
+from qwen_ui.model.weights_fit import weights_of
 
 MEASURES: dict[str, Callable[[StoredTensor], float]] = {
     "standard deviation": lambda tensor: statistics(tensor).standard_deviation,

@@ -11,7 +11,8 @@ from qwen_ui.errors import ModelError
 if TYPE_CHECKING:
     from qwen_ui.model import Anatomy
     from qwen_ui.model.safetensors_headers import StoredTensor
-    from qwen_ui.model.weights import Spectrum, Statistics, WeightsCheck
+    from qwen_ui.model.weights import Spectrum, Statistics
+    from qwen_ui.model.weights_fit import WeightsCheck
 
 MAX_LISTED = 200
 
@@ -23,7 +24,7 @@ def weights_html(anatomy: Anatomy) -> str:
             f"No weights of {anatomy.source} are at hand: its tree comes from the configuration "
             "alone. Pick nano, or name a folder that holds safetensors files."
         )
-    from qwen_ui.model.weights import check_weights, weights_of
+    from qwen_ui.model.weights_fit import check_weights, weights_of
 
     try:
         stored = weights_of(anatomy)
@@ -57,7 +58,8 @@ def values_html(anatomy: Anatomy, name: str) -> str:
     Raises:
         ModelError: no weights are at hand, or they cannot be read.
     """
-    from qwen_ui.model.weights import MAX_SPECTRUM_SIDE, spectrum, statistics, weights_of
+    from qwen_ui.model.weights import MAX_SPECTRUM_SIDE, spectrum, statistics
+    from qwen_ui.model.weights_fit import weights_of
 
     tensor = _stored(anatomy, name, weights_of(anatomy).tensors)
     rows = list(_statistics(statistics(tensor)))

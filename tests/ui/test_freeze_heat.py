@@ -13,7 +13,7 @@ from qwen_ui.errors import DataError, PlanError, SettingsError
 from qwen_ui.freeze import preset, resolve
 from qwen_ui.model import open_model
 from qwen_ui.model.weight_grid import MEASURES
-from qwen_ui.model.weights import weights_of
+from qwen_ui.model.weights_fit import weights_of
 from qwen_ui.train.rank import METHODS, rank_apart
 from qwen_ui.ui import freeze_heat as heat
 from qwen_ui.ui.freeze_jobs import Jobs
