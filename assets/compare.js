@@ -126,6 +126,10 @@
         : "Running: the verdict comes when two plans have a completed run.";
       const done = found.over && found.runs.every((run) => run.status === "completed");
       bar.replaceChildren(...(done ? [] : found.runs.map((run) => this.run(run))));
+      for (const run of found.runs) {
+        if (run.status !== "failed" || !run.reason) continue;
+        bar.append(this.tools.make("p", "qc-reason", `${run.plan}, seed ${run.seed}: ${run.reason}`));
+      }
       stop.hidden = found.over;
       go.hidden = !found.over || done;
       table.replaceChildren(...(found.rows.length ? [this.table(found.rows), this.rates(found.rows)] : []));

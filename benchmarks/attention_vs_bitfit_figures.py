@@ -33,7 +33,13 @@ Run = dict[str, Any]
 PAGE = RESULTS.with_suffix(".md")
 FIGURES = RESULTS.parent / "figures"
 COLOUR = dict(zip(("attention", "bitfit", "mlp", "norms", "full"), COLOURS, strict=False))
-WORD = {"attention": "attention", "bitfit": "BitFit", "mlp": "MLP", "norms": "norms", "full": "all"}
+WORD = {
+    "attention": "attention",
+    "bitfit": "BitFit",
+    "mlp": "MLP",
+    "norms": "norms",
+    "full": "whole blocks",
+}
 TOP = 4
 
 

@@ -28,6 +28,7 @@ from qwen_ui.train.runs import read_json, run_folder, status_of, summary
 COMPARISON_FILE = "comparison.json"
 MAX_RUNS = 64
 CHECKPOINTS = 5
+CUT_OFF = ("interrupted", "stopped", "failed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +145,7 @@ def begin(comparison: Comparison) -> Comparison:
             comparison = replace(comparison, entries=tuple(entries))
             # At once, so that a crash between two runs starts none of them twice.
             _write(comparison)
-        elif status_of(run_folder(entry.run)).status in {"interrupted", "stopped"}:
+        elif status_of(run_folder(entry.run)).status in CUT_OFF:
             resume(entry.run)
     return comparison
 

@@ -137,7 +137,8 @@ def verdict(rows: Sequence[Row]) -> str:
         f"({gap:.3f} apart), with {size} the trainable parameters"
     )
     if min(best.runs, second.runs) < 2:
-        return f"{said}. One seed each: how far chance alone takes them apart is not known."
+        alone = "One seed each" if best.runs == second.runs else "One seed alone of one of them"
+        return f"{said}. {alone}: how far chance by itself takes them apart is not known."
     noise = best.spread + second.spread
     spread = f"the spread of the seeds ({noise:.3f} nats, {min(best.runs, second.runs)} seeds)"
     if gap <= noise:

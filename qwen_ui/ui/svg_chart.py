@@ -87,8 +87,12 @@ class _Axis:
     def ticks(self) -> list[tuple[float, str]]:
         """(value, text) of each tick."""
         if self._log:
-            powers = range(math.ceil(self._low), math.floor(self._high) + 1)
-            return [(10.0**power, _short(10.0**power)) for power in powers]
+            powers = range(math.floor(self._low), math.floor(self._high) + 1)
+            # Where there are few decades their halves have a tick too.
+            steps = (1, 2, 5) if self._high - self._low < 2 else (1,)
+            values = [step * 10.0**power for power in powers for step in steps]
+            inside = (v for v in values if self._low <= math.log10(v) <= self._high)
+            return [(value, _short(value)) for value in inside]
         rough = (self._high - self._low) / 5
         power = 10.0 ** math.floor(math.log10(rough))
         step = next(m * power for m in (1, 2, 5, 10) if m * power >= rough)
@@ -143,15 +147,15 @@ def _marks(s: Series, across: _Axis, up: _Axis) -> list[str]:
 
 
 def _labels(shown: Sequence[Series], across: _Axis, up: _Axis) -> list[str]:
-    """Each name beside its last point, moved down where two would meet."""
-    ends = sorted((up(s.y[-1]), across(s.x[-1]), s.name, s.colour) for s in shown if s.label)
+    """Each name beside its last point, moved up where two would meet."""
+    ends = sorted((up(s.y[-1]), across(s.x[-1]), s.name, s.colour) for s in shown if s.label)[::-1]
     parts: list[str] = []
     taken: list[tuple[float, float, float]] = []
     for y, x, name, colour in ends:
         at, width = y + 4, 6.2 * len(name)
         for other, begin, end in taken:
             if x + 8 < end and x + 8 + width > begin and abs(at - other) < LABEL_GAP:
-                at = other + LABEL_GAP
+                at = other - LABEL_GAP
         taken.append((at, x + 8, x + 8 + width))
         parts.append(_text(x + 8, at, name, colour=colour))
     return parts

@@ -205,6 +205,8 @@ def test_one_seed_proves_nothing() -> None:
     rows = [row("attention", 1000, 5.0, runs=1), row("bitfit", 10, 5.5, runs=1)]
     assert "One seed each" in verdict(rows)
     assert "Nothing to compare" in verdict(rows[:1])
+    uneven = [row("attention", 1000, 5.0, 0.1), row("bitfit", 10, 5.5, runs=1)]
+    assert "One seed alone of one of them" in verdict(uneven)
 
 
 def test_the_front_holds_what_no_smaller_plan_beats() -> None:
