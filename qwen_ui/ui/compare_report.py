@@ -29,7 +29,8 @@ body { font: 15px/1.55 system-ui, sans-serif; color: #16202b; background: #f7f9f
 h1 { font-size: 24px; margin: 0 0 4px; } h1::first-letter { text-transform: uppercase; }
 h2 { font-size: 16px; margin: 32px 0 8px; }
 .muted { color: #566475; } .charts { display: flex; flex-wrap: wrap; gap: 20px; }
-.charts svg { max-width: 100%; height: auto; border-radius: 6px; }
+.charts svg { flex: 1 1 460px; max-width: 580px; min-width: 0; height: auto; border-radius: 6px; }
+h3 { font-size: 14px; margin: 0 0 6px; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; font-size: 13.5px; font-variant-numeric: tabular-nums; }
 th, td { text-align: right; padding: 6px 14px 6px 0; border-bottom: 1px solid #dde3ea;

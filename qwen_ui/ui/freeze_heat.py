@@ -118,7 +118,7 @@ def _work_of(anatomy: Anatomy, name: str) -> Callable[[Tick], dict[str, Any]]:
     if group == WEIGHT and what in MEASURES:
         return lambda tick: _weight_heat(anatomy, what)
     if group == RANK and what in METHODS:
-        return lambda tick: _rank_heat(anatomy, what)
+        return lambda tick: _rank_heat(anatomy, what, tick)
     raise SettingsError(f"There is nothing called '{name[:60]}' to shade by.")
 
 
@@ -135,7 +135,7 @@ def _weight_heat(anatomy: Anatomy, measure: str) -> dict[str, Any]:
     return {"values": _by_tensor(anatomy, cells), "blocks": None, "order": [], "said": f"{said}."}
 
 
-def _rank_heat(anatomy: Anatomy, method: str) -> dict[str, Any]:
+def _rank_heat(anatomy: Anatomy, method: str, tick: Tick) -> dict[str, Any]:
     from qwen_ui.train.rank import rank_apart
 
     model = ranked_model(anatomy)
@@ -145,7 +145,7 @@ def _rank_heat(anatomy: Anatomy, method: str) -> dict[str, Any]:
             "it: it has other blocks or kinds. Rank a folder that holds the weights."
         )
     training, _ = data_files(KJV, None)
-    ranking = rank_apart(model.source, training, method)
+    ranking = rank_apart(model.source, training, method, tick)
     scores = ranking.scores
     said = f"Scores of {model.source} by {method}"
     if ranking.sequences:
