@@ -14,7 +14,7 @@ import resource
 import psutil
 import torch
 
-from benchmarks.training import our_loop, random_examples, random_model
+from benchmarks.training import our_loop, random_examples, tiled_model
 from qwen_ui.freeze import preset
 from qwen_ui.freeze.meter import SavedBytes
 from qwen_ui.model import open_model
@@ -28,7 +28,7 @@ def main() -> None:
     length = parser.parse_args().length
     libraries = psutil.Process().memory_info().rss
     configuration = open_model("qwen2.5-1.5b-instruct").configuration
-    model = random_model(configuration, torch.bfloat16)
+    model = tiled_model(configuration, torch.bfloat16)
     examples = random_examples(configuration.vocab_size, 1, length, share=0.5)
     loop, _ = our_loop(model, preset("attention"), examples, 1)
     saved = SavedBytes({p.untyped_storage()._cdata for p in model.parameters()})

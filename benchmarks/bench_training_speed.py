@@ -25,8 +25,8 @@ from benchmarks.training import (
     nano,
     our_loop,
     random_examples,
-    random_model,
     seconds_of,
+    tiled_model,
     trainer_seconds,
 )
 from qwen_ui.freeze import FreezePlan, preset
@@ -122,7 +122,7 @@ def main() -> None:
             compare(label, nano(), preset(name), examples, 8, rounds, 8, now)
     if options.large or options.only_large:
         configuration = open_model("qwen2.5-1.5b-instruct").configuration
-        model = random_model(configuration, torch.bfloat16)
+        model = tiled_model(configuration, torch.bfloat16)
         examples = random_examples(configuration.vocab_size, 2, 128, share=0.5)
         compare(
             "1.5B shape, bf16, attention on the top 4, 1 x 128, loss on half",

@@ -20,6 +20,7 @@ from transformers import (
     TrainerCallback,
     TrainingArguments,
 )
+from transformers.initialization import no_init_weights
 
 from qwen_ui.freeze import FreezePlan, Selection, apply, resolve
 from qwen_ui.model import open_model
@@ -43,6 +44,28 @@ def random_model(configuration: PreTrainedConfig, dtype: torch.dtype) -> PreTrai
     """A model of this shape with seeded random weights."""
     torch.manual_seed(0)
     return AutoModelForCausalLM.from_config(configuration, dtype=dtype).train()
+
+
+def tiled_model(configuration: PreTrainedConfig, dtype: torch.dtype) -> PreTrainedModel:
+    """A large model of this shape, its matrices filled from one block of seeded random numbers.
+
+    Drawing 1.5 B normal numbers takes minutes; copying them takes a second.
+    """
+    with no_init_weights():
+        model = AutoModelForCausalLM.from_config(configuration, dtype=dtype).train()
+    generator = torch.Generator().manual_seed(0)
+    model.tie_weights()
+    block = (torch.randn(1_000_003, generator=generator) * 0.02).to(dtype)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.dim() < 2:
+                parameter.fill_(1.0)
+            else:
+                flat = parameter.view(-1)
+                for start in range(0, len(flat), len(block)):
+                    part = flat[start : start + len(block)]
+                    part.copy_(block[: len(part)])
+    return model
 
 
 def random_examples(words: int, count: int, length: int, share: float = 1.0) -> Examples:

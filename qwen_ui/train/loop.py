@@ -17,7 +17,7 @@ from qwen_ui.train.forward import PrefixSource, Trainee
 from qwen_ui.train.optimizer import MasterAdamW
 from qwen_ui.train.order import Order
 from qwen_ui.train.prefix import KeptPrefix
-from qwen_ui.train.verify import proof_batch, settle
+from qwen_ui.train.verify import check_packing, proof_batch, settle
 
 # Batches made of token ids that are held ready: a run with few of them makes each once.
 READY_BATCHES = 256
@@ -111,7 +111,13 @@ class Loop:
         self.tokens = 0
 
     def settle(self) -> list[str]:
-        """Prove the shortcuts on the first batch, before any step; sentences on what fell back."""
+        """Prove the shortcuts on the first batch, before any step; sentences on what fell back.
+
+        Raises:
+            SettingsError: samples are packed and the model lets them see each other.
+        """
+        with self.team.computes():
+            check_packing(self.trainee, self._training, self._pad, self.team.device)
         if self.trainee.cut is None and not self.trainee.chunked:
             return []
         batch = self._batches(1)[0]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 
+from qwen_ui.errors import SettingsError
 from qwen_ui.train.data import Batch, Examples, collate
 from qwen_ui.train.forward import Trainee
 from qwen_ui.train.sharding import local
@@ -14,6 +17,7 @@ from qwen_ui.train.tokens import Example
 
 # Largest relative difference of the loss, and of the norm of the gradients' difference.
 TOLERANCES = {torch.float32: (1e-5, 1e-3), torch.bfloat16: (2e-2, 2e-1)}
+_MIXES = "this model lets samples in one sequence see each other. Turn packing off."
 # A whole batch of plain logits is not to be held for the proof: a shorter one proves as much.
 MAX_PROOF_LOGITS = 16 * 1024**2
 
@@ -61,6 +65,38 @@ def prove(trainee: Trainee, batch: Batch, kept_BTH: torch.Tensor | None) -> Proo
     if torch.is_autocast_enabled(batch.tokens_BT.device.type):
         most_loss, most_gradient = TOLERANCES[torch.bfloat16]
     return Proof(off, relative, off <= most_loss and relative <= most_gradient)
+
+
+def check_packing(trainee: Trainee, examples: Examples, pad: int, device: torch.device) -> None:
+    """Refuse packing where samples of one sequence see each other: the first packed one is run
+    whole and sample by sample, and the losses compared.
+
+    Raises:
+        SettingsError: the model takes no positions, or the losses differ.
+    """
+    packed = next((item for item in examples.items if len(item.starts) > 1), None)
+    if packed is None:
+        return
+    bounds = [*packed.starts, len(packed.tokens)]
+    parts = [
+        Example(packed.tokens[begin:end], packed.carries[begin:end], packed.where)
+        for begin, end in pairwise(bounds)
+    ]
+    if "position_ids" not in inspect.signature(trainee.body.forward).parameters:
+        raise SettingsError(f"Packing is not possible: {_MIXES}")
+    was_training = trainee.training
+    trainee.eval()
+    with torch.no_grad():
+        whole, *alone = (
+            float(trainee(collate(Examples((item,)), (0,), pad).to(device)))
+            for item in (packed, *parts)
+        )
+    trainee.train(was_training)
+    dtype = next(trainee.parameters()).dtype
+    tolerance, _ = TOLERANCES.get(dtype, TOLERANCES[torch.bfloat16])
+    if abs(whole - sum(alone)) > tolerance * abs(sum(alone)):
+        losses = f"(Loss {whole:.4f} together, {sum(alone):.4f} alone.)"
+        raise SettingsError(f"Packing is not possible: {_MIXES} {losses}")
 
 
 def settle(

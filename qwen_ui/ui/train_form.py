@@ -20,12 +20,10 @@ TWIN = "nano"
 KJV, CHAT, OWN = "King James Bible, plain text", "King James Bible, as chats", "My own file"
 SHIPPED = {KJV: "kjv-train.txt", CHAT: "kjv-chat.jsonl"}
 HELD_OUT = {KJV: "kjv-eval.txt"}
-MAY_BE_EMPTY = ("learning_rate", "warmup_steps")
 WHOLE_NUMBERS = (
     "steps",
     "batch_size",
     "sequence_length",
-    "warmup_steps",
     "accumulation",
     "seed",
     "eval_every",
@@ -138,11 +136,11 @@ def spec_of(form: dict[str, Any], model: str, plan: FreezePlan) -> RunSpec:
     values = dict(form)
     data, held_out = data_files(values.pop("data"), values.pop("upload"))
     prompts = [line.strip() for line in values.pop("prompts").splitlines() if line.strip()]
-    for name in MAY_BE_EMPTY:
-        values[name] = None if values[name] in ("", None) else values[name]
+    values["learning_rate"] = values["learning_rate"] or None
     for name in WHOLE_NUMBERS:
-        if name not in MAY_BE_EMPTY or values[name] is not None:
-            values[name] = _whole(name, values[name])
+        values[name] = _whole(name, values[name])
+    warmup = values.pop("warmup") or 0
+    values["warmup_steps"] = round(warmup / 100 * values["steps"])
     values["sharded"] = bool(values["sharded"]) and values["processes"] > 1
     if data not in {str(ASSETS / "data" / name) for name in SHIPPED.values()}:
         data = keep_upload(data)

@@ -18,7 +18,7 @@ PROMPTS = "And it came to pass\nIn the beginning"
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The form's fields, named as in `RunSpec`; `upload` and `prompts` are the form's own."""
+    """The fields, named as in `RunSpec`; `upload`, `prompts` and `warmup` are the form's own."""
 
     data: gr.Radio
     upload: gr.File
@@ -27,7 +27,7 @@ class Settings:
     batch_size: gr.Number
     sequence_length: gr.Number
     schedule: gr.Dropdown
-    warmup_steps: gr.Number
+    warmup: gr.Number
     weight_decay: gr.Number
     gradient_clip: gr.Number
     accumulation: gr.Number
@@ -87,16 +87,14 @@ def build_form() -> Form:
     with gr.Row():
         made["steps"] = _whole(60, "Steps", 1)
         made["batch_size"] = _whole(8, "Batch size", 1)
+    with gr.Row():
         made["sequence_length"] = _whole(128, "Sequence length", 2)
-    with gr.Row(elem_id="qt-rate-row"):
         made["learning_rate"] = gr.Number(
-            None,
-            label="Learning rate",
-            placeholder="suggested",
-            min_width=120,
-            elem_id="qt-rate",
+            None, label="Learning rate", min_width=86, elem_id="qt-rate"
         )
-        find_rate = gr.Button("Find a rate", size="sm", elem_id="qt-find-rate", min_width=90)
+    find_rate = gr.Button(
+        "Find the rate by a range test", size="sm", variant="secondary", elem_id="qt-find-rate"
+    )
     rate_note = gr.HTML("", apply_default_css=False)
     with gr.Accordion("More settings", open=False):
         _optimizer(made)
@@ -109,7 +107,7 @@ def _optimizer(made: dict[str, Any]) -> None:
     _heading("Optimizer and data")
     with gr.Row():
         made["schedule"] = _choice(["cosine", "linear", "constant"], "Schedule")
-        made["warmup_steps"] = _whole(None, "Warm-up steps", 0, placeholder="a tenth")
+        made["warmup"] = gr.Number(10, label="Warm-up, % of steps", minimum=0, min_width=86)
     with gr.Row():
         made["weight_decay"] = gr.Number(0.0, label="Weight decay", minimum=0, min_width=90)
         made["gradient_clip"] = gr.Number(1.0, label="Gradient clip", minimum=0, min_width=90)
@@ -156,8 +154,8 @@ def _heading(text: str) -> None:
     gr.HTML(f'<h4 class="qt-heading">{text}</h4>', apply_default_css=False)
 
 
-def _whole(value: int | None, label: str, least: int, **more: Any) -> gr.Number:
-    return gr.Number(value, label=label, precision=0, minimum=least, min_width=86, **more)
+def _whole(value: int, label: str, least: int) -> gr.Number:
+    return gr.Number(value, label=label, precision=0, minimum=least, min_width=86)
 
 
 def _choice(choices: list[str], label: str) -> gr.Dropdown:

@@ -4,8 +4,9 @@ import itertools
 
 import pytest
 import torch
-from transformers import AutoTokenizer, GPT2Config
+from transformers import AutoTokenizer, BloomConfig, GPT2Config
 
+from qwen_ui.errors import SettingsError
 from qwen_ui.freeze import FreezePlan, Rule, preset
 from qwen_ui.train.data import load_examples
 from qwen_ui.train.forward import Trainee
@@ -141,6 +142,24 @@ def test_packed_samples_do_not_see_each_other(tmp_path, sentences, family):
     count = sum(item.loss_tokens for item in alone.items)
     expected = separate_loss(load(folder).eval(), alone) / count
     assert engine.loop.evaluate() == pytest.approx(expected, rel=1e-5)
+
+
+def test_packing_is_refused_where_the_model_mixes_samples(tmp_path, sentences, monkeypatch):
+    bloom = BloomConfig(vocab_size=260, hidden_size=16, n_layer=4, n_head=4)
+    monkeypatch.setitem(conftest.FAMILIES, "bloom", lambda: bloom)
+    folder = conftest.save_model(tmp_path / "bloom", "bloom")
+    with pytest.raises(SettingsError, match="see each other"):
+        make_engine(folder, sentences, PLANS["mlp"], packing=True)
+
+
+def test_packed_samples_that_see_each_other_are_noticed(tiny, sentences, monkeypatch):
+    monkeypatch.setattr("qwen_ui.train.data._positions", _positions_that_count_through)
+    with pytest.raises(SettingsError, match="together"):
+        make_engine(tiny, sentences, PLANS["attention"], packing=True)
+
+
+def _positions_that_count_through(items, length):
+    return torch.arange(length).expand(len(items), length)
 
 
 def test_a_loss_that_is_no_number_changes_nothing(tiny, sentences):

@@ -47,7 +47,7 @@ FORM: dict[str, Any] = {
     "prefix_cache": "auto",
     "dtype": "auto",
     "device": "auto",
-    "warmup_steps": None,
+    "warmup": 10,
     "accumulation": 1,
     "packing": False,
     "early_stopping": 0,
@@ -91,7 +91,7 @@ def test_the_form_becomes_a_spec() -> None:
     assert spec.data == str(ASSETS / "data" / "kjv-train.txt")
     assert spec.eval_data == str(ASSETS / "data" / "kjv-eval.txt")
     assert spec.sample_prompts == ("And", "In the beginning")
-    assert spec.warmup_steps is None
+    assert spec.warmup_steps == 6
     assert not spec.sharded, "one process has nobody to share with"
     assert FreezePlan.from_dict(spec.plan) == preset("bitfit")
 
