@@ -12,8 +12,8 @@ The peak is the most of these at once, beside the weights and the optimizer's st
     backward of block i   what blocks up to i keep + gradients of those above + what i makes
     the optimizer         all gradients
 
-It leaves out what a process needs for itself (libraries, a CUDA context, fragmentation of the
-allocator), some hundred MB.
+With an `Engine` the step is priced as a trainer of its own ways takes it. The peak leaves out what
+a process needs for itself (libraries, a CUDA context, fragmentation of the allocator), some hundred MB.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 
 from qwen_ui.errors import SettingsError
 from qwen_ui.freeze.optimizers import optimizer_bytes
-from qwen_ui.freeze.pieces import BlockState, Piece, StepShape
+from qwen_ui.freeze.pieces import BlockState, HeadLoss, Piece, StepShape
 from qwen_ui.freeze.plan import FreezePlan, Rule
 from qwen_ui.freeze.selection import Selection, resolve
 from qwen_ui.freeze.tracers import tracer_for
@@ -47,6 +47,7 @@ class Cost:
         gradient_bytes: of what trains, in the model's dtype.
         optimizer_bytes: the optimizer's state, float32 masters not included.
         master_bytes: float32 copies of what trains; 0 without masters.
+        origin_bytes: float32 copies of what trained tensors began as, where an engine holds them.
         peak_bytes: the most of it all at once.
         prefix_blocks: blocks that need no backward pass.
         prefix_kept: whether their output is kept, so that they need no forward pass either.
@@ -60,10 +61,28 @@ class Cost:
     gradient_bytes: int
     optimizer_bytes: int
     master_bytes: int
+    origin_bytes: int
     peak_bytes: int
     prefix_blocks: int
     prefix_kept: bool
     kept_bytes_per_token: int
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """Where a trainer departs from the plain loop.
+
+    Attributes:
+        head_loss: (hidden states (N, H) at the positions that carry loss, head, targets (N)) -> the
+            loss, in the trainer's own way.
+        origin_limit: what trained tensors began as is held in float32 up to so many bytes.
+        wide_gradients: gradients are copied to float32 for the optimizer, all at once, where
+            masters are kept.
+    """
+
+    head_loss: HeadLoss
+    origin_limit: int = 0
+    wide_gradients: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +101,7 @@ class StepSettings:
         padded: the batch has padding, so that attention gets a mask; without one it keeps less
             (grouped key-value heads are then not copied for every query head).
         dtype: torch's name; the model's own where None.
+        engine: None for the plain loop: all logits at once, and a plain cross-entropy.
     """
 
     batch_size: int
@@ -92,6 +112,7 @@ class StepSettings:
     checkpointing: bool = False
     padded: bool = True
     dtype: str | None = None
+    engine: Engine | None = None
 
     @property
     def shape(self) -> StepShape:
@@ -160,7 +181,9 @@ def price(anatomy: Anatomy, selection: Selection, settings: StepSettings) -> Cos
         if i >= skipped
     ]
     outside = frozenset(p.name for p in selection.parameters if p.block is None)
-    rest = tracer.rest(outside, prefix < anatomy.block_count)
+    engine = settings.engine
+    head_loss = engine.head_loss if engine is not None else None
+    rest = tracer.rest(outside, prefix < anatomy.block_count, head_loss)
     forward = rest.flops_forward + sum(b.flops_forward for b in blocks)
     backward = rest.flops_backward + sum(b.flops_backward for b in blocks)
     width = tracer.itemsize
@@ -169,7 +192,9 @@ def price(anatomy: Anatomy, selection: Selection, settings: StepSettings) -> Cos
     state_bytes = optimizer_bytes(settings.optimizer, trained)
     gradients = _gradient_bytes(selection, width)
     rest_gradients = trained * width - sum(gradients)
-    fixed = anatomy.total_parameters * width + state_bytes + master_bytes
+    origin = 4 * trained if engine is not None and 4 * trained <= engine.origin_limit else 0
+    fixed = anatomy.total_parameters * width + state_bytes + master_bytes + origin
+    wide = master_bytes if engine is not None and engine.wide_gradients else 0
     return Cost(
         flops_forward=forward,
         flops_step=forward + backward,
@@ -178,7 +203,9 @@ def price(anatomy: Anatomy, selection: Selection, settings: StepSettings) -> Cos
         gradient_bytes=trained * width,
         optimizer_bytes=state_bytes,
         master_bytes=master_bytes,
-        peak_bytes=fixed + _peak(rest, blocks, gradients[skipped:], rest_gradients),
+        origin_bytes=origin,
+        peak_bytes=fixed
+        + max(_peak(rest, blocks, gradients[skipped:], rest_gradients), trained * width + wide),
         prefix_blocks=prefix,
         prefix_kept=settings.keep_prefix and prefix > 0,
         kept_bytes_per_token=tracer.hidden_bytes_per_token,
@@ -218,7 +245,7 @@ def _peak(
     for block in blocks:
         before.append(before[-1] + block.saved)
     kept = before[-1]
-    levels = [kept + rest.forward_peak, kept + rest.backward_peak, sum(gradients) + rest_gradients]
+    levels = [kept + rest.forward_peak, kept + rest.backward_peak]
     above = rest_gradients
     for below, block, own in zip(
         reversed(before[:-1]), reversed(blocks), reversed(gradients), strict=True

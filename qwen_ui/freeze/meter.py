@@ -80,8 +80,9 @@ class SavedBytes:
 
 
 def flop_counter() -> FlopCounterMode:
-    """A silent counter that knows the grouped products of mixture-of-experts layers, too."""
-    return FlopCounterMode(display=False, custom_mapping={torch.ops.aten._grouped_mm: _grouped_mm})
+    """A silent counter that knows grouped products (experts) and products added in place, too."""
+    known = {torch.ops.aten._grouped_mm: _grouped_mm, torch.ops.aten.addmm_: _addmm}
+    return FlopCounterMode(display=False, custom_mapping=known)
 
 
 def _grouped_mm(a: Sequence[int], b: Sequence[int], *_: Any, **__: Any) -> int:
@@ -91,3 +92,8 @@ def _grouped_mm(a: Sequence[int], b: Sequence[int], *_: Any, **__: Any) -> int:
     (inner, rows) x (rows, outer).
     """
     return 2 * a[-2] * a[-1] * b[-1]
+
+
+def _addmm(total: Sequence[int], a: Sequence[int], b: Sequence[int], *_: Any, **__: Any) -> int:
+    """(rows, columns) += (rows, inner) x (inner, columns)."""
+    return 2 * a[0] * a[1] * b[1]

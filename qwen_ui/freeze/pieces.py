@@ -25,6 +25,8 @@ from qwen_ui.freeze.meter import LiveBytes, SavedBytes, flop_counter
 from qwen_ui.freeze.tracing import FakeModel
 from qwen_ui.model.anatomy import Anatomy
 
+HeadLoss = Callable[[torch.Tensor, nn.Module, torch.Tensor], torch.Tensor]
+
 
 @dataclass(frozen=True, slots=True)
 class StepShape:
@@ -90,7 +92,7 @@ class PieceTracer:
         self._like: list[object] = [_signature(block) for block in self._blocks]
         self._parameters = {p.untyped_storage()._cdata for p in fake.module.parameters()}
         self._pieces: dict[tuple[object, BlockState], Piece] = {}
-        self._rests: dict[tuple[frozenset[str], bool], Piece] = {}
+        self._rests: dict[tuple[frozenset[str], bool, HeadLoss | None], Piece] = {}
         with lock:
             self._calls = self._record_calls()
         # Blocks that are handed different masks or tables are not alike.
@@ -118,9 +120,15 @@ class PieceTracer:
                 self._pieces[key] = self._trace_block(index, state)
             return self._pieces[key]
 
-    def rest(self, trains: frozenset[str], blocks_need_gradient: bool) -> Piece:
-        """Embedding, final norm, head and loss, where these names outside the blocks train."""
-        key = (trains, blocks_need_gradient)
+    def rest(
+        self, trains: frozenset[str], blocks_need_gradient: bool, head_loss: HeadLoss | None = None
+    ) -> Piece:
+        """Embedding, final norm, head and loss, where these names outside the blocks train.
+
+        Args:
+            head_loss: computes head and loss; the model's own way where None.
+        """
+        key = (trains, blocks_need_gradient, head_loss)
         with self._lock:
             if key not in self._rests:
                 self._rests[key] = self._trace_rest(*key)
@@ -196,7 +204,9 @@ class PieceTracer:
             meter.sizes[_key(hidden)] = hidden.untyped_storage().nbytes()
         return meter.piece(hidden, _given_storages(args, kwargs), output)
 
-    def _trace_rest(self, trains: frozenset[str], blocks_need_gradient: bool) -> Piece:
+    def _trace_rest(
+        self, trains: frozenset[str], blocks_need_gradient: bool, head_loss: HeadLoss | None
+    ) -> Piece:
         module, last = self._fake.module, len(self._blocks) - 1
         for name, parameter in module.named_parameters():
             parameter.requires_grad_(name in trains)
@@ -215,12 +225,26 @@ class PieceTracer:
         with self._stubs(stand_in), self._running():
             inputs = self._inputs()
             with meter.forward():
-                loss = module(**inputs).loss
+                loss = self._loss(inputs, head_loss)
             if loss.requires_grad:
                 meter.backward(loss, None)
         for parameter in module.parameters():
             parameter.grad = None
         return meter.piece(None, frozenset(), loss)
+
+
+    def _loss(self, inputs: dict[str, Any], head_loss: HeadLoss | None) -> torch.Tensor:
+        module = self._fake.module
+        head, body = module.get_output_embeddings(), module.base_model
+        if head_loss is None or head is None or body is module:
+            loss: torch.Tensor = module(**inputs).loss
+            return loss
+        labels = inputs.pop("labels")
+        hidden_BTH = body(**inputs).last_hidden_state
+        # The last token of a sequence has no next one.
+        rows = torch.arange(labels.numel()).view_as(labels)[:, :-1].flatten()
+        hidden_NH = hidden_BTH.flatten(0, 1).index_select(0, rows)
+        return head_loss(hidden_NH, head, labels[:, 1:].flatten())
 
 
 class _Meter:
