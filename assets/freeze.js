@@ -5,7 +5,7 @@
   const { Structure, Choice, GridView, TreeView, make, write, number, short, extent } = window.QwenSelector;
   const TELL_AFTER = 150;
   const MATCH_AFTER = 120;
-  const MAX_FILE = 1024 * 1024;
+  const MAX_FILE = 16 * 1024 * 1024;
 
   const percent = (part, all) => {
     const value = all ? (100 * part) / all : 0;
@@ -276,6 +276,7 @@
         case "link": await this.copy(button, this.linkTo((await this.plan()).json)); break;
         case "download": this.saveFile("plan.json", (await this.plan()).json); break;
         case "load": this.find(".qs-file").click(); break;
+        case "paste": this.take(await this.ask("load_plan", this.find(".qs-text").value)); break;
         case "keep": await this.keep(); break;
         case "take": this.take(await this.ask("choose_saved", button.dataset.name)); break;
         case "forget": this.showKept(await this.ask("forget_saved", button.dataset.name)); break;
@@ -307,13 +308,15 @@
       const file = input.files[0];
       input.value = "";
       if (!file) return;
-      if (file.size > MAX_FILE) { this.say("The file is larger than 1 MiB: that is no plan.", true); return; }
+      if (file.size > MAX_FILE) { this.say("The file is larger than 16 MiB: that is no plan.", true); return; }
       this.take(await this.ask("load_plan", await file.text()));
     }
     /* A plan from a file or a kept one replaces the selection; a refused one changes nothing. */
     take(answer) {
       if (this.refused(answer)) return;
       this.choice.replace(Choice.read(answer.ranges, this.structure.length), answer.name);
+      // Said here: the plan made of the ticks names nothing that does not exist.
+      this.say((answer.unmatched || []).join(" "));
     }
     async keep() {
       const name = this.find(".qs-name");

@@ -2,7 +2,7 @@
    heads by the score of the block. Python measures apart and is asked again until it is done. */
 (() => {
   "use strict";
-  const { make, write, number, short } = window.QwenSelector;
+  const { make, write, short } = window.QwenSelector;
   const ASK_AGAIN = 500;
   const LOG_FROM = 5; // a wider span than this is shown on a logarithmic scale
   const TAIL = 0.02; // of the cells on either side do not stretch the scale
@@ -143,7 +143,7 @@
         const { done, total, seconds } = answer.working;
         this.line.hidden = progress.hidden = false;
         if (total) progress.value = done / total; else progress.removeAttribute("value");
-        const part = total ? `${number.format(done)} of ${number.format(total)}, ` : "";
+        const part = total ? `${Math.floor((100 * done) / total)} %, ` : "";
         this.say(`Measuring ${label}: ${part}${seconds} s`);
         await new Promise((done) => setTimeout(done, ASK_AGAIN));
       }

@@ -5,6 +5,7 @@
   "use strict";
   const { make, write, number } = window.QwenSelector;
   const PRICE_AFTER = 60;
+  const WAYS_AFTER = 500;
   const FIT_AFTER = 1500;
 
   /* Calls `work` for the newest request alone, never twice at once. */
@@ -32,13 +33,19 @@
       this.root = tab.root.querySelector(".qf-price");
       this.prices = new Newest(PRICE_AFTER, (current) => this.price(current));
       this.fits = new Newest(FIT_AFTER, (current) => this.fit(current));
-      this.prices.again = this.fits.again = true;
+      this.ways = new Newest(WAYS_AFTER, (current) => this.priceWays(current));
+      this.prices.again = this.fits.again = this.ways.again = true;
       this.root.addEventListener("input", () => this.follow());
     }
     follow() {
       if (!this.tab.choice) return;
       this.root.classList.add("qf-waits");
+      const worker = this.root.querySelector("[data-setting=worker]").checked;
+      for (const name of ["optimizer", "checkpointing", "keep_prefix", "masters"]) {
+        this.root.querySelector(`[data-setting=${name}]`).disabled = worker; // the worker's to say
+      }
       this.fits.drop();
+      this.ways.drop();
       this.prices.ask();
     }
     settings() {
@@ -57,10 +64,26 @@
       sentence.classList.toggle("qs-problem", Boolean(answer.problem));
       this.showFit("–", "–", "");
       const body = this.root.querySelector("tbody");
+      if (answer.problem) this.showWays([]);
       body.replaceChildren(...(answer.rows || []).map((row) => this.line(row)));
       if (answer.problem) return;
       this.showFit("…", "…", "");
+      this.ways.ask();
       this.fits.ask();
+    }
+    async priceWays(current) {
+      const { ways } = await this.tab.ask("price_ways", this.tab.choice.ranges(), this.settings());
+      if (current()) this.showWays(ways || []);
+    }
+    showWays(ways) {
+      const share = (ratio) => window.QwenFreeze.percent(ratio, 1);
+      this.root.querySelector(".qf-ways tbody").replaceChildren(...ways.map((way) => {
+        const line = make("tr"), head = make("th", "", way.label);
+        head.scope = "row";
+        line.append(head, make("td", "", way.step), make("td", "", share(way.step_ratio)),
+          make("td", "", way.peak), make("td", "", share(way.peak_ratio)));
+        return line;
+      }));
     }
     line({ label, plan, full, exact, ratio }) {
       const line = make("tr");

@@ -36,6 +36,9 @@ PLANS = {
     "full": ("full", None),
 }
 BATCH, LENGTH, STEPS = 8, 128, 6
+# glibc's allocator keeps what was freed in holes that later tensors do not fit: a share of the
+# process's memory that no tensor holds. Below this size alone it is let.
+TIGHT = {"MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "65536"}
 MB = 1e6
 
 

@@ -1,4 +1,4 @@
-"""A worker that also says how much memory its steps took: started by `bench_price`, a process a run.
+"""A worker that also says how much memory its steps took; `bench_price` starts a process a run.
 
 The worker's own code trains. After the first step, which loads code that all others need, what is
 free is given back to the system, the kernel's high-water mark of resident memory is set back

@@ -16,7 +16,7 @@ import typer
 
 from qwen_ui.errors import PlanError, SettingsError, UserError
 from qwen_ui.freeze import FreezePlan, preset
-from qwen_ui.freeze.plan import MAX_PLAN_BYTES
+from qwen_ui.freeze.plan import MAX_IMPORT_BYTES
 from qwen_ui.model import DEFAULT_MODEL, remote_code
 from qwen_ui.options import with_settings
 from qwen_ui.texts import (
@@ -53,7 +53,9 @@ def options(
 Model = Annotated[str, typer.Argument(help="A preset, a folder, a config.json, or a hub id.")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
 Preset = Annotated[str | None, typer.Option(help="attention, bitfit, mlp, norms, ...")]
-PlanFile = Annotated[Path | None, typer.Option("--plan", help="A plan's JSON file.")]
+PlanFile = Annotated[
+    Path | None, typer.Option("--plan", help="A plan, a list of names, Axolotl's patterns.")
+]
 Match = Annotated[str | None, typer.Option(help="A regular expression over parameter names.")]
 Run = Annotated[str, typer.Argument(help="A run's name, as `runs` lists it.")]
 Layers = Annotated[str | None, typer.Option(help="For instance last:4, 24-27 or all.")]
@@ -95,9 +97,13 @@ def _write(file: Path, text: str) -> None:
 
 
 def read_plan(
-    preset_name: str | None, plan_file: Path | None, match: str | None, layers: str | None
+    model: str,
+    preset_name: str | None,
+    plan_file: Path | None,
+    match: str | None,
+    layers: str | None,
 ) -> FreezePlan:
-    """The plan that the options of a command name.
+    """The plan that the options of a command name; a list of names or patterns is one of `model`.
 
     Raises:
         PlanError: none or several of them are given, or the plan cannot be read.
@@ -118,9 +124,15 @@ def read_plan(
     assert plan_file is not None
     if not plan_file.is_file():
         raise PlanError(f"There is no plan file '{plan_file}'.")
-    if plan_file.stat().st_size > MAX_PLAN_BYTES:
-        raise PlanError(f"'{plan_file}' is larger than 1 MiB: that is no plan.")
-    return FreezePlan.from_json(plan_file.read_text(encoding="utf-8", errors="replace"))
+    if plan_file.stat().st_size > MAX_IMPORT_BYTES:
+        raise PlanError(f"'{plan_file}' is larger than 16 MiB: that is no plan.")
+    text = plan_file.read_text(encoding="utf-8", errors="replace")
+    if text.lstrip().startswith("{"):
+        return FreezePlan.from_json(text)
+    from qwen_ui.freeze import import_plan
+    from qwen_ui.model import open_model
+
+    return import_plan(text, open_model(model))
 
 
 @app.command()
@@ -141,18 +153,24 @@ def freeze(
     plan: PlanFile = None,
     match: Match = None,
     layers: Layers = None,
-    export: Annotated[str | None, typer.Option(help="Print the plan for another tool.")] = None,
+    export: Annotated[
+        str | None, typer.Option(help="Print it for another tool: pytorch, trainer, axolotl, ...")
+    ] = None,
     save: Annotated[Path | None, typer.Option(help="Write the plan to this file.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """What a plan trains in a model."""
+    from qwen_ui.freeze import export as export_text
     from qwen_ui.freeze import resolve
     from qwen_ui.model import open_model
     from qwen_ui.records import freeze_record
 
-    chosen = read_plan(preset_name, plan, match, layers)
+    chosen = read_plan(model, preset_name, plan, match, layers)
     selection = resolve(chosen, open_model(model))
     record, text = freeze_record(selection), freeze_text(selection)
+    if export is not None:
+        text = export_text(selection, export).rstrip("\n")
+        record["export"] = text
     if save is not None:
         _write(save, chosen.to_json() + "\n")
     _say(record, as_json, text)
@@ -170,6 +188,9 @@ def cost(
     optimizer: Annotated[str, typer.Option(help="adamw, adamw_8bit, sgd, ...")] = "adamw",
     keep_prefix: Annotated[bool, typer.Option(help="Frozen blocks' output is kept.")] = False,
     checkpointing: Annotated[bool, typer.Option(help="With gradient checkpointing.")] = False,
+    worker: Annotated[
+        bool, typer.Option(help="As `train` runs it: its own loss, the prefix kept, float32.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """What one training step of a plan computes and holds, beside training everything."""
@@ -185,7 +206,11 @@ def cost(
         keep_prefix=keep_prefix,
         checkpointing=checkpointing,
     )
-    selection = resolve(read_plan(preset_name, plan, match, layers), open_model(model))
+    if worker:
+        from qwen_ui.train.step_price import as_worker
+
+        settings = as_worker(settings, dtype="float32", keep_prefix=True)
+    selection = resolve(read_plan(model, preset_name, plan, match, layers), open_model(model))
     priced = price(selection.anatomy, selection, settings)
     full = full_cost(selection.anatomy, settings)
     _say(cost_record(selection, priced, full), as_json, cost_text(selection, priced, full))
@@ -227,7 +252,7 @@ def train(
     from qwen_ui.train.launch import start
     from qwen_ui.train.prepare import prepare
 
-    chosen = read_plan(preset_name, plan, match, layers)
+    chosen = read_plan(model, preset_name, plan, match, layers)
     spec = prepare(model=model, plan=chosen, data=data, steps=steps, **settings)
     _follow(start(spec), as_json, output)
 

@@ -13,7 +13,8 @@ The peak is the most of these at once, beside the weights and the optimizer's st
     the optimizer         all gradients
 
 With an `Engine` the step is priced as a trainer of its own ways takes it. The peak leaves out what
-a process needs for itself (libraries, a CUDA context, fragmentation of the allocator), some hundred MB.
+a process needs for itself (libraries, a CUDA context, fragmentation of the allocator), some
+hundred MB.
 """
 
 from __future__ import annotations

@@ -8,10 +8,9 @@ import re
 from qwen_ui.errors import PlanError
 from qwen_ui.freeze.canonical import canonical_plan
 from qwen_ui.freeze.patterns import axolotl_matches
-from qwen_ui.freeze.plan import FreezePlan
+from qwen_ui.freeze.plan import MAX_IMPORT_BYTES, FreezePlan
 from qwen_ui.model.anatomy import Anatomy
 
-MAX_IMPORT_BYTES = 16 * 1024 * 1024
 _RANGE = re.compile(r"\[[0-9]*(?::[0-9]*)?\]$")
 
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
+from fnmatch import fnmatchcase
+
 from qwen_ui.freeze.layers import format_layers, parse_layers
 from qwen_ui.freeze.plan import FreezePlan, Rule
 from qwen_ui.freeze.presets import BIASES, is_bias
@@ -14,6 +18,8 @@ def warnings_for(
     """All warnings for this selection; an empty tuple where there is nothing to say."""
     found = [
         *(f"A rule matches nothing in this model: {rule.describe()}." for rule in unmatched),
+        *_idle_globs(plan, anatomy, unmatched),
+        *_blocks_beyond(plan, anatomy, unmatched),
         *_nothing(names),
         *_missing_biases(plan, anatomy),
         *_tied(anatomy, names),
@@ -23,6 +29,53 @@ def warnings_for(
         *_quantized(anatomy, names),
     ]
     return tuple(found)
+
+
+def _idle_globs(plan: FreezePlan, anatomy: Anatomy, unmatched: list[Rule]) -> list[str]:
+    """Kinds and names of a rule that does match something, which match nothing themselves.
+
+    Roles are left out: presets name those of other architectures as well.
+    """
+    idle: dict[str, None] = {}
+    for rule in plan.rules:
+        if rule in unmatched:
+            continue
+        blocks = None if rule.layers is None else parse_layers(rule.layers, anatomy.block_count)
+        kinds = {k.kind for k in anatomy.kinds if blocks is None or blocks & set(k.blocks)}
+        idle |= dict.fromkeys(_idle(rule.kinds, kinds))
+        if rule.names:
+            scope = (p for p in anatomy.parameters if blocks is None or p.block in blocks)
+            idle |= dict.fromkeys(_idle(rule.names, {n for p in scope for n in p.names}))
+    if not idle:
+        return []
+    more = f" and {len(idle) - 6:,} more" if len(idle) > 6 else ""
+    return [f"The plan names what does not exist here: {', '.join([*idle][:6])}{more}."]
+
+
+def _idle(globs: Iterable[str], texts: set[str]) -> list[str]:
+    return [
+        glob
+        for glob in globs
+        if glob not in texts
+        and glob not in BIASES
+        and not (set(glob) & set("*?[") and any(fnmatchcase(text, glob) for text in texts))
+    ]
+
+
+def _blocks_beyond(plan: FreezePlan, anatomy: Anatomy, unmatched: list[Rule]) -> list[str]:
+    """Explicit indexes that this model does not have: a plan made for a deeper one."""
+    last = anatomy.block_count - 1
+    beyond = [
+        rule.layers
+        for rule in plan.rules
+        if rule.layers is not None
+        and rule not in unmatched
+        and any(int(i) > last for i in re.findall(r"(?<![:\d])\d+", rule.layers))
+    ]
+    return [
+        f"Layers {layers} reach beyond this model: its blocks are 0 to {last}."
+        for layers in dict.fromkeys(beyond)
+    ]
 
 
 def _nothing(names: frozenset[str]) -> list[str]:
@@ -101,9 +154,17 @@ def _checkpointing(anatomy: Anatomy, names: frozenset[str]) -> list[str]:
 def _quantized(anatomy: Anatomy, names: frozenset[str]) -> list[str]:
     whole = ("int", "uint", "float8", "float4")
     quantized = [p for p in anatomy.parameters if p.name in names and p.dtype.startswith(whole)]
-    if not quantized:
+    if quantized:
+        return [
+            f"{len(quantized):,} tensors that train are quantized ({quantized[0].name} is "
+            f"{quantized[0].dtype}): load the model in bfloat16 or float32 to train them."
+        ]
+    settings = anatomy.config.get("quantization_config")
+    if not settings or not names:
         return []
+    # The configuration alone tells the architecture; which tensors are packed is in the files.
+    method = settings.get("quant_method", "some method") if isinstance(settings, dict) else settings
     return [
-        f"{len(quantized):,} tensors that train are quantized ({quantized[0].name} is "
-        f"{quantized[0].dtype}): load the model in bfloat16 or float32 to train them."
+        f"The weights of this model are quantized ({method}) and cannot be trained. Take its "
+        "bfloat16 or float32 release."
     ]

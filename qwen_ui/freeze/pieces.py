@@ -140,7 +140,7 @@ class PieceTracer:
 
     @contextmanager
     def _running(self) -> Iterator[None]:
-        with self._fake.attention(padded=self._shape.padded), self._fake.mode:
+        with self._fake.attention(padded=self._shape.padded), self._fake.running():
             yield
 
     def _record_calls(self) -> list[tuple[Any, ...]]:
@@ -231,7 +231,6 @@ class PieceTracer:
         for parameter in module.parameters():
             parameter.grad = None
         return meter.piece(None, frozenset(), loss)
-
 
     def _loss(self, inputs: dict[str, Any], head_loss: HeadLoss | None) -> torch.Tensor:
         module = self._fake.module

@@ -27,6 +27,7 @@ from qwen_ui.freeze.layers import parse_layers
 
 SCHEMA = 1
 MAX_PLAN_BYTES = 1024 * 1024
+MAX_IMPORT_BYTES = 16 * 1024 * 1024  # of a list of names
 RoleName = Literal["attention", "mlp", "norm", "embedding", "head", "router", "expert", "other"]
 
 

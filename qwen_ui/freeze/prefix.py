@@ -51,8 +51,7 @@ def _trace(anatomy: Anatomy) -> dict[str, int]:
 
 def _calls(anatomy: Anatomy) -> list[str]:
     """Names of the blocks and of the modules that hold tensors outside them, as entered."""
-    # The order does not hang on the dtype, and grouped experts are traced in this one alone.
-    fake = fake_model(anatomy, torch.bfloat16)
+    fake = fake_model(anatomy)
     blocks = {block.name for block in anatomy.blocks}
     owners = {p.rpartition(".")[0] for q in anatomy.parameters if q.block is None for p in q.names}
     modules = dict(fake.module.named_modules(remove_duplicate=False))
@@ -62,7 +61,7 @@ def _calls(anatomy: Anatomy) -> list[str]:
         for name in blocks | owners
         if name in modules
     ]
-    with fake.mode, torch.no_grad():
+    with fake.running(), torch.no_grad():
         fake.module(**fake.inputs(1, 8))
     for handle in handles:
         handle.remove()

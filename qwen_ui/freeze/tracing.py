@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from qwen_ui.model.anatomy import Anatomy
 from qwen_ui.model.libraries import AttentionInterface, PreTrainedModel, sdpa_attention_forward
@@ -22,6 +23,28 @@ _UNMASKED = "sdpa_without_mask"
 AttentionInterface.register(_UNMASKED, sdpa_attention_forward)
 
 
+class GroupedProducts(TorchDispatchMode):
+    """Shapes of the products that fused experts are made of, where torch's fake kernel has none.
+
+    That kernel knows bfloat16 alone; real ones know float32 as well, with the same shapes.
+    """
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func is torch.ops.aten._grouped_mm.default and args[0].dtype != torch.bfloat16:
+            return _grouped_product(*args, **(kwargs or {}))
+        return func(*args, **(kwargs or {}))
+
+
+def _grouped_product(
+    a: torch.Tensor, b: torch.Tensor, offs: torch.Tensor | None = None, *_: Any, **__: Any
+) -> torch.Tensor:
+    """Groups of the rows of `a`, or (weight gradients) of the dimension that is summed over."""
+    if a.dim() == b.dim() == 2:
+        assert offs is not None
+        return a.new_empty(offs.shape[0], a.shape[0], b.shape[1])
+    return a.new_empty(*a.shape[:-1], b.shape[-1])
+
+
 @dataclass(frozen=True)
 class FakeModel:
     """A weightless model and the mode in which a step through it can be traced."""
@@ -29,8 +52,14 @@ class FakeModel:
     module: PreTrainedModel
     mode: FakeTensorMode
 
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """What runs in here needs no weights."""
+        with self.mode, GroupedProducts():
+            yield
+
     def inputs(self, batch_size: int, sequence_length: int) -> dict[str, Any]:
-        """Tokens of zeros; call it inside `mode`.
+        """Tokens of zeros; call it inside `running`.
 
         The attention mask is explicit: transformers' mask code asks for values where none is given.
         """

@@ -113,6 +113,13 @@ def price_step(anatomy: Anatomy, ranges: str, asked: dict[str, Any]) -> dict[str
     return price_record(selection_of(anatomy, ranges), settings_of(asked))
 
 
+def price_ways(anatomy: Anatomy, ranges: str, asked: dict[str, Any]) -> dict[str, Any]:
+    """The step with and without prefix and checkpointing; see `prices.ways_record`."""
+    from qwen_ui.ui.prices import settings_of, ways_record
+
+    return ways_record(selection_of(anatomy, ranges), settings_of(asked | {"worker": False}))
+
+
 def fit_batch(anatomy: Anatomy, ranges: str, asked: dict[str, Any], memory: str) -> dict[str, Any]:
     """The largest batch that fits, for this plan and for training everything."""
     from qwen_ui.ui.prices import largest_batch, memory_of, settings_of
@@ -150,8 +157,13 @@ def plan_of(anatomy: Anatomy, ranges: str, name: str = "") -> FreezePlan:
 
 def chosen(selection: Selection) -> dict[str, Any]:
     """A selection as the browser takes it over."""
-    ranges = ranges_of(selection.anatomy, selection.names)
-    return {"ranges": ranges, "name": selection.plan.name, "warnings": list(selection.warnings)}
+    anatomy = selection.anatomy
+    short = freeze.resolve(freeze.canonical_plan(anatomy, selection.names), anatomy)
+    return {
+        "ranges": ranges_of(anatomy, selection.names),
+        "name": selection.plan.name,
+        "unmatched": [text for text in selection.warnings if text not in short.warnings],
+    }
 
 
 ACTIONS: tuple[Callable[..., dict[str, Any]], ...] = (
@@ -169,6 +181,7 @@ ACTIONS: tuple[Callable[..., dict[str, Any]], ...] = (
     measure_heat,
     take_top,
     price_step,
+    price_ways,
     fit_batch,
     list_formats,
     export_plan,

@@ -29,10 +29,10 @@ _DIGITS = 6
 def list_heats(anatomy: Anatomy) -> dict[str, Any]:
     """Groups of [name, label, hint], each with a sentence where it cannot be had here."""
     from qwen_ui.model.weight_grid import MEASURES
-    from qwen_ui.train.rank import METHODS
+    from qwen_ui.train.rank import WORDS
 
     weights = [[f"{WEIGHT}:{name}", name, ""] for name in MEASURES]
-    ranks = [[f"{RANK}:{name}", f"rank by {name}", _hint(how)] for name, how in METHODS.items()]
+    ranks = [[f"{RANK}:{name}", f"rank by {name}", how.what] for name, how in WORDS.items()]
     model = ranked_model(anatomy)
     apart = "" if model is anatomy else f" (on {TWIN})"
     return {
@@ -176,7 +176,3 @@ def _number(value: float) -> float | None:
 
 def _block_kinds(anatomy: Anatomy) -> set[str]:
     return {kind.kind for kind in anatomy.kinds if kind.blocks}
-
-
-def _hint(method: Callable[..., Any]) -> str:
-    return (method.__doc__ or "").strip().partition("\n")[0]

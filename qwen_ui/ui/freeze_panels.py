@@ -30,6 +30,8 @@ _PRICE = """
     <label><input type="checkbox" data-setting="checkpointing"> gradient checkpointing</label>
     <label><input type="checkbox" data-setting="keep_prefix"> keep the frozen prefix</label>
     <label><input type="checkbox" data-setting="masters" checked> float32 masters</label>
+    <label title="The worker behind the Train tab: prefix kept, loss in chunks, AdamW, float32 on a
+CPU"><input type="checkbox" data-setting="worker"> as the Train tab runs it</label>
   </div>
   <table class="qf-table">
     <thead><tr><th scope="col">one step</th><th scope="col">this plan</th>
@@ -37,6 +39,12 @@ _PRICE = """
     <tbody></tbody>
     <tfoot><tr><th scope="row">largest batch that fits</th><td class="qf-fit-plan">–</td>
       <td class="qf-fit-full">–</td><td colspan="2" class="qf-fit-where"></td></tr></tfoot>
+  </table>
+  <table class="qf-table qf-ways">
+    <thead><tr><th scope="col">with and without</th><th scope="col">whole step</th>
+      <th scope="col">of everything</th><th scope="col">peak memory</th>
+      <th scope="col">of everything</th></tr></thead>
+    <tbody></tbody>
   </table>
 </section>
 """

@@ -22,6 +22,7 @@ _ROWS = (
     ("gradient_bytes", "gradients", short_bytes),
     ("optimizer_bytes", "optimizer state", short_bytes),
     ("master_bytes", "float32 masters", short_bytes),
+    ("origin_bytes", "copies of the beginning", short_bytes),
     ("weight_bytes", "weights", short_bytes),
     ("peak_bytes", "peak memory", short_bytes),
 )
@@ -41,7 +42,7 @@ def settings_of(asked: dict[str, Any]) -> StepSettings:
     Raises:
         SettingsError: a number that is none, or one out of its range.
     """
-    return StepSettings(
+    settings = StepSettings(
         batch_size=_whole(asked, "batch_size", "batch size"),
         sequence_length=_whole(asked, "sequence_length", "sequence length"),
         optimizer=str(asked.get("optimizer", "adamw")),
@@ -49,6 +50,42 @@ def settings_of(asked: dict[str, Any]) -> StepSettings:
         keep_prefix=bool(asked.get("keep_prefix")),
         masters=bool(asked.get("masters", True)),
     )
+    return worker_settings(settings) if asked.get("worker") else settings
+
+
+def worker_settings(settings: StepSettings) -> StepSettings:
+    """The same step as the Train tab would run it on this machine."""
+    import torch
+
+    from qwen_ui.train.step_price import as_worker
+
+    dtype = None if torch.cuda.is_available() else "float32"
+    return as_worker(settings, dtype=dtype, keep_prefix=True)
+
+
+def ways_record(selection: Selection, settings: StepSettings) -> dict[str, Any]:
+    """Step and peak in every way of running it, beside training everything in the plain way."""
+    full = full_cost(selection.anatomy, replace(settings, checkpointing=False, engine=None))
+    plain = replace(settings, keep_prefix=False, checkpointing=False, engine=None)
+    kept = replace(plain, keep_prefix=True)
+    ways = {
+        "plain": plain,
+        "prefix kept": kept,
+        "checkpointing": replace(plain, checkpointing=True),
+        "both": replace(kept, checkpointing=True),
+    }
+    return {"ways": [_way(label, selection, way, full) for label, way in ways.items()]}
+
+
+def _way(label: str, selection: Selection, way: StepSettings, full: Cost) -> dict[str, Any]:
+    cost = price(selection.anatomy, selection, way)
+    return {
+        "label": label,
+        "step": short_flops(cost.flops_step),
+        "step_ratio": cost.flops_step / full.flops_step,
+        "peak": short_bytes(cost.peak_bytes),
+        "peak_ratio": cost.peak_bytes / full.peak_bytes,
+    }
 
 
 def price_record(selection: Selection, settings: StepSettings) -> dict[str, Any]:
@@ -56,7 +93,11 @@ def price_record(selection: Selection, settings: StepSettings) -> dict[str, Any]
     plan = price(selection.anatomy, selection, settings)
     full = full_cost(selection.anatomy, settings)
     return {
-        "rows": [_row(plan, full, name, label, text) for name, label, text in _ROWS],
+        "rows": [
+            _row(plan, full, name, label, text)
+            for name, label, text in _ROWS
+            if name != "origin_bytes" or settings.engine is not None
+        ],
         "sentence": _sentence(plan, full),
         "prefix": plan.prefix_blocks,
     }

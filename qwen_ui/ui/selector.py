@@ -106,6 +106,11 @@ _SIDE = """
       <button type="button" class="qs-button" data-do="keep">Keep</button></div>
     <ul class="qs-kept" aria-label="Kept plans"></ul>
   </div>
+  <details class="qs-paste"><summary>Paste a plan, names or patterns</summary>
+    <textarea class="qs-input qs-text" rows="5" spellcheck="false" aria-label="A plan's JSON, names
+a line, or Axolotl's unfrozen_parameters" placeholder="A plan's JSON, a name a line, or Axolotl's
+unfrozen_parameters"></textarea>
+    <button type="button" class="qs-button" data-do="paste">Use</button></details>
   <details class="qs-table"><summary>Table of blocks</summary><div></div></details>
 </aside>
 """

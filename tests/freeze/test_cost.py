@@ -151,8 +151,24 @@ def test_experts_are_counted_for_the_tokens_they_get() -> None:
         tokens = torch.randint(0, 64, (2, 16))
         module(input_ids=tokens, attention_mask=torch.ones_like(tokens), use_cache=False)
     selection = resolve(preset("full"), anatomy)
-    cost = estimate_cost(anatomy, selection, batch_size=2, sequence_length=16, dtype="bfloat16")
-    assert cost.flops_forward == counter.get_total_flops()
+    for dtype in ("bfloat16", "float32"):
+        cost = estimate_cost(anatomy, selection, batch_size=2, sequence_length=16, dtype=dtype)
+        assert cost.flops_forward == counter.get_total_flops()
+
+
+@pytest.mark.parametrize(("plan", "layers"), PLANS)
+def test_a_mixture_of_experts_in_float32_keeps_what_a_real_step_keeps(
+    plan: str, layers: str
+) -> None:
+    module, anatomy = small_model("qwen2_moe")
+    selection = resolve(preset(plan, layers), anatomy)
+    apply(selection, module)
+    real = measure(module, 4, 32, padded=True)
+    module.eval()
+    cost = estimate_cost(anatomy, selection, batch_size=4, sequence_length=32)
+    assert cost.activation_bytes == real.activation_bytes
+    above = cost.peak_bytes - cost.weight_bytes - cost.optimizer_bytes
+    assert above == pytest.approx(real.peak_bytes, rel=0.05)
 
 
 @pytest.mark.parametrize(

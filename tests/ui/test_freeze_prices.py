@@ -100,3 +100,28 @@ def test_every_export_format_is_offered_and_written() -> None:
 def test_the_panels_offer_every_optimizer() -> None:
     for name in ("adamw", "adamw_8bit", "sgd", "sgd_momentum"):
         assert f'value="{name}"' in panels()
+
+
+def test_the_ways_of_running_a_step_stand_beside_training_everything() -> None:
+    ways = actions.price_ways(NANO, ranges("attention"), ASKED | {"checkpointing": True})["ways"]
+    plain, kept, checkpointed, both = ways
+    assert [way["label"] for way in ways] == ["plain", "prefix kept", "checkpointing", "both"]
+    assert kept["step_ratio"] < plain["step_ratio"] < checkpointed["step_ratio"] < 1
+    assert both["step_ratio"] < checkpointed["step_ratio"]
+    assert checkpointed["peak_ratio"] <= plain["peak_ratio"] < 1
+    full = actions.price_ways(NANO, ranges("full"), ASKED)["ways"][0]
+    assert (full["step_ratio"], full["peak_ratio"]) == (1, 1)
+
+
+def test_the_train_tab_s_way_is_a_setting() -> None:
+    plain = settings_of(ASKED)
+    worker = settings_of(ASKED | {"worker": True, "optimizer": "sgd", "checkpointing": True})
+    assert worker.engine is not None
+    assert (worker.optimizer, worker.keep_prefix, worker.checkpointing) == ("adamw", True, False)
+    selection = resolve(preset("attention"), NANO)
+    rows = {row["label"]: row for row in price_record(selection, worker)["rows"]}
+    copies = f"{4 * selection.trainable_parameters:,} of {4 * NANO.total_parameters:,}"
+    assert rows["copies of the beginning"]["exact"] == copies
+    assert "copies of the beginning" not in {
+        row["label"] for row in price_record(selection, plain)["rows"]
+    }
