@@ -39,12 +39,11 @@
     onValue() {
       if (!this.props.value) return;
       const told = JSON.parse(this.props.value);
-      if (!this.structure || told.source !== this.structure.source) this.load(told);
+      if (!this.structure || told.source !== this.source) this.load(told);
       else if (told.edit === null || told.edit >= this.edit) this.adopt(told, true);
     }
     async ask(action, ...asked) {
-      const source = this.structure ? this.structure.source : "";
-      return await this.server[action]([source, ...asked]);
+      return await this.server[action]([this.source || "", ...asked]);
     }
     async load(told) {
       if (this.loading === told.source) { this.waiting = told; return; }
@@ -54,6 +53,7 @@
       if (this.loading !== told.source) return; // another model was picked meanwhile
       this.loading = "";
       if (record.problem) { this.say(record.problem, true); return; }
+      this.source = told.source; // as it was named: a folder has more than one spelling
       this.structure = new Structure(record);
       this.choice = new Choice(this.structure, (done) => this.onChange(done));
       clearTimeout(this.tellTimer);
@@ -85,7 +85,7 @@
       if (done) this.tellTimer = setTimeout(() => this.tell(), TELL_AFTER);
     }
     tell() {
-      window.QwenFreeze.tell({ edit: this.edit, source: this.structure.source,
+      window.QwenFreeze.tell({ edit: this.edit, source: this.source,
         ranges: this.choice.ranges(), name: this.choice.name });
     }
     follow() { for (const part of this.followers) part.follow(); }
@@ -286,7 +286,7 @@
     async plan() { return await this.ask("plan_text", this.choice.ranges(), this.choice.name); }
     linkTo(json) {
       const link = new URL(window.location.pathname, window.location.origin);
-      link.searchParams.set("model", this.structure.source);
+      link.searchParams.set("model", this.source);
       link.searchParams.set("plan", JSON.stringify(JSON.parse(json)));
       return link.href;
     }

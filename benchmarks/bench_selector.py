@@ -107,6 +107,7 @@ def main() -> None:
     torch.set_num_threads(1)
     session = Session()
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        # A bare module has no name that a person could type: the session is given it under one.
         session._anatomies["256-experts"] = open_model(Experts())
         demo = build_app(session)
         demo.queue().launch(prevent_thread_lock=True, quiet=True, **launch_options())

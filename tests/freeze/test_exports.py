@@ -147,6 +147,22 @@ def llama_factory_trains(values: dict[str, str], anatomy: Anatomy) -> set[str]:
     return {p.name for p in anatomy.parameters if any(part in p.name for part in parts)}
 
 
+@pytest.mark.parametrize("name", CONFIGURATIONS)
+@settings(max_examples=40, deadline=None)
+@given(data=st.data())
+def test_llama_factory_trains_the_same_or_is_told_that_it_cannot(
+    name: str, data: st.DataObject
+) -> None:
+    _, anatomy = small_model(name)
+    try:
+        selection = resolve(data.draw(plans(anatomy)), anatomy)
+    except PlanError:
+        return
+    text = export(selection, "llama-factory")
+    values = dict(line.split(": ", 1) for line in text.splitlines() if not line.startswith("#"))
+    assert not values or llama_factory_trains(values, anatomy) == selection.names
+
+
 @pytest.mark.parametrize(
     "plan",
     [
