@@ -7,7 +7,7 @@ import os
 import sys
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
-QUEUE_LOOK_SECONDS = 0.02
+QUEUE_LOOK_SECONDS = 0.05
 
 
 def main() -> None:
