@@ -81,11 +81,11 @@ def test_a_reload_finds_the_run_again(going_on: Begun, page: Page) -> None:
     assert shown[0] == 1
 
 
-def test_a_killed_worker_is_told_within_five_seconds(going_on: Begun, page: Page) -> None:
+def test_a_killed_worker_is_told_with_its_reason_and_its_log(going_on: Begun, page: Page) -> None:
     folder, _ = going_on
     view = train_view(page)
     psutil.Process(json.loads((folder / "status.json").read_text())["pid"]).kill()
-    expect(view.locator(".qr-badge")).to_have_text("Interrupted", timeout=5_000)
+    expect(view.locator(".qr-badge")).to_have_text("Interrupted")
     expect(view.locator(".qr-reason")).to_contain_text("killed")
     expect(view.get_by_role("button", name="Resume")).to_be_visible()
     view.get_by_role("button", name="Show the log").click()
