@@ -49,7 +49,7 @@ def launch_command(spec: RunSpec, folder: Path, *, nodes: int = 1, device: str =
     if spec.processes == 1 and nodes == 1:
         return Launch((sys.executable, *worker), {})
     each = _each(spec, nodes)
-    environment = {}
+    environment: dict[str, str] = {}
     if device == "cpu":
         # Without it accelerate sees one process; and torchrun would leave each a single thread.
         threads = spec.threads or max(1, cores() // each)

@@ -105,7 +105,7 @@ class Loop:
         self._rate, self._batch_size, self._pad = rate, batch_size, pad
         self._accumulation, self._seed = accumulation, seed
         self._order = Order(training, batch_size * self.team.count, seed)
-        agree = self._all if self.team.sharded else bool
+        agree: Callable[[bool], bool] = self._all if self.team.sharded else bool
         self.sources = tuple(PrefixSource(trainee, k, agree) for k in kept)
         self._ready = lru_cache(maxsize=READY_BATCHES)(self._collate)
         self.tokens = 0
