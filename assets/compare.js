@@ -45,6 +45,7 @@
           + "data and seeds, and says which ends lower and at what cost: about a minute on the small twin."));
         return;
       }
+      this.root.append(this.tools.make("p", "qc-empty", "Reading the comparison …"));
       this.poll();
     }
 
@@ -91,7 +92,7 @@
       parts.front = this.figure(charts, "Loss after against trainable parameters");
       parts.table = make("div", "qc-scroll");
       parts.samples = make("div", "qc-samples");
-      this.root.append(parts.headline, parts.verdict, parts.setup, parts.bar, buttons, charts, parts.table, parts.samples);
+      this.root.replaceChildren(parts.headline, parts.verdict, parts.setup, parts.bar, buttons, charts, parts.table, parts.samples);
       return parts;
     }
 

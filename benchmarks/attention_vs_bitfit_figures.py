@@ -170,6 +170,8 @@ def agreement_table(rankings: dict[str, list[float]]) -> str:
         )
         return (name, *others)
 
+    if not rankings:
+        return "Not run yet."
     return table_of(("", *rankings), map(row, rankings))
 
 
