@@ -241,7 +241,7 @@
       return this.spec.bytes ? `${rounded(value / 1e9, 3)} GB` : rounded(value);
     }
     /* Take in what is new; it is drawn when the chart is in view, so an update costs what is seen. */
-    take(lines) {
+    take(lines, draw = true) {
       for (const line of this.spec.lines) {
         if (!lines[line]) continue;
         const [x, y] = this.held[line] || [[], []];
@@ -252,7 +252,7 @@
         this.node.hidden = false;
         if (!this.labels) this.now.textContent = this.text(last(first[1]));
       }
-      return this.flush();
+      return draw ? this.flush() : this.work;
     }
     flush() {
       this.work = this.work.then(() => this.drawHeld());

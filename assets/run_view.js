@@ -2,7 +2,7 @@
    It asks for what is new since its offset, and draws it in place. */
 (() => {
   "use strict";
-  const POLL_MS = 700, IDLE_MS = 3000, SILENT_SECONDS = 60;
+  const POLL_MS = 700, IDLE_MS = 3000, SMALL_MS = 2500, SILENT_SECONDS = 60;
   const { make, button, choice, number, plotly, save, rounded, duration, AXES } =
     window.QwenCharts.tools;
   const { Samples, Movement, Log, retryForm, describeForm } = window.QwenParts;
@@ -57,6 +57,7 @@
       this.tick();
     }
     restart() {
+      this.smallDrawn = -Infinity;
       this.offset = 0;
       this.carry = {};
     }
@@ -190,7 +191,7 @@
         this.movement.clear();
         this.stale = null;
       }
-      await Promise.all(this.charts.map((chart) => chart.take(answer.lines)));
+      await this.drawCharts(answer.lines, over);
       await this.movement.take(answer.movements);
       this.samples.take(answer.samples, over);
       if (answer.end || answer.start) this.showOutcome(answer.end);
@@ -199,6 +200,15 @@
       const main = this.charts[0];
       if (main.drawn) this.root.dataset.points = main.plot.data[0].x.length;
       return over;
+    }
+    /* The loss at every update, and painted first; the small charts every few. */
+    async drawCharts(lines, over) {
+      const [main, ...small] = this.charts, now = performance.now();
+      const all = over || !(now - this.smallDrawn < SMALL_MS);
+      if (all) this.smallDrawn = now;
+      await main.take(lines);
+      await new Promise((painted) => setTimeout(painted));
+      await Promise.all(small.map((chart) => chart.take(lines, all)));
     }
     say(answer, over) {
       const phase = answer.status === "running" && answer.stopping ? "saving"
