@@ -56,7 +56,10 @@ def create_run(spec: dict[str, Any], plan: dict[str, Any]) -> Path:
     runs = runs_folder()
     words = [str(plan.get("name") or "plan"), Path(str(spec.get("model") or "model")).name]
     slug = "-".join(re.sub(r"[^a-z0-9.]+", "-", word.lower()).strip("-.")[:32] for word in words)
-    name = f"{time.strftime('%Y%m%d-%H%M%S')}-{slug}-{secrets.token_hex(2)}"
+    while True:
+        name = f"{time.strftime('%Y%m%d-%H%M%S')}-{slug}-{secrets.token_hex(2)}"
+        if not (runs / name).exists():
+            break
     part = runs / f".new-{name}"
     try:
         part.mkdir(parents=True)
