@@ -39,6 +39,13 @@
     }
     follow() {
       if (!this.tab.choice) return;
+      if (this.structure !== this.tab.structure) { // no figures of another model
+        this.structure = this.tab.structure;
+        write(this.root.querySelector(".qf-sentence"), "Tracing a step …");
+        this.root.querySelector("tbody").replaceChildren();
+        this.showWays([]);
+        this.showFit("–", "–", "");
+      }
       this.root.classList.add("qf-waits");
       const worker = this.root.querySelector("[data-setting=worker]").checked;
       for (const name of ["optimizer", "checkpointing", "keep_prefix", "masters"]) {
