@@ -47,6 +47,7 @@
         this.showFit("–", "–", "");
       }
       this.root.classList.add("qf-waits");
+      this.root.querySelector(".qf-ways").classList.add("qf-old");
       const worker = this.root.querySelector("[data-setting=worker]").checked;
       for (const name of ["optimizer", "checkpointing", "keep_prefix", "masters"]) {
         this.root.querySelector(`[data-setting=${name}]`).disabled = worker; // the worker's to say
@@ -83,6 +84,7 @@
       if (current()) this.showWays(ways || []);
     }
     showWays(ways) {
+      this.root.querySelector(".qf-ways").classList.remove("qf-old");
       const share = (ratio) => window.QwenFreeze.percent(ratio, 1);
       this.root.querySelector(".qf-ways tbody").replaceChildren(...ways.map((way) => {
         const line = make("tr"), head = make("th", "", way.label);
