@@ -1,5 +1,10 @@
 """`python -m qwen_ui COMMAND`."""
 
+import os
+
+# Before torch is imported; see `qwen_ui.train.process.child_environment`.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 from qwen_ui.cli import main
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ from qwen_ui.train.ending import kill, stop, worker_pid
 from qwen_ui.train.events import Event, read_events
 from qwen_ui.train.failure import LOG_NAME
 from qwen_ui.train.folders import create_run, open_folders, queue_lock, run_folder, status_of
-from qwen_ui.train.process import locked
+from qwen_ui.train.process import child_environment, locked
 from qwen_ui.train.runs import summary
 from qwen_ui.train.spec import read_spec
 from qwen_ui.train.status import (
@@ -54,7 +54,6 @@ __all__ = [
     "worker_pid",
 ]
 
-PACKAGE_PARENT = Path(__file__).resolve().parents[2]
 WORKER = "qwen_ui.train.worker"
 POLL_SECONDS = 0.2
 
@@ -166,15 +165,10 @@ def _launch_of(folder: Path) -> Launch:
 
 def _spawn(folder: Path) -> None:
     started = _launch_of(folder)
-    paths = [str(PACKAGE_PARENT), os.environ.get("PYTHONPATH", "")]
     with (folder / LOG_NAME).open("ab") as log:
         process = subprocess.Popen(
             started.command,
-            env={
-                **os.environ,
-                **started.environment,
-                "PYTHONPATH": os.pathsep.join(filter(None, paths)),
-            },
+            env={**child_environment(), **started.environment},
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

@@ -24,6 +24,7 @@ from qwen_ui.paths import home
 from qwen_ui.train.data import Batch, collate, load_examples
 from qwen_ui.train.fingerprint import folder_fingerprint
 from qwen_ui.train.loading import load_model, load_tokenizer, weights_folder
+from qwen_ui.train.process import child_environment
 from qwen_ui.train.ranking import TOP, Ranking, Words, agreement, rank_correlation, words_of
 from qwen_ui.train.score_activations import (
     activation_pass,
@@ -73,7 +74,6 @@ _SHARED: tuple[tuple[Callable[..., dict[str, Scores]], tuple[str, ...]], ...] = 
     (activation_pass, ("activation", "change", "wanda")),
 )
 SEQUENCES, BATCH_SIZE, SEQUENCE_LENGTH = 32, 8, 128
-PACKAGE_PARENT = Path(__file__).resolve().parents[2]
 
 
 def _no_tick(done: int, total: int) -> None:
@@ -167,12 +167,11 @@ def _kept(file: Path) -> Ranking:
 
 def _work_apart(arguments: list[str], tick: Tick) -> None:
     """Run `_main` in a process: its standard output tells how far it is, its errors what failed."""
-    path = os.pathsep.join(filter(None, (str(PACKAGE_PARENT), os.environ.get("PYTHONPATH"))))
     # Errors go to a file: a pipe that nobody reads meanwhile would fill up and halt the process.
     with tempfile.TemporaryFile("w+", encoding="utf-8") as errors:
         process = subprocess.Popen(
             [sys.executable, "-m", "qwen_ui.train.rank", *arguments],
-            env={**os.environ, "PYTHONPATH": path},
+            env=child_environment(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=errors,
