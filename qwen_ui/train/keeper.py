@@ -19,7 +19,8 @@ from qwen_ui.train.advice import ADVICE
 from qwen_ui.train.ending import end_deaf, patience_of, worker_pid
 from qwen_ui.train.failure import OF_MEMORY
 from qwen_ui.train.folders import open_folders, run_names, status_of
-from qwen_ui.train.launch import PACKAGE_PARENT, dispatch
+from qwen_ui.train.launch import dispatch
+from qwen_ui.train.process import PACKAGE_PARENT
 from qwen_ui.train.status import Status
 from qwen_ui.train.writer import STOP
 
