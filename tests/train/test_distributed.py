@@ -13,7 +13,7 @@ from qwen_ui.train.delta import read_delta
 from qwen_ui.train.devices import Devices
 from qwen_ui.train.distributed import accelerate_config, launch_command, slurm_script
 from qwen_ui.train.launch import start, wait
-from qwen_ui.train.runs import create_run, run_folder, summary
+from qwen_ui.train.runs import run_folder, summary
 from qwen_ui.train.spec import make_spec
 from tests.train.runs_of import events_of, losses_of, spec_for, train
 
@@ -25,9 +25,7 @@ def spec_of(**values):
 
 
 def run_together(spec) -> Path:
-    folder = create_run(spec.model_dump(mode="json"), spec.plan)
-    work_together(spec, folder)
-    return folder
+    return run_folder(wait(start(spec))["run"])
 
 
 def work_together(spec, folder) -> None:
