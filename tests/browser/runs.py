@@ -7,13 +7,16 @@ import re
 import subprocess
 import sys
 import time
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Locator, Page, expect
 
-from qwen_ui.train.folders import create_run
+from qwen_ui.train.folders import create_run, queue_lock
+from qwen_ui.train.process import locked
 from qwen_ui.train.runs import RunWriter
+from qwen_ui.train.status import note_launch
 from tests.browser.conftest import REPOSITORY
 
 PLOT = ".qr-main .qr-plot"
@@ -23,20 +26,27 @@ SOME = re.compile(r"^[1-9]\d*$")
 def begin(name: str, **spec: Any) -> tuple[Path, subprocess.Popen[bytes]]:
     """A run whose worker is a real process that records twenty steps a second."""
     given = {"model": "nano", "steps": 100_000, "pause": 0.05, **spec}
-    folder = create_run(given, {"name": name})
-    worker = subprocess.Popen(
-        [sys.executable, "-m", "tests.train.step_worker", str(folder)],
-        cwd=REPOSITORY,
-        env=dict(os.environ),
-        stdin=subprocess.DEVNULL,
-    )
+    with queue_held():
+        folder = create_run(given, {"name": name})
+        worker = subprocess.Popen(
+            [sys.executable, "-m", "tests.train.step_worker", str(folder)],
+            cwd=REPOSITORY,
+            env=dict(os.environ),
+            stdin=subprocess.DEVNULL,
+        )
+        note_launch(folder, worker.pid)
     return folder, worker
+
+
+def queue_held() -> AbstractContextManager[bool]:
+    """As the launcher does: a dashboard would start a run that it sees waiting."""
+    return locked(queue_lock())
 
 
 def finished(name: str, fall: float, status: str = "completed") -> Path:
     """A run of 40 steps whose loss falls by `fall` a step."""
-    folder = create_run({"model": "nano", "steps": 40, "learning_rate": fall}, {"name": name})
-    with RunWriter(folder) as run:
+    given = {"model": "nano", "steps": 40, "learning_rate": fall}
+    with queue_held(), RunWriter(folder := create_run(given, {"name": name})) as run:
         run.event("start", step=0, steps=40)
         run.event("eval", step=0, loss=6.0)
         for step in range(1, 41):
