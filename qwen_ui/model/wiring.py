@@ -10,6 +10,7 @@ before the MLP come out as they are.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -22,6 +23,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from qwen_ui.model.anatomy import Anatomy
 from qwen_ui.model.gradients import step_inputs
 from qwen_ui.model.skeleton import build_skeleton
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +91,9 @@ def trace_block(anatomy: Anatomy, index: int) -> Wiring:
         return Wiring(recorder.wired(), traced=bool(recorder.parts))
     except Exception:
         # Models that need images, or kernels that know no fake tensors: the names still stand.
-        pass
+        _log.info(
+            "no fake step of %s; its block is drawn unwired", anatomy.model_type, exc_info=True
+        )
     return Wiring(tuple(Part(name, ()) for name, _ in _parts_of(block)), traced=False)
 
 
