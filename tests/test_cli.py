@@ -6,39 +6,20 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
-from qwen_ui import cli
 from qwen_ui.model import open_model, remote_code
 from qwen_ui.paths import ASSETS
 from qwen_ui.train.delta import write_delta
 from qwen_ui.train.fingerprint import folder_fingerprint
 from qwen_ui.train.spec import RunSpec
+from tests.commands import record, run
 
 KJV = str(ASSETS / "data" / "kjv-train.txt")
 SHORT = ["--data", KJV, "--steps", "3", "--batch-size", "2", "--sequence-length", "32"]
-
-
-def run(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[int, str, str]:
-    """Exit code, standard output and standard error of a command in this process."""
-    sys.argv = ["qwen_ui", *arguments]
-    code = 0
-    try:
-        cli.main()
-    except SystemExit as exit_:
-        code = int(exit_.code or 0)
-    captured = capsys.readouterr()
-    return code, captured.out, captured.err
-
-
-def record(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
-    code, out, _ = run([*arguments, "--json"], capsys)
-    assert code == 0
-    return json.loads(out)
 
 
 def test_inspect_prints_the_figures_of_the_default_model(
