@@ -7,7 +7,9 @@ import os
 import sys
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
-QUEUE_LOOK_SECONDS = 0.05
+# By the environment, because `queue()` would make the application a second time: 0.1 s.
+os.environ.setdefault("GRADIO_DEFAULT_CONCURRENCY_LIMIT", "8")
+QUEUE_LOOK_SECONDS = 0.02
 
 
 def main() -> None:
@@ -29,7 +31,7 @@ def main() -> None:
 
     if arguments.trust_remote_code:
         remote_code.trust()
-    demo = build_app(Session()).queue(default_concurrency_limit=8)
+    demo = build_app(Session())
     # gradio looks into its empty queue a thousand times a second: 6 % of a core for nothing.
     demo._queue.sleep_when_free = QUEUE_LOOK_SECONDS
     Keeper().start()

@@ -448,7 +448,8 @@
       this.tree = new TreeView(this.find(".qi-tree"), (row) => this.onSelect(row));
       this.wireTools();
       watch("value", () => this.follow(props.value));
-      if (props.value) this.follow(props.value);
+      // A link names another model: the page's first value is not what it will show.
+      if (!new URLSearchParams(location.search).has("model")) this.follow(props.value);
     }
     wireTools() {
       const box = this.find(".qi-query");

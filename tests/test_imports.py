@@ -105,3 +105,13 @@ def test_a_thread_may_import_while_another_does() -> None:
         [sys.executable, "-c", IMPORTING_AT_ONCE], capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == ""
+
+
+def test_importing_the_page_writes_no_stubs_into_gradio() -> None:
+    code = (
+        "import qwen_ui.ui.app, gradio, gradio.component_meta as meta;"
+        "assert meta.create_or_modify_pyi.__name__ == '<lambda>';"
+        "print(callable(gradio.Textbox().change))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["True"]

@@ -43,6 +43,11 @@ class Header:
     summary: gr.HTML
 
 
+def default_plan() -> FreezePlan:
+    """The plan that a page opens with."""
+    return preset("attention")
+
+
 def build() -> Header:
     """The header's components, not yet connected."""
     model = gr.State("")
@@ -73,7 +78,7 @@ def wire(header: Header, demo: gr.Blocks, session: Session) -> None:
             request.query_params.get("model"),
             DEFAULT_MODEL,
         )
-        plan = _or_warn(FreezePlan.from_json, request.query_params.get("plan"), preset("attention"))
+        plan = _or_warn(FreezePlan.from_json, request.query_params.get("plan"), default_plan())
         session.warm_up()
         return source, source, facts_html(session.anatomy(source)), plan
 

@@ -10,8 +10,10 @@ from typing import Any
 import gradio as gr
 
 from qwen_ui.errors import ModelError, UserError
+from qwen_ui.freeze import FreezePlan
+from qwen_ui.model import DEFAULT_MODEL
 from qwen_ui.ui import inspect_more
-from qwen_ui.ui.header import Header
+from qwen_ui.ui.header import Header, default_plan
 from qwen_ui.ui.inspect_more import More
 from qwen_ui.ui.session import Session
 
@@ -64,7 +66,7 @@ class InspectTab:
 def build(session: Session) -> InspectTab:
     """The tab's components, not yet connected."""
     tree = gr.HTML(
-        "",
+        _followed(DEFAULT_MODEL, default_plan()),
         html_template=_SHELL,
         js_on_load=_MOUNT,
         apply_default_css=False,
@@ -78,7 +80,7 @@ def wire(tab: InspectTab, header: Header, session: Session) -> None:
     """Reload the tree and what lies below when another model was opened, mark what trains."""
     gr.on(
         [header.model.change, header.plan.change],
-        lambda source, plan: json.dumps({"source": source, "plan": plan.to_json()}),
+        _followed,
         [header.model, header.plan],
         tab.tree,
         show_progress="hidden",
@@ -86,6 +88,11 @@ def wire(tab: InspectTab, header: Header, session: Session) -> None:
         api_visibility="private",
     )
     inspect_more.wire(tab.more, header, session)
+
+
+def _followed(source: str, plan: FreezePlan) -> str:
+    """What the tree shows. Its first value is the page's own first choice: it need not wait."""
+    return json.dumps({"source": source, "plan": plan.to_json()})
 
 
 def _server_functions(session: Session) -> tuple[Any, ...]:
@@ -116,7 +123,7 @@ def _server_functions(session: Session) -> tuple[Any, ...]:
             return f'<p class="qi-wait">{escape(str(error))}</p>'
 
     def trains(asked: list[str]) -> list[str]:
-        from qwen_ui.freeze import FreezePlan, resolve
+        from qwen_ui.freeze import resolve
 
         try:
             plan = FreezePlan.from_json(asked[1])

@@ -21,7 +21,7 @@ class Machines:
     write: gr.Button
     note: gr.HTML
     shown: gr.Column
-    texts: tuple[gr.Code, gr.Code, gr.Code]
+    texts: tuple[gr.Textbox, gr.Textbox, gr.Textbox]
 
 
 def build_machines() -> Machines:
@@ -33,10 +33,17 @@ def build_machines() -> Machines:
         write = gr.Button("Write the launch files", size="sm")
         note = gr.HTML("", apply_default_css=False)
         with gr.Column(visible=False) as shown:
-            labels = (("Slurm script", "shell"), ("Command", "shell"), ("Accelerate", "yaml"))
+            # gradio's code editor would be 0.4 MB of scripts on every opening of the page.
             made = [
-                gr.Code("", label=label, language=language, interactive=False, max_lines=10)
-                for label, language in labels
+                gr.Textbox(
+                    label=label,
+                    lines=3,
+                    max_lines=12,
+                    interactive=False,
+                    buttons=["copy"],
+                    elem_classes="qt-script",
+                )
+                for label in ("Slurm script", "Command", "Accelerate configuration")
             ]
     return Machines(count, each, write, note, shown, (made[0], made[1], made[2]))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -27,4 +29,5 @@ def test_the_form_shows_the_tokens_the_price_and_the_launch_files(page: Page) ->
     page.get_by_role("button", name="Write the launch files").click()
     machines = page.locator("#qt-machines")
     expect(machines).to_contain_text("Nothing was started here", timeout=PATIENCE)
-    expect(machines).to_contain_text("#SBATCH --nodes=2", timeout=PATIENCE)
+    script = machines.locator("textarea").first
+    expect(script).to_have_value(re.compile("#SBATCH --nodes=2"), timeout=PATIENCE)

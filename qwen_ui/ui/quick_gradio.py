@@ -1,0 +1,42 @@
+"""Import gradio without the type stubs that it writes, which take half of its import.
+
+`gradio.component_meta` parses the source of every component and writes a `.pyi` file beside it, at
+each import: 1.6 of 3.5 s here (docs/decisions.md), and into a folder that may be read-only or be
+imported by another process at the same time. The stubs are for editors; no code reads them.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
+from types import ModuleType
+
+MODULE = "gradio.component_meta"
+WRITER = "create_or_modify_pyi"
+
+
+class _WithoutStubs(SourceFileLoader):
+    def exec_module(self, module: ModuleType) -> None:
+        super().exec_module(module)
+        if hasattr(module, WRITER):
+            setattr(module, WRITER, lambda *_: None)
+
+
+class _Finder(MetaPathFinder):
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if fullname != MODULE:
+            return None
+        spec = PathFinder.find_spec(fullname, path, target)
+        if spec is not None and spec.origin and type(spec.loader) is SourceFileLoader:
+            spec.loader = _WithoutStubs(fullname, spec.origin)
+        return spec
+
+
+def leave_out_stubs() -> None:
+    """From now on, importing gradio writes no stubs. Call it before the first such import."""
+    if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
+        sys.meta_path.insert(0, _Finder())
