@@ -21,7 +21,7 @@ from qwen_ui.freeze import FreezePlan, preset, preset_plans
 from qwen_ui.freeze.plan import MAX_PLAN_BYTES
 from qwen_ui.paths import home
 from qwen_ui.train.events import Event, read_events
-from qwen_ui.train.launch import resume, start, stop, wait
+from qwen_ui.train.launch import keep_ready, resume, start, stop, wait
 from qwen_ui.train.prepare import prepare
 from qwen_ui.train.runs import read_json, run_folder, status_of, summary
 
@@ -151,7 +151,12 @@ def begin(comparison: Comparison) -> Comparison:
 
 
 def carry_on(comparison: Comparison, on_event: Callable[[Event], None] | None = None) -> Comparison:
-    """`begin`, and wait for the end of all runs, handing every event to `on_event`."""
+    """`begin`, and wait for the end of all runs, handing every event to `on_event`.
+
+    The first run waits for imports, as it would anyway; those after it are forked.
+    """
+    if len(comparison.entries) > 1:
+        keep_ready(wait=True)
     comparison = begin(comparison)
     for run in comparison.runs:
         wait(run, on_event)

@@ -27,7 +27,8 @@ from qwen_ui.train.ending import kill, stop, worker_pid
 from qwen_ui.train.events import Event, read_events
 from qwen_ui.train.failure import LOG_NAME
 from qwen_ui.train.folders import create_run, open_folders, queue_lock, run_folder, status_of
-from qwen_ui.train.process import child_environment, locked
+from qwen_ui.train.fork_server import ForkServer
+from qwen_ui.train.process import child_environment, lives, locked, stamp
 from qwen_ui.train.runs import summary
 from qwen_ui.train.spec import read_spec
 from qwen_ui.train.status import (
@@ -43,6 +44,7 @@ from qwen_ui.train.writer import STOP
 __all__ = [
     "capacity",
     "dispatch",
+    "keep_ready",
     "kill",
     "place",
     "queued_runs",
@@ -56,6 +58,20 @@ __all__ = [
 
 WORKER = "qwen_ui.train.worker"
 POLL_SECONDS = 0.2
+IMPORT_PATIENCE_SECONDS = 60.0
+
+_fork_server = ForkServer()
+
+
+def keep_ready(*, wait: bool = False) -> None:
+    """From now on have a process with everything imported at hand, so that runs begin at once.
+
+    Args:
+        wait: until it is ready. For a command that starts several runs, not for a page.
+    """
+    _fork_server.start()
+    if wait:
+        _fork_server.ready(IMPORT_PATIENCE_SECONDS)
 
 
 def start(spec: BaseModel | dict[str, Any]) -> str:
@@ -154,17 +170,21 @@ def _busy(folder: Path) -> bool:
     return not recorded_status(folder).over and worker_pid(folder) is not None
 
 
-def _launch_of(folder: Path) -> Launch:
-    """How this run's worker starts: by itself, or several by torchrun."""
-    record = read_json(folder / "spec.json")
-    if record.get("processes", 1) == 1:
-        return Launch((sys.executable, "-m", WORKER, str(folder)), {})
-    spec = read_spec(folder / "spec.json")
-    return launch_command(spec, folder, device=find_devices(spec.device).kind)
-
-
 def _spawn(folder: Path) -> None:
-    started = _launch_of(folder)
+    """Start this run's worker: a fork where one can be had, a process by itself, or several."""
+    if read_json(folder / "spec.json").get("processes", 1) != 1:
+        spec = read_spec(folder / "spec.json")
+        _begin(folder, launch_command(spec, folder, device=find_devices(spec.device).kind))
+        return
+    pid = _fork_server.fork(WORKER, folder, folder / LOG_NAME, child_environment())
+    if pid is None:
+        _begin(folder, Launch((sys.executable, "-m", WORKER, str(folder)), {}))
+        return
+    note_launch(folder, pid)
+    threading.Thread(target=_await, args=(pid, stamp(pid), folder), daemon=True).start()
+
+
+def _begin(folder: Path, started: Launch) -> None:
     with (folder / LOG_NAME).open("ab") as log:
         process = subprocess.Popen(
             started.command,
@@ -179,8 +199,20 @@ def _spawn(folder: Path) -> None:
 
 
 def _reap(process: subprocess.Popen[bytes], folder: Path) -> None:
-    """Take the ended process off the system's table, see to the status, let the next one begin."""
+    """Take the ended process off the system's table."""
     process.wait()
+    _ended(folder)
+
+
+def _await(pid: int, begun: str | None, folder: Path) -> None:
+    """Wait for the end of a process that is not our child."""
+    while lives(pid, begun):
+        time.sleep(POLL_SECONDS)
+    _ended(folder)
+
+
+def _ended(folder: Path) -> None:
+    """See to the status of a run whose process is gone, let the next one begin."""
     if folder.is_dir():
         status_of(folder)
         dispatch()

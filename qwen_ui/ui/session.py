@@ -7,6 +7,8 @@ from collections import OrderedDict
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from qwen_ui.train.launch import keep_ready
+
 if TYPE_CHECKING:
     from qwen_ui.model import Anatomy
 
@@ -15,9 +17,13 @@ WARM_UP_SECONDS = 3.0
 
 
 def load_libraries() -> None:
-    """Import what opening a model and pricing a step need: torch and transformers, seconds."""
+    """Import what opening a model and pricing a step need: torch and transformers, seconds.
+
+    Then have a process at hand that imported what training needs, so that runs begin at once.
+    """
     for module in ("qwen_ui.model.reading", "qwen_ui.model.skeleton", "qwen_ui.freeze.cost"):
         import_module(module)
+    keep_ready()
 
 
 class Session:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,11 @@ from transformers import (
     PreTrainedTokenizerFast,
     Qwen2Config,
 )
+
+from qwen_ui.paths import runs_folder
+from qwen_ui.train import launch
+from qwen_ui.train.process import end_tree
+from qwen_ui.train.runs import run_names
 
 # Small tensors: a second thread costs more than it gives, most of all beside other processes.
 torch.set_num_threads(1)
@@ -105,3 +110,22 @@ def sentences(tmp_path_factory: pytest.TempPathFactory) -> Path:
     lines = [{"text": f"{SENTENCES[i % 4]} {i}"[: 12 + 2 * i]} for i in range(20)]
     file.write_text("\n".join(json.dumps(line) for line in lines))
     return file
+
+
+@pytest.fixture(scope="session", autouse=True)
+def forked_workers() -> Iterator[None]:
+    """Most tests' workers are forked, as the dashboard's are; it saves each its imports."""
+    launch.keep_ready()
+    yield
+    launch._fork_server.stop()
+
+
+@pytest.fixture
+def step_worker(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Workers that only write a run, without a model; none is left at the end."""
+    monkeypatch.setattr(launch, "WORKER", "tests.train.step_worker")
+    yield
+    for name in run_names():
+        pid = launch.worker_pid(runs_folder() / name)
+        if pid is not None:
+            end_tree(pid)

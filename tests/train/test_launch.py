@@ -3,30 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from qwen_ui.errors import RunError
-from qwen_ui.paths import runs_folder
 from qwen_ui.train import launch
 from qwen_ui.train.events import read_events
-from qwen_ui.train.process import end_tree
-from qwen_ui.train.runs import run_folder, run_names, status_of
+from qwen_ui.train.runs import run_folder, status_of
+
+pytestmark = pytest.mark.usefixtures("step_worker")
 
 PLAN = {"name": "attention"}
-
-
-@pytest.fixture(autouse=True)
-def step_worker(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(launch, "WORKER", "tests.train.step_worker")
-    yield
-    for name in run_names():
-        pid = launch.worker_pid(runs_folder() / name)
-        if pid is not None:
-            end_tree(pid)
 
 
 def spec(steps: int = 5, pause: float = 0.0, **more: Any) -> dict[str, Any]:

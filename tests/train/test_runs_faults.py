@@ -12,32 +12,21 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from qwen_ui.paths import runs_folder
 from qwen_ui.train import launch
 from qwen_ui.train.events import FILE_NAME, read_events
 from qwen_ui.train.failure import SENTENCES
 from qwen_ui.train.folders import create_run
-from qwen_ui.train.process import end_tree
-from qwen_ui.train.runs import run_folder, run_names, status_of, summary
+from qwen_ui.train.runs import run_folder, status_of, summary
+
+pytestmark = pytest.mark.usefixtures("step_worker")
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 TRUTH_SECONDS = 5.0
-
-
-@pytest.fixture(autouse=True)
-def step_worker(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(launch, "WORKER", "tests.train.step_worker")
-    yield
-    for name in run_names():
-        pid = launch.worker_pid(runs_folder() / name)
-        if pid is not None:
-            end_tree(pid)
 
 
 def spec(steps: int = 400, pause: float = 0.002, **more: Any) -> dict[str, Any]:

@@ -6,36 +6,25 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import psutil
 import pytest
 
 from qwen_ui.freeze import preset
-from qwen_ui.paths import runs_folder
 from qwen_ui.train import ending, folders, launch
 from qwen_ui.train.advice import ADVICE
 from qwen_ui.train.events import read_events
 from qwen_ui.train.failure import SENTENCES
 from qwen_ui.train.folders import create_run, open_folders
 from qwen_ui.train.keeper import Keeper
-from qwen_ui.train.process import end_tree
-from qwen_ui.train.runs import run_folder, run_names, status_of
+from qwen_ui.train.runs import run_folder, status_of
 from qwen_ui.train.spec import make_spec
 from qwen_ui.train.status import recorded_status, write_status
 from tests.train.test_runs_faults import REPOSITORY, first_line, steps, until
 from tests.train.test_runs_faults import dashboard as start_dashboard
 
-
-@pytest.fixture(autouse=True)
-def step_worker(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(launch, "WORKER", "tests.train.step_worker")
-    yield
-    for name in run_names():
-        pid = launch.worker_pid(runs_folder() / name)
-        if pid is not None:
-            end_tree(pid)
+pytestmark = pytest.mark.usefixtures("step_worker")
 
 
 def spec(steps: int = 3, pause: float = 0.0, **more: Any) -> dict[str, Any]:
