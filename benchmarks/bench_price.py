@@ -79,7 +79,7 @@ def measure(model: str, plan: tuple[str, str | None], cache: str, folder: Path) 
     (folder / "spec.json").write_text(spec.model_dump_json(), encoding="utf-8")
     subprocess.run(
         [sys.executable, "-m", "benchmarks.price_worker", str(folder)],
-        env={**os.environ, "QWEN_UI_HOME": str(folder / "home")},
+        env={**os.environ, **TIGHT, "QWEN_UI_HOME": str(folder / "home")},
         stdout=subprocess.DEVNULL,
         check=True,
     )

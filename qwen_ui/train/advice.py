@@ -103,8 +103,10 @@ def advice_for(spec: RunSpec, room: Room, *, keep_prefix: bool = False) -> Advic
         UserError: the model or the plan can no longer be read.
     """
     # Torch is slow to import, and only a run that failed asks for this.
-    from qwen_ui.freeze import FreezePlan, estimate_cost, resolve  # noqa: PLC0415
+    from qwen_ui.freeze import FreezePlan, StepSettings, resolve  # noqa: PLC0415
+    from qwen_ui.freeze.cost import price  # noqa: PLC0415
     from qwen_ui.model import open_model  # noqa: PLC0415
+    from qwen_ui.train.step_price import as_worker  # noqa: PLC0415
 
     anatomy = open_model(spec.model)
     selection = resolve(FreezePlan.from_dict(spec.plan), anatomy)
@@ -113,15 +115,9 @@ def advice_for(spec: RunSpec, room: Room, *, keep_prefix: bool = False) -> Advic
     dtype = auto if spec.dtype == "auto" else spec.dtype
 
     def peak(batch: int, length: int) -> float:
-        cost = estimate_cost(
-            anatomy,
-            selection,
-            batch_size=batch,
-            sequence_length=length,
-            dtype=dtype,
-            keep_prefix=keep_prefix,
-        )
-        return cost.peak_bytes
+        plain = StepSettings(batch_size=batch, sequence_length=length)
+        settings = as_worker(plain, dtype=dtype, keep_prefix=keep_prefix)
+        return price(anatomy, selection, settings).peak_bytes
 
     return memory_advice(spec, room, peak)
 

@@ -6,14 +6,12 @@ import html
 from typing import TYPE_CHECKING
 
 from qwen_ui.errors import UserError
+from qwen_ui.train.advice import OVERHEAD_BYTES
 from qwen_ui.ui.numbers import short_bytes
 
 if TYPE_CHECKING:
     from qwen_ui.freeze import FreezePlan
     from qwen_ui.ui.session import Session
-
-# What a process takes beside the tensors of a step: interpreter, libraries (see docs/training.md).
-PROCESS_BYTES = 6e8
 
 
 def needs(
@@ -34,16 +32,16 @@ def needs(
     """
     from qwen_ui.freeze import StepSettings, resolve
     from qwen_ui.freeze.cost import price
+    from qwen_ui.train.step_price import as_worker
 
     anatomy = session.anatomy(model)
     auto = None if kind == "cuda" else "float32"
-    settings = StepSettings(
-        batch_size=batch_size,
-        sequence_length=sequence_length,
+    settings = as_worker(
+        StepSettings(batch_size=batch_size, sequence_length=sequence_length),
         dtype=auto if dtype == "auto" else dtype,
         keep_prefix=keep_prefix,
     )
-    return price(anatomy, resolve(plan, anatomy), settings).peak_bytes + PROCESS_BYTES
+    return price(anatomy, resolve(plan, anatomy), settings).peak_bytes + OVERHEAD_BYTES
 
 
 def price_html(need: float, free: float, processes: int, where: str) -> str:

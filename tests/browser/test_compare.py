@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.train.conftest import save_model
+
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(600)]
 MINUTES_MS = 270_000
 
@@ -44,14 +46,18 @@ def test_one_click_gives_a_verdict_that_a_reload_finds_again(page: Page, tmp_pat
     expect(page.locator("#qc-view").get_by_role("status")).to_have_text(said, timeout=60_000)
 
 
-def test_the_scores_of_the_blocks_are_shown_beside_each_other(page: Page) -> None:
+def test_the_scores_of_the_blocks_are_shown_beside_each_other(page: Page, tmp_path: Path) -> None:
+    small = save_model(tmp_path / "small", "qwen2", num_hidden_layers=6)
+    page.locator("#q-picker input").fill(str(small))
+    page.locator("#q-picker input").press("Enter")
+    expect(page.locator("#q-facts")).to_contain_text("blocks6")
     page.get_by_role("tab", name="Compare").click()
     page.get_by_role("button", name="By index or by rank").click()
     page.get_by_role("button", name="Show the scores").click()
     ranking = page.locator("#qc-ranking")
     heat, agreement = ranking.locator("table").nth(0), ranking.locator("table").nth(1)
     expect(heat.locator("tbody tr")).to_have_count(9, timeout=MINUTES_MS)
-    expect(heat.locator("tbody tr").first.locator("td")).to_have_count(28)
+    expect(heat.locator("tbody tr").first.locator("td")).to_have_count(6)
     expect(heat.locator("tbody tr").first.locator(".qk-top")).to_have_count(4)
     expect(agreement.locator("tbody td")).to_have_count(81)
     ranking.get_by_text("What each score is, and whose").click()

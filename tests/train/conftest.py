@@ -65,10 +65,10 @@ _SHAPE: dict[str, Any] = {
     "num_key_value_heads": 2,
     "max_position_embeddings": 128,
 }
-FAMILIES: dict[str, Callable[[], PreTrainedConfig]] = {
-    "qwen2": lambda: Qwen2Config(**_SHAPE, tie_word_embeddings=True),
-    "llama": lambda: LlamaConfig(**_SHAPE, tie_word_embeddings=False),
-    "gpt2": lambda: GPT2Config(
+FAMILIES: dict[str, Callable[..., PreTrainedConfig]] = {
+    "qwen2": lambda **more: Qwen2Config(**{**_SHAPE, **more}, tie_word_embeddings=True),
+    "llama": lambda **more: LlamaConfig(**{**_SHAPE, **more}, tie_word_embeddings=False),
+    "gpt2": lambda **more: GPT2Config(
         vocab_size=260,
         n_embd=16,
         n_layer=4,
@@ -77,14 +77,19 @@ FAMILIES: dict[str, Callable[[], PreTrainedConfig]] = {
         resid_pdrop=0.0,
         embd_pdrop=0.0,
         attn_pdrop=0.0,
+        **more,
     ),
 }
 
 
-def save_model(folder: Path, family: str, dtype: torch.dtype = torch.float32) -> Path:
-    """A small model of this family with seeded weights, and its tokenizer."""
+def save_model(folder: Path, family: str, dtype: torch.dtype = torch.float32, **other: Any) -> Path:
+    """A small model of this family with seeded weights, and its tokenizer.
+
+    Args:
+        other: what its configuration has otherwise.
+    """
     torch.manual_seed(0)
-    configuration = FAMILIES[family]()
+    configuration = FAMILIES[family](**other)
     configuration.dtype = dtype
     model = AutoModelForCausalLM.from_config(configuration, dtype=dtype)
     model.save_pretrained(folder)
