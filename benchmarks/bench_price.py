@@ -1,6 +1,6 @@
 """The price told before launch against what a real CPU worker then takes.
 
-    python -m benchmarks.bench_price
+    python -m benchmarks.bench_price [nano] [wider] [large]
 
 For each model and plan: FLOPs and saved activations of a step (counted in the worker, with
 `FlopCounterMode` and `saved_tensors_hooks`), and the worker's peak of resident memory above its
@@ -130,13 +130,18 @@ def large_model() -> None:
 
 
 def main() -> None:
+    wanted = set(sys.argv[1:]) or {"nano", "wider", "large"}
     with tempfile.TemporaryDirectory() as folder:
-        for name, model in (("nano", "nano"), ("wider", wider_model(Path(folder)))):
+        models = {"nano": "nano", "wider": wider_model(Path(folder))}
+        for name, model in models.items():
+            if name not in wanted:
+                continue
             for label, plan in PLANS.items():
                 for cache in ("auto", "off") if plan[1] else ("off",):
                     kept = ", prefix kept" if cache == "auto" else ""
                     compare(f"{name}, {label}{kept}", model, plan, cache)
-    large_model()
+    if "large" in wanted:
+        large_model()
 
 
 if __name__ == "__main__":

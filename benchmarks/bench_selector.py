@@ -4,7 +4,8 @@
 
 For each model: milliseconds from a click on a cell to the frame that shows it (repaint), to the
 new count (counts), and to Python's sentence in the header (confirmed), 150 ms of debounce included.
-Issue aims: repaint 50 ms; counts 100 ms in the median for 1.5 B, 200 ms for a large model.
+Then milliseconds from a click to the new price of a step and to the largest batch that fits.
+Aims: repaint 50 ms; counts 100 ms in the median for 1.5 B, 200 ms for a large model; price 1 s.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import torch
 from playwright.sync_api import Page, sync_playwright
 from torch import nn
 
-from qwen_ui.model import open_model
+from qwen_ui.model import open_model, preset_names
 from qwen_ui.ui.app import build_app, launch_options
 from qwen_ui.ui.session import Session
 
@@ -50,6 +51,29 @@ MEASURE = """async ({block, column}) => {
   const counts = await counted;
   while (said.textContent === before) await new Promise((done) => setTimeout(done, 5));
   return [painted - start, counts - start, performance.now() - start];
+}"""
+
+PRICE_TICKS = 8
+PRICE = """async ({block, column}) => {
+  const box = document.querySelector(`#qs-${block}-${column}`);
+  const price = document.querySelector('.qf-price'), fit = price.querySelector('.qf-fit-plan');
+  const waits = () => price.classList.contains('qf-waits');
+  const until = async (what) => {
+    while (!what()) await new Promise((done) => setTimeout(done, 5));
+    return performance.now();
+  };
+  const place = box.parentElement.getBoundingClientRect();
+  const at = {bubbles: true, button: 0, pointerId: 1, clientX: place.x + 3, clientY: place.y + 3};
+  const capture = Element.prototype.setPointerCapture;
+  Element.prototype.setPointerCapture = () => {};
+  const start = performance.now();
+  box.dispatchEvent(new PointerEvent('pointerdown', at));
+  box.dispatchEvent(new PointerEvent('pointerup', at));
+  Element.prototype.setPointerCapture = capture;
+  await until(waits);
+  const priced = await until(() => !waits());
+  const fitted = await until(() => !['…', '–'].includes(fit.textContent));
+  return [priced - start, fitted - start];
 }"""
 
 
@@ -93,14 +117,22 @@ def measure(page: Page, source: str, modules: int, tensors: int) -> None:
         page.evaluate(MEASURE, {"block": 4 + i % 12, "column": 1 + i % columns})
         for i in range(TICKS)
     ]
-    told = [
-        f"{name} {statistics.median(values):.0f} ms (at most {max(values):.0f})"
-        for name, values in zip(
-            ("repaint", "counts", "confirmed"), zip(*times, strict=True), strict=True
-        )
-    ]
+    told = _told(("repaint", "counts", "confirmed"), times)
     label = source if len(source) < 30 else "deep Qwen2"
-    print(f"{label:24} {modules:6,} modules {tensors:6,} tensors: {', '.join(told)}", flush=True)
+    print(f"{label:24} {modules:6,} modules {tensors:6,} tensors: {told}", flush=True)
+    if not Path(source).is_dir() and source not in preset_names():
+        return  # a bare module cannot be traced
+    cells = [{"block": 5 + 2 * i, "column": 1 + i % columns} for i in range(PRICE_TICKS)]
+    page.wait_for_function("!'…–'.includes(document.querySelector('.qf-fit-plan').textContent)")
+    priced = [page.evaluate(PRICE, cell) for cell in cells]
+    print(f"{label:24} {_told(('price', 'largest batch'), priced)}", flush=True)
+
+
+def _told(names: tuple[str, ...], rows: list[list[float]]) -> str:
+    return ", ".join(
+        f"{name} {statistics.median(values):.0f} ms (at most {max(values):.0f})"
+        for name, values in zip(names, zip(*rows, strict=True), strict=True)
+    )
 
 
 def main() -> None:
