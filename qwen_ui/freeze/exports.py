@@ -132,6 +132,9 @@ if __name__ == "__main__":
         weight_decay=0.0,
         save_strategy="no",
         report_to="none",
+        # TRL's defaults are for a GPU, and its checkpointing runs frozen blocks backward.
+        bf16=torch.cuda.is_available() and torch.cuda.is_bf16_supported(),
+        gradient_checkpointing=False,
     )
     data = load_dataset("text", data_files=DATA, split="train")
     trainer = SFTTrainer(
@@ -148,6 +151,7 @@ if __name__ == "__main__":
 def _trl(selection: Selection) -> str:
     return f"""import sys
 
+import torch
 from datasets import load_dataset
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from trl import SFTConfig, SFTTrainer

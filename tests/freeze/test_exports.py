@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -184,18 +185,34 @@ def test_llama_factory_is_told_off_where_it_cannot_say_the_plan(
 
 
 @pytest.mark.slow
-def test_the_trainer_script_trains_the_chosen_names_and_no_other(tmp_path: Path) -> None:
-    """A real run of two steps on nano, and the saved weights beside the first."""
+@pytest.mark.parametrize("format", ["trl", "accelerate"])
+def test_the_scripts_train_the_chosen_names_and_no_other(tmp_path: Path, format: str) -> None:
+    """A real run of two steps on nano, and the saved weights beside the first.
+
+    What `accelerate launch` starts is the Trainer's script, letter by letter.
+    """
     selection = resolve(preset("attention", "last:2"), open_model("nano"))
-    script, data, output = tmp_path / "train.py", tmp_path / "train.txt", tmp_path / "output"
-    script.write_text(export(selection, "trainer"))
+    assert export(selection, "trainer") in export(selection, "accelerate")
     text = (ASSETS / "data" / "kjv-eval.txt").read_text(encoding="utf-8")
-    data.write_text(text[:20_000], encoding="utf-8")
-    code = f"import runpy, sys; sys.argv = {['train.py', str(data), '2', str(output)]!r}\n"
-    run_python(code + f"runpy.run_path({str(script)!r}, run_name='__main__')")
+    (tmp_path / "train.txt").write_text(text[:20_000], encoding="utf-8")
+    script = tmp_path / export_formats()[format].file_name
+    script.write_text(export(selection, format).replace(" 100 output", " 2 output"))
+    command = [sys.executable, str(script), "train.txt", "2", "output"]
+    if format == "accelerate":
+        command = ["bash", str(script)]
+    path = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
+    done = subprocess.run(
+        command,
+        cwd=tmp_path,
+        env={**os.environ, "PATH": path, "ACCELERATE_USE_CPU": "true"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
     assert selection.anatomy.weights_folder is not None
     before = load_file(selection.anatomy.weights_folder / "model.safetensors")
-    after = load_file(output / "model.safetensors")
+    after = load_file(tmp_path / "output" / "model.safetensors")
     moved = {name for name in before if not before[name].equal(after[name])}
     # A key bias shifts all scores of a query alike: no gradient but rounding moves it.
     steady = {name for name in selection.names if name.endswith("k_proj.bias")}
