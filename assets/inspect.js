@@ -234,7 +234,7 @@
       this.model = null;
       this.active = 0;
       this.drawn = new Map();
-      this.typed = "";
+      this.typed = new window.QwenTypeahead(600);
       root.addEventListener("scroll", () => this.draw(), { passive: true });
       root.addEventListener("keydown", (event) => this.onKey(event));
       root.addEventListener("click", (event) => this.onClick(event));
@@ -384,8 +384,9 @@
     /* https://www.w3.org/WAI/ARIA/apg/patterns/treeview/ */
     onKey(event) {
       if (!this.model || event.ctrlKey || event.metaKey || event.altKey) return;
-      const handled = this.moveBy(event.key) || this.act(event.key) || this.typeTo(event);
-      if (handled) event.preventDefault();
+      const acted = this.moveBy(event.key) || this.act(event);
+      if (acted) this.typed.end();
+      if (acted || this.typeTo(event)) event.preventDefault();
     }
     moveBy(key) {
       const { visible, place } = this.model;
@@ -397,8 +398,8 @@
       this.select(visible[Math.min(visible.length - 1, Math.max(0, to))]);
       return true;
     }
-    act(key) {
-      const model = this.model, row = this.active;
+    act(event) {
+      const model = this.model, row = this.active, { key } = event;
       if (key === "ArrowRight") {
         if (!model.hasChildren(row)) return true;
         if (model.isOpen(row)) this.select(model.visible[model.place[row] + 1]);
@@ -407,7 +408,7 @@
         if (model.hasChildren(row) && model.isOpen(row)) this.toggle(row, false);
         else if (model.parent[row] >= 0) this.select(model.parent[row]);
       } else if (key === "Enter" || key === " ") {
-        if (this.typed && key === " ") return false;
+        if (key === " " && this.typed.goesOn(event)) return false;
         this.toggle(row);
       } else if (key === "*") {
         for (let other = 0; other < model.length; other++) {
@@ -424,14 +425,11 @@
     /* Letters typed in quick succession find the next row that starts with them. */
     typeTo(event) {
       if (event.key.length !== 1) return false;
-      clearTimeout(this.typing);
-      this.typing = setTimeout(() => { this.typed = ""; }, 600);
-      this.typed += event.key.toLowerCase();
-      const { visible, place, label } = this.model;
-      const start = place[this.active] + (this.typed.length === 1 ? 1 : 0);
+      const typed = this.typed.add(event), { visible, place, label } = this.model;
+      const start = place[this.active] + (typed.length === 1 ? 1 : 0);
       for (let step = 0; step < visible.length; step++) {
         const row = visible[(start + step) % visible.length];
-        if (label[row].toLowerCase().startsWith(this.typed)) { this.select(row); break; }
+        if (label[row].toLowerCase().startsWith(typed)) { this.select(row); break; }
       }
       return true;
     }
@@ -439,8 +437,9 @@
 
   /* Search box, roles, tree, and the panel beside it. */
   class Inspector {
-    constructor({ element, props, server, watch }) {
+    constructor({ element, props, server, watch, trigger }) {
       this.server = server;
+      this.trigger = trigger;
       this.props = props;
       this.find = (selector) => element.querySelector(selector);
       this.detailRequest = 0;
@@ -503,6 +502,7 @@
         this.search();
         this.find(".qi-inspector").dataset.source = source;
         await this.markTrained();
+        requestAnimationFrame(() => this.trigger("load")); // now for what lies below
       } catch (error) {
         this.say("The module tree could not be read. Pick the model again.");
         console.error(error);

@@ -297,7 +297,7 @@
       this.root = root;
       this.at = { r: HEADS, c: 0 };
       this.anchor = null;
-      this.typed = "";
+      this.typed = new window.QwenTypeahead(800);
       this.scale = "linear";
       this.heat = null; // {cellOf(tensors), blockOf(block), say(value)}: see freeze_heat.js
       this.marked = null;
@@ -585,14 +585,16 @@
     }
     onKey(event) {
       if (!this.choice || event.altKey) return;
-      if (!this.act(event) && !this.move(event) && !this.type(event)) return;
+      const acted = this.act(event) || this.move(event);
+      if (acted) this.typed.end();
+      if (!acted && !this.type(event)) return;
       event.preventDefault();
       event.stopPropagation();
     }
     act(event) {
       const { r, c } = this.at, control = event.ctrlKey || event.metaKey;
       if (control && event.key.toLowerCase() === "a") this.choice.toggle(this.structure.everything);
-      else if (event.key === " " && !this.typed) {
+      else if (event.key === " ") {
         const [tr, tc] = event.shiftKey ? [r, r < HEADS ? c : 0] : control ? [1, c] : [r, c];
         const tensors = this.tensorsAt(tr, tc);
         this.anchor = { r, c, value: this.choice.stateOf(tensors) === ON ? 0 : 1 };
@@ -644,16 +646,14 @@
     /* Digits find a block, letters a kind. */
     type(event) {
       if (event.key.length !== 1 || event.ctrlKey || event.metaKey || event.key === " ") return false;
-      clearTimeout(this.typeTimer);
-      this.typeTimer = setTimeout(() => { this.typed = ""; }, 800);
-      this.typed += event.key.toLowerCase();
-      if (/^\d+$/.test(this.typed)) {
-        const block = Number(this.typed);
+      const typed = this.typed.add(event);
+      if (/^\d+$/.test(typed)) {
+        const block = Number(typed);
         if (block < this.structure.blocks) this.at.r = HEADS + this.structure.firstBlockRow + block;
       } else {
         const found = this.structure.columns.findIndex(({ label }) =>
-          label.toLowerCase().split(".").some((part) => part.startsWith(this.typed)) ||
-          label.toLowerCase().includes(this.typed));
+          label.toLowerCase().split(".").some((part) => part.startsWith(typed)) ||
+          label.toLowerCase().includes(typed));
         if (found >= 0) this.at.c = found + 1;
         if (this.outside(this.at.r)) this.at.r = HEADS + this.structure.firstBlockRow;
       }
@@ -748,7 +748,7 @@
     constructor(root) {
       this.root = root;
       this.active = 0;
-      this.typed = "";
+      this.typed = new window.QwenTypeahead(800);
       this.scale = "linear";
       this.canvas = make("div", "qs-canvas");
       this.canvas.setAttribute("role", "rowgroup");
@@ -858,8 +858,9 @@
     }
     onKey(event) {
       if (!this.tree || event.altKey) return;
-      const handled = this.act(event) || this.move(event) || this.type(event);
-      if (!handled) return;
+      const acted = this.act(event) || this.move(event);
+      if (acted) this.typed.end();
+      if (!acted && !this.type(event)) return;
       event.preventDefault();
       event.stopPropagation();
       this.redraw();
@@ -906,13 +907,10 @@
     }
     type(event) {
       if (event.key.length !== 1 || event.ctrlKey || event.metaKey) return false;
-      clearTimeout(this.typeTimer);
-      this.typeTimer = setTimeout(() => { this.typed = ""; }, 800);
-      this.typed += event.key.toLowerCase();
-      const { visible, nodes } = this.tree;
-      for (let step = this.typed.length > 1 ? 0 : 1; step <= visible.length; step++) {
+      const typed = this.typed.add(event), { visible, nodes } = this.tree;
+      for (let step = typed.length > 1 ? 0 : 1; step <= visible.length; step++) {
         const place = (this.active + step) % visible.length;
-        if (nodes[visible[place]].label.toLowerCase().startsWith(this.typed)) { this.active = place; break; }
+        if (nodes[visible[place]].label.toLowerCase().startsWith(typed)) { this.active = place; break; }
       }
       this.rows.reveal(this.active);
       return true;

@@ -17,6 +17,7 @@ from qwen_ui.ui.session import Session
 TITLE = "Qwen UI"
 STYLES = ("style", "inspect", "selector", "freeze", "train", "compare")
 SCRIPTS = (
+    "typeahead",
     "inspect",
     "selector",
     "freeze",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import gradio as gr
@@ -34,6 +34,8 @@ class Header:
         plan: the plan in force, a `FreezePlan`.
         facts: the strip of facts.
         summary: the plan in one sentence.
+        along: components that need not wait for the model's change, each with (model, plan) ->
+            its value: they are written in the same answer as the model.
     """
 
     picker: gr.Dropdown
@@ -41,6 +43,9 @@ class Header:
     plan: gr.State
     facts: gr.HTML
     summary: gr.HTML
+    along: list[tuple[gr.components.Component, Callable[[str, FreezePlan], Any]]] = field(
+        default_factory=list
+    )
 
 
 def default_plan() -> FreezePlan:
@@ -80,22 +85,24 @@ def wire(header: Header, demo: gr.Blocks, session: Session) -> None:
         )
         plan = _or_warn(FreezePlan.from_json, request.query_params.get("plan"), default_plan())
         session.warm_up()
-        return source, source, facts_html(session.anatomy(source)), plan
+        return source, plan, *shown(source, plan)
 
     @guarded
-    def on_pick(source: str | None) -> tuple[str, str]:
-        name = (source or "").strip()
-        return name, facts_html(session.anatomy(name))
+    def on_pick(source: str | None, plan: FreezePlan) -> tuple[Any, ...]:
+        return shown((source or "").strip(), plan)
+
+    def shown(source: str, plan: FreezePlan) -> tuple[Any, ...]:
+        facts = facts_html(session.anatomy(source))
+        return source, facts, *(value(source, plan) for _, value in header.along)
 
     def on_change(source: str, plan: FreezePlan) -> str:
         return summary_html(session, source, plan)
 
     quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
-    demo.load(
-        guarded(on_load), None, [header.picker, header.model, header.facts, header.plan], **quiet
-    )
+    follow = [header.model, header.facts, *(component for component, _ in header.along)]
+    demo.load(guarded(on_load), None, [header.picker, header.plan, *follow], **quiet)
     # `input` fires for a person's choice alone: setting the picker on load opens nothing twice.
-    header.picker.input(on_pick, header.picker, [header.model, header.facts], **quiet)
+    header.picker.input(on_pick, [header.picker, header.plan], follow, **quiet)
     gr.on(
         [header.model.change, header.plan.change],
         on_change,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import tempfile
 from collections.abc import Iterable
@@ -144,14 +145,19 @@ def build() -> More:
     )
 
 
-def wire(more: More, header: Header, session: Session) -> None:
-    """Connect the components; each follows the model."""
+def wire(more: More, header: Header, session: Session, tree: gr.HTML) -> None:
+    """Connect the components; each follows the model.
+
+    Args:
+        tree: its `load` says that a model's tree is on screen. The pictures wait for it, because
+            plotly takes the browser's one thread for half a second.
+    """
 
     @guarded
-    def draw(source: str, dark: bool) -> tuple[Any, Any]:
+    def draw(followed: str, dark: bool) -> tuple[Any, Any]:
         from qwen_ui.ui.figures import block_bars, parameter_treemap
 
-        anatomy = session.anatomy(source)
+        anatomy = session.anatomy(json.loads(followed)["source"])
         return parameter_treemap(anatomy, dark=dark), block_bars(anatomy, dark=dark)
 
     @guarded
@@ -188,7 +194,7 @@ def wire(more: More, header: Header, session: Session) -> None:
 
     quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
     model = header.model
-    model.change(draw, [model, more.dark], [more.treemap, more.bars], js=_IS_DARK, **quiet)
+    tree.load(draw, [tree, more.dark], [more.treemap, more.bars], js=_IS_DARK, **quiet)
     gr.on([model.change, more.other.change], compare, [model, more.other], more.difference, **quiet)
     model.change(about_weights, model, [more.measured, more.tools, more.weights], **quiet)
     more.weigh.click(

@@ -46,7 +46,7 @@ _SHELL = """
   </section>
 </div>
 """
-_MOUNT = "window.QwenInspect.mount({ element, props, server, watch });"
+_MOUNT = "window.QwenInspect.mount({ element, props, server, watch, trigger });"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +78,8 @@ def build(session: Session) -> InspectTab:
 
 def wire(tab: InspectTab, header: Header, session: Session) -> None:
     """Reload the tree and what lies below when another model was opened, mark what trains."""
-    gr.on(
-        [header.model.change, header.plan.change],
+    header.along.append((tab.tree, _followed))
+    header.plan.change(
         _followed,
         [header.model, header.plan],
         tab.tree,
@@ -87,7 +87,7 @@ def wire(tab: InspectTab, header: Header, session: Session) -> None:
         trigger_mode="always_last",
         api_visibility="private",
     )
-    inspect_more.wire(tab.more, header, session)
+    inspect_more.wire(tab.more, header, session, tab.tree)
 
 
 def _followed(source: str, plan: FreezePlan) -> str:
