@@ -30,6 +30,7 @@ from qwen_ui.train.spec import make_spec
 from tests.browser.conftest import FLAGS, Dashboard
 
 WINDOW_SECONDS = 12.0
+WARM_UP_SECONDS = 25.0
 LOOK = """
 () => {
   const plot = document.querySelector('#qt-run .qr-main .qr-plot');
@@ -131,6 +132,9 @@ def main_thread(session: CDPSession) -> float:
 
 def long(browser: Browser, dashboard: Dashboard) -> None:
     """Opening and updating a chart of 100,000 steps, beside one of 1,000."""
+    write_run(10)
+    with watching(browser, dashboard.url):
+        time.sleep(WARM_UP_SECONDS)  # the dashboard imports torch once a page was opened
     for steps in (1_000, 100_000):
         folder = write_run(steps)
         with watching(browser, dashboard.url) as page:

@@ -17,6 +17,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import orjson
+
 FILE_NAME = "events.jsonl"
 READ_BYTES = 8 * 1024 * 1024
 DURABLE = frozenset({"start", "eval", "sample", "end"})
@@ -73,9 +75,9 @@ def read_events(folder: Path, offset: int = 0) -> tuple[list[Event], int]:
 
 
 def _parse_all(lines: list[bytes]) -> list[Event]:
-    """Many lines at once are read twice as fast; one that is no JSON costs only time."""
+    """Many lines at once are read faster, by orjson twice again; one that is no JSON costs time."""
     try:
-        found = json.loads(b"[" + b",".join(lines) + b"]")
+        found = orjson.loads(b"[" + b",".join(lines) + b"]")
     except ValueError:
         found = []
     if len(found) != len(lines) or not all(map(_is_event, found)):

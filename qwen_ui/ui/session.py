@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 from collections import OrderedDict
 from importlib import import_module
@@ -23,6 +24,10 @@ def load_libraries() -> None:
     """
     for module in ("qwen_ui.model.reading", "qwen_ui.model.skeleton", "qwen_ui.freeze.cost"):
         import_module(module)
+    # A million objects that are never garbage: without this, collections while a long log is read
+    # look at all of them again and again.
+    gc.collect()
+    gc.freeze()
     keep_ready()
 
 
