@@ -37,13 +37,13 @@
       this.run = run;
       clearTimeout(this.timer);
       this.restart();
-      this.ready = false;
+      this.ready = Boolean(window.Plotly);
       this.start = this.epoch = null;
       if (!run) return this.empty();
       this.build();
       // Where the run stands is said at once; the curves follow when plotly.js is here.
       this.tick();
-      this.load(run);
+      if (!this.ready) this.load(run);
     }
     async load(run) {
       try {

@@ -17,7 +17,7 @@ AXES = ("step", "tokens", "elapsed")
 FIGURES = ("loss", "learning_rate", "gradient_norm", "tokens_per_second", "memory_bytes")
 PLAIN = ("learning_rate", "gradient_norm", "memory_bytes")
 STEP_COLUMNS = (*AXES, "loss", "seconds", *PLAIN)
-_NUMBERS = (float, int)
+_NUMBERS = frozenset({float, int})
 SERIES = (*FIGURES, "smooth", "eval")
 CSV_COLUMNS = (
     *("step", "epoch", "tokens", "elapsed", "loss", "eval_loss"),
@@ -121,7 +121,10 @@ def _kept(events: Sequence[Event]) -> tuple[list[Event], list[tuple[int, Event]]
 
 
 def _column(events: Sequence[Event], name: str) -> list[float | None]:
-    return [value if type(value := event.get(name)) in _NUMBERS else None for event in events]
+    values = [event.get(name) for event in events]
+    if set(map(type, values)) <= _NUMBERS:
+        return values
+    return [value if type(value) in _NUMBERS else None for value in values]
 
 
 def _filled(column: list[float | None], last: float) -> list[float | None]:
