@@ -1,6 +1,8 @@
 """Seconds from launch to the first loss of a run on nano, imports included.
 
-python -m benchmarks.bench_training_first_loss [--runs N]
+    python -m benchmarks.bench_training_first_loss [--runs N] [--forked]
+
+With `--forked`, workers come from a process that has the imports, as the dashboard's do.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ import time
 from typing import Any
 
 from qwen_ui.freeze import preset
-from qwen_ui.train.launch import start, wait
+from qwen_ui.train.launch import keep_ready, start, wait
 from qwen_ui.train.spec import make_spec
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -22,7 +24,11 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--runs", type=int, default=3)
-    runs = parser.parse_args().runs
+    parser.add_argument("--forked", action="store_true")
+    arguments = parser.parse_args()
+    runs = arguments.runs
+    if arguments.forked:
+        keep_ready(wait=True)
     with tempfile.TemporaryDirectory() as home:
         os.environ["QWEN_UI_HOME"] = home
         seconds = [first_loss() for _ in range(runs)]
