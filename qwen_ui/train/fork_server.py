@@ -29,6 +29,8 @@ IMPORTED = ("qwen_ui.train.worker", "qwen_ui.train.setup", "qwen_ui.train.traine
 GPU_DEVICES = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")
 # Read by libraries when they are imported: a worker that is to have others cannot be forked.
 READ_AT_IMPORT = ("OMP_", "MKL_", "KMP_", "HF_", "TRANSFORMERS_", "TORCH", "PYTORCH", "PYTHON")
+# A fork takes milliseconds; one that does not answer is given up, and a worker started plainly.
+ANSWER_PATIENCE_SECONDS = 20.0
 
 
 def available() -> bool:
@@ -113,7 +115,8 @@ class ForkServer:
         assert self._process.stdout is not None
         self._process.stdin.write(line + "\n")
         self._process.stdin.flush()
-        return self._process.stdout.readline()
+        answered = select.select([self._process.stdout], [], [], ANSWER_PATIENCE_SECONDS)[0]
+        return self._process.stdout.readline() if answered else ""
 
     def _gone(self) -> None:
         process, self._process, self._ready = self._process, None, False
