@@ -543,7 +543,11 @@
         this.find(".qi-found").append(button);
       }
     }
+    /* A row selected once more (a search, then a click) keeps its panel and what was unfolded in it. */
     onSelect(row) {
+      const { model } = this.tree;
+      if (this.detailOf && this.detailOf.model === model && this.detailOf.row === row) return;
+      this.detailOf = { model, row };
       clearTimeout(this.detailTimer);
       this.detailTimer = setTimeout(() => this.showDetail(row), 60);
     }
@@ -554,7 +558,11 @@
       let html;
       try {
         html = await this.server.detail([model.source, model.name[row], members ? "fold" : "one"]);
-      } catch (error) { console.error(error); return; }
+      } catch (error) {
+        console.error(error);
+        if (request === this.detailRequest) this.detailOf = null; // a click asks again
+        return;
+      }
       if (request !== this.detailRequest || this.tree.model !== model) return;
       this.find(".qi-detail").innerHTML = html; // escaped where it was made
       this.find(".qi-below").replaceChildren(...this.find(".qi-detail").querySelectorAll(".qi-tail"));
@@ -616,7 +624,13 @@
       const code = details.querySelector("code");
       if (code.dataset.done) return;
       code.dataset.done = "1";
-      code.textContent = await this.server.source([this.tree.model.source, details.dataset.source]);
+      try {
+        code.textContent = await this.server.source([this.tree.model.source, details.dataset.source]);
+      } catch (error) {
+        console.error(error);
+        code.textContent = "The source could not be read. Fold and unfold to ask again.";
+        delete code.dataset.done;
+      }
     }
     async measure(button) {
       const place = button.parentElement;

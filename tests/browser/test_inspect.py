@@ -121,6 +121,11 @@ def test_the_panel_explains_and_shows_the_source(tree: Page) -> None:
     expect(detail).to_contain_text("256 outputs: 2 key-value heads × 128")
     detail.locator("summary", has_text="Source of").click()
     expect(detail.locator("pre")).to_contain_text("class Linear(")
+    # Selecting the row once more leaves what was unfolded.
+    row(tree, "model.layers.0.self_attn.k_proj.weight").click()
+    time.sleep(0.5)  # longer than the panel waits before it asks
+    expect(detail.locator("pre")).to_be_visible()
+    expect(detail.locator("pre")).to_contain_text("class Linear(")
 
 
 def test_the_tree_says_what_the_plan_trains(tree: Page) -> None:
