@@ -28,6 +28,7 @@ from qwen_ui.train.runs import read_json, run_folder, status_of, summary
 COMPARISON_FILE = "comparison.json"
 MAX_RUNS = 64
 CHECKPOINTS = 5
+LORA, LORA_RANK = "lora", 8
 CUT_OFF = ("interrupted", "stopped", "failed")
 
 
@@ -46,6 +47,23 @@ class Entry:
     seed: int
     spec: dict[str, Any]
     run: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Contender:
+    """A plan to compare, trained as it is or, for reference, by LoRA on its linear modules.
+
+    Attributes:
+        lora_rank: of the adapters; 0 trains the plan itself.
+    """
+
+    plan: FreezePlan
+    lora_rank: int = 0
+
+    @property
+    def label(self) -> str:
+        """The name of its runs."""
+        return f"{self.plan.name} by LoRA" if self.lora_rank else self.plan.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +95,7 @@ def comparisons_folder() -> Path:
 
 def make_comparison(
     model: str,
-    plans: Sequence[FreezePlan],
+    plans: Sequence[FreezePlan | Contender],
     *,
     seeds: Sequence[int] = (0,),
     learning_rates: Sequence[float | None] = (),
@@ -95,7 +113,8 @@ def make_comparison(
         UserError: fewer than two plans, two of one name, or settings that cannot run.
     """
     rates = list(learning_rates) or [None] * len(plans)
-    labels = [plan.name for plan in plans]
+    contenders = [plan if isinstance(plan, Contender) else Contender(plan) for plan in plans]
+    labels = [contender.label for contender in contenders]
     if len(plans) < 2 or len(set(labels)) < len(labels) or "" in labels:
         raise SettingsError("Give at least two plans, each with a name of its own.")
     if len(rates) != len(plans):
@@ -105,9 +124,16 @@ def make_comparison(
     settings.setdefault("checkpoint_every", max(1, settings.get("steps", 100) // CHECKPOINTS))
     entries = []
     for seed in seeds:
-        for plan, rate in zip(plans, rates, strict=True):
-            spec = prepare(model=model, plan=plan, seed=seed, learning_rate=rate, **settings)
-            entries.append(Entry(plan.name, seed, spec.model_dump(mode="json")))
+        for contender, rate in zip(contenders, rates, strict=True):
+            spec = prepare(
+                model=model,
+                plan=contender.plan,
+                lora_rank=contender.lora_rank,
+                seed=seed,
+                learning_rate=rate,
+                **settings,
+            )
+            entries.append(Entry(contender.label, seed, spec.model_dump(mode="json")))
     comparison = Comparison(secrets.token_hex(4), tuple(entries))
     comparison.folder.mkdir(parents=True)
     _write(comparison)
@@ -199,8 +225,10 @@ def _told(events: Sequence[Event]) -> dict[str, Any]:
     return told
 
 
-def named_plans(text: str, layers: str | None = None) -> list[FreezePlan]:
+def named_plans(text: str, layers: str | None = None) -> list[FreezePlan | Contender]:
     """Plans from `attention,bitfit`: presets, presets at layers (`mlp@last:2`), or plan files.
+
+    `lora` is LoRA on what the preset `attention` selects.
 
     Raises:
         PlanError: a name that is neither a preset nor a file.
@@ -208,18 +236,27 @@ def named_plans(text: str, layers: str | None = None) -> list[FreezePlan]:
     return [_named_plan(word.strip(), layers) for word in text.split(",") if word.strip()]
 
 
-def _named_plan(word: str, layers: str | None) -> FreezePlan:
+def _named_plan(word: str, layers: str | None) -> FreezePlan | Contender:
     name, at, expression = word.partition("@")
+    if at:  # commas part plans here, so layers join their terms by a plus sign
+        layers = expression.replace("+", ",")
+    if name == LORA:
+        return lora_reference(layers)
     if name in preset_plans():
-        # Commas part plans here, so layers join their terms by a plus sign.
-        return preset(name, expression.replace("+", ",") if at else layers)
+        return preset(name, layers)
     file = Path(word)
     if not file.is_file() or file.stat().st_size > MAX_PLAN_BYTES:
         raise PlanError(
-            f"'{word}' is neither a preset ({', '.join(preset_plans())}) nor a plan file."
+            f"'{word}' is neither a preset ({', '.join(preset_plans())}), nor {LORA}, nor a plan "
+            "file. Check its spelling."
         )
     plan = FreezePlan.from_json(file.read_text(encoding="utf-8", errors="replace"))
     return plan if plan.name else plan.model_copy(update={"name": file.stem})
+
+
+def lora_reference(layers: str | None = None) -> Contender:
+    """LoRA on the attention projections of these blocks, of `peft`'s default rank."""
+    return Contender(preset("attention", layers), LORA_RANK)
 
 
 def parse_rates(text: str | None) -> list[float | None]:

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from safetensors.torch import save_file
 
 from qwen_ui.errors import ModelError, RunError
 from qwen_ui.model import open_model
+from qwen_ui.train.adapter import weight_changes
 from qwen_ui.train.fingerprint import folder_fingerprint
 from qwen_ui.train.folders import run_folder
 
@@ -24,12 +26,12 @@ DELTA_NAME = "delta.safetensors"
 _COMPANIONS = ("*.json", "*.jinja", "*.txt", "*.model")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Delta:
     """A delta that was read.
 
     Attributes:
-        tensors: the trained tensors by name.
+        tensors: the trained tensors by name; adapters by the names that `peft` gives them.
         base: fingerprint of the weights that it belongs to.
         plan: the freeze plan, as its dictionary.
         spec: the settings of the run, as their dictionary.
@@ -40,10 +42,25 @@ class Delta:
     plan: dict[str, Any]
     spec: dict[str, Any]
 
+    @property
+    def adapters(self) -> bool:
+        """Whether the tensors are LoRA adapters, to be added to weights of the base."""
+        return bool(self.spec.get("lora_rank"))
+
+    @cached_property
+    def weights(self) -> dict[str, torch.Tensor]:
+        """By names of the base: what takes a tensor's place, or, of adapters, is added to it."""
+        return weight_changes(self.tensors) if self.adapters else self.tensors
+
+    def on(self, name: str, base: torch.Tensor) -> torch.Tensor:
+        """This tensor of the base as it is after the run, in the base's dtype."""
+        change = self.weights[name]
+        return (base.float() + change if self.adapters else change).to(base.dtype)
+
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """What `apply_delta` wrote: how many tensors were exchanged, and their elements."""
+    """What `apply_delta` wrote: how many tensors of the base were changed, and their elements."""
 
     folder: Path
     tensors: int
@@ -139,16 +156,16 @@ def apply_delta(file: Path, base: str, output: Path) -> Applied:
     if output.exists():
         output.rmdir()
     os.rename(part, output)
-    return Applied(output, len(delta.tensors), sum(t.numel() for t in delta.tensors.values()))
+    return Applied(output, len(delta.weights), sum(t.numel() for t in delta.weights.values()))
 
 
 def _write_whole(delta: Delta, folder: Path, target: Path) -> None:
     for companion in {f for pattern in _COMPANIONS for f in folder.glob(pattern)}:
         shutil.copyfile(companion, target / companion.name)
     files = sorted(folder.glob("*.safetensors"))
-    if delta.tensors.keys() <= {name for file in files for name in _names(file)}:
+    if delta.weights.keys() <= {name for file in files for name in _names(file)}:
         for source in files:
-            _rewrite(source, target / source.name, delta.tensors)
+            _rewrite(source, target / source.name, delta)
     else:
         _save_by_transformers(delta, folder, target)
 
@@ -158,13 +175,13 @@ def _names(file: Path) -> list[str]:
         return list(opened.keys())
 
 
-def _rewrite(source: Path, target: Path, trained: dict[str, torch.Tensor]) -> None:
+def _rewrite(source: Path, target: Path, delta: Delta) -> None:
     """Copy one file of weights with what was trained put in: memory holds one file at a time."""
     with safe_open(source, framework="pt") as opened:
         tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
         metadata = opened.metadata() or {"format": "pt"}
-    for name in tensors.keys() & trained.keys():
-        tensors[name] = trained[name].to(tensors[name].dtype)
+    for name in tensors.keys() & delta.weights.keys():
+        tensors[name] = delta.on(name, tensors[name])
     save_file(tensors, target, metadata=metadata)
 
 
@@ -176,15 +193,15 @@ def _save_by_transformers(delta: Delta, folder: Path, target: Path) -> None:
         folder, dtype="auto", local_files_only=True, use_safetensors=True, trust_remote_code=False
     )
     parameters = dict(model.named_parameters())
-    unknown = sorted(delta.tensors.keys() - parameters.keys())
+    unknown = sorted(delta.weights.keys() - parameters.keys())
     if unknown:
         raise RunError(
             f"The base has no tensor '{unknown[0]}', which the delta trains. Name the base that "
             "the run used."
         )
     with torch.no_grad():
-        for name, tensor in delta.tensors.items():
-            parameters[name].copy_(tensor)
+        for name in delta.weights:
+            parameters[name].copy_(delta.on(name, parameters[name]))
     for index in target.glob("*.safetensors.index.json"):
         index.unlink()
     model.save_pretrained(target)

@@ -12,7 +12,7 @@ import psutil
 
 from qwen_ui import __version__
 
-PACKAGES = ("torch", "transformers", "accelerate", "safetensors", "datasets", "tokenizers")
+PACKAGES = ("torch", "transformers", "accelerate", "safetensors", "datasets", "tokenizers", "peft")
 
 
 def environment() -> dict[str, Any]:

@@ -25,12 +25,16 @@ def prepare(
     Raises:
         ModelError: no such model, or its weights are not at hand.
         PlanError: the plan trains nothing in this model.
-        SettingsError: a setting is out of its range.
+        SettingsError: a setting is out of its range, or LoRA is asked for and `peft` missing.
     """
     from qwen_ui.freeze import resolve  # noqa: PLC0415
     from qwen_ui.model import open_model  # noqa: PLC0415  imports torch; a page has it open
 
     spec = make_spec(model=model, plan=plan.to_dict(), **settings)
+    if spec.lora_rank:
+        from qwen_ui.train.adapter import check_peft  # noqa: PLC0415  imports torch
+
+        check_peft()
     found = anatomy or open_model(model)
     if not resolve(plan, found).names:
         raise PlanError(

@@ -14,6 +14,7 @@ from qwen_ui.errors import PlanError
 from qwen_ui.freeze import FreezePlan, Selection, apply, resolve
 from qwen_ui.model import open_model
 from qwen_ui.model.libraries import PreTrainedModel, transformers_version
+from qwen_ui.train.adapter import add_adapters
 from qwen_ui.train.data import Examples, load_split
 from qwen_ui.train.fingerprint import folder_fingerprint
 from qwen_ui.train.forward import Trainee
@@ -77,6 +78,8 @@ def prepare(spec: RunSpec, folder: Path) -> Prepared:
     accelerator = make_accelerator(spec, folder)
     model = load_model(source, anatomy, training_dtype(spec.dtype, anatomy, accelerator.device))
     apply(selection, model)
+    if spec.lora_rank:
+        add_adapters(model, selection, spec.lora_rank, spec.seed)
     trainee = Trainee(model, selection, keep_prefix=spec.prefix_cache == "auto")
     fingerprint = folder_fingerprint(source)
     rate = _rate(spec, selection)
@@ -115,7 +118,7 @@ def _stack(model: nn.Module, selection: Selection) -> nn.ModuleList:
 
 def _rate(spec: RunSpec, selection: Selection) -> SuggestedRate:
     if spec.learning_rate is None:
-        return suggest_learning_rate(selection)
+        return suggest_learning_rate(selection, lora=spec.lora_rank > 0)
     return SuggestedRate(spec.learning_rate, "given")
 
 

@@ -82,6 +82,8 @@ class RunSpec(BaseModel):
     """Steps between samples; 0 for before and after only."""
     sample_tokens: int = Field(default=32, ge=0, le=4096)
     """Tokens of a sample; 0 for no samples."""
+    lora_rank: int = Field(default=0, ge=0, le=1024)
+    """Train LoRA adapters of this rank on the plan's linear modules instead; 0 for none."""
     trackers: tuple[Tracker, ...] = ()
     """A tracker to log to as well (repeat for more); none by default."""
 
@@ -111,6 +113,8 @@ def make_spec(**values: Any) -> RunSpec:
             f"warmup_steps is {spec.warmup}, more than the {spec.steps} steps of the run. "
             "Give fewer steps of warm-up."
         )
+    if spec.lora_rank and spec.sharded:
+        raise SettingsError("LoRA is not trained with shared-out weights. Turn sharded off.")
     if spec.early_stopping and not spec.eval_every:
         raise SettingsError("early_stopping needs eval_every: set it to the steps between checks.")
     return spec

@@ -6,11 +6,13 @@ import math
 import resource
 import sys
 import time
+from collections.abc import Iterable
 from dataclasses import asdict, replace
 from typing import Any
 
 import torch
 
+from qwen_ui.train.adapter import weight_changes
 from qwen_ui.train.checkpoint import Progress, last_checkpoint, write_checkpoint
 from qwen_ui.train.delta import write_delta
 from qwen_ui.train.loop import StepReport
@@ -73,6 +75,8 @@ class Trainer:
 
     def _start_fields(self) -> dict[str, Any]:
         run, loop = self._run, self._loop
+        total = run.selection.total_parameters
+        trained = sum(p.numel() for p in loop.optimizer.parameters.values())
         return {
             "step": self._progress.step,
             "steps": self._spec.steps,
@@ -82,8 +86,8 @@ class Trainer:
             "threads": torch.get_num_threads(),
             "dtype": str(next(run.model.parameters()).dtype).removeprefix("torch."),
             "prefix_blocks": loop.trainee.prefix_blocks,
-            "trainable_parameters": run.selection.trainable_parameters,
-            "total_parameters": run.selection.total_parameters,
+            "trainable_parameters": trained,
+            "total_parameters": total + (trained if self._spec.lora_rank else 0),
             "learning_rate": run.rate.rate,
             "learning_rate_source": run.rate.source,
             "training_examples": len(run.training.items),
@@ -154,11 +158,15 @@ class Trainer:
             return
         squares: dict[int, float] = {}
         trained, by_name = self._loop.optimizer.trained(), self._run.selection.anatomy.by_name
-        for name, begun in self._origin.items():
+        moves: Iterable[tuple[str, torch.Tensor]]
+        if self._spec.lora_rank:  # B is 0 to begin with: what is added now is the movement
+            moves = weight_changes(trained).items()
+        else:
+            moves = ((name, trained[name] - begun) for name, begun in self._origin.items())
+        for name, move in moves:
             block = by_name[name].block
             if block is not None:
-                moved = float((trained[name] - begun).square().sum())
-                squares[block] = squares.get(block, 0.0) + moved
+                squares[block] = squares.get(block, 0.0) + float(move.square().sum())
         blocks = [[block, math.sqrt(total)] for block, total in sorted(squares.items())]
         self._writer.event("movement", step=self._progress.step, blocks=blocks)
 

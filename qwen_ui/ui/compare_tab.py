@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
@@ -17,8 +17,12 @@ from qwen_ui.ui.header import Header
 from qwen_ui.ui.session import Session
 from qwen_ui.ui.train_form import CHAT, KJV, TWIN, data_files
 
+if TYPE_CHECKING:
+    from qwen_ui.train.compare import Contender
+
 CLASSIC = ("attention", "bitfit")
-CHOICES = ("attention", "bitfit", "mlp", "norms", "full", "the plan in force")
+REFERENCE = "LoRA (reference)"
+CHOICES = ("attention", "bitfit", "mlp", "norms", "full", REFERENCE, "the plan in force")
 PROMPT = "And it came to pass"
 # As in `train.rank.METHODS`, which imports torch; a test holds them equal.
 RANK_METHODS = (
@@ -153,7 +157,7 @@ def model_with_weights(session: Session, source: str) -> str:
 def begin_comparison(
     session: Session,
     source: str,
-    plans: Sequence[FreezePlan],
+    plans: Sequence[FreezePlan | Contender],
     data: str,
     steps: int,
     seeds: int,
@@ -181,11 +185,19 @@ def begin_comparison(
     return begin(comparison).name
 
 
-def ticked_plans(ticked: Sequence[str], layers: str, plan: FreezePlan) -> list[FreezePlan]:
-    """The presets that are ticked, on these layers, and the plan in force where it is."""
-    plans = [preset(name, layers or None) for name in ticked if name != CHOICES[-1]]
+def ticked_plans(
+    ticked: Sequence[str], layers: str, plan: FreezePlan
+) -> list[FreezePlan | Contender]:
+    """What is ticked: presets and LoRA on these layers, and the plan in force."""
+    from qwen_ui.train.compare import lora_reference
+
+    on = layers or None
+    presets = [preset(name, on) for name in ticked if name not in CHOICES[-2:]]
+    plans: list[FreezePlan | Contender] = [*presets]
+    if REFERENCE in ticked:
+        plans.append(lora_reference(on))
     if CHOICES[-1] in ticked:
-        taken = {other.name for other in plans}
+        taken = {other.name for other in presets}
         name = plan.name or "the plan in force"
         plans.append(plan.model_copy(update={"name": f"{name} (mine)" if name in taken else name}))
     return plans

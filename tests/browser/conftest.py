@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -103,3 +103,24 @@ def page(browser: Browser, dashboard: Dashboard) -> Iterator[Page]:
     yield page
     context.close()
     assert errors == []
+
+
+def clipboard(page: Page, begins: str = "") -> str:
+    """What was copied, once it begins so: pages copy after the click that asks for it."""
+    deadline = time.monotonic() + PATIENCE_MS / 1000
+    while True:
+        text = str(page.evaluate("navigator.clipboard.readText()"))
+        if text and text.startswith(begins):
+            return text
+        assert time.monotonic() < deadline, f"the clipboard holds {text!r}"
+        time.sleep(0.05)
+
+
+def type_to(page: Page, text: str, reached: Callable[[], bool]) -> None:
+    """Type until it has led there: on a stalled machine the letters of one text come as two."""
+    for _ in range(5):
+        page.keyboard.type(text)
+        if reached():
+            return
+        time.sleep(1.0)  # longer than a text stays open
+    raise AssertionError(f"typing {text!r} led nowhere")

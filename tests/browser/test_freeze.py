@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from qwen_ui.freeze import FreezePlan, preset
-from tests.browser.conftest import Dashboard
+from tests.browser.conftest import Dashboard, clipboard, type_to
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 expect.set_options(timeout=30_000)  # a loaded machine is slow, not wrong
@@ -30,6 +30,12 @@ def cell(page: Page, block: int, kind: str) -> Locator:
 
 def box(page: Page, name: str) -> Locator:
     return page.get_by_role("checkbox", name=name, exact=True)
+
+
+def active(page: Page) -> str:
+    """The label of the grid's active cell."""
+    cell = page.get_by_role("grid").get_attribute("aria-activedescendant")
+    return page.locator(f"#{cell}").get_attribute("aria-label") or ""
 
 
 def trains(page: Page, count: str) -> None:
@@ -163,7 +169,7 @@ def test_the_grid_answers_the_keyboard(freeze: Page) -> None:
     freeze.get_by_role("button", name="None", exact=True).click()
     grid = freeze.get_by_role("grid")
     grid.focus()
-    freeze.keyboard.type("12")
+    type_to(freeze, "12", lambda: active(freeze).startswith("block 12"))
     freeze.keyboard.press("ArrowRight")
     freeze.keyboard.press("Space")
     expect(cell(freeze, 12, "self_attn.q_proj.weight")).to_have_attribute("aria-checked", "true")
@@ -175,10 +181,7 @@ def test_the_grid_answers_the_keyboard(freeze: Page) -> None:
     expect(box(freeze, "self_attn.q_proj.weight in all blocks")).to_have_attribute(
         "aria-checked", "true"
     )
-    active = grid.get_attribute("aria-activedescendant")
-    expect(freeze.locator(f"#{active}")).to_have_attribute(
-        "aria-label", "block 13 self_attn.q_proj.weight"
-    )
+    assert active(freeze) == "block 13 self_attn.q_proj.weight"
     freeze.keyboard.press("Control+a")
     trains(freeze, "1,543,714,304")
 
@@ -240,11 +243,10 @@ def test_sentence_and_link_are_copied(freeze: Page, browser: Browser) -> None:
     trains(freeze, "8,192")
     freeze.get_by_role("button", name="Copy sentence").click()
     expect(freeze.get_by_role("button", name="Copied")).to_be_visible()
-    copied = freeze.evaluate("navigator.clipboard.readText()")
-    assert copied.startswith("Trains 8,192 of 1,543,714,304 parameters")
+    clipboard(freeze, "Trains 8,192 of 1,543,714,304 parameters")
     freeze.get_by_role("button", name="Copy link").click()
-    freeze.wait_for_function("async () => (await navigator.clipboard.readText()).includes('plan=')")
-    link = freeze.evaluate("navigator.clipboard.readText()")
+    link = clipboard(freeze, "http")
+    assert "plan=" in link
     other = browser.new_page()
     other.goto(link)
     expect(other.locator("#q-summary")).to_contain_text("8,192", timeout=60_000)

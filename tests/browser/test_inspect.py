@@ -8,6 +8,8 @@ import time
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser.conftest import clipboard, type_to
+
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 # The machine may be busy with a training run.
 expect.set_options(timeout=30_000)
@@ -67,8 +69,7 @@ def test_every_row_can_be_reached_by_keys(tree: Page) -> None:
 
 def test_typing_quickly_finds_by_more_than_one_letter(tree: Page) -> None:
     press(tree, "Home")
-    tree.keyboard.type("lm_")
-    assert active(tree) == "lm_head"
+    type_to(tree, "lm_", lambda: active(tree) == "lm_head")
 
 
 def test_a_tree_item_says_what_it_is(tree: Page) -> None:
@@ -102,14 +103,11 @@ def test_search_by_name_role_kind_and_regular_expression(tree: Page) -> None:
 def test_a_search_is_copied_as_names_and_as_a_regular_expression(tree: Page) -> None:
     tree.get_by_role("searchbox").fill("kind:self_attn.v_proj.bias")
     tree.get_by_role("button", name="Copy names").click()
-    copied = tree.evaluate("navigator.clipboard.readText()")
+    copied = clipboard(tree, "model")
     assert copied.split("\n") == [f"model.layers.{i}.self_attn.v_proj.bias" for i in range(28)]
     tree.get_by_role("button", name="Copy as regex").click()
     # The expression is made by Python; until then the clipboard holds the names.
-    deadline = time.monotonic() + 30
-    while not (pattern := tree.evaluate("navigator.clipboard.readText()")).startswith("^"):
-        assert time.monotonic() < deadline, "the clipboard still holds the names"
-        time.sleep(0.05)
+    pattern = clipboard(tree, "^")
     assert re.search(pattern, "model.layers.2.self_attn.v_proj.bias")
     assert not re.search(pattern, "model.layers.2.self_attn.q_proj.bias")
 
