@@ -9,6 +9,8 @@ import sys
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 # By the environment, because `queue()` would make the application a second time: 0.1 s.
 os.environ.setdefault("GRADIO_DEFAULT_CONCURRENCY_LIMIT", "8")
+# After every event gradio counts all former ones again, in a table of pandas, for no one to see.
+os.environ.setdefault("GRADIO_ANALYTICS_CACHE_FREQUENCY", "1000000000")
 QUEUE_LOOK_SECONDS = 0.04
 PROGRESS_LOOK_SECONDS = 0.2
 

@@ -1,6 +1,7 @@
 """The experiment behind docs/attention-vs-bitfit.md: which parameters of the nano twin to train?
 
-Five kinds of plan (attention, BitFit, MLP, norms, whole blocks) over the top 1, 2, 4, 8 and 28
+Five kinds of plan (attention, BitFit, MLP, norms, whole blocks), and LoRA on the attention
+projections as a reference, over the top 1, 2, 4, 8 and 28
 blocks, and attention on four blocks elsewhere, those of every score of `rank` among them; three
 seeds; each plan at the best of the learning rates tried for it on a seed of its own. All runs use
 the training engine in this process, on one thread, and the shipped King James data.
@@ -46,12 +47,13 @@ ELSEWHERE = ("first:4", "12-15")
 LONG = {"steps": 150, "batch_size": 8, "sequence_length": 128}
 # Three neighbours on a grid of half decades; one more is tried where the best lies at an end.
 GRID = tuple(10.0 ** (-4.5 + 0.5 * i) for i in range(10))
-FIRST_RATES = {"attention": 3, "bitfit": 5, "mlp": 3, "norms": 5, "full": 2}
+FIRST_RATES = {"attention": 3, "bitfit": 5, "mlp": 3, "norms": 5, "full": 2, "lora": 5}
+LORA_RANK = 8
 
 
 @dataclass(frozen=True)
 class Case:
-    """A preset on some blocks. `layers` is a layer expression."""
+    """A preset, or "lora", on some blocks. `layers` is a layer expression."""
 
     kind: str
     layers: str
@@ -111,7 +113,8 @@ class Notebook:
 def train(case: Case, seed: int, rate: float, sizes: dict[str, int]) -> dict[str, Any]:
     """One run. Losses are in nats a token; CPU seconds are of the steps alone."""
     whole = case == Case("full", f"last:{DEPTHS[-1]}")
-    plan = preset(case.kind, None if whole else case.layers)
+    lora = case.kind == "lora"
+    plan = preset("attention" if lora else case.kind, None if whole else case.layers)
     spec = make_spec(
         model="nano",
         plan=plan.to_dict(),
@@ -122,6 +125,7 @@ def train(case: Case, seed: int, rate: float, sizes: dict[str, int]) -> dict[str
         threads=1,
         device="cpu",
         dtype="float32",
+        lora_rank=LORA_RANK if lora else 0,
         **sizes,
     )
     with tempfile.TemporaryDirectory() as folder:
@@ -136,7 +140,7 @@ def train(case: Case, seed: int, rate: float, sizes: dict[str, int]) -> dict[str
         "seed": seed,
         "rate": rate,
         **sizes,
-        "trainable": run.selection.trainable_parameters,
+        "trainable": sum(p.numel() for p in run.model.parameters() if p.requires_grad),
         "total": run.selection.total_parameters,
         "prefix_blocks": run.loop.trainee.prefix_blocks,
         "after": after,
@@ -180,12 +184,12 @@ def everything(book: Notebook) -> None:
             # The same plan on other blocks, at the same rate.
             book.run(Case("attention", layers), seed, attention)
     for seed in SEEDS:
-        for case in cases:
-            book.run(case, seed, best_rate(book, case))
-    for seed in SEEDS:
         for kind in ("attention", "bitfit"):
             case = Case(kind, "last:4")
             book.run(case, seed, best_rate(book, case), **LONG)
+    for seed in SEEDS:
+        for case in cases:
+            book.run(case, seed, best_rate(book, case))
 
 
 def main() -> None:

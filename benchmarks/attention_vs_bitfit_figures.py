@@ -32,13 +32,14 @@ from qwen_ui.ui.svg_chart import COLOURS, Series, chart
 Run = dict[str, Any]
 PAGE = RESULTS.with_suffix(".md")
 FIGURES = RESULTS.parent / "figures"
-COLOUR = dict(zip(("attention", "bitfit", "mlp", "norms", "full"), COLOURS, strict=False))
+COLOUR = dict(zip(FIRST_RATES, COLOURS, strict=False))
 WORD = {
     "attention": "attention",
     "bitfit": "BitFit",
     "mlp": "MLP",
     "norms": "norms",
     "full": "whole blocks",
+    "lora": "LoRA",
 }
 TOP = 4
 

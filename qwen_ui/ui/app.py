@@ -12,6 +12,7 @@ import gradio as gr
 
 from qwen_ui.paths import ASSETS
 from qwen_ui.ui import header as page_header
+from qwen_ui.ui.quick_gradio import one_application
 from qwen_ui.ui.session import Session
 
 TITLE = "Qwen UI"
@@ -36,7 +37,8 @@ MAX_UPLOAD = "64mb"
 
 def build_app(session: Session) -> gr.Blocks:
     """The page, not yet served."""
-    with gr.Blocks(title=TITLE, fill_width=True, analytics_enabled=False) as demo:
+    options: dict[str, Any] = {"fill_width": True, "analytics_enabled": False}
+    with one_application(), gr.Blocks(title=TITLE, **options) as demo:
         header = page_header.build()
         with gr.Tabs(elem_id="q-tabs"):
             for label, module in tabs():

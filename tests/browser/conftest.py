@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 FLAGS = [
@@ -26,6 +26,8 @@ FLAGS = [
     "--disable-sync",
 ]
 PATIENCE_MS = 60_000
+# A loaded machine is slow, not wrong.
+expect.set_options(timeout=PATIENCE_MS)
 
 
 def free_port() -> int:

@@ -14,7 +14,6 @@ from qwen_ui.freeze import FreezePlan, preset
 from tests.browser.conftest import Dashboard, clipboard, type_to
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
-expect.set_options(timeout=30_000)  # a loaded machine is slow, not wrong
 
 
 @pytest.fixture

@@ -11,8 +11,6 @@ from playwright.sync_api import Page, expect
 from tests.browser.conftest import clipboard, type_to
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
-# The machine may be busy with a training run.
-expect.set_options(timeout=30_000)
 
 
 def rows(page: Page):

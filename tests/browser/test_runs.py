@@ -9,7 +9,6 @@ from tests.browser.conftest import Dashboard
 from tests.browser.runs import begin, finished, open_tab, reload, train_view
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
-expect.set_options(timeout=60_000)
 ROWS = ".qr-runs tbody tr"
 
 

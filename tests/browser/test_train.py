@@ -22,8 +22,6 @@ from tests.browser.conftest import Dashboard
 from tests.browser.runs import PLOT, SOME, begin, open_tab, reload, train_view, wait_for_updates
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
-# plotly.js is 4.8 MB to fetch and compile, on a machine that may be busy.
-expect.set_options(timeout=60_000)
 Begun = tuple[Path, "subprocess.Popen[bytes]"]
 
 
