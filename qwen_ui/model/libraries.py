@@ -21,6 +21,7 @@ from transformers import (
     PreTrainedModel,
 )
 from transformers import __version__ as transformers_version
+from transformers.initialization import no_init_weights
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 from transformers.utils.logging import disable_progress_bar
@@ -38,6 +39,7 @@ __all__ = [
     "PreTrainedConfig",
     "PreTrainedModel",
     "disable_progress_bar",
+    "no_init_weights",
     "sdpa_attention_forward",
     "transformers_version",
 ]

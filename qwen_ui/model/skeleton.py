@@ -25,6 +25,7 @@ from qwen_ui.model.libraries import (
     AutoModelForSeq2SeqLM,
     PreTrainedConfig,
     PreTrainedModel,
+    no_init_weights,
 )
 
 # torch's default dtype belongs to the whole process; the pages of a dashboard run in threads.
@@ -110,8 +111,14 @@ def auto_class(configuration: PreTrainedConfig) -> Any:
 
 
 def _build(configuration: PreTrainedConfig) -> PreTrainedModel:
+    """Without first values, a third of the work; called under the lock: it changes classes."""
     trusted = remote_code.is_trusted()
-    return auto_class(configuration).from_config(configuration, trust_remote_code=trusted)
+    with no_init_weights():
+        module: PreTrainedModel = auto_class(configuration).from_config(
+            configuration, trust_remote_code=trusted
+        )
+    module.tie_weights()  # else done with the first values
+    return module
 
 
 def _build_on_meta(
