@@ -61,8 +61,8 @@ class Contender:
     lora_rank: int = 0
 
     @property
-    def label(self) -> str:
-        """The name of its runs."""
+    def name(self) -> str:
+        """What its runs are called."""
         return f"{self.plan.name} by LoRA" if self.lora_rank else self.plan.name
 
 
@@ -114,7 +114,7 @@ def make_comparison(
     """
     rates = list(learning_rates) or [None] * len(plans)
     contenders = [plan if isinstance(plan, Contender) else Contender(plan) for plan in plans]
-    labels = [contender.label for contender in contenders]
+    labels = [contender.name for contender in contenders]
     if len(plans) < 2 or len(set(labels)) < len(labels) or "" in labels:
         raise SettingsError("Give at least two plans, each with a name of its own.")
     if len(rates) != len(plans):
@@ -133,7 +133,7 @@ def make_comparison(
                 learning_rate=rate,
                 **settings,
             )
-            entries.append(Entry(contender.label, seed, spec.model_dump(mode="json")))
+            entries.append(Entry(contender.name, seed, spec.model_dump(mode="json")))
     comparison = Comparison(secrets.token_hex(4), tuple(entries))
     comparison.folder.mkdir(parents=True)
     _write(comparison)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from statistics import median
 
 from qwen_ui.train.spec import Schedule
 
 _RANGE = 5.0
+MIN_STRETCH, SURE = 5, 4.0
 
 
 def rate_at(step: int, *, peak: float, steps: int, warmup: int, schedule: Schedule) -> float:
@@ -34,20 +36,42 @@ def range_test_rate(step: int, *, peak: float, steps: int) -> float:
 
 
 def steepest_rate(rates: list[float], losses: list[float]) -> float | None:
-    """The rate where a range test's smoothed loss falls fastest; None where it never falls.
+    """The rate around which a range test's loss falls fastest; None where it never falls.
 
-    Losses after the point at which the loss has risen by half above its best do not count.
+    A line is fitted to every stretch over which the rate grows tenfold: batches differ by more than
+    a step gains, so that the fastest step is chance. Losses after the point at which the smoothed
+    loss has risen by half above its best do not count; a fall of less than four
+    standard errors is none, since the steepest of many stretches is looked for.
     """
-    smooth = _smoothed(losses)
-    best, end = math.inf, len(smooth)
-    for index, loss in enumerate(smooth):
+    end = _before_it_diverges(losses)
+    decades = math.log10(rates[-1] / rates[0]) if len(rates) > 1 else 0.0
+    width = max(MIN_STRETCH, round(len(rates) / max(decades, 1.0)))
+    lines = [_line(losses[first : first + width]) for first in range(end - width + 1)]
+    if not lines:
+        return None
+    first = min(range(len(lines)), key=lambda i: lines[i][0])
+    error = median(error for _, error in lines)
+    return rates[first + width // 2] if lines[first][0] < -SURE * error else None
+
+
+def _before_it_diverges(losses: list[float]) -> int:
+    """How many losses there are before the smoothed one is half above its best."""
+    best = math.inf
+    for index, loss in enumerate(_smoothed(losses)):
         best = min(best, loss)
         if not loss <= 1.5 * best:
-            end = index
-            break
-    slopes = {i: smooth[i] - smooth[i - 1] for i in range(1, end)}
-    steepest = min(slopes, key=lambda i: slopes[i], default=None)
-    return rates[steepest] if steepest is not None and slopes[steepest] < 0 else None
+            return index
+    return len(losses)
+
+
+def _line(losses: list[float]) -> tuple[float, float]:
+    """Slope of the line of least squares through these losses, a step, and its standard error."""
+    count = len(losses)
+    middle, mean = (count - 1) / 2, sum(losses) / count
+    spread = sum((x - middle) ** 2 for x in range(count))
+    slope = sum((x - middle) * (y - mean) for x, y in enumerate(losses)) / spread
+    left = sum((y - mean - slope * (x - middle)) ** 2 for x, y in enumerate(losses))
+    return slope, math.sqrt(left / (count - 2) / spread)
 
 
 def _smoothed(losses: list[float], keep: float = 0.8) -> list[float]:

@@ -12,6 +12,7 @@ import gradio as gr
 from qwen_ui.errors import SettingsError
 from qwen_ui.freeze import FreezePlan, preset
 from qwen_ui.ui.freeze_jobs import Jobs, Tick
+from qwen_ui.ui.train_form import is_known_data
 
 JOBS = Jobs()
 BASE = "attention"
@@ -41,6 +42,8 @@ def scores(asked: str) -> dict[str, Any]:
         model, data = str(wanted["model"]), str(wanted["data"])
     except (ValueError, KeyError, TypeError):
         return {"problem": "There is nothing to rank. Choose a model and data first."}
+    if not is_known_data(data):
+        return {"problem": "This file is not among the data of this page. Upload it again."}
     return JOBS.ask((model, data), lambda tick: _scores(model, data, tick))
 
 

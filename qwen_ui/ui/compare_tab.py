@@ -15,7 +15,8 @@ from qwen_ui.ui.compare_view import comparison_view
 from qwen_ui.ui.guard import guarded
 from qwen_ui.ui.header import Header
 from qwen_ui.ui.session import Session
-from qwen_ui.ui.train_form import CHAT, KJV, TWIN, data_files
+from qwen_ui.ui.train_form import CHAT, KJV, OWN, TWIN, kept_files
+from qwen_ui.ui.train_settings import own_file
 
 if TYPE_CHECKING:
     from qwen_ui.train.compare import Contender
@@ -54,6 +55,7 @@ class CompareTab:
     plans: gr.CheckboxGroup
     layers: gr.Textbox
     data: gr.Radio
+    upload: gr.File
     steps: gr.Number
     seeds: gr.Number
     ticked: gr.Button
@@ -73,7 +75,8 @@ def build(session: Session) -> CompareTab:
                 '<p class="qc-note">Same model, data, order, seeds and steps; each plan at its own '
                 "learning rate.</p>"
             )
-            data = gr.Radio([KJV, CHAT], value=KJV, label="Data", elem_id="qc-data")
+            data = gr.Radio([KJV, CHAT, OWN], value=KJV, label="Data", elem_id="qc-data")
+            upload = own_file("To train on; a part is held out", "qc-upload")
             with gr.Row():
                 steps = gr.Number(60, label="Steps", precision=0, minimum=1, min_width=100)
                 seeds = gr.Number(2, label="Seeds", precision=0, minimum=1, min_width=100)
@@ -91,7 +94,19 @@ def build(session: Session) -> CompareTab:
             view = comparison_view("qc-view")
             ranking = ranking_view("qc-ranking")
     return CompareTab(
-        classic, plans, layers, data, steps, seeds, ticked, methods, score, by_rank, view, ranking
+        classic,
+        plans,
+        layers,
+        data,
+        upload,
+        steps,
+        seeds,
+        ticked,
+        methods,
+        score,
+        by_rank,
+        view,
+        ranking,
     )
 
 
@@ -99,38 +114,32 @@ def wire(tab: CompareTab, header: Header, session: Session) -> None:
     """Connect the buttons to comparisons."""
 
     @guarded
-    def on_classic(source: str, data: str, steps: int, seeds: int) -> str:
+    def on_classic(source: str, *settings: Any) -> str:
         plans = [preset(name) for name in CLASSIC]
-        return begin_comparison(session, source, plans, data, steps, seeds)
+        return begin_comparison(session, source, plans, *settings)
 
     @guarded
     def on_ticked(
-        source: str,
-        plan: FreezePlan,
-        ticked: list[str],
-        layers: str,
-        data: str,
-        steps: int,
-        seeds: int,
+        source: str, plan: FreezePlan, ticked: list[str], layers: str, *settings: Any
     ) -> str:
         plans = ticked_plans(ticked, layers, plan)
-        return begin_comparison(session, source, plans, data, steps, seeds)
+        return begin_comparison(session, source, plans, *settings)
 
     @guarded
-    def on_score(source: str, data: str) -> str:
-        return asked_of(model_with_weights(session, source), data_files(data, None)[0])
+    def on_score(source: str, data: str, upload: str | None) -> str:
+        return asked_of(model_with_weights(session, source), kept_files(data, upload)[0])
 
     @guarded
     def on_rank(
-        source: str, methods: list[str], data: str, steps: int, seeds: int
+        source: str, methods: list[str], data: str, upload: str | None, *sizes: Any
     ) -> tuple[str, str]:
-        model, training = model_with_weights(session, source), data_files(data, None)[0]
+        model, training = model_with_weights(session, source), kept_files(data, upload)[0]
         plans = ranked_plans(model, training, methods)
-        name = begin_comparison(session, source, plans, data, steps, seeds)
+        name = begin_comparison(session, source, plans, data, upload, *sizes)
         return name, asked_of(model, training)
 
     quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
-    settings = [tab.data, tab.steps, tab.seeds]
+    settings = [tab.data, tab.upload, tab.steps, tab.seeds]
     tab.classic.click(on_classic, [header.model, *settings], tab.view, **quiet)
     tab.ticked.click(
         on_ticked,
@@ -138,13 +147,14 @@ def wire(tab: CompareTab, header: Header, session: Session) -> None:
         tab.view,
         **quiet,
     )
-    tab.score.click(on_score, [header.model, tab.data], tab.ranking, **quiet)
+    tab.score.click(on_score, [header.model, tab.data, tab.upload], tab.ranking, **quiet)
     tab.by_rank.click(
         on_rank,
         [header.model, tab.methods, *settings],
         [tab.view, tab.ranking],
         api_visibility="private",
     )
+    tab.data.change(lambda choice: gr.File(visible=choice == OWN), tab.data, tab.upload, **quiet)
     # Fires once after the page is loaded: the last comparison is found again.
     header.model.change(lambda shown: shown or latest_name(), tab.view, tab.view, **quiet)
 
@@ -159,6 +169,7 @@ def begin_comparison(
     source: str,
     plans: Sequence[FreezePlan | Contender],
     data: str,
+    upload: str | None,
     steps: int,
     seeds: int,
 ) -> str:
@@ -171,7 +182,7 @@ def begin_comparison(
 
     if not steps or not seeds or steps < 1 or seeds < 1:
         raise SettingsError("A comparison needs at least 1 step and 1 seed.")
-    training, evaluation = data_files(data, None)
+    training, evaluation = kept_files(data, upload)
     comparison = make_comparison(
         model_with_weights(session, source),
         plans,

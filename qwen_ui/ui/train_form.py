@@ -88,8 +88,10 @@ def intent(session: Session, source: str, plan: FreezePlan) -> Intent:
     )
 
 
-def data_files(choice: str, upload: str | None) -> tuple[str, str | None]:
-    """(training file, evaluation file or None) of the form.
+def data_files(
+    choice: str, upload: str | None, eval_upload: str | None = None
+) -> tuple[str, str | None]:
+    """(training file, evaluation file or None) of the form, own files where they were uploaded to.
 
     Raises:
         DataError: an own file was chosen and none is there.
@@ -100,7 +102,35 @@ def data_files(choice: str, upload: str | None) -> tuple[str, str | None]:
         return str(data / SHIPPED[choice]), str(data / held_out) if held_out else None
     if not upload:
         raise DataError("No file was chosen. Upload one, or pick one of the shipped data sets.")
-    return upload, None
+    return upload, eval_upload or None
+
+
+def kept_files(
+    choice: str, upload: str | None, eval_upload: str | None = None
+) -> tuple[str, str | None]:
+    """`data_files` that stay: own files are copied beside the runs.
+
+    Raises:
+        DataError: an own file was chosen and none is there.
+    """
+    data, held_out = data_files(choice, upload, eval_upload)
+    if choice in SHIPPED:
+        return data, held_out
+    return keep_upload(data), keep_upload(held_out) if held_out else None
+
+
+def is_known_data(file: str) -> bool:
+    """Whether it is a shipped file or a kept upload: a request may name no other."""
+    path = Path(file)
+    shipped = {ASSETS / "data" / name for name in (*SHIPPED.values(), *HELD_OUT.values())}
+    return path in shipped or (".." not in path.parts and path.parent == uploads_folder())
+
+
+def uploads_folder() -> Path:
+    """Where own files are kept."""
+    from qwen_ui.paths import home
+
+    return home() / "uploads"
 
 
 def keep_upload(upload: str) -> str:
@@ -111,12 +141,10 @@ def keep_upload(upload: str) -> str:
     import hashlib
     import shutil
 
-    from qwen_ui.paths import home
-
     source = Path(upload)
     with source.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()[:16]
-    folder = home() / "uploads"
+    folder = uploads_folder()
     folder.mkdir(parents=True, exist_ok=True)
     kept = folder / f"{digest}-{source.name}"
     if not kept.exists():
@@ -134,7 +162,10 @@ def spec_of(form: dict[str, Any], model: str, plan: FreezePlan) -> RunSpec:
     from qwen_ui.train.spec import make_spec
 
     values = dict(form)
-    data, held_out = data_files(values.pop("data"), values.pop("upload"))
+    data, held_out = kept_files(values.pop("data"), values.pop("upload"), values.pop("eval_upload"))
+    share = values.pop("held_out")
+    if not share or not 0 < share < 100:
+        raise SettingsError("The part of the data to hold out has to lie between 0 and 100 %.")
     prompts = [line.strip() for line in values.pop("prompts").splitlines() if line.strip()]
     values["learning_rate"] = values["learning_rate"] or None
     for name in WHOLE_NUMBERS:
@@ -142,14 +173,13 @@ def spec_of(form: dict[str, Any], model: str, plan: FreezePlan) -> RunSpec:
     warmup = values.pop("warmup") or 0
     values["warmup_steps"] = round(warmup / 100 * values["steps"])
     values["sharded"] = bool(values["sharded"]) and values["processes"] > 1
-    if data not in {str(ASSETS / "data" / name) for name in SHIPPED.values()}:
-        data = keep_upload(data)
     return make_spec(
         **values,
         model=model,
         plan=plan.to_dict(),
         data=data,
         eval_data=held_out,
+        eval_fraction=share / 100,
         sample_prompts=tuple(prompts),
         sample_every=values["eval_every"],
     )

@@ -18,10 +18,15 @@ PROMPTS = "And it came to pass\nIn the beginning"
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The fields, named as in `RunSpec`; `upload`, `prompts` and `warmup` are the form's own."""
+    """The fields, named as in `RunSpec`.
+
+    `upload`, `eval_upload`, `held_out`, `prompts` and `warmup` are the form's own.
+    """
 
     data: gr.Radio
     upload: gr.File
+    eval_upload: gr.File
+    held_out: gr.Number
     steps: gr.Number
     learning_rate: gr.Number
     batch_size: gr.Number
@@ -75,13 +80,8 @@ def build_form() -> Form:
     """All fields, in the order in which a person fills them in."""
     made: dict[str, Any] = {}
     made["data"] = gr.Radio([KJV, CHAT, OWN], value=KJV, label="Data", elem_id="qt-data")
-    made["upload"] = gr.File(
-        label="Upload .txt, .jsonl, .json, .csv or .parquet",
-        file_types=FILE_TYPES,
-        visible=False,
-        elem_id="qt-upload",
-        height=110,
-    )
+    made["upload"] = own_file("To train on: .txt, .jsonl, .json, .csv or .parquet", "qt-upload")
+    made["eval_upload"] = own_file("To evaluate on, else a part is held out", "qt-eval-upload")
     with gr.Accordion("What the model will see", open=False, elem_id="qt-preview"):
         preview = gr.HTML("", apply_default_css=False)
     with gr.Row():
@@ -101,6 +101,11 @@ def build_form() -> Form:
         _checks(made)
         _machine(made)
     return Form(Settings(**made), preview, find_rate, rate_note)
+
+
+def own_file(label: str, elem_id: str) -> gr.File:
+    """Takes a data file; shown where "My own file" is chosen."""
+    return gr.File(label=label, file_types=FILE_TYPES, visible=False, elem_id=elem_id, height=110)
 
 
 def _optimizer(made: dict[str, Any]) -> None:
@@ -124,7 +129,11 @@ def _checks(made: dict[str, Any]) -> None:
     with gr.Row():
         made["eval_every"] = _whole(20, "Evaluate every", 0)
         made["checkpoint_every"] = _whole(0, "Checkpoint every", 0)
-    made["early_stopping"] = _whole(0, "Stop after so many evaluations without a better loss", 0)
+    with gr.Row():
+        made["early_stopping"] = _whole(0, "Stop after evaluations without a better loss", 0)
+        made["held_out"] = gr.Number(
+            5, label="Held out of your own file, %", minimum=0, maximum=100, min_width=86
+        )
     made["prompts"] = gr.Textbox(
         PROMPTS, label="Prompts of the samples, one a line", max_length=8000, lines=2, max_lines=8
     )

@@ -98,9 +98,9 @@ def wire(tab: TrainTab, header: Header, session: Session) -> None:
     # Fires once after the page is loaded: the run that goes on is found again.
     header.model.change(lambda shown: shown or latest_run(), tab.view, tab.view, **quiet)
     tab.settings.data.change(
-        lambda choice: gr.File(visible=choice == OWN),
+        lambda choice: (gr.File(visible=choice == OWN), gr.File(visible=choice == OWN)),
         tab.settings.data,
-        tab.settings.upload,
+        [tab.settings.upload, tab.settings.eval_upload],
         **quiet,
     )
 

@@ -113,7 +113,7 @@ def test_lora_is_named_among_plans_and_has_a_rate_of_its_own(
     _, lora = named_plans("attention,lora@last:2")
     assert isinstance(lora, Contender)
     assert lora == lora_reference("last:2")
-    assert lora.label == "attention on last:2 by LoRA"
+    assert lora.name == "attention on last:2 by LoRA"
     selection = resolve(lora.plan, open_model("qwen2.5-1.5b-instruct"))
     suggested = suggest_learning_rate(selection, lora=True)
     assert suggested.rate > suggest_learning_rate(selection).rate

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import random
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,7 +9,7 @@ from hypothesis import strategies as st
 from qwen_ui.freeze import preset, resolve
 from qwen_ui.model import open_model
 from qwen_ui.train.rates import suggest_learning_rate
-from qwen_ui.train.schedule import rate_at, steepest_rate
+from qwen_ui.train.schedule import range_test_rate, rate_at, steepest_rate
 
 
 @pytest.mark.parametrize(
@@ -43,7 +45,23 @@ def test_the_rate_rises_to_its_peak_and_never_above(steps, share, schedule):
     assert max(rates) == pytest.approx(1.0)
 
 
-def test_the_steepest_rate_is_where_the_loss_falls_fastest():
-    rates = [10.0**i for i in range(-8, 0)]
-    assert steepest_rate(rates, [5, 5, 5, 4, 2, 1.9, 1.9, 9]) == rates[4]
-    assert steepest_rate(rates, [1, 2, 3, 4, 5, 6, 7, 8]) is None
+RATES = [range_test_rate(step, peak=1e-2, steps=80) for step in range(1, 81)]
+
+
+@pytest.mark.parametrize("seed", range(50))
+def test_the_steepest_rate_is_found_among_batches_that_differ(seed: int):
+    """The loss falls by 1.5 around 3e-3 and diverges above 5e-2; batches differ by 0.15."""
+    chance = random.Random(seed)
+    losses = [
+        5.8 - 1.5 / (1 + (3e-3 / rate) ** 1.2) + chance.gauss(0, 0.15) + (3 if rate > 5e-2 else 0)
+        for rate in RATES
+    ]
+    found = steepest_rate(RATES, losses)
+    assert found is not None
+    assert 5e-4 < found < 2e-2
+    assert steepest_rate(RATES, [5 + chance.gauss(0, 0.15) for _ in RATES]) is None
+
+
+def test_a_loss_that_only_rises_has_no_steepest_rate():
+    assert steepest_rate(RATES, [float(i) for i in range(1, 81)]) is None
+    assert steepest_rate(RATES[:3], [3.0, 2.0, 1.0]) is None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,7 +20,7 @@ from qwen_ui.train.scores import Scores, scores_of
 from qwen_ui.ui import compare_rank, compare_tab, compare_view
 from qwen_ui.ui.freeze_jobs import Jobs
 from qwen_ui.ui.session import Session
-from qwen_ui.ui.train_form import KJV, data_files
+from qwen_ui.ui.train_form import KJV, OWN, data_files, is_known_data, uploads_folder
 
 
 @pytest.fixture
@@ -37,7 +38,7 @@ def begun(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
 def test_one_click_is_both_plans_over_two_seeds_on_the_twin(begun: list[Any]) -> None:
     plans = [preset(name) for name in compare_tab.CLASSIC]
-    name = compare_tab.begin_comparison(Session(), "qwen2.5-1.5b-instruct", plans, KJV, 60, 2)
+    name = compare_tab.begin_comparison(Session(), "qwen2.5-1.5b-instruct", plans, KJV, None, 60, 2)
     (comparison,) = begun
     assert comparison.name == name == compare_tab.latest_name()
     assert comparison.labels == ("attention on last:4", "bitfit on last:4")
@@ -46,11 +47,29 @@ def test_one_click_is_both_plans_over_two_seeds_on_the_twin(begun: list[Any]) ->
     assert {entry.spec["steps"] for entry in comparison.entries} == {60}
 
 
+def test_plans_are_compared_on_a_file_of_ones_own(begun: list[Any], tmp_path: Path) -> None:
+    file = tmp_path / "mine.txt"
+    file.write_text("once upon a time\n" * 40)
+    plans = compare_tab.ticked_plans(["bitfit", compare_tab.REFERENCE], "last:1", FreezePlan())
+    compare_tab.begin_comparison(Session(), "nano", plans, OWN, str(file), 5, 1)
+    first, second = begun[0].entries
+    assert (first.spec["lora_rank"], second.spec["lora_rank"]) == (0, 8)
+    assert is_known_data(first.spec["data"])
+    assert Path(first.spec["data"]).read_text() == file.read_text()
+    assert first.spec["eval_data"] is None
+
+
+@pytest.mark.parametrize("file", ["/etc/passwd", "uploads/../secret.txt", ""])
+def test_a_request_ranks_no_file_but_those_of_the_page(file: str) -> None:
+    asked = compare_rank.asked_of("nano", str(uploads_folder() / file) if file[:1] != "/" else file)
+    assert "not among the data" in compare_rank.scores(asked)["problem"]
+
+
 @pytest.mark.parametrize(("steps", "seeds"), [(0, 2), (60, 0), (None, 1)])
 def test_no_steps_and_no_seeds_are_refused(steps: Any, seeds: Any) -> None:
     plans = [preset(name) for name in compare_tab.CLASSIC]
     with pytest.raises(SettingsError, match="at least 1"):
-        compare_tab.begin_comparison(Session(), "nano", plans, KJV, steps, seeds)
+        compare_tab.begin_comparison(Session(), "nano", plans, KJV, None, steps, seeds)
 
 
 def test_the_plan_in_force_takes_part_under_a_name_of_its_own() -> None:
@@ -108,7 +127,7 @@ def test_the_scores_of_every_method_are_shown_with_words(monkeypatch: pytest.Mon
         monkeypatch, {method: ranked(1, 2, 3, number) for number, method in enumerate(METHODS)}
     )
     monkeypatch.setattr(compare_rank, "JOBS", Jobs())
-    asked = compare_rank.asked_of("nano", "data")
+    asked = compare_rank.asked_of("nano", data_files(KJV, None)[0])
     while "working" in (found := compare_rank.scores(asked)):
         time.sleep(0.05)
     assert [method["name"] for method in found["methods"]] == list(METHODS)

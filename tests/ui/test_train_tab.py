@@ -35,6 +35,8 @@ from qwen_ui.ui.train_settings import Settings
 FORM: dict[str, Any] = {
     "data": KJV,
     "upload": None,
+    "eval_upload": None,
+    "held_out": 5,
     "steps": 60,
     "learning_rate": 0.003,
     "batch_size": 8,
@@ -104,6 +106,20 @@ def test_an_uploaded_file_is_kept(tmp_path: Path) -> None:
     assert Path(spec.data).read_text() == "once upon a time"
     assert Path(spec.data).parent == home() / "uploads"
     assert spec.eval_data is None
+    assert spec.eval_fraction == 0.05
+
+
+def test_an_own_file_is_evaluated_on_a_part_or_on_another_file(tmp_path: Path) -> None:
+    for name in ("mine", "other"):
+        (tmp_path / f"{name}.txt").write_text(name)
+    own = {**FORM, "data": OWN, "upload": str(tmp_path / "mine.txt"), "held_out": 20}
+    assert spec_of(own, "nano", preset("bitfit")).eval_fraction == 0.2
+    other = {**own, "eval_upload": str(tmp_path / "other.txt")}
+    held_out = spec_of(other, "nano", preset("bitfit")).eval_data
+    assert held_out is not None
+    assert Path(held_out).read_text() == "other"
+    with pytest.raises(SettingsError, match="hold out"):
+        spec_of({**own, "held_out": 0}, "nano", preset("bitfit"))
 
 
 @pytest.mark.parametrize(
