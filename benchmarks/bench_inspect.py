@@ -34,6 +34,7 @@ from qwen_ui.model.weights_fit import check_weights
 
 QWEN = "qwen2.5-1.5b-instruct"
 LARGEST = "glm_moe_dsa"  # 1,945 modules, the most of all types
+DRAWN_MS = 4000
 KEYSTROKES = "self_attn.kv_a_proj role:attention 42"
 
 
@@ -137,6 +138,7 @@ def measure_page(page: Page, folder: str) -> None:
         f"{max(trees):.2f} s; aim 1 s)"
     )
     page.get_by_role("button", name="Expand all").click()
+    page.wait_for_timeout(DRAWN_MS)  # the pictures of the new model are drawn on the same thread
     strokes = page.evaluate(SEARCH, KEYSTROKES)
     print(
         f"search in {page.evaluate(ROWS):,} rows, all open: {statistics.median(strokes):.0f} ms a "

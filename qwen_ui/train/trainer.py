@@ -42,6 +42,8 @@ class Trainer:
         size = sum(t.numel() * t.element_size() for t in trained.values())
         held = size <= MAX_ORIGIN_BYTES
         self._origin = {n: t.clone() for n, t in trained.items()} if held else {}
+        # With early stopping: the step of the lowest evaluation loss so far and its tensors.
+        self._best: tuple[int, dict[str, torch.Tensor]] | None = None
 
     def run(self) -> None:
         """Train to the last step, or until something asks to stop."""
@@ -140,6 +142,10 @@ class Trainer:
         best = self._progress.eval_best
         if best is None or loss < best:
             self._progress = replace(self._progress, eval_best=loss, eval_stale=0)
+            if self._spec.early_stopping and self._origin:
+                trained = self._loop.optimizer.trained()
+                masters = {f"master/{name}": tensor.clone() for name, tensor in trained.items()}
+                self._best = self._progress.step, masters
         else:
             self._progress = replace(self._progress, eval_stale=self._progress.eval_stale + 1)
 
@@ -184,13 +190,16 @@ class Trainer:
         if asked and self._progress.step < self._spec.steps:
             return f"Stopped by hand after step {self._progress.step}."
         if patience and self._progress.eval_stale >= patience:
-            return f"No better evaluation loss in {patience} evaluations."
+            best = f" Its tensors are those of step {self._best[0]}." if self._best else ""
+            return f"No better evaluation loss in {patience} evaluations.{best}"
         return ""
 
     def _finish(self, status: str, reason: str) -> None:
-        self._movement()
         if status == "stopped":
             self._checkpoint()
+        elif reason and self._best is not None:
+            self._loop.optimizer.load_state_tensors(self._best[1])
+        self._movement()
         after = None if self._spec.rate_test else self._evaluate()
         if self._spec.rate_test:
             self._tell_rate()

@@ -171,7 +171,27 @@ def test_early_stopping_ends_a_run_that_no_longer_learns(tiny, sentences):
     )
     folder = train(spec)
     assert len(losses_of(folder)) < 60
-    assert "No better evaluation loss" in summary(folder)["reason"]
+    told = summary(folder)
+    assert "No better evaluation loss" in told["reason"]
+    best = min(events_of(folder, "eval")[1:-1], key=lambda event: event["loss"])
+    if best["loss"] < told["eval_loss_before"]:
+        assert f"those of step {best['step']}" in told["reason"]
+        assert told["eval_loss_after"] == best["loss"]
+
+
+def test_early_stopping_leaves_the_best_tensors(tiny, sentences):
+    """A rate that is good at first and then too high for the little data: it gets worse again."""
+    spec = spec_for(
+        tiny, sentences, steps=400, eval_every=5, early_stopping=3, learning_rate=0.02, plan="full"
+    )
+    folder = train(spec)
+    told = summary(folder)
+    evaluations = events_of(folder, "eval")[1:-1]
+    best = min(evaluations, key=lambda event: event["loss"])
+    assert best["loss"] < told["eval_loss_before"]
+    assert len(evaluations) == evaluations.index(best) + 1 + 3
+    assert f"those of step {best['step']}" in told["reason"]
+    assert told["eval_loss_after"] == best["loss"]
 
 
 def test_a_range_test_names_a_rate(tiny, sentences):
