@@ -21,6 +21,7 @@ from qwen_ui.train.fingerprint import folder_fingerprint
 from qwen_ui.train.folders import run_folder
 
 FORMAT = "qwen_ui delta 1"
+METADATA_KEY = "qwen_ui"
 DELTA_NAME = "delta.safetensors"
 # What goes with weights to make a model that can be used.
 _COMPANIONS = ("*.json", "*.jinja", "*.txt", "*.model")
@@ -77,13 +78,10 @@ def write_delta(
     step: int,
 ) -> None:
     """Write a delta: the whole file appears at once, or none does."""
-    metadata = {
-        "format": FORMAT,
-        "base": base,
-        "plan": json.dumps(plan),
-        "spec": json.dumps(spec),
-        "step": str(step),
-    }
+    told = {"format": FORMAT, "base": base, "plan": plan, "spec": spec, "step": step}
+    # Under one key: safetensors writes several in another order each time, and equal runs are to
+    # leave equal files.
+    metadata = {METADATA_KEY: json.dumps(told, sort_keys=True)}
     part = file.with_suffix(".part")
     held = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     save_file(held, part, metadata=metadata)
@@ -100,15 +98,15 @@ def read_delta(file: Path) -> Delta:
         raise RunError(f"There is no delta '{file}'. A run writes one when it ends.")
     try:
         with safe_open(file, framework="pt") as opened:
-            metadata = opened.metadata() or {}
-            if metadata.get("format") != FORMAT:
+            told = json.loads((opened.metadata() or {}).get(METADATA_KEY, "{}"))
+            if not isinstance(told, dict) or told.get("format") != FORMAT:
                 raise RunError(f"'{file}' is no delta of this program. Name a delta.safetensors.")
             tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
             return Delta(
                 tensors,
-                metadata["base"],
-                json.loads(metadata["plan"]),
-                json.loads(metadata["spec"]),
+                told["base"],
+                told["plan"],
+                told["spec"],
             )
     except (SafetensorError, KeyError, ValueError) as error:
         raise RunError(f"'{file}' cannot be read as a delta ({error}). Copy it again.") from error

@@ -137,9 +137,10 @@ def test_a_killed_run_resumes_to_bitwise_the_same_losses_and_delta(
     main(folder)
     resumed = {event["step"]: event["loss"] for event in events_of(folder, "step")}
     assert [resumed[step] for step in range(1, 13)] == losses_of(whole)
-    ours = read_delta(folder / "delta.safetensors").tensors
-    theirs = read_delta(whole / "delta.safetensors").tensors
+    ours, theirs = (read_delta(run / "delta.safetensors").tensors for run in (folder, whole))
     assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+    delta, expected = ((run / "delta.safetensors").read_bytes() for run in (folder, whole))
+    assert delta == expected
     told = summary(folder)
     assert told["eval_loss_before"] == summary(whole)["eval_loss_before"]
     assert told["eval_loss_after"] == summary(whole)["eval_loss_after"]
