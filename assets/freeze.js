@@ -172,11 +172,11 @@
     /* One after the other; what is ticked by hand after the click, while Python answers, stands. */
     usePreset(name) {
       const mode = this.mode, choice = this.choice, layers = this.find(".qs-layers").value;
-      const since = choice.watchHand();
+      const since = choice.watchHand(), asked = choice.past.length;
       const take = async () => {
         const answer = await this.ask("choose_preset", name, layers).finally(() => choice.unwatchHand(since));
         if (choice !== this.choice || this.refused(answer)) return; // another model by now
-        this.use(answer.ranges, mode === "replace" ? answer.name : "", mode, since);
+        this.use(answer.ranges, mode === "replace" ? answer.name : "", mode, since, asked);
       };
       this.presets = (this.presets || Promise.resolve()).then(take, take);
     }
@@ -195,13 +195,15 @@
       else if (this.find(".qs-said").classList.contains("qs-problem")) this.say("");
       return Boolean(answer.problem);
     }
-    use(ranges, name, mode = this.mode, since = new Map()) {
+    use(ranges, name, mode = this.mode, since = new Map(), asked = this.choice.past.length) {
       const states = Choice.read(ranges, this.structure.length), now = this.choice.states;
       for (let t = 0; mode !== "replace" && t < states.length; t++) {
         states[t] = mode === "add" ? now[t] | states[t] : now[t] & ~states[t];
       }
+      const preset = states.slice();
       for (const [t, value] of since) states[t] = value;
       this.choice.replace(states, since.size ? "" : name);
+      if (since.size) this.choice.putBefore(asked, preset, name);
     }
     async lookForMatches() {
       const pattern = this.find(".qs-regex").value, use = this.find(".qs-use");

@@ -197,6 +197,16 @@
       this.tally();
       this.commit();
     }
+    /* The last step was asked for when `past` had this length: undo takes back what came after it first. */
+    putBefore(length, states, name) {
+      const later = this.past.slice(length, -1); // what each step of the hand meanwhile began from
+      if (!later.length) return;
+      const begun = later[0].states;
+      const moved = later.slice(1).map((step) => ({
+        states: step.states.map((state, t) => (state === begun[t] ? states[t] : state)), name: "",
+      }));
+      this.past.splice(length, Infinity, later[0], { states, name }, ...moved);
+    }
     /* What Python says: no step of the person's, but one that undo can leave. */
     adopt(states, name, remember) {
       if (remember) { this.past.push({ states: this.states, name: this.name }); this.future = []; }
