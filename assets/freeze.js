@@ -65,6 +65,8 @@
       this.lookForMatches();
       this.listKept();
       this.root.dataset.source = told.source;
+      if (this.wanted) this.usePreset(this.wanted); // clicked before the model was read
+      this.wanted = "";
     }
     adopt(told, remember) {
       const states = Choice.read(told.ranges, this.structure.length);
@@ -148,8 +150,9 @@
     wirePresets() {
       this.find(".qs-presets").addEventListener("click", (event) => {
         const button = event.target.closest("button");
-        if (!button || !this.choice) return;
-        if (button.dataset.preset) this.usePreset(button.dataset.preset);
+        if (!button) return;
+        if (button.dataset.preset && !this.choice) this.wanted = button.dataset.preset;
+        else if (button.dataset.preset) this.usePreset(button.dataset.preset);
         if (button.dataset.mode) {
           this.mode = button.dataset.mode;
           choose(button.parentElement, button, "aria-checked");
@@ -196,14 +199,13 @@
       return Boolean(answer.problem);
     }
     use(ranges, name, mode = this.mode, since = new Map(), asked = this.choice.past.length) {
-      const states = Choice.read(ranges, this.structure.length), now = this.choice.states;
-      for (let t = 0; mode !== "replace" && t < states.length; t++) {
-        states[t] = mode === "add" ? now[t] | states[t] : now[t] & ~states[t];
-      }
-      const preset = states.slice();
+      const found = Choice.read(ranges, this.structure.length);
+      const used = (states) => found.map((on, t) =>
+        (mode === "replace" ? on : mode === "add" ? states[t] | on : states[t] & ~on));
+      const states = used(this.choice.states);
       for (const [t, value] of since) states[t] = value;
-      this.choice.replace(states, since.size ? "" : name);
-      if (since.size) this.choice.putBefore(asked, preset, name);
+      const replaced = this.choice.replace(states, since.size ? "" : name);
+      if (replaced && since.size) this.choice.putBefore(asked, used, name);
     }
     async lookForMatches() {
       const pattern = this.find(".qs-regex").value, use = this.find(".qs-use");

@@ -181,11 +181,12 @@
     commit() {
       const before = this.before;
       this.before = null;
-      if (!before || before.states.every((state, t) => state === this.states[t])) return;
+      if (!before || before.states.every((state, t) => state === this.states[t])) return false;
       this.past.push(before);
       if (this.past.length > MAX_UNDO) this.past.shift();
       this.future = [];
       this.onChange(true);
+      return true;
     }
     /* One whole step. */
     set(tensors, value) { this.begin(); this.paint(tensors, value); this.commit(); }
@@ -195,13 +196,14 @@
       this.states = states;
       this.name = name;
       this.tally();
-      this.commit();
+      return this.commit();
     }
-    /* The last step was asked for when `past` had this length: undo takes back what came after it first. */
-    putBefore(length, states, name) {
+    /* The last step, which makes `used(states)`, was asked for when `past` had this length: undo
+       takes back first what the hand did after it. */
+    putBefore(length, used, name) {
       const later = this.past.slice(length, -1); // what each step of the hand meanwhile began from
       if (!later.length) return;
-      const begun = later[0].states;
+      const begun = later[0].states, states = used(begun);
       const moved = later.slice(1).map((step) => ({
         states: step.states.map((state, t) => (state === begun[t] ? states[t] : state)), name: "",
       }));

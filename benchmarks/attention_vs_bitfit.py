@@ -140,7 +140,7 @@ def train(case: Case, seed: int, rate: float, sizes: dict[str, int]) -> dict[str
         "seed": seed,
         "rate": rate,
         **sizes,
-        "trainable": sum(p.numel() for p in run.model.parameters() if p.requires_grad),
+        "trainable": run.loop.optimizer.elements,
         "total": run.selection.total_parameters,
         "prefix_blocks": run.loop.trainee.prefix_blocks,
         "after": after,

@@ -9,17 +9,14 @@ where `remote_code` allows it.
 from __future__ import annotations
 
 import json
-import os
 import re
-import socket
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
-from urllib.request import getproxies
 
 from qwen_ui.errors import ModelError
 from qwen_ui.model import remote_code
+from qwen_ui.model.hub import hub_answers, is_offline
 from qwen_ui.model.libraries import (
     CONFIG_MAPPING,
     AutoConfig,
@@ -32,7 +29,6 @@ from qwen_ui.model.weights_at_hand import cached_snapshot, preset_weights, weigh
 __all__ = ["DEFAULT_MODEL", "ModelSource", "find_model", "preset_names"]
 
 MAX_CONFIG_BYTES = 4 * 1024 * 1024
-CONNECT_SECONDS = 5.0
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.\-]*/[A-Za-z0-9][\w.\-]*")
 
 
@@ -180,25 +176,8 @@ def _from_hub(name: str) -> ModelSource:
     return ModelSource(name, read_configuration(_download_configuration(name), origin=name), None)
 
 
-def _answers(address: str) -> bool:
-    """Whether something listens there; told at once, where a download tries for half a minute.
-
-    Behind a proxy it is the proxy that connects, so that nothing can be told: True.
-    """
-    if getproxies():
-        return True
-    parts = urlsplit(address)
-    port = parts.port or {"http": 80}.get(parts.scheme, 443)
-    try:
-        socket.create_connection((parts.hostname or "", port), timeout=CONNECT_SECONDS).close()
-    except OSError:
-        return False
-    return True
-
-
 def _not_at_hand(hub_id: str) -> ModelError:
-    offline = os.environ.get("HF_HUB_OFFLINE") == "1"
-    why = "HF_HUB_OFFLINE is set" if offline else "the hub cannot be reached"
+    why = "HF_HUB_OFFLINE is set" if is_offline() else "the hub cannot be reached"
     return ModelError(
         f"'{hub_id}' is not in the local cache and {why}. Connect to the network, or name a "
         f"preset ({', '.join(preset_names())}) or a local folder."
@@ -206,7 +185,7 @@ def _not_at_hand(hub_id: str) -> ModelError:
 
 
 def _download_configuration(hub_id: str) -> Path:
-    from huggingface_hub import constants, hf_hub_download  # noqa: PLC0415  slow, needed here alone
+    from huggingface_hub import hf_hub_download  # noqa: PLC0415  slow, and needed here alone
     from huggingface_hub.errors import (  # noqa: PLC0415
         EntryNotFoundError,
         GatedRepoError,
@@ -215,7 +194,7 @@ def _download_configuration(hub_id: str) -> Path:
         RepositoryNotFoundError,
     )
 
-    if not constants.HF_HUB_OFFLINE and not _answers(constants.ENDPOINT):
+    if not is_offline() and not hub_answers():
         raise _not_at_hand(hub_id)
     try:
         return Path(hf_hub_download(hub_id, "config.json"))

@@ -13,6 +13,7 @@ from torch import nn
 
 from qwen_ui.errors import PlanError, SettingsError
 from qwen_ui.freeze import Selection
+from qwen_ui.model.anatomy import Module
 
 _A, _B = ".lora_A.default.weight", ".lora_B.default.weight"
 
@@ -27,23 +28,39 @@ def check_peft() -> None:
         raise SettingsError("LoRA needs the package peft. Install it with `pip install peft`.")
 
 
-def add_adapters(model: nn.Module, selection: Selection, rank: int, seed: int) -> None:
-    """Put adapters on the linear modules whose weights are selected; they alone train then.
+def adapted_modules(selection: Selection) -> list[str]:
+    """The linear modules whose weights are selected.
 
     Raises:
-        PlanError: no selected tensor is the weight of a linear module.
+        PlanError: there is none.
     """
-    from peft import LoraConfig, inject_adapter_in_model  # noqa: PLC0415  optional, and slow
-
-    owners = {name.removesuffix(".weight") for name in selection.names if name.endswith(".weight")}
-    linear = sorted(n for n, m in model.named_modules() if n in owners and type(m) is nn.Linear)
+    modules = selection.anatomy.modules_by_name
+    owners = [p.name.removesuffix(".weight") for p in selection.parameters]
+    linear = [name for name in owners if name in modules and _is_linear(modules[name])]
     if not linear:
         raise PlanError(
             "LoRA adapts linear modules, and the plan selects the weight of none. Choose "
             "'attention' or 'mlp'."
         )
+    return linear
+
+
+def _is_linear(module: Module) -> bool:
+    return (module.home, module.class_name) == (nn.Linear.__module__, nn.Linear.__name__)
+
+
+def add_adapters(model: nn.Module, selection: Selection, rank: int, seed: int) -> None:
+    """Put adapters on the linear modules whose weights are selected; they alone train then.
+
+    Raises:
+        PlanError: there is none.
+    """
+    from peft import LoraConfig, inject_adapter_in_model  # noqa: PLC0415  optional, and slow
+
+    config = LoraConfig(
+        r=rank, lora_alpha=rank, lora_dropout=0.0, target_modules=adapted_modules(selection)
+    )
     torch.manual_seed(seed)
-    config = LoraConfig(r=rank, lora_alpha=rank, lora_dropout=0.0, target_modules=linear)
     inject_adapter_in_model(config, model)
 
 

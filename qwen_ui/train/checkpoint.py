@@ -30,6 +30,7 @@ class Progress:
         elapsed: seconds spent in steps.
         eval_before: evaluation loss before the first step.
         eval_best: the lowest so far.
+        best_step: the step of the best tensors that are held, for early stopping.
         eval_stale: evaluations since then.
     """
 
@@ -39,6 +40,7 @@ class Progress:
     eval_before: float | None = None
     eval_best: float | None = None
     eval_stale: int = 0
+    best_step: int | None = None
 
 
 def write_checkpoint(folder: Path, tensors: dict[str, torch.Tensor], progress: Progress) -> Path:

@@ -10,6 +10,7 @@ import torch
 
 from qwen_ui.errors import ModelError
 from qwen_ui.model import Anatomy
+from qwen_ui.model.hub import hub_answers, is_offline
 from qwen_ui.model.libraries import (
     AutoModelForCausalLM,
     AutoTokenizer,
@@ -95,11 +96,13 @@ def _download(name: str) -> Path:
     from huggingface_hub import snapshot_download  # noqa: PLC0415  slow, and needed here alone
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError  # noqa: PLC0415
 
+    absent = (
+        f"The weights of '{name}' are not on this machine and the hub cannot be reached. Connect "
+        "to the network, name a folder that holds them, or train 'nano'."
+    )
+    if not is_offline() and not hub_answers():
+        raise ModelError(absent)
     try:
         return Path(snapshot_download(name, allow_patterns=WEIGHT_FILES))
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
-        raise ModelError(
-            f"The weights of '{name}' are not on this machine and the hub cannot be reached "
-            f"({type(error).__name__}). Connect to the network, name a folder that holds them, or "
-            "train 'nano'."
-        ) from error
+        raise ModelError(absent) from error

@@ -76,6 +76,11 @@ class MasterAdamW:
         """The trained tensors, whole, at the precision they are trained in, by name."""
         return {name: whole(master.detach()) for name, master in self.masters.items()}
 
+    @property
+    def elements(self) -> int:
+        """Elements that train."""
+        return sum(parameter.numel() for parameter in self.parameters.values())
+
     def state_bytes(self) -> int:
         """Bytes of moments and masters."""
         moments = [v for s in self.adam.state.values() for v in s.values() if torch.is_tensor(v)]

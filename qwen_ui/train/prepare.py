@@ -24,22 +24,24 @@ def prepare(
 
     Raises:
         ModelError: no such model, or its weights are not at hand.
-        PlanError: the plan trains nothing in this model.
+        PlanError: the plan trains nothing in this model, or nothing that LoRA adapts.
         SettingsError: a setting is out of its range, or LoRA is asked for and `peft` missing.
     """
     from qwen_ui.freeze import resolve  # noqa: PLC0415
     from qwen_ui.model import open_model  # noqa: PLC0415  imports torch; a page has it open
 
     spec = make_spec(model=model, plan=plan.to_dict(), **settings)
-    if spec.lora_rank:
-        from qwen_ui.train.adapter import check_peft  # noqa: PLC0415  imports torch
-
-        check_peft()
     found = anatomy or open_model(model)
-    if not resolve(plan, found).names:
+    selection = resolve(plan, found)
+    if not selection.names:
         raise PlanError(
             "The plan trains nothing. Choose what trains first, for instance 'attention'."
         )
+    if spec.lora_rank:
+        from qwen_ui.train.adapter import adapted_modules, check_peft  # noqa: PLC0415  imports torch
+
+        check_peft()
+        adapted_modules(selection)
     check_weights(found)
     if found.weights_folder is None:
         raise ModelError(

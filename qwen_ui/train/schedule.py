@@ -6,6 +6,8 @@ import math
 from collections.abc import Callable
 from statistics import median
 
+import numpy as np
+
 from qwen_ui.train.spec import Schedule
 
 _RANGE = 5.0
@@ -66,12 +68,8 @@ def _before_it_diverges(losses: list[float]) -> int:
 
 def _line(losses: list[float]) -> tuple[float, float]:
     """Slope of the line of least squares through these losses, a step, and its standard error."""
-    count = len(losses)
-    middle, mean = (count - 1) / 2, sum(losses) / count
-    spread = sum((x - middle) ** 2 for x in range(count))
-    slope = sum((x - middle) * (y - mean) for x, y in enumerate(losses)) / spread
-    left = sum((y - mean - slope * (x - middle)) ** 2 for x, y in enumerate(losses))
-    return slope, math.sqrt(left / (count - 2) / spread)
+    coefficients, covariance = np.polyfit(range(len(losses)), losses, 1, cov=True)
+    return float(coefficients[0]), float(covariance[0, 0]) ** 0.5
 
 
 def _smoothed(losses: list[float], keep: float = 0.8) -> list[float]:

@@ -25,6 +25,7 @@ from qwen_ui.train.writer import RunWriter
 # Copies of what trained tensors began as are held for the movement view up to this size.
 MAX_ORIGIN_BYTES = 1024**3
 MOVEMENTS = 20
+BEST = "best/"
 
 
 class Trainer:
@@ -42,8 +43,8 @@ class Trainer:
         size = sum(t.numel() * t.element_size() for t in trained.values())
         held = size <= MAX_ORIGIN_BYTES
         self._origin = {n: t.clone() for n, t in trained.items()} if held else {}
-        # With early stopping: the step of the lowest evaluation loss so far and its tensors.
-        self._best: tuple[int, dict[str, torch.Tensor]] | None = None
+        # With early stopping: the masters as they were at `best_step`, named as in a checkpoint.
+        self._best: dict[str, torch.Tensor] = {}
 
     def run(self) -> None:
         """Train to the last step, or until something asks to stop."""
@@ -63,6 +64,8 @@ class Trainer:
         if found is not None:
             tensors, self._progress = found
             self._loop.optimizer.load_state_tensors(tensors)
+            held = {name: t for name, t in tensors.items() if name.startswith(BEST)}
+            self._best = {name.removeprefix(BEST): t for name, t in held.items()}
             self._loop.tokens = self._progress.tokens
         self._writer.status("running", steps=spec.steps, step=self._progress.step)
         self._writer.event("start", **self._start_fields())
@@ -78,7 +81,7 @@ class Trainer:
     def _start_fields(self) -> dict[str, Any]:
         run, loop = self._run, self._loop
         total = run.selection.total_parameters
-        trained = sum(p.numel() for p in loop.optimizer.parameters.values())
+        trained = loop.optimizer.elements
         return {
             "step": self._progress.step,
             "steps": self._spec.steps,
@@ -144,8 +147,8 @@ class Trainer:
             self._progress = replace(self._progress, eval_best=loss, eval_stale=0)
             if self._spec.early_stopping and self._origin:
                 trained = self._loop.optimizer.trained()
-                masters = {f"master/{name}": tensor.clone() for name, tensor in trained.items()}
-                self._best = self._progress.step, masters
+                self._best = {f"master/{name}": tensor.clone() for name, tensor in trained.items()}
+                self._progress = replace(self._progress, best_step=self._progress.step)
         else:
             self._progress = replace(self._progress, eval_stale=self._progress.eval_stale + 1)
 
@@ -178,6 +181,7 @@ class Trainer:
 
     def _checkpoint(self) -> None:
         state = self._loop.optimizer.state_tensors()
+        state |= {BEST + name: tensor for name, tensor in self._best.items()}
         if self._loop.team.rank == 0:
             write_checkpoint(self._writer.folder / "checkpoints", state, self._progress)
 
@@ -190,15 +194,16 @@ class Trainer:
         if asked and self._progress.step < self._spec.steps:
             return f"Stopped by hand after step {self._progress.step}."
         if patience and self._progress.eval_stale >= patience:
-            best = f" Its tensors are those of step {self._best[0]}." if self._best else ""
-            return f"No better evaluation loss in {patience} evaluations.{best}"
+            said = f"No better evaluation loss in {patience} evaluations."
+            best = self._progress.best_step
+            return f"{said} Its tensors are those of step {best}." if self._best else said
         return ""
 
     def _finish(self, status: str, reason: str) -> None:
         if status == "stopped":
             self._checkpoint()
-        elif reason and self._best is not None:
-            self._loop.optimizer.load_state_tensors(self._best[1])
+        elif reason and self._best:
+            self._loop.optimizer.load_state_tensors(self._best)
         self._movement()
         after = None if self._spec.rate_test else self._evaluate()
         if self._spec.rate_test:

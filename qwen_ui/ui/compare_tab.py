@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from qwen_ui.train.compare import Contender
 
 CLASSIC = ("attention", "bitfit")
-REFERENCE = "LoRA (reference)"
-CHOICES = ("attention", "bitfit", "mlp", "norms", "full", REFERENCE, "the plan in force")
+REFERENCE, IN_FORCE = "LoRA (reference)", "the plan in force"
+PRESETS = (*CLASSIC, "mlp", "norms", "full")
+CHOICES = (*PRESETS, REFERENCE, IN_FORCE)
 PROMPT = "And it came to pass"
 # As in `train.rank.METHODS`, which imports torch; a test holds them equal.
 RANK_METHODS = (
@@ -203,13 +204,13 @@ def ticked_plans(
     from qwen_ui.train.compare import lora_reference
 
     on = layers or None
-    presets = [preset(name, on) for name in ticked if name not in CHOICES[-2:]]
+    presets = [preset(name, on) for name in ticked if name in PRESETS]
     plans: list[FreezePlan | Contender] = [*presets]
     if REFERENCE in ticked:
         plans.append(lora_reference(on))
-    if CHOICES[-1] in ticked:
+    if IN_FORCE in ticked:
         taken = {other.name for other in presets}
-        name = plan.name or "the plan in force"
+        name = plan.name or IN_FORCE
         plans.append(plan.model_copy(update={"name": f"{name} (mine)" if name in taken else name}))
     return plans
 

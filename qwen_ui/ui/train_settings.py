@@ -132,7 +132,7 @@ def _checks(made: dict[str, Any]) -> None:
     with gr.Row():
         made["early_stopping"] = _whole(0, "Stop after evaluations without a better loss", 0)
         made["held_out"] = gr.Number(
-            5, label="Held out of your own file, %", minimum=0, maximum=100, min_width=86
+            5, label="Held out where no file is, %", minimum=0, maximum=100, min_width=86
         )
     made["prompts"] = gr.Textbox(
         PROMPTS, label="Prompts of the samples, one a line", max_length=8000, lines=2, max_lines=8

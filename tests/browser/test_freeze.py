@@ -101,6 +101,13 @@ def test_ticks_made_while_python_answers_stand(freeze: Page) -> None:
     expect(freeze.locator(".qs-notes")).to_contain_text("one tensor (tied)")
 
 
+def test_a_preset_clicked_before_the_model_is_read_is_taken(page: Page) -> None:
+    page.evaluate(SLOW_SERVER)
+    page.get_by_role("tab", name="Freeze").click()
+    page.get_by_role("button", name="BitFit").click()
+    trains(page, "8,192")
+
+
 def test_undo_takes_back_the_last_that_the_hand_did_though_python_answered_later(
     freeze: Page,
 ) -> None:
@@ -115,6 +122,14 @@ def test_undo_takes_back_the_last_that_the_hand_did_though_python_answered_later
     for come in ("0", "1", "24"):
         freeze.get_by_role("button", name="Redo").click()
         expect(freeze.locator(".qs-tensors")).to_have_text(f"{come} of 338")
+    freeze.get_by_role("radio", name="Add").click()
+    freeze.get_by_role("button", name="Norms").click()
+    cell(freeze, 0, "self_attn.q_proj.weight").click()
+    cell(freeze, 1, "self_attn.q_proj.weight").click()
+    expect(freeze.locator(".qs-tensors")).to_have_text(f"{24 + 57 + 2} of 338")
+    for left in (24 + 57 + 1, 24 + 57, 24):
+        freeze.get_by_role("button", name="Undo").click()
+        expect(freeze.locator(".qs-tensors")).to_have_text(f"{left} of 338")
 
 
 def test_presets_combine(freeze: Page) -> None:

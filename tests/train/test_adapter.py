@@ -14,7 +14,6 @@ from transformers import AutoModelForCausalLM
 from qwen_ui.errors import PlanError, SettingsError
 from qwen_ui.freeze import preset, resolve
 from qwen_ui.model import open_model
-from qwen_ui.train.adapter import add_adapters
 from qwen_ui.train.compare import Contender, lora_reference, make_comparison, named_plans
 from qwen_ui.train.delta import apply_delta, read_delta
 from qwen_ui.train.prepare import prepare
@@ -90,10 +89,9 @@ def test_adapters_alone_train_and_their_delta_becomes_the_same_model(
         assert torch.equal(changed[name], (base[name].float() + change).to(base[name].dtype))
 
 
-def test_a_plan_without_linear_modules_is_refused() -> None:
-    anatomy = open_model("nano")
+def test_a_plan_without_linear_modules_is_refused_before_launch(settings: dict[str, Any]) -> None:
     with pytest.raises(PlanError, match="linear"):
-        add_adapters(torch.nn.Module(), resolve(preset("norms"), anatomy), RANK, 0)
+        prepare(model="nano", plan=preset("norms"), **settings)
 
 
 def test_what_cannot_be_done_is_said_before_launch(

@@ -116,12 +116,8 @@ class Killed(BaseException):
     """Ends a worker as kill -9 would: nothing of ours runs after it."""
 
 
-@pytest.mark.parametrize("kill_at", [1, 4, 7, 10, 11])
-def test_a_killed_run_resumes_to_bitwise_the_same_losses_and_delta(
-    tiny, sentences, monkeypatch, kill_at
-):
-    spec = spec_for(tiny, sentences, steps=12, checkpoint_every=4, eval_every=3)
-    whole = train(spec)
+def killed_and_resumed(spec, kill_at, monkeypatch):
+    """The folder of a run whose worker died after this step and was started again."""
     folder = create_run(spec.model_dump(mode="json"), spec.plan)
     honest = Trainer._reason_to_stop
 
@@ -135,6 +131,16 @@ def test_a_killed_run_resumes_to_bitwise_the_same_losses_and_delta(
         patch.setattr("qwen_ui.train.worker._failed", lambda writer, error: 1)
         main(folder)
     main(folder)
+    return folder
+
+
+@pytest.mark.parametrize("kill_at", [1, 4, 7, 10, 11])
+def test_a_killed_run_resumes_to_bitwise_the_same_losses_and_delta(
+    tiny, sentences, monkeypatch, kill_at
+):
+    spec = spec_for(tiny, sentences, steps=12, checkpoint_every=4, eval_every=3)
+    whole = train(spec)
+    folder = killed_and_resumed(spec, kill_at, monkeypatch)
     resumed = {event["step"]: event["loss"] for event in events_of(folder, "step")}
     assert [resumed[step] for step in range(1, 13)] == losses_of(whole)
     ours, theirs = (read_delta(run / "delta.safetensors").tensors for run in (folder, whole))
@@ -172,19 +178,13 @@ def test_early_stopping_ends_a_run_that_no_longer_learns(tiny, sentences):
     )
     folder = train(spec)
     assert len(losses_of(folder)) < 60
-    told = summary(folder)
-    assert "No better evaluation loss" in told["reason"]
-    best = min(events_of(folder, "eval")[1:-1], key=lambda event: event["loss"])
-    if best["loss"] < told["eval_loss_before"]:
-        assert f"those of step {best['step']}" in told["reason"]
-        assert told["eval_loss_after"] == best["loss"]
+    assert "No better evaluation loss" in summary(folder)["reason"]
 
 
-def test_early_stopping_leaves_the_best_tensors(tiny, sentences):
+def test_early_stopping_leaves_the_best_tensors_resumed_or_not(tiny, sentences, monkeypatch):
     """A rate that is good at first and then too high for the little data: it gets worse again."""
-    spec = spec_for(
-        tiny, sentences, steps=400, eval_every=5, early_stopping=3, learning_rate=0.02, plan="full"
-    )
+    often = {"eval_every": 5, "checkpoint_every": 5, "early_stopping": 3}
+    spec = spec_for(tiny, sentences, steps=400, learning_rate=0.02, plan="full", **often)
     folder = train(spec)
     told = summary(folder)
     evaluations = events_of(folder, "eval")[1:-1]
@@ -193,6 +193,10 @@ def test_early_stopping_leaves_the_best_tensors(tiny, sentences):
     assert len(evaluations) == evaluations.index(best) + 1 + 3
     assert f"those of step {best['step']}" in told["reason"]
     assert told["eval_loss_after"] == best["loss"]
+    resumed = killed_and_resumed(spec, best["step"] + 7, monkeypatch)
+    assert summary(resumed)["reason"] == told["reason"]
+    delta, expected = ((run / "delta.safetensors").read_bytes() for run in (resumed, folder))
+    assert delta == expected
 
 
 def test_a_range_test_names_a_rate(tiny, sentences):

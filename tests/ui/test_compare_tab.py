@@ -73,10 +73,10 @@ def test_no_steps_and_no_seeds_are_refused(steps: Any, seeds: Any) -> None:
 
 
 def test_the_plan_in_force_takes_part_under_a_name_of_its_own() -> None:
-    ticked = ["bitfit", compare_tab.CHOICES[-1]]
+    ticked = ["bitfit", compare_tab.IN_FORCE]
     plans = compare_tab.ticked_plans(ticked, "last:2", preset("bitfit", "last:2"))
     assert [plan.name for plan in plans] == ["bitfit on last:2", "bitfit on last:2 (mine)"]
-    (unnamed,) = compare_tab.ticked_plans([compare_tab.CHOICES[-1]], "all", FreezePlan())
+    (unnamed,) = compare_tab.ticked_plans([compare_tab.IN_FORCE], "all", FreezePlan())
     assert unnamed.name == "the plan in force"
 
 
