@@ -96,9 +96,10 @@
       dragmode: "zoom",
     };
   };
+  // plotly's own "Share chart" sends a person's data to its cloud: not from here.
   const CONFIG = {
     responsive: true, displaylogo: false, displayModeBar: "hover",
-    modeBarButtonsToRemove: ["lasso2d", "select2d", "autoScale2d", "toImage"],
+    modeBarButtonsToRemove: ["lasso2d", "select2d", "autoScale2d", "toImage", "sendChartToCloud"],
   };
 
   /* A picture of a plot as it stands, on the page's ground, with a legend in place of our labels. */

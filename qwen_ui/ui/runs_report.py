@@ -38,7 +38,7 @@ const draw = (id, key, title, extra) => Plotly.newPlot(id,
     legend: { orientation: "h", y: 1.02, yanchor: "bottom", x: 0 },
     xaxis: { title: { text: "step" }, gridcolor: "#dde3ea" },
     yaxis: { title: { text: title }, gridcolor: "#dde3ea" } },
-  { responsive: true, displaylogo: false });
+  { responsive: true, displaylogo: false, modeBarButtonsToRemove: ["sendChartToCloud"] });
 draw("training", "smooth", "training loss, smoothed");
 draw("evaluation", "eval", "evaluation loss", { mode: "lines+markers" });
 """

@@ -47,6 +47,8 @@ def test_two_runs_are_overlaid_and_reported(page: Page, dashboard: Dashboard) ->
     page.goto(report.as_uri())
     expect(page.locator("#training .main-svg").first).to_be_visible()
     assert page.locator("#training").evaluate("p => p.data.map(t => t.x.length)") == [40, 40]
+    expect(page.locator(".modebar-btn").first).to_be_attached()
+    expect(page.locator('.modebar-btn[data-title*="hare"]')).to_have_count(0)
     expect(page.locator("body")).to_contain_text("4.0000 (best)")
 
 

@@ -120,6 +120,9 @@ def test_curves_are_downloaded_as_pictures_and_csv(going_on: Begun, page: Page) 
         with page.expect_download() as download:
             main.get_by_role("button", name=name, exact=True).click()
         assert download.value.path().read_bytes().startswith(start)
+    # plotly offers to send the data to its cloud; nothing here leaves the machine.
+    expect(page.locator(".modebar-btn").first).to_be_attached()
+    expect(page.locator('.modebar-btn[data-title*="hare"]')).to_have_count(0)
 
 
 def test_a_run_out_of_memory_is_retried_with_what_fits(page: Page) -> None:
