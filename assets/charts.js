@@ -58,6 +58,10 @@
     setTimeout(() => URL.revokeObjectURL(address), 1000);
   };
 
+  /* Plots keep the colours that they were drawn with: draw again when the theme changes. */
+  const onTheme = (again) => new MutationObserver(again)
+    .observe(document.body, { attributes: true, attributeFilter: ["class"] });
+
   let library = null;
   const plotly = (address) => {
     if (window.Plotly) return Promise.resolve(window.Plotly);
@@ -332,7 +336,7 @@
 
   window.QwenCharts = {
     Chart, EndLabels,
-    tools: { make, button, choice, number, plotly, layout, colour, thin, save, picture, rounded,
+    tools: { make, button, choice, number, plotly, onTheme, layout, colour, thin, save, picture, rounded,
       duration, last, CONFIG, AXES },
   };
 })();

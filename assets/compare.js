@@ -30,6 +30,7 @@
       this.server = server;
       this.axis = "step";
       this.tools = window.QwenCharts.tools;
+      this.tools.onTheme(() => this.parts && this.draw());
       watch("value", () => this.open(props.value));
       this.open(props.value);
     }

@@ -3,7 +3,7 @@
 (() => {
   "use strict";
   const REFRESH_MS = 4000;
-  const { make, button, choice, plotly, layout, colour, picture, rounded, last, CONFIG, AXES } =
+  const { make, button, choice, plotly, layout, onTheme, colour, picture, rounded, last, CONFIG, AXES } =
     window.QwenCharts.tools;
   const PALETTE = ["accent", "role-attention", "role-mlp", "role-norm", "role-head", "role-expert",
     "role-other", "ink"];
@@ -82,6 +82,7 @@
       }), choice("along", AXES, this.axis, (axis) => { this.axis = axis; this.refresh(); }),
       this.hint, tools);
       this.plot = make("div", "qr-plot qr-overlay-plot");
+      onTheme(() => this.shown && this.draw(this.shown));
       this.labels = new window.QwenCharts.EndLabels(this.plot, (run) => this.toggle(run));
       const frame = make("div", "qr-frame");
       frame.append(this.plot, this.labels.node);

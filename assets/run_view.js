@@ -3,7 +3,7 @@
 (() => {
   "use strict";
   const POLL_MS = 700, IDLE_MS = 3000, SMALL_MS = 2500, SILENT_SECONDS = 60;
-  const { make, button, choice, number, plotly, save, rounded, duration, AXES } =
+  const { make, button, choice, number, plotly, onTheme, save, rounded, duration, AXES } =
     window.QwenCharts.tools;
   const { Samples, Movement, Log, retryForm, describeForm } = window.QwenParts;
   const CHARTS = [
@@ -27,8 +27,7 @@
       this.root.view = this;
       this.show(props.value);
       watch("value", () => this.show(this.props.value));
-      new MutationObserver(() => this.recolour())
-        .observe(document.body, { attributes: true, attributeFilter: ["class"] });
+      onTheme(() => this.recolour());
       document.addEventListener("visibilitychange", () => { if (!document.hidden) this.tick(); });
     }
     async show(run) {

@@ -44,6 +44,18 @@ def test_one_click_gives_a_verdict_that_a_reload_finds_again(page: Page, tmp_pat
     page.reload()
     page.get_by_role("tab", name="Compare").click()
     expect(page.locator("#qc-view").get_by_role("status")).to_have_text(said, timeout=60_000)
+    page.set_viewport_size({"width": 1024, "height": 900})
+    page.emulate_media(color_scheme="dark")
+    expect(page.locator("body.dark")).to_be_attached()
+    line = "getComputedStyle(document.body).getPropertyValue('--q-line').trim()"
+    for plot in ("plot => plot", "plot => plot.parentNode.nextSibling.querySelector('.qc-plot')"):
+        page.wait_for_function(
+            f"""() => {{
+              const plot = ({plot})(document.querySelector('.qc-plot'));
+              return plot._fullLayout && plot._fullLayout.xaxis.gridcolor === {line}
+                && plot.getBoundingClientRect().height === 320;
+            }}"""
+        )
 
 
 def test_the_scores_of_the_blocks_are_shown_beside_each_other(page: Page, tmp_path: Path) -> None:
