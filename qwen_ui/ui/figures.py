@@ -13,6 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import plotly.graph_objects as go
 
+# pandas waits until something of it is asked for (`quick_gradio`), and plotly takes it out of
+# `sys.modules` half made where another thread imports it: it is whole before any figure is drawn.
+from pandas import Series  # noqa: F401
+
 from qwen_ui.model.folding import group_kinds
 from qwen_ui.ui.numbers import short_count
 

@@ -56,3 +56,28 @@ def test_one_application_is_made_and_pandas_waits_until_it_is_used() -> None:
 
 def test_a_module_that_is_loaded_stays() -> None:
     assert said(AFTER) == "module"
+
+
+AT_ONCE = """
+import sys, threading
+import qwen_ui.ui.app
+from qwen_ui.model import open_model
+anatomy = open_model("nano")
+assert "pandas.core" not in sys.modules
+start, wrong = threading.Barrier(8), []
+def draw():
+    start.wait()
+    try:
+        from qwen_ui.ui.figures import parameter_treemap
+        parameter_treemap(anatomy, dark=False)
+    except Exception as error:
+        wrong.append(repr(error))
+threads = [threading.Thread(target=draw) for _ in range(8)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+print(wrong)
+"""
+
+
+def test_figures_are_drawn_by_many_threads_while_pandas_comes() -> None:
+    assert said(AT_ONCE) == "[]"
