@@ -213,6 +213,10 @@ def _await(pid: int, begun: str | None, folder: Path) -> None:
 
 def _ended(folder: Path) -> None:
     """See to the status of a run whose process is gone, let the next one begin."""
-    if folder.is_dir():
-        status_of(folder)
+    if not folder.is_dir():
+        return
+    status_of(folder)
+    # The thread that calls this may outlive a change of the home, as it does between tests: what
+    # waits in another home is not its to start.
+    if folder.parent == runs_folder():
         dispatch()

@@ -11,6 +11,7 @@ import pytest
 from qwen_ui.errors import RunError
 from qwen_ui.train import launch
 from qwen_ui.train.events import read_events
+from qwen_ui.train.folders import create_run
 from qwen_ui.train.runs import run_folder, status_of
 
 pytestmark = pytest.mark.usefixtures("step_worker")
@@ -119,3 +120,15 @@ def test_retry_changes_settings_and_keeps_the_rest() -> None:
     again = launch.wait(launch.retry(run, steps=4))
     assert again["run"] != run
     assert len(again["losses"]) == 4
+
+
+def test_the_end_of_a_run_starts_nothing_in_another_home(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The thread that waits for a worker may outlive the test that began it.
+    ended = run_folder(launch.start(spec(steps=1)))
+    until(lambda: status_of(ended).over)
+    monkeypatch.setenv("QWEN_UI_HOME", str(tmp_path / "other"))
+    waits = create_run(spec(), PLAN)
+    launch._ended(ended)
+    assert launch.queued_runs() == [waits.name]
