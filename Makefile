@@ -38,9 +38,11 @@ format: install-dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# Everything but the fault suites that take many minutes (make test-long).
+# Everything but the fault suites that take many minutes (make test-long). Two files at a time, but
+# for the browser's: a browser, its dashboard and a run take both cores of a small machine already.
 test: install-dev chromium
-	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -m "not long" --durations=15
+	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -m "not long and not browser" -n 2 --dist loadfile --durations=10
+	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -m "not long and browser" --durations=10
 
 # What needs neither a browser nor more than a few seconds.
 test-fast: install-dev

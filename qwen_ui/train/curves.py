@@ -9,6 +9,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from itertools import chain
+from operator import itemgetter
 from typing import Any
 
 from qwen_ui.train.events import Event
@@ -65,7 +67,7 @@ def lines_of(
     """
     before = {"step": carry.step, "tokens": carry.tokens, "elapsed": carry.elapsed}
     steps, evals = _kept(events)
-    columns = {name: _column(steps, name) for name in STEP_COLUMNS}
+    columns = _columns(steps, STEP_COLUMNS)
     for name in AXES:
         columns[name] = _filled(columns[name], before[name])
     x: list[float] = columns[axis]  # type: ignore[assignment]
@@ -74,7 +76,7 @@ def lines_of(
     lines["smooth"] = _smoothed(x, columns["loss"], carry, smoothing)
     # An evaluation is made at a step: where it stands on the other axes, the step does.
     at = [e.get("step", 0) if axis == "step" else [before[axis], *x][row] for row, e in evals]
-    lines["eval"] = at, _column([event for _, event in evals], "loss")
+    lines["eval"] = at, [_number(event.get("loss")) for _, event in evals]
     if steps:
         carry.step, carry.tokens, carry.elapsed = (columns[name][-1] or 0.0 for name in AXES)
     return lines
@@ -120,11 +122,18 @@ def _kept(events: Sequence[Event]) -> tuple[list[Event], list[tuple[int, Event]]
     return steps, evals
 
 
-def _column(events: Sequence[Event], name: str) -> list[float | None]:
-    values = [event.get(name) for event in events]
-    if set(map(type, values)) <= _NUMBERS:
-        return values
-    return [value if type(value) in _NUMBERS else None for value in values]
+def _columns(events: Sequence[Event], names: Sequence[str]) -> dict[str, list[float | None]]:
+    """The numbers of these names; None where an event has none.
+
+    Record by record: a column at a time meets each of 100,000 records again, in twice the time.
+    """
+    try:
+        flat = list(chain.from_iterable(map(itemgetter(*names), events)))
+    except KeyError:
+        flat = [event.get(name) for event in events for name in names]
+    if not set(map(type, flat)) <= _NUMBERS:
+        flat = [value if type(value) in _NUMBERS else None for value in flat]
+    return {name: flat[row :: len(names)] for row, name in enumerate(names)}
 
 
 def _filled(column: list[float | None], last: float) -> list[float | None]:

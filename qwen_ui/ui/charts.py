@@ -118,9 +118,11 @@ def title_of(folder: Path) -> str:
 def _facts(events: list[Event]) -> dict[str, Any]:
     """What is not a line: the start, samples, the last movement, the last epoch, the end."""
     last: dict[str, Event] = {event["event"]: event for event in events}
+    # Of a long run nearly all are steps: looked through once.
+    others = [event for event in events if event["event"] != "step"]
     samples = [
         {key: event.get(key) for key in ("step", "prompt", "text")}
-        for event in events
+        for event in others
         if event["event"] == "sample"
     ]
     # The first ones are what the run is compared with.
@@ -128,14 +130,14 @@ def _facts(events: list[Event]) -> dict[str, Any]:
         samples = samples[:4] + samples[4 - MOST_SAMPLES :]
     logs = [
         {key: event.get(key) for key in ("level", "message")}
-        for event in events
+        for event in others
         if event["event"] == "log" and event.get("level") != "debug"
     ]
     return {
         "start": last.get("start"),
         "movements": [
             {"step": event.get("step"), "blocks": event.get("blocks") or []}
-            for event in events
+            for event in others
             if event["event"] == "movement"
         ][-MOST_MOVEMENTS:],
         "epoch": last.get("step", {}).get("epoch"),
