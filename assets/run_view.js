@@ -216,7 +216,8 @@
       if (answer.start) this.start = answer.start;
       if (answer.epoch) this.epoch = answer.epoch;
       this.badge.textContent = WORDS[phase] || phase;
-      this.badge.className = `qr-badge qr-${answer.status}`;
+      const beat = this.badge.classList.contains("qr-beat") ? "" : " qr-beat";
+      this.badge.className = `qr-badge qr-${answer.status}${beat}`;
       this.root.dataset.status = answer.status;
       this.title.textContent = answer.title;
       this.meta = answer.meta;

@@ -29,7 +29,7 @@ from qwen_ui.train.runs import run_folder
 from qwen_ui.train.spec import make_spec
 from tests.browser.conftest import FLAGS, Dashboard
 
-WINDOW_SECONDS = 12.0
+WINDOW_SECONDS, PAIRS = 4.0, 20
 WARM_UP_SECONDS = 25.0
 LOOK = """
 () => {
@@ -211,31 +211,67 @@ def idle(browser: Browser, dashboard: Dashboard) -> None:
 
 
 def slower(browser: Browser, dashboard: Dashboard) -> None:
-    """A run's step with five tabs watching and with none, in turns within the same run."""
+    """A run's step with five tabs watching and with the same five in the background, in turns.
+
+    A machine's speed may change by half within a minute: closing and opening tabs takes so long
+    that the two would not be of one moment. What the tabs take in the background is printed too.
+    """
     folder = nano_run()
     until(lambda: len(steps_of(folder)) > 30)
-    medians: dict[str, list[float]] = {"none": [], "five": []}
-    for _ in range(3):
-        medians["none"].append(window(folder))
-        tabs = [watching(browser, dashboard.url) for _ in range(5)]
-        for tab in tabs:
-            tab.__enter__()
-        medians["five"].append(window(folder))
-        for tab in tabs:
-            tab.__exit__(None, None, None)
+    tabs = [watching(browser, dashboard.url) for _ in range(5)]
+    pages = [tab.__enter__() for tab in tabs]
+    time.sleep(WARM_UP_SECONDS)
+    for page in pages:
+        page.evaluate(
+            "Object.defineProperty(document, 'hidden', { get: () => Boolean(window.away) })"
+        )
+    seconds: dict[bool, list[float]] = {True: [], False: []}
+    taken: dict[bool, list[float]] = {True: [], False: []}
+    for turn in range(2 * PAIRS):
+        away = turn % 4 in {1, 2}  # there, away, away, there: what drifts meets both alike
+        for page in pages:
+            page.evaluate(
+                "(away) => { window.away = away; "
+                "document.dispatchEvent(new Event('visibilitychange')); }",
+                away,
+            )
+        time.sleep(1.5)
+        step, share = window(folder)
+        seconds[away].append(step)
+        taken[away].append(share)
+    for tab in tabs:
+        tab.__exit__(None, None, None)
     launch.kill(folder.name)
-    none, five = (statistics.median(medians[name]) for name in ("none", "five"))
-    ratios = [b / a - 1 for a, b in zip(medians["none"], medians["five"], strict=True)]
-    print(f"a step: {none * 1000:.1f} ms with no tab, {five * 1000:.1f} ms with five: ", end="")
-    print(f"{five / none - 1:+.1%} (pairs: {', '.join(f'{r:+.1%}' for r in ratios)})")
+    ratios = [a / b - 1 for a, b in zip(seconds[False], seconds[True], strict=True)]
+    low, middle, high = statistics.quantiles(ratios, n=4)
+    error = 1.25 * statistics.stdev(ratios) / len(ratios) ** 0.5
+    for name, away in (("watching", False), ("in the background", True)):
+        print(
+            f"five tabs {name}: a step {statistics.median(seconds[away]) * 1000:.1f} ms, browser "
+            f"and dashboard take {statistics.median(taken[away]):.0%} of a core"
+        )
+    print(
+        f"slower by {middle:+.1%} in the median of {len(ratios)} pairs (standard error "
+        f"{error:.1%}, quartiles {low:+.1%} and {high:+.1%})"
+    )
 
 
-def window(folder: Path) -> float:
-    """Median seconds of the steps of the next moments."""
-    time.sleep(2)
-    begun = len(steps_of(folder))
+def window(folder: Path) -> tuple[float, float]:
+    """Median seconds of the steps of the next moments, and what all but the run takes of a core."""
+    begun, busy, at = len(steps_of(folder)), others(folder), time.monotonic()
     time.sleep(WINDOW_SECONDS)
-    return statistics.median(event["seconds"] for event in steps_of(folder)[begun:])
+    share = (others(folder) - busy) / (time.monotonic() - at)
+    return statistics.median(event["seconds"] for event in steps_of(folder)[begun:]), share
+
+
+def others(folder: Path) -> float:
+    """Seconds that this benchmark's browser and dashboard have taken so far."""
+    total = 0.0
+    for process in psutil.Process().children(recursive=True):
+        if process.pid != launch.worker_pid(folder):
+            times = process.cpu_times()
+            total += times.user + times.system
+    return total
 
 
 PARTS = {"screen": screen, "truth": truth, "long": long, "idle": idle, "slower": slower}

@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from starlette.middleware import Middleware
 
 from qwen_ui.paths import ASSETS
 from qwen_ui.ui import header as page_header
+from qwen_ui.ui.first_script import FirstScript
 from qwen_ui.ui.quick_gradio import one_application
 from qwen_ui.ui.session import Session
 
@@ -105,6 +107,7 @@ def launch_options() -> dict[str, Any]:
         "theme": theme(),
         "css": _joined(STYLES, "css"),
         "head": f"<script>{_joined(SCRIPTS, 'js')}</script>",
+        "app_kwargs": {"middleware": [Middleware(FirstScript, _text(ASSETS / "idle.js"))]},
         "server_name": os.environ.get("GRADIO_SERVER_NAME", "127.0.0.1"),
         "share": False,
         "ssr_mode": False,

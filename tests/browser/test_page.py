@@ -49,3 +49,25 @@ def test_a_link_restores_model_and_plan(browser: Browser, dashboard: Dashboard) 
     page.goto(f"{dashboard.url}?model=nano&plan={plan}")
     expect(page.locator("#q-summary")).to_contain_text("1,024 of 6,043,776", timeout=60_000)
     page.close()
+
+
+def test_a_page_at_rest_asks_for_no_frames(browser: Browser, dashboard: Dashboard) -> None:
+    page = browser.new_page()
+    page.add_init_script(
+        """window.frames_asked = 0;
+        const request = window.requestAnimationFrame.bind(window);
+        window.requestAnimationFrame = (callback) => {
+          window.frames_asked++;
+          return request(callback);
+        };"""
+    )
+    page.goto(dashboard.url)
+    page.wait_for_selector(".q-facts")
+    page.wait_for_function(
+        """async () => {
+          const before = window.frames_asked;
+          await new Promise((done) => setTimeout(done, 1000));
+          return window.frames_asked - before < 5;
+        }"""
+    )
+    page.close()
