@@ -83,11 +83,12 @@
   const layout = (axis, extra = {}) => {
     const grid = colour("line"), muted = colour("muted");
     const axisStyle = {
-      gridcolor: grid, zeroline: false, color: muted, linecolor: grid, automargin: true,
+      gridcolor: grid, zeroline: false, color: muted, linecolor: grid,
     };
     return {
       height: extra.height || 150,
-      margin: { l: 52, r: extra.right || 12, t: extra.top || 8, b: 34 },
+      // Wide enough for every label: margins that follow them draw each chart twice.
+      margin: { l: 62, r: extra.right || 12, t: extra.top || 8, b: 44 },
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
       font: { family: "system-ui, -apple-system, Segoe UI, Roboto, sans-serif", size: 12,
         color: colour("ink") },

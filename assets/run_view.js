@@ -2,7 +2,10 @@
    It asks for what is new since its offset, and draws it in place. */
 (() => {
   "use strict";
-  const POLL_MS = 700, IDLE_MS = 3000, SMALL_MS = 2500, SILENT_SECONDS = 60;
+  const IDLE_MS = 3000, SILENT_SECONDS = 60;
+  // Drawing the loss takes at most a twentieth of the time, however slow the machine or many the
+  // tabs; the small charts are drawn at every fourth update.
+  const SOONEST_MS = 700, LATEST_MS = 2000, PAUSES = 20, SMALL_EVERY = 4;
   const { make, button, choice, number, plotly, onTheme, save, rounded, duration, AXES } =
     window.QwenCharts.tools;
   const { Samples, Movement, Log, retryForm, describeForm } = window.QwenParts;
@@ -56,7 +59,8 @@
       this.tick();
     }
     restart() {
-      this.smallDrawn = -Infinity;
+      this.pause = SOONEST_MS;
+      this.untilSmall = 0;
       this.offset = 0;
       this.carry = {};
     }
@@ -158,7 +162,7 @@
       }
       if (!current()) return;
       clearTimeout(this.timer);
-      this.timer = setTimeout(() => this.tick(), over || !shown ? IDLE_MS : POLL_MS);
+      this.timer = setTimeout(() => this.tick(), over || !shown ? IDLE_MS : this.pause);
     }
     offline() {
       this.reason.textContent = "The dashboard does not answer. The run goes on without it; this "
@@ -202,10 +206,12 @@
     }
     /* The loss at every update, and painted first; the small charts every few. */
     async drawCharts(lines, over) {
-      const [main, ...small] = this.charts, now = performance.now();
-      const all = over || !(now - this.smallDrawn < SMALL_MS);
-      if (all) this.smallDrawn = now;
+      const [main, ...small] = this.charts, began = performance.now();
+      const all = over || this.untilSmall-- <= 0;
+      if (all) this.untilSmall = SMALL_EVERY - 1;
       await main.take(lines);
+      const took = performance.now() - began;
+      this.pause = Math.min(LATEST_MS, Math.max(SOONEST_MS, PAUSES * took));
       await new Promise((painted) => setTimeout(painted));
       await Promise.all(small.map((chart) => chart.take(lines, all)));
     }
