@@ -62,14 +62,20 @@
   const onTheme = (again) => new MutationObserver(again)
     .observe(document.body, { attributes: true, attributeFilter: ["class"] });
 
-  let library = null;
+  /* Ours, whoever else sets `window.Plotly`: gradio's own plots do, some seconds after the page, and
+     a chart that is drawn by another copy than began it loses its listeners. */
+  let library = null, ours = null;
+  const drawer = () => ours;
   const plotly = (address) => {
-    if (window.Plotly) return Promise.resolve(window.Plotly);
+    if (ours) return Promise.resolve(ours);
     library ||= new Promise((resolve, reject) => {
       const script = make("script");
       script.src = address;
       script.async = true;
-      script.onload = () => resolve(window.Plotly);
+      script.onload = () => {
+        ours = window.Plotly;
+        resolve(ours);
+      };
       script.onerror = () => {
         library = null;
         script.remove();
@@ -114,7 +120,7 @@
       margin: { l: 70, r: 24, t: 64, b: 56 }, title: { text: title, x: 0.02, font: { size: 16 } } };
     const copy = { data: plot.data, layout: look };
     download(`${name}.${format}`,
-      await window.Plotly.toImage(copy, { format, width: 1200, height: 600, scale: 2 }));
+      await drawer().toImage(copy, { format, width: 1200, height: 600, scale: 2 }));
   };
 
   /* Keep the smallest and the largest of every bucket; the first and the last point stay. */
@@ -265,7 +271,7 @@
       return this.work;
     }
     async drawHeld() {
-      const lib = window.Plotly, held = this.held;
+      const lib = drawer(), held = this.held;
       if (!lib || !this.seen || !Object.keys(held).length) return;
       this.held = {};
       if (!this.drawn) {
@@ -295,7 +301,7 @@
       if (few === this.few) return;
       this.few = few;
       const rows = this.spec.lines.map((line, row) => line === "eval" ? -1 : row).filter((r) => r >= 0);
-      await window.Plotly.restyle(this.plot, { mode: few ? "lines+markers" : "lines" }, rows);
+      await drawer().restyle(this.plot, { mode: few ? "lines+markers" : "lines" }, rows);
     }
     label() {
       if (!this.labels) return;
@@ -306,7 +312,7 @@
     }
     async toggleLine(line) {
       const row = this.spec.lines.indexOf(line), hidden = this.plot.data[row].visible === "legendonly";
-      await window.Plotly.restyle(this.plot, { visible: hidden ? true : "legendonly" }, [row]);
+      await drawer().restyle(this.plot, { visible: hidden ? true : "legendonly" }, [row]);
       this.label();
     }
     clear(axisChanged) {
@@ -316,28 +322,28 @@
         const empty = () => this.plot.data.map(() => []);
         const range = axisChanged
           ? { "xaxis.title.text": AXES[this.view.axis], "xaxis.autorange": true } : {};
-        await window.Plotly.update(this.plot, { x: empty(), y: empty() }, range);
+        await drawer().update(this.plot, { x: empty(), y: empty() }, range);
       });
     }
     toggleLog(node) {
       this.log = !this.log;
       node.setAttribute("aria-pressed", String(this.log));
       if (!this.drawn) return;
-      window.Plotly.relayout(this.plot, { "yaxis.type": this.log ? "log" : "linear",
+      drawer().relayout(this.plot, { "yaxis.type": this.log ? "log" : "linear",
         "yaxis.autorange": true });
     }
     recolour() {
       if (!this.drawn) return;
       const data = this.plot.data.map((old, row) =>
         ({ ...old, ...styled(this.spec.lines[row]), mode: old.mode }));
-      window.Plotly.react(this.plot, data, this.layout(), CONFIG);
+      drawer().react(this.plot, data, this.layout(), CONFIG);
       this.label();
     }
   }
 
   window.QwenCharts = {
     Chart, EndLabels,
-    tools: { make, button, choice, number, plotly, onTheme, layout, colour, thin, save, picture, rounded,
-      duration, last, CONFIG, AXES },
+    tools: { make, button, choice, number, plotly, onTheme, layout, colour, thin, save, picture, drawer,
+      rounded, duration, last, CONFIG, AXES },
   };
 })();

@@ -3,7 +3,8 @@
 (() => {
   "use strict";
   const REFRESH_MS = 4000;
-  const { make, button, choice, plotly, layout, onTheme, colour, picture, rounded, last, CONFIG, AXES } =
+  const { make, button, choice, plotly, drawer, layout, onTheme, colour, picture, rounded, last,
+    CONFIG, AXES } =
     window.QwenCharts.tools;
   const PALETTE = ["accent", "role-attention", "role-mlp", "role-norm", "role-head", "role-expert",
     "role-other", "ink"];
@@ -66,7 +67,7 @@
       const log = button("log", "qr-tool", () => {
         this.log = !this.log;
         log.setAttribute("aria-pressed", String(this.log));
-        window.Plotly.relayout(this.plot, { "yaxis.type": this.log ? "log" : "linear",
+        drawer().relayout(this.plot, { "yaxis.type": this.log ? "log" : "linear",
           "yaxis.autorange": true });
       }, "Logarithmic scale");
       log.setAttribute("aria-pressed", "false");
@@ -117,7 +118,7 @@
       const extra = { height: 380, right: 190, revision: `${this.axis} ${this.figure}`,
         x: { rangemode: "tozero" }, y: { type: this.log ? "log" : "linear" } };
       const first = !this.plot._fullLayout;
-      await window.Plotly.react(this.plot, data, layout(this.axis, extra), CONFIG);
+      await drawer().react(this.plot, data, layout(this.axis, extra), CONFIG);
       if (first) this.plot.on("plotly_afterplot", () => this.labels.place());
       const names = tails(runs.map((run) => run.name));
       this.labels.set(runs.map((run, row) => {

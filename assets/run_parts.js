@@ -2,7 +2,7 @@
    describe it. Text is set as text, never as HTML. */
 (() => {
   "use strict";
-  const { make, button, number, layout, colour, rounded, CONFIG } = window.QwenCharts.tools;
+  const { make, button, number, drawer, layout, colour, rounded, CONFIG } = window.QwenCharts.tools;
 
   /* What the model wrote before, during and after, beside each other; a row a prompt. */
   class Samples {
@@ -95,7 +95,7 @@
     }
     async draw() {
       const latest = this.history[this.history.length - 1];
-      if (!latest || !latest.blocks.length || !window.Plotly) return;
+      if (!latest || !latest.blocks.length || !drawer()) return;
       if (!this.node.firstChild) {
         this.now = make("div", "qr-plot qr-movement");
         this.path = make("div", "qr-plot");
@@ -121,7 +121,7 @@
       const extra = { height: 190, x: { title: { text: "block", standoff: 6 }, tickformat: "d",
         range: [-0.5, Math.max(...blocks) + 0.5], showgrid: false }, y: { rangemode: "tozero",
         title: { text: `at step ${number.format(latest.step)}`, standoff: 4 } } };
-      return window.Plotly.react(this.now, data, { ...layout("block", extra), ...frozen,
+      return drawer().react(this.now, data, { ...layout("block", extra), ...frozen,
         hovermode: "closest", bargap: 0.2 }, CONFIG);
     }
     drawPath() {
@@ -135,7 +135,7 @@
         hovertemplate: "step %{x}, block %{y}: %{z:.4g}<extra></extra>" }];
       const extra = { height: 190, x: { showgrid: false }, y: { type: "category", showgrid: false,
         title: { text: "block", standoff: 4 } } };
-      return window.Plotly.react(this.path, data, { ...layout("step", extra), hovermode: "closest" },
+      return drawer().react(this.path, data, { ...layout("step", extra), hovermode: "closest" },
         CONFIG);
     }
   }

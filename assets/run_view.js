@@ -6,7 +6,7 @@
   // Drawing the loss takes at most a twentieth of the time, however slow the machine or many the
   // tabs; the small charts are drawn at every fourth update.
   const SOONEST_MS = 700, LATEST_MS = 2000, PAUSES = 20, SMALL_EVERY = 4;
-  const { make, button, choice, number, plotly, onTheme, save, rounded, duration, AXES } =
+  const { make, button, choice, number, plotly, drawer, onTheme, save, rounded, duration, AXES } =
     window.QwenCharts.tools;
   const { Samples, Movement, Log, retryForm, describeForm } = window.QwenParts;
   const CHARTS = [
@@ -39,7 +39,7 @@
       this.run = run;
       clearTimeout(this.timer);
       this.restart();
-      this.ready = Boolean(window.Plotly);
+      this.ready = Boolean(drawer());
       this.start = this.epoch = null;
       if (!run) return this.empty();
       this.build();
@@ -338,7 +338,7 @@
     }
     async csv() { save(`${this.run}.csv`, await this.server.csv({ run: this.run }), "text/csv"); }
     recolour() {
-      if (!window.Plotly || !this.charts) return;
+      if (!drawer() || !this.charts) return;
       for (const chart of this.charts) chart.recolour();
       this.movement.draw();
     }
