@@ -6,6 +6,7 @@ shares with us. Whoever starts, ends or watches a run calls `dispatch`, which st
 
 from __future__ import annotations
 
+import logging
 import os
 import subprocess
 import sys
@@ -61,6 +62,7 @@ POLL_SECONDS = 0.2
 IMPORT_PATIENCE_SECONDS = 60.0
 
 _fork_server = ForkServer()
+logger = logging.getLogger("qwen_ui")
 
 
 def keep_ready(*, wait: bool = False) -> None:
@@ -215,8 +217,12 @@ def _ended(folder: Path) -> None:
     """See to the status of a run whose process is gone, let the next one begin."""
     if not folder.is_dir():
         return
-    status_of(folder)
-    # The thread that calls this may outlive a change of the home, as it does between tests: what
-    # waits in another home is not its to start.
-    if folder.parent == runs_folder():
-        dispatch()
+    try:
+        status_of(folder)
+        # The thread that calls this may outlive a change of the home, as it does between tests:
+        # what waits in another home is not its to start.
+        if folder.parent == runs_folder():
+            dispatch()
+    except OSError:
+        # A disk that is full or gone: what waits stays in the queue for whoever looks next.
+        logger.exception("what follows the end of %s failed", folder.name)

@@ -130,6 +130,8 @@ def step_worker(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Workers that only write a run, without a model; none is left at the end."""
     monkeypatch.setattr(launch, "WORKER", "tests.train.step_worker")
     yield
+    # The end of a worker lets the next of the queue begin: not any more.
+    monkeypatch.setattr(launch, "dispatch", lambda: [])
     for name in run_names():
         pid = launch.worker_pid(runs_folder() / name)
         if pid is not None:

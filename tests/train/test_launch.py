@@ -13,6 +13,7 @@ from qwen_ui.train import launch
 from qwen_ui.train.events import read_events
 from qwen_ui.train.folders import create_run
 from qwen_ui.train.runs import run_folder, status_of
+from qwen_ui.train.status import Status, write_status
 
 pytestmark = pytest.mark.usefixtures("step_worker")
 
@@ -132,3 +133,21 @@ def test_the_end_of_a_run_starts_nothing_in_another_home(
     waits = create_run(spec(), PLAN)
     launch._ended(ended)
     assert launch.queued_runs() == [waits.name]
+
+
+def test_a_disk_that_is_gone_leaves_the_queue_for_the_next_look(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    ended, waits = create_run(spec(), PLAN), create_run(spec(), PLAN)
+    write_status(ended, Status(status="completed"))
+
+    def fail(folder: Path) -> None:
+        raise FileNotFoundError(folder)
+
+    with monkeypatch.context() as gone:
+        gone.setattr(launch, "_spawn", fail)
+        launch._ended(ended)
+    assert "what follows the end" in caplog.text
+    assert launch.queued_runs() == [waits.name]
+    assert launch.dispatch() == [waits.name]
+    until(lambda: status_of(waits).over)
