@@ -93,7 +93,7 @@
     };
     return {
       height: extra.height || 150,
-      // Wide enough for every label: margins that follow them draw each chart twice.
+      // Wide enough for every label, so that plotly need not measure them at every update.
       margin: { l: 62, r: extra.right || 12, t: extra.top || 8, b: 44 },
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
       font: { family: "system-ui, -apple-system, Segoe UI, Roboto, sans-serif", size: 12,

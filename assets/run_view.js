@@ -3,8 +3,8 @@
 (() => {
   "use strict";
   const IDLE_MS = 3000, SILENT_SECONDS = 60;
-  // Drawing the loss takes at most a twentieth of the time, however slow the machine or many the
-  // tabs; the small charts are drawn at every fourth update.
+  // Drawing the loss takes a twentieth of the time (or 2 s lie between), however slow the machine or
+  // many the tabs; the small charts are drawn at every fourth update.
   const SOONEST_MS = 700, LATEST_MS = 2000, PAUSES = 20, SMALL_EVERY = 4;
   const { make, button, choice, number, plotly, drawer, onTheme, save, rounded, duration, AXES } =
     window.QwenCharts.tools;
