@@ -77,13 +77,13 @@ class Engine:
         head_loss: (hidden states (N, H) at the positions that carry loss, head, targets (N)) -> the
             loss, in the trainer's own way.
         origin_limit: what trained tensors began as is held in float32 up to so many bytes.
-        wide_gradients: gradients are copied to float32 for the optimizer, all at once, where
-            masters are kept.
+        wide_gradients: where masters are kept, gradients are copied to float32 for the optimizer,
+            at most so many bytes at once, or one tensor.
     """
 
     head_loss: HeadLoss
     origin_limit: int = 0
-    wide_gradients: bool = False
+    wide_gradients: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,7 +195,9 @@ def price(anatomy: Anatomy, selection: Selection, settings: StepSettings) -> Cos
     rest_gradients = trained * width - sum(gradients)
     origin = 4 * trained if engine is not None and 4 * trained <= engine.origin_limit else 0
     fixed = anatomy.total_parameters * width + state_bytes + master_bytes + origin
-    wide = master_bytes if engine is not None and engine.wide_gradients else 0
+    largest = max((p.numel for p in selection.parameters), default=0)
+    portion = max(engine.wide_gradients, 4 * largest) if engine is not None else 0
+    wide = min(master_bytes, portion)
     return Cost(
         flops_forward=forward,
         flops_step=forward + backward,

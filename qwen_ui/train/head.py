@@ -14,12 +14,16 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch._subclasses import FakeTensor
 from torch.autograd import Function
 from torch.nn import functional as F
 
 # Rows of logits held at a time. At 512 a chunk costs 1.0 to 1.3 times its matrix products on a CPU;
 # 32 rows took twice as long (docs/decisions.md).
 CHUNK_ROWS = 512
+
+# Below this a float32 softmax loses digits on its way to 0 (the smallest normal one is 1.2e-38).
+SMALLEST_LIKELIHOOD = 1e-30
 
 
 def head_loss(hidden_NH: torch.Tensor, head: nn.Module, targets_N: torch.Tensor) -> torch.Tensor:
@@ -69,8 +73,7 @@ class _HeadLoss(Function):
         total = hidden_NH.new_zeros((), dtype=torch.float32)
         for start in range(0, len(hidden_NH), CHUNK_ROWS):
             rows = slice(start, start + CHUNK_ROWS)
-            logits = F.linear(hidden_NH[rows], weight_VH, bias_V)
-            total += _chunk(logits, hidden_NH, weight_VH, targets_N, rows, grads)
+            total += _chunk(hidden_NH, weight_VH, bias_V, targets_N, rows, grads)
         ctx.grads, ctx.dtypes = grads, (weight_VH.dtype, None if bias_V is None else bias_V.dtype)
         return total
 
@@ -101,33 +104,51 @@ class _Gradients:
 
 
 def _chunk(
-    logits: torch.Tensor,
     hidden_NH: torch.Tensor,
     weight_VH: torch.Tensor,
+    bias_V: torch.Tensor | None,
     targets_N: torch.Tensor,
     rows: slice,
     grads: _Gradients,
 ) -> torch.Tensor:
     """The loss of one chunk of rows; its gradients go to `grads`."""
-    computed = logits.dtype
-    targets = targets_N[rows, None]
-    scores = logits.float()
-    highest, aimed = scores.amax(1), scores.gather(1, targets).squeeze(1)
-    # Over the logits: at a wide vocabulary every further copy of them costs as much as the softmax.
-    slope = torch.softmax(scores, dim=-1, out=scores)
-    # The softmax of the highest logit is one over the sum, so its logarithm never underflows.
-    loss = (highest - aimed - slope.amax(1).log()).sum()
+    hidden, targets = hidden_NH[rows], targets_N[rows, None]
+    # Written over the logits, which no name keeps alive: a chunk of a wide vocabulary is large, and
+    # every further pass over it costs half a softmax.
+    slope = F.linear(hidden, weight_VH, bias_V).float()
+    torch.softmax(slope, dim=-1, out=slope)
+    loss = _surprise(slope.gather(1, targets).squeeze(1), hidden, weight_VH, bias_V, targets).sum()
     if not grads.wanted:
         return loss
     slope.scatter_add_(1, targets, slope.new_full((), -1.0).expand_as(targets))
     if grads.bias is not None:
         grads.bias += slope.sum(0)
-    slope = slope.to(computed)
+    slope = slope.to(hidden.dtype)
     if grads.hidden is not None:
-        torch.mm(slope, weight_VH.to(computed), out=grads.hidden[rows])
+        torch.mm(slope, weight_VH.to(hidden.dtype), out=grads.hidden[rows])
     if grads.weight is not None:
-        _add_product(grads.weight, slope, hidden_NH[rows])
+        _add_product(grads.weight, slope, hidden)
     return loss
+
+
+def _surprise(
+    likelihood_N: torch.Tensor,
+    hidden_NH: torch.Tensor,
+    weight_VH: torch.Tensor,
+    bias_V: torch.Tensor | None,
+    targets_N1: torch.Tensor,
+) -> torch.Tensor:
+    """-log of these likelihoods (N), from the logits again where one is too small for float32."""
+    loss_N = -likelihood_N.log()
+    # The price of a step is traced through here with tensors that have no values.
+    if isinstance(likelihood_N, FakeTensor):
+        return loss_N
+    faint = likelihood_N < SMALLEST_LIKELIHOOD
+    if not bool(faint.any()):
+        return loss_N
+    logits = F.linear(hidden_NH[faint], weight_VH, bias_V).float()
+    loss_N[faint] = F.cross_entropy(logits, targets_N1[faint, 0], reduction="none")
+    return loss_N
 
 
 def _add_product(total_VH: torch.Tensor, slope: torch.Tensor, hidden: torch.Tensor) -> None:

@@ -7,7 +7,7 @@ A bfloat16 weight near 0.02 has steps of about 1e-4: at a rate of 1e-6 plain Ada
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import torch
 from torch import nn
@@ -16,6 +16,9 @@ from qwen_ui.train.sharding import fill, laid_out_as, whole
 
 BETAS = (0.9, 0.999)
 EPSILON = 1e-8
+
+# Gradients that are narrower than their masters are widened so many bytes at a time.
+PORTION_BYTES = 128 * 1024**2
 
 
 class MasterAdamW:
@@ -31,7 +34,7 @@ class MasterAdamW:
         self.parameters = {n: p for n, p in module.named_parameters() if p.requires_grad}
         assert self.parameters, "an optimizer needs something that trains"
         self.masters = {name: _master(p) for name, p in self.parameters.items()}
-        self._narrow = [n for n, p in self.parameters.items() if self.masters[n] is not p]
+        self._portions = _portions(self.parameters, self.masters)
         self._clip = gradient_clip
         decayed = decayed_names(module)
         groups = [
@@ -57,20 +60,38 @@ class MasterAdamW:
         Raises:
             FloatingPointError: the norm is no finite number; nothing was changed.
         """
-        for name in self._narrow:
-            gradient = self.parameters[name].grad
-            self.masters[name].grad = None if gradient is None else gradient.float()
-        norm = _clip([m for m in self.masters.values() if m.grad is not None], self._clip)
+        # Widened twice where they are many, so that they never stand whole in float32.
+        once = list(self._widened()) if len(self._portions) == 1 else None
+        norm = _norm(gradients for _, gradients in once or self._widened())
         if not math.isfinite(norm):
             raise FloatingPointError("The gradients are no finite numbers.")
         for group in self.adam.param_groups:
             group["lr"] = rate
+        for names, gradients in once or self._widened():
+            self._take(names, gradients, norm)
+        return float(norm)
+
+    def _widened(self) -> Iterator[tuple[list[str], list[torch.Tensor | None]]]:
+        """Names and gradients in float32, a portion at a time."""
+        for names in self._portions:
+            held = [self.parameters[name].grad for name in names]
+            yield names, [None if gradient is None else gradient.float() for gradient in held]
+
+    def _take(
+        self, names: list[str], gradients: list[torch.Tensor | None], norm: torch.Tensor
+    ) -> None:
+        """The step of these; AdamW passes over what has no gradient, and counts its steps apart."""
+        held = [self.masters[name] for name in names]
+        for master, gradient in zip(held, gradients, strict=True):
+            master.grad = gradient
+        if self._clip:
+            torch.nn.utils.clip_grads_with_norm_(held, self._clip, norm)
         self.adam.step()
         with torch.no_grad():
-            for name in self._narrow:
-                self.parameters[name].copy_(self.masters[name])
-                self.masters[name].grad = None
-        return norm
+            for name, master in zip(names, held, strict=True):
+                master.grad = None
+                if self.parameters[name] is not master:
+                    self.parameters[name].copy_(master)
 
     def trained(self) -> dict[str, torch.Tensor]:
         """The trained tensors, whole, at the precision they are trained in, by name."""
@@ -84,7 +105,7 @@ class MasterAdamW:
     def state_bytes(self) -> int:
         """Bytes of moments and masters."""
         moments = [v for s in self.adam.state.values() for v in s.values() if torch.is_tensor(v)]
-        masters = [self.masters[name] for name in self._narrow]
+        masters = [m for name, m in self.masters.items() if self.parameters[name] is not m]
         return sum(t.numel() * t.element_size() for t in [*moments, *masters])
 
     def state_tensors(self) -> dict[str, torch.Tensor]:
@@ -135,10 +156,28 @@ def _master(parameter: nn.Parameter) -> nn.Parameter:
     return nn.Parameter(parameter.detach().float())
 
 
-def _clip(parameters: Iterable[nn.Parameter], limit: float) -> float:
-    held = list(parameters)
-    gradients = [p.grad for p in held if p.grad is not None]
-    norm = whole(torch.nn.utils.get_total_norm(gradients))
-    if limit and torch.isfinite(norm):
-        torch.nn.utils.clip_grads_with_norm_(held, limit, norm)
-    return float(norm)
+def _norm(portions: Iterable[list[torch.Tensor | None]]) -> torch.Tensor:
+    """Of all gradients together."""
+    norms = []
+    for gradients in portions:
+        if present := [gradient for gradient in gradients if gradient is not None]:
+            norms.append(whole(torch.nn.utils.get_total_norm(present)))
+    return norms[0] if len(norms) == 1 else torch.linalg.vector_norm(torch.stack(norms))
+
+
+def _portions(
+    parameters: dict[str, nn.Parameter], masters: dict[str, nn.Parameter]
+) -> list[list[str]]:
+    """Names whose gradients stand in float32 at once: what is float32 already, then the rest."""
+    wide = [name for name in parameters if masters[name] is parameters[name]]
+    portions, size = [wide, list[str]()], 0
+    for name, parameter in parameters.items():
+        if masters[name] is parameter:
+            continue
+        needed = 4 * parameter.numel()
+        if portions[-1] and size + needed > PORTION_BYTES:
+            portions.append([])
+            size = 0
+        portions[-1].append(name)
+        size += needed
+    return [portion for portion in portions if portion]

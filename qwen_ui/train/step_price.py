@@ -7,9 +7,10 @@ from dataclasses import replace
 from qwen_ui.freeze import StepSettings
 from qwen_ui.freeze.cost import Engine
 from qwen_ui.train.head import head_loss
+from qwen_ui.train.optimizer import PORTION_BYTES
 from qwen_ui.train.trainer import MAX_ORIGIN_BYTES
 
-WORKER = Engine(head_loss=head_loss, origin_limit=MAX_ORIGIN_BYTES, wide_gradients=True)
+WORKER = Engine(head_loss=head_loss, origin_limit=MAX_ORIGIN_BYTES, wide_gradients=PORTION_BYTES)
 
 
 def as_worker(settings: StepSettings, *, dtype: str | None, keep_prefix: bool) -> StepSettings:

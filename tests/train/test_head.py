@@ -45,6 +45,19 @@ def test_bfloat16_is_as_close_as_the_plain_way():
     torch.testing.assert_close(a, b, rtol=3e-2, atol=3e-3)
 
 
+@pytest.mark.parametrize("gap", [60.0, 72.0, 90.0, 500.0])
+def test_a_target_beyond_the_reach_of_float32_has_its_exact_loss(gap):
+    """exp(-72) is still a float32 but few of its digits are sure; exp(-500) is 0."""
+    head = nn.Linear(1, 3, bias=False).requires_grad_(False)
+    head.weight[:] = torch.tensor([[0.0], [-gap], [-1.0]])
+    hidden = torch.ones(2, 1, requires_grad=True)
+    targets = torch.tensor([1, 0])
+    ours, theirs = head_loss(hidden, head, targets), plain(hidden, head, targets)
+    torch.testing.assert_close(ours, theirs, rtol=1e-6, atol=0)
+    (a,), (b,) = torch.autograd.grad(ours, hidden), torch.autograd.grad(theirs, hidden)
+    torch.testing.assert_close(a, b, rtol=1e-6, atol=0)
+
+
 def test_no_gradient_costs_no_gradient():
     head = nn.Linear(8, 20)
     with torch.no_grad():

@@ -8,6 +8,8 @@ from transformers import AutoTokenizer, BloomConfig, GPT2Config
 
 from qwen_ui.errors import SettingsError
 from qwen_ui.freeze import FreezePlan, Rule, preset
+from qwen_ui.freeze.meter import LiveBytes
+from qwen_ui.train import optimizer as optimizer_module
 from qwen_ui.train.data import load_examples
 from qwen_ui.train.forward import Trainee
 from qwen_ui.train.optimizer import MasterAdamW, decayed_names
@@ -187,6 +189,28 @@ def test_bfloat16_weights_move_by_their_float32_masters(tmp_path, sentences):
         assert torch.equal(dict(engine.model.named_parameters())[name], master.bfloat16())
     frozen = next(p for p in engine.model.parameters() if not p.requires_grad)
     assert frozen.dtype == torch.bfloat16
+
+
+def test_gradients_are_widened_a_portion_at_a_time_and_move_the_masters_alike(
+    tmp_path, sentences, monkeypatch
+):
+    folder = conftest.save_model(tmp_path / "model", "qwen2", torch.bfloat16)
+    masters, peaks = [], []
+    for portion in (optimizer_module.PORTION_BYTES, 1):
+        monkeypatch.setattr(optimizer_module, "PORTION_BYTES", portion)
+        engine = make_engine(folder, sentences, PLANS["full"], dtype=torch.bfloat16)
+        engine.loop.step(1)
+        engine.model(torch.arange(20)[None], labels=torch.arange(20)[None]).loss.backward()
+        with LiveBytes() as live:
+            engine.loop.optimizer.step(1e-3)
+        masters.append(engine.loop.optimizer.trained())
+        peaks.append(live.peak)
+    for name, together in masters[0].items():
+        torch.testing.assert_close(masters[1][name], together, rtol=1e-5, atol=1e-8)
+    elements = [p.numel() for p in engine.model.parameters()]
+    assert peaks[0] >= 4 * sum(elements)
+    assert peaks[1] < 4 * sum(elements) / 2
+    assert peaks[1] >= 4 * max(elements)
 
 
 def test_decay_is_for_matrices_alone(tiny):

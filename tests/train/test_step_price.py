@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from qwen_ui.freeze import StepSettings, apply, preset, resolve
 from qwen_ui.freeze.cost import price
 from qwen_ui.freeze.meter import LiveBytes, SavedBytes, flop_counter
 from qwen_ui.model import open_model
+from qwen_ui.train import optimizer
 from qwen_ui.train.data import Batch, Example, Examples, collate
 from qwen_ui.train.forward import Trainee
 from qwen_ui.train.loading import load_model
@@ -66,3 +68,34 @@ def test_the_price_is_what_the_worker_s_step_takes(
     assert cost.peak_bytes - fixed == pytest.approx(live.peak, rel=0.05)
     assert cost.origin_bytes == 4 * selection.trainable_parameters
     assert cost.master_bytes == 0
+
+
+@pytest.mark.parametrize("portion", [1, 128 * 1024**2])
+def test_the_price_knows_what_masters_take_for_their_step(
+    tmp_path: Path, portion: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A short step of everything in bfloat16: its gradients in float32 are the most of it."""
+    monkeypatch.setattr(optimizer, "PORTION_BYTES", portion)
+    save_model(tmp_path, "qwen2", torch.bfloat16)
+    anatomy = open_model(str(tmp_path))
+    model = load_model(tmp_path, anatomy, torch.bfloat16)
+    selection = resolve(preset("full", "all"), anatomy)
+    apply(selection, model)
+    adam = optimizer.MasterAdamW(model, weight_decay=0.1, gradient_clip=1.0)
+    trainee, live = Trainee(model, selection, keep_prefix=False), LiveBytes()
+    item = Example((1, 2), (False, True), "")
+    batch = collate(Examples((item,)), (0,), 0)
+    trainee(batch).backward()
+    adam.step(1e-3)
+    adam.zero_grad()
+    with live:
+        trainee(batch).backward()
+        adam.step(1e-3)
+    settings = as_worker(
+        StepSettings(batch_size=1, sequence_length=2), dtype=None, keep_prefix=False
+    )
+    assert settings.engine is not None
+    engine = replace(settings.engine, wide_gradients=portion)
+    cost = price(anatomy, selection, replace(settings, engine=engine))
+    fixed = cost.weight_bytes + cost.optimizer_bytes + cost.origin_bytes + cost.master_bytes
+    assert cost.peak_bytes - fixed == pytest.approx(live.peak, rel=0.05)
