@@ -22,6 +22,9 @@ from torch.nn import functional as F
 # 32 rows took twice as long (docs/decisions.md).
 CHUNK_ROWS = 512
 
+# Logits narrower than float32 are widened so many at a time.
+WIDENED = 2**22
+
 # Below this a float32 softmax loses digits on its way to 0 (the smallest normal one is 1.2e-38).
 SMALLEST_LIKELIHOOD = 1e-30
 
@@ -113,22 +116,45 @@ def _chunk(
 ) -> torch.Tensor:
     """The loss of one chunk of rows; its gradients go to `grads`."""
     hidden, targets = hidden_NH[rows], targets_N[rows, None]
-    # Written over the logits, which no name keeps alive: a chunk of a wide vocabulary is large, and
-    # every further pass over it costs half a softmax.
-    slope = F.linear(hidden, weight_VH, bias_V).float()
-    torch.softmax(slope, dim=-1, out=slope)
-    loss = _surprise(slope.gather(1, targets).squeeze(1), hidden, weight_VH, bias_V, targets).sum()
-    if not grads.wanted:
-        return loss
-    slope.scatter_add_(1, targets, slope.new_full((), -1.0).expand_as(targets))
-    if grads.bias is not None:
-        grads.bias += slope.sum(0)
-    slope = slope.to(hidden.dtype)
+    logits = F.linear(hidden, weight_VH, bias_V)
+    likelihood = _to_slope(logits, targets, grads)
     if grads.hidden is not None:
-        torch.mm(slope, weight_VH.to(hidden.dtype), out=grads.hidden[rows])
+        torch.mm(logits, weight_VH.to(logits.dtype), out=grads.hidden[rows])
     if grads.weight is not None:
-        _add_product(grads.weight, slope, hidden)
-    return loss
+        _add_product(grads.weight, logits, hidden)
+    return _surprise(likelihood, hidden, weight_VH, bias_V, targets).sum()
+
+
+def _to_slope(logits_NV: torch.Tensor, targets_N1: torch.Tensor, grads: _Gradients) -> torch.Tensor:
+    """Write their gradient over these logits: the likelihoods of the targets (N), in float32.
+
+    At a wide vocabulary a further pass over the logits costs half a softmax, so there is none that
+    finds the highest. Narrow logits go through one float32 buffer, some rows at a time: freed and
+    asked for again, it would be another piece of memory each time (glibc, aligned).
+    """
+    if logits_NV.dtype == torch.float32:
+        return _softmax(logits_NV, targets_N1, grads)
+    size = WIDENED // logits_NV.shape[1] + 1
+    buffer = logits_NV.new_empty(
+        (min(size, len(logits_NV)), logits_NV.shape[1]), dtype=torch.float32
+    )
+    likelihoods = []
+    for part, aims in zip(logits_NV.split(size), targets_N1.split(size), strict=True):
+        wide = buffer[: len(part)].copy_(part)
+        likelihoods.append(_softmax(wide, aims, grads))
+        part.copy_(wide)
+    return torch.cat(likelihoods)
+
+
+def _softmax(scores_NV: torch.Tensor, targets_N1: torch.Tensor, grads: _Gradients) -> torch.Tensor:
+    """As `_to_slope`, for scores in float32."""
+    slope = torch.softmax(scores_NV, dim=-1, out=scores_NV)
+    likelihood = slope.gather(1, targets_N1).squeeze(1)
+    if grads.wanted:
+        slope.scatter_add_(1, targets_N1, slope.new_full((), -1.0).expand_as(targets_N1))
+        if grads.bias is not None:
+            grads.bias += slope.sum(0)
+    return likelihood
 
 
 def _surprise(

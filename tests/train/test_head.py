@@ -34,7 +34,9 @@ def test_loss_and_gradients_equal_the_plain_ones(monkeypatch, trains, bias, chun
         torch.testing.assert_close(a, b, rtol=1e-5, atol=1e-6)
 
 
-def test_bfloat16_is_as_close_as_the_plain_way():
+@pytest.mark.parametrize("widened", [1, 200, 2**22])
+def test_bfloat16_is_as_close_as_the_plain_way(monkeypatch, widened):
+    monkeypatch.setattr(module, "WIDENED", widened)
     torch.manual_seed(0)
     head = nn.Linear(32, 64, bias=False, dtype=torch.bfloat16).requires_grad_(False)
     hidden = torch.randn(9, 32, dtype=torch.bfloat16, requires_grad=True)
