@@ -71,7 +71,7 @@ def floor_seconds(loop: Loop, step: int, now: Callable[[], float]) -> tuple[floa
     with FlopCounterMode(display=False) as counter, _Products() as products:
         loop.step(step)
     return float(counter.get_total_flops()), sum(
-        count * _product_seconds(*shape, now) for shape, count in products.shapes.items()
+        count * _product_seconds(shape, now) for shape, count in products.shapes.items()
     )
 
 
@@ -91,7 +91,8 @@ class _Products(torch.utils._python_dispatch.TorchDispatchMode):
         return func(*args, **(kwargs or {}))
 
 
-def _product_seconds(left_shape, right_shape, left_stride, right_stride, dtype, now) -> float:
+def _product_seconds(product: tuple, now: Callable[[], float]) -> float:
+    left_shape, right_shape, left_stride, right_stride, dtype = product
     right = torch.empty_strided(right_shape, right_stride, dtype=dtype).normal_()
     left = torch.empty_strided(left_shape, left_stride, dtype=dtype).normal_()
     best = float("inf")

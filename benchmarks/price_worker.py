@@ -39,7 +39,7 @@ def main(folder: Path) -> None:
                 found["peak"] = status_bytes("VmHWM") - found["baseline"]
             return report
 
-        prepared.loop.step = step  # type: ignore[method-assign]
+        prepared.loop.step = step
         trainer.run()
     found |= counted_step(prepared)
     (folder / "measured.json").write_text(json.dumps(found), encoding="utf-8")

@@ -21,6 +21,10 @@ from qwen_ui.train.head import head_loss
 from qwen_ui.train.prefix import KeptPrefix
 from qwen_ui.train.stubs import PrefixCut, drops_out
 
+# Rows of a matrix product from which on a CPU's results are seen not to depend on their number:
+# 5 rows differ from 40 in the last digit, 13 do not (docs/decisions.md).
+SAME_KERNELS = 64
+
 
 class Trainee(nn.Module):
     """A model as the loop sees it.
@@ -73,10 +77,10 @@ class Trainee(nn.Module):
         logits_NV = self.model(**batch.inputs).logits.flatten(0, 1).index_select(0, batch.rows)
         return F.cross_entropy(logits_NV.float(), batch.targets, reduction="sum")
 
-    def run_prefix(self, batch: Batch) -> torch.Tensor:
-        """What the frozen blocks put out (B, T, H)."""
+    def run_prefix(self, inputs: dict[str, Any]) -> torch.Tensor:
+        """What the frozen blocks put out (B, T, H) for these arguments of the model's forward."""
         assert self.cut is not None
-        return self.cut.run_prefix(batch.inputs)
+        return self.cut.run_prefix(inputs)
 
     def generate(self, **arguments: Any) -> Any:
         """The model's own generation."""
@@ -111,17 +115,46 @@ class PrefixSource:
         """(B, T, H) without a graph; None where the model is not cut."""
         if self._trainee.cut is None:
             return None
-        held = self._kept is not None and all(self._kept.holds(i) for i in batch.indexes)
-        if self._agree(held):
-            assert self._kept is not None
-            return self._kept.get(batch)
-        hidden_BTH = self._trainee.run_prefix(batch)
-        if self._kept is not None and not self.trouble:
+        kept = self._kept
+        if kept is None:
+            self._agree(False)
+            return self._trainee.run_prefix(batch.inputs)
+        absent = [row for row, index in enumerate(batch.indexes) if not kept.holds(index)]
+        if self._agree(not absent):
+            return kept.get(batch)
+        hidden_BTH = self._complete(kept, batch, absent)
+        if not self.trouble:
             try:
-                self._kept.put(batch, hidden_BTH)
+                kept.put(batch, hidden_BTH)
             except OSError as error:
                 self.trouble = f"No more prefix outputs are kept: {error.strerror}."
         return hidden_BTH
+
+    def _complete(self, kept: KeptPrefix, batch: Batch, absent: list[int]) -> torch.Tensor:
+        """The outputs of a batch of which only these rows have to be computed."""
+        if len(absent) == len(batch.indexes) or not _alone_as_together(batch, absent):
+            return self._trainee.run_prefix(batch.inputs)
+        rows = torch.tensor(absent, device=batch.tokens_BT.device)
+        inputs = {
+            name: value[rows] if torch.is_tensor(value) else value
+            for name, value in batch.inputs.items()
+        }
+        computed = self._trainee.run_prefix(inputs)
+        hidden_BTH = kept.get(batch)
+        hidden_BTH[rows] = computed.to(hidden_BTH.dtype)
+        return hidden_BTH
+
+
+def _alone_as_together(batch: Batch, rows: list[int]) -> bool:
+    """Whether these rows by themselves come out of the blocks as they do with the whole batch.
+
+    To the last bit, so that a run that goes on after a kill stays equal to one that was not killed:
+    with masks as before, and matrices tall enough for the same kernels.
+    """
+    tall = len(rows) * batch.tokens_BT.shape[1] >= SAME_KERNELS
+    if not tall or batch.mask_BT is None:
+        return tall
+    return bool(batch.mask_BT[rows].all()) == bool(batch.mask_BT.all())
 
 
 def _cut(model: PreTrainedModel, selection: Selection) -> tuple[PrefixCut | None, str]:

@@ -114,10 +114,12 @@ class KeptPrefix:
                 self._seen.add(index)
 
     def get(self, batch: Batch) -> torch.Tensor:
-        """The kept tensor of a batch whose examples are all here (B, T, H), 0 at the padding."""
+        """The kept tensor of a batch (B, T, H), 0 at the padding and where an example is absent."""
         B, T = batch.tokens_BT.shape
         kept = torch.zeros((B, T, self._width), dtype=self._dtype)
         for row, index in enumerate(batch.indexes):
+            if not self.holds(index):
+                continue
             values = torch.from_numpy(self._row(index)).view(self._dtype)
             kept[row, : self._lengths[index]] = values.view(-1, self._width)
         return kept.to(batch.tokens_BT.device)

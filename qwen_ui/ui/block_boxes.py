@@ -68,7 +68,7 @@ class Boxes:
             at = x + (position % COLUMNS) * (wide + GAP)
             down = y + (position // COLUMNS) * (CELL + GAP)
             shapes += self._cell(path, label, below, (at, down, wide))
-        height = -(-len(cells) // COLUMNS) * (CELL + GAP) - (GAP if cells else 0)
+        height: float = -(-len(cells) // COLUMNS) * (CELL + GAP) - (GAP if cells else 0)
         for child in self.children[module.name]:
             if not self._is_box(child):
                 continue
@@ -76,7 +76,7 @@ class Boxes:
             drawn, taken = self._box(child, "", (x, y + height, width))
             shapes += drawn
             height += taken
-        return float(height), shapes
+        return height, shapes
 
     def _cells(self, module: Module) -> list[tuple[str, str, str]]:
         """(name, label, shape) of own tensors beside modules, and of plain modules."""

@@ -148,7 +148,13 @@ def _wire_intent(tab: TrainTab, header: Header, session: Session, quiet: dict[st
 
 def _wire_preview(tab: TrainTab, header: Header, session: Session, quiet: dict[str, Any]) -> None:
     settings = tab.settings
-    watched = [settings.data, settings.upload, settings.sequence_length, settings.packing]
+    # gradio gives components their events at run time.
+    watched: list[Any] = [
+        settings.data,
+        settings.upload,
+        settings.sequence_length,
+        settings.packing,
+    ]
 
     @guarded
     def on_change(
@@ -174,7 +180,14 @@ def _wire_preview(tab: TrainTab, header: Header, session: Session, quiet: dict[s
 
 def _wire_price(tab: TrainTab, header: Header, session: Session, quiet: dict[str, Any]) -> None:
     s = tab.settings
-    watched = [s.batch_size, s.sequence_length, s.dtype, s.device, s.processes, s.prefix_cache]
+    watched: list[Any] = [
+        s.batch_size,
+        s.sequence_length,
+        s.dtype,
+        s.device,
+        s.processes,
+        s.prefix_cache,
+    ]
 
     @guarded
     def on_change(source: str, plan: FreezePlan, *values: Any) -> str:

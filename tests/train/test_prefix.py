@@ -1,11 +1,16 @@
 from __future__ import annotations
 
+import pytest
 import torch
 from transformers import AutoTokenizer
 
+from qwen_ui.freeze import apply, preset, resolve
+from qwen_ui.model import open_model
 from qwen_ui.paths import home
-from qwen_ui.train.data import collate, load_examples
+from qwen_ui.train.data import Example, Examples, collate, load_examples
+from qwen_ui.train.forward import PrefixSource, Trainee
 from qwen_ui.train.prefix import KeptPrefix, PrefixKey
+from tests.train.engine import kept_prefix, load
 
 WIDTH = 8
 
@@ -76,3 +81,53 @@ def test_files_that_no_longer_fit_make_room(sentences, tiny):
     filled(examples, weights="old")
     opened(examples, weights="new", budget=opened(examples, weights="new").bytes + 10)
     assert not opened(examples, weights="old").holds(0)
+
+
+@pytest.mark.parametrize(
+    ("lengths", "first", "computed"),
+    [
+        ((48, 48, 48, 48), (0, 2), 2),  # two of four are kept already
+        ((48, 48, 48, 48), (), 4),
+        ((48, 20, 48, 30), (0, 1), 2),  # those absent are padded, too
+        ((48, 20, 48, 48), (0, 1), 4),  # those absent alone would go without a mask
+        ((10, 10, 10, 10), (0, 1), 4),  # too few rows for the kernels of the whole
+        ((48, 48, 48, 48), (0, 1, 2, 3), 0),
+    ],
+)
+def test_only_what_is_absent_is_computed_and_to_the_same_bits(tiny, lengths, first, computed):
+    model = load(tiny)
+    selection = resolve(preset("attention", "last:2"), open_model(str(tiny)))
+    apply(selection, model)
+    trainee = Trainee(model, selection, keep_prefix=True)
+    tokens = torch.randint(0, 90, (4, 48), generator=torch.Generator().manual_seed(0)).tolist()
+    rows = [row[:length] for row, length in zip(tokens, lengths, strict=True)]
+    examples = Examples(tuple(Example(tuple(r), (True,) * len(r), "") for r in rows))
+    kept = kept_prefix(examples, trainee.prefix_blocks, model)
+    batch, source, seen = collate(examples, (0, 1, 2, 3), 0), PrefixSource(trainee, kept), []
+    together = trainee.run_prefix(batch.inputs)
+    if first:
+        kept.put(collate(examples, first, 0), together[list(first)])
+    run = trainee.run_prefix
+    trainee.__dict__["run_prefix"] = lambda i: seen.append(len(i["input_ids"])) or run(i)
+    found = source.fetch(batch)
+    assert sum(seen) == computed
+    assert torch.equal(real(batch, found), real(batch, together))
+    assert torch.equal(real(batch, source.fetch(batch)), real(batch, together))
+    assert sum(seen) == computed
+
+
+def test_what_lies_beyond_the_budget_is_computed_each_time(tiny, sentences):
+    examples = examples_of(sentences, tiny)
+    model = load(tiny)
+    selection = resolve(preset("attention", "last:2"), open_model(str(tiny)))
+    apply(selection, model)
+    trainee = Trainee(model, selection, keep_prefix=True)
+    budget = 2 * 48 * model.config.hidden_size * 4
+    kept = kept_prefix(examples, trainee.prefix_blocks, model, budget)
+    assert 0 < kept.capacity < len(examples.items)
+    last = len(examples.items) - 1
+    batch, source = collate(examples, (0, 1, last - 1, last), 0), PrefixSource(trainee, kept)
+    together = trainee.run_prefix(batch.inputs)
+    for _ in range(2):
+        torch.testing.assert_close(real(batch, source.fetch(batch)), real(batch, together))
+    assert not kept.holds(last)
