@@ -104,6 +104,8 @@
       xaxis: { ...axisStyle, title: { text: AXES[axis] || axis, standoff: 6 }, ...extra.x },
       yaxis: { ...axisStyle, ...extra.y },
       uirevision: extra.revision || "kept",
+      // plotly makes the buttons' ground from the chart's: dark grey where that is transparent.
+      modebar: { bgcolor: "rgba(0,0,0,0)", color: muted, activecolor: colour("accent") },
       dragmode: "zoom",
     };
   };

@@ -61,6 +61,7 @@ def base_layout(*, dark: bool, height: int) -> dict[str, Any]:
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
         "font": {"family": FONT, "size": 13, "color": INK[dark]},
+        "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": MUTED[dark]},
         "showlegend": False,
         "hoverlabel": {"font": {"family": FONT, "size": 13}},
     }
