@@ -29,7 +29,7 @@ def filled(examples, **key):
 
 def real(batch, values):
     """What stands where there are tokens."""
-    return values[batch.mask_BT.bool()]
+    return values if batch.mask_BT is None else values[batch.mask_BT.bool()]
 
 
 def examples_of(sentences, tiny):
@@ -84,24 +84,31 @@ def test_files_that_no_longer_fit_make_room(sentences, tiny):
 
 
 @pytest.mark.parametrize(
-    ("lengths", "first", "computed"),
+    ("lengths", "packed", "first", "computed"),
     [
-        ((48, 48, 48, 48), (0, 2), 2),  # two of four are kept already
-        ((48, 48, 48, 48), (), 4),
-        ((48, 20, 48, 30), (0, 1), 2),  # those absent are padded, too
-        ((48, 20, 48, 48), (0, 1), 4),  # those absent alone would go without a mask
-        ((10, 10, 10, 10), (0, 1), 4),  # too few rows for the kernels of the whole
-        ((48, 48, 48, 48), (0, 1, 2, 3), 0),
+        ((48, 48, 48, 48), (), (0, 2), 2),  # two of four are kept already
+        ((48, 48, 48, 48), (), (), 4),
+        ((48, 20, 48, 30), (), (0, 1), 2),  # those absent are padded, too
+        ((48, 20, 48, 48), (), (0, 1), 4),  # those absent alone would go without a mask
+        ((10, 10, 10, 10), (), (0, 1), 4),  # too few rows for the kernels of the whole
+        ((48, 48, 48, 48), (0, 3), (0, 1), 2),
+        ((48, 48, 48, 48), (0, 1), (0, 1), 4),  # those absent hold one sample each
+        ((48, 48, 48, 48), (), (0, 1, 2, 3), 0),
     ],
 )
-def test_only_what_is_absent_is_computed_and_to_the_same_bits(tiny, lengths, first, computed):
+def test_only_what_is_absent_is_computed_and_to_the_same_bits(
+    tiny, lengths, packed, first, computed
+):
     model = load(tiny)
     selection = resolve(preset("attention", "last:2"), open_model(str(tiny)))
     apply(selection, model)
     trainee = Trainee(model, selection, keep_prefix=True)
     tokens = torch.randint(0, 90, (4, 48), generator=torch.Generator().manual_seed(0)).tolist()
     rows = [row[:length] for row, length in zip(tokens, lengths, strict=True)]
-    examples = Examples(tuple(Example(tuple(r), (True,) * len(r), "") for r in rows))
+    starts = [(0, 20) if number in packed else (0,) for number in range(len(rows))]
+    examples = Examples(
+        tuple(Example(tuple(r), (True,) * len(r), "", s) for r, s in zip(rows, starts, strict=True))
+    )
     kept = kept_prefix(examples, trainee.prefix_blocks, model)
     batch, source, seen = collate(examples, (0, 1, 2, 3), 0), PrefixSource(trainee, kept), []
     together = trainee.run_prefix(batch.inputs)
