@@ -151,11 +151,11 @@ def _alone_as_together(batch: Batch, rows: list[int]) -> bool:
     To the last bit, so that a run that goes on after a kill stays equal to one that was not killed:
     with masks as before, and matrices tall enough for the same kernels.
     """
-    B, T = batch.tokens_BT.shape
-    return len(rows) * T >= SAME_KERNELS and _masked(batch, rows) == _masked(batch, list(range(B)))
+    tall = len(rows) * batch.tokens_BT.shape[1] >= SAME_KERNELS
+    return tall and _masked(batch, rows) == _masked(batch, slice(None))
 
 
-def _masked(batch: Batch, rows: list[int]) -> bool:
+def _masked(batch: Batch, rows: list[int] | slice) -> bool:
     """Whether these rows need a mask of their own: padding, or several samples in one sequence."""
     if batch.positions_BT is not None:
         return bool((batch.positions_BT[rows, 1:] == 0).any())

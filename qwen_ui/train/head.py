@@ -142,7 +142,8 @@ def _to_slope(logits_NV: torch.Tensor, targets_N1: torch.Tensor, grads: _Gradien
     for part, aims in zip(logits_NV.split(size), targets_N1.split(size), strict=True):
         wide = buffer[: len(part)].copy_(part)
         likelihoods.append(_softmax(wide, aims, grads))
-        part.copy_(wide)
+        if grads.wanted:
+            part.copy_(wide)
     return torch.cat(likelihoods)
 
 

@@ -7,7 +7,6 @@ A bfloat16 weight near 0.02 has steps of about 1e-4: at a rate of 1e-6 plain Ada
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
 
 import torch
 from torch import nn
@@ -60,22 +59,21 @@ class MasterAdamW:
         Raises:
             FloatingPointError: the norm is no finite number; nothing was changed.
         """
-        # Widened twice where they are many, so that they never stand whole in float32.
-        once = list(self._widened()) if len(self._portions) == 1 else None
-        norm = _norm(gradients for _, gradients in once or self._widened())
+        # Widened twice where they are many, so that no more than a portion stands in float32.
+        once = self._widened(self._portions[0]) if len(self._portions) == 1 else None
+        norm = _together([_norm(once or self._widened(names)) for names in self._portions])
         if not math.isfinite(norm):
             raise FloatingPointError("The gradients are no finite numbers.")
         for group in self.adam.param_groups:
             group["lr"] = rate
-        for names, gradients in once or self._widened():
-            self._take(names, gradients, norm)
+        for names in self._portions:
+            self._take(names, once or self._widened(names), norm)
         return float(norm)
 
-    def _widened(self) -> Iterator[tuple[list[str], list[torch.Tensor | None]]]:
-        """Names and gradients in float32, a portion at a time."""
-        for names in self._portions:
-            held = [self.parameters[name].grad for name in names]
-            yield names, [None if gradient is None else gradient.float() for gradient in held]
+    def _widened(self, names: list[str]) -> list[torch.Tensor | None]:
+        """The gradients of these in float32."""
+        held = [self.parameters[name].grad for name in names]
+        return [None if gradient is None else gradient.float() for gradient in held]
 
     def _take(
         self, names: list[str], gradients: list[torch.Tensor | None], norm: torch.Tensor
@@ -156,13 +154,16 @@ def _master(parameter: nn.Parameter) -> nn.Parameter:
     return nn.Parameter(parameter.detach().float())
 
 
-def _norm(portions: Iterable[list[torch.Tensor | None]]) -> torch.Tensor:
-    """Of all gradients together."""
-    norms = []
-    for gradients in portions:
-        if present := [gradient for gradient in gradients if gradient is not None]:
-            norms.append(whole(torch.nn.utils.get_total_norm(present)))
-    return norms[0] if len(norms) == 1 else torch.linalg.vector_norm(torch.stack(norms))
+def _norm(gradients: list[torch.Tensor | None]) -> torch.Tensor | None:
+    present = [gradient for gradient in gradients if gradient is not None]
+    return whole(torch.nn.utils.get_total_norm(present)) if present else None
+
+
+def _together(norms: list[torch.Tensor | None]) -> torch.Tensor:
+    """The norm of all from the norms of the portions."""
+    found = [norm for norm in norms if norm is not None]
+    assert found, "a backward pass leaves gradients"
+    return found[0] if len(found) == 1 else torch.linalg.vector_norm(torch.stack(found))
 
 
 def _portions(

@@ -35,16 +35,19 @@ def test_loss_and_gradients_equal_the_plain_ones(monkeypatch, trains, bias, chun
 
 
 @pytest.mark.parametrize("widened", [1, 200, 2**22])
-def test_bfloat16_is_as_close_as_the_plain_way(monkeypatch, widened):
+@pytest.mark.parametrize("trains", [False, True])
+def test_bfloat16_is_as_close_as_the_plain_way(monkeypatch, widened, trains):
     monkeypatch.setattr(module, "WIDENED", widened)
     torch.manual_seed(0)
-    head = nn.Linear(32, 64, bias=False, dtype=torch.bfloat16).requires_grad_(False)
+    head = nn.Linear(32, 64, bias=trains, dtype=torch.bfloat16).requires_grad_(trains)
     hidden = torch.randn(9, 32, dtype=torch.bfloat16, requires_grad=True)
     targets = torch.randint(0, 64, (9,))
     ours, theirs = head_loss(hidden, head, targets), plain(hidden, head, targets)
     torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=0)
-    (a,), (b,) = torch.autograd.grad(ours, hidden), torch.autograd.grad(theirs, hidden)
-    torch.testing.assert_close(a, b, rtol=3e-2, atol=3e-3)
+    wanted = [hidden, *(p for p in head.parameters() if p.requires_grad)]
+    pairs = zip(torch.autograd.grad(ours, wanted), torch.autograd.grad(theirs, wanted), strict=True)
+    for a, b in pairs:
+        torch.testing.assert_close(a, b, rtol=3e-2, atol=3e-3)
 
 
 @pytest.mark.parametrize("gap", [60.0, 72.0, 90.0, 500.0])
