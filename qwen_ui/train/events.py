@@ -58,7 +58,10 @@ class EventLog:
 
 
 def encode(record: Event) -> str:
-    """JSON that every reader takes: what is not finite becomes null (JSON has no NaN)."""
+    """JSON that every reader takes: what is not finite becomes null (JSON has no NaN).
+
+    Integers of more than 64 bits are read back as floats (orjson).
+    """
     return json.dumps(_finite(record), ensure_ascii=False, allow_nan=False)
 
 

@@ -17,7 +17,7 @@ from qwen_ui.train.events import FILE_NAME, EventLog, encode, log_size, read_eve
 VALUES = st.recursive(
     st.none()
     | st.booleans()
-    | st.integers()
+    | st.integers(-(2**63), 2**64 - 1)  # `orjson` reads larger ones as floats
     | st.floats(allow_nan=False, allow_infinity=False)
     | st.text(),
     lambda inner: st.lists(inner, max_size=3),
