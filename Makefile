@@ -57,10 +57,10 @@ bench: install-dev chromium
 
 # AUSTEN is a text of Jane Austen's novels, a paragraph a line; see assets/nano/README.md.
 anatomies: install
-	$(BIN)/python -m qwen_ui.model.kept
+	$(BIN)/python -m scripts.bundle_anatomies
 
 nano: install
-	$(BIN)/python assets/nano/pretrain.py --data $(AUSTEN) --output assets/nano
+	$(BIN)/python scripts/pretrain_nano.py --data $(AUSTEN) --output assets/nano
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

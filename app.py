@@ -27,10 +27,10 @@ def main() -> None:
     arguments = parser.parse_args()
 
     from qwen_ui.model import remote_code
-    from qwen_ui.train.failure import reason_for
-    from qwen_ui.train.keeper import Keeper
-    from qwen_ui.ui.app import build_app, launch_options
-    from qwen_ui.ui.session import Session
+    from qwen_ui.runs.failure import reason_for
+    from qwen_ui.ui.page.app import build_app, launch_options
+    from qwen_ui.ui.page.session import Session
+    from qwen_ui.workers.supervisor import Supervisor
 
     if arguments.trust_remote_code:
         remote_code.trust()
@@ -39,7 +39,7 @@ def main() -> None:
     # which no handler here tells: 10 % of a core for nothing.
     demo._queue.sleep_when_free = QUEUE_LOOK_SECONDS
     demo._queue.progress_update_sleep_when_free = PROGRESS_LOOK_SECONDS
-    Keeper().start()
+    Supervisor().start()
     try:
         demo.launch(server_port=arguments.port, inbrowser=arguments.open, **launch_options())
     except OSError as error:

@@ -29,12 +29,12 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 import torch
 
+from qwen_ui.engine.setup import set_up
 from qwen_ui.freeze import preset, resolve
 from qwen_ui.model import open_model
 from qwen_ui.paths import ASSETS
-from qwen_ui.train.rank import METHODS, rank_all
-from qwen_ui.train.setup import prepare
-from qwen_ui.train.spec import make_spec
+from qwen_ui.rank.run import METHODS, rank_all
+from qwen_ui.runs.spec import make_spec
 
 RESULTS = Path(__file__).resolve().parents[1] / "docs" / "attention-vs-bitfit.json"
 TRAIN, HELD_OUT = (str(ASSETS / "data" / f"kjv-{part}.txt") for part in ("train", "eval"))
@@ -129,7 +129,7 @@ def train(case: Case, seed: int, rate: float, sizes: dict[str, int]) -> dict[str
         **sizes,
     )
     with tempfile.TemporaryDirectory() as folder:
-        run = prepare(spec, Path(folder))
+        run = set_up(spec, Path(folder))
         began = time.process_time()
         losses = [run.loop.step(step).loss for step in range(1, spec.steps + 1)]
         seconds = time.process_time() - began

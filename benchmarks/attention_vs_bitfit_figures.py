@@ -26,8 +26,8 @@ from benchmarks.attention_vs_bitfit import (
     SWEEP_SEED,
     SWEEP_STEPS,
 )
-from qwen_ui.train.ranking import rank_correlation
-from qwen_ui.ui.svg_chart import COLOURS, Series, chart
+from qwen_ui.rank.ranking import rank_correlation
+from qwen_ui.ui.compare.svg_chart import COLOURS, Series, chart
 
 Run = dict[str, Any]
 PAGE = RESULTS.with_suffix(".md")

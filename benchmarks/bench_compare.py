@@ -24,19 +24,19 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 import torch
 
 from benchmarks.training import nano, trainer_seconds
+from qwen_ui.compare.comparison import carry_on, read_comparison, results
+from qwen_ui.compare.verdict import rows_of, verdict_sentence
+from qwen_ui.data.batches import Examples, load_examples
+from qwen_ui.data.order import Order
+from qwen_ui.engine.setup import set_up
 from qwen_ui.freeze import apply, preset, resolve
 from qwen_ui.model import open_model
+from qwen_ui.model.weights.loading import load_tokenizer
 from qwen_ui.paths import ASSETS
-from qwen_ui.train.compare import carry_on, read_comparison, results
-from qwen_ui.train.data import Examples, load_examples
-from qwen_ui.train.loading import load_tokenizer
-from qwen_ui.train.order import Order
-from qwen_ui.train.setup import prepare
-from qwen_ui.train.spec import make_spec
-from qwen_ui.train.verdict import rows_of, verdict
-from qwen_ui.ui.compare_tab import CLASSIC, begin_comparison
-from qwen_ui.ui.session import Session
-from qwen_ui.ui.train_form import KJV
+from qwen_ui.runs.spec import make_spec
+from qwen_ui.ui.compare.tab import CLASSIC, begin_comparison
+from qwen_ui.ui.page.data_choice import KJV
+from qwen_ui.ui.page.session import Session
 
 TRAIN = str(ASSETS / "data" / "kjv-train.txt")
 
@@ -55,7 +55,7 @@ def click(steps: int) -> None:
         training = sum(record["elapsed"] for record in found)
         print(
             f"click to verdict, {turn}: {seconds:.1f} s for 2 plans x 2 seeds, "
-            f"of which {training:.1f} s steps; {verdict(rows_of(found))}",
+            f"of which {training:.1f} s steps; {verdict_sentence(rows_of(found))}",
             flush=True,
         )
     print(f"reproduced: the losses of all steps are equal: {losses[0] == losses[1]}")
@@ -94,7 +94,7 @@ def our_seconds(name: str, steps: int, threads: int, seed: int) -> tuple[float, 
     plan = preset(name).to_dict()
     spec = make_spec(model="nano", plan=plan, data=TRAIN, steps=steps, threads=threads, seed=seed)
     with tempfile.TemporaryDirectory() as folder:
-        run = prepare(spec, Path(folder))
+        run = set_up(spec, Path(folder))
     kept, order = run.loop.sources[0]._kept, Order(run.training, spec.batch_size, spec.seed)
     assert kept is not None
     hits = sum(kept.holds(i) for step in range(steps) for i in order.batch(step))

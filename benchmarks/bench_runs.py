@@ -17,13 +17,13 @@ from pathlib import Path
 from typing import Any
 
 from qwen_ui.paths import runs_folder
-from qwen_ui.train.events import FILE_NAME, encode
-from qwen_ui.train.folders import create_run
-from qwen_ui.train.index import changes
-from qwen_ui.train.keeper import Keeper
-from qwen_ui.train.runs import list_runs
-from qwen_ui.train.status import Status, write_status
-from qwen_ui.ui.charts import poll
+from qwen_ui.runs.events import FILE_NAME, encode
+from qwen_ui.runs.folder import create_run
+from qwen_ui.runs.index import changes
+from qwen_ui.runs.status import Status, write_status
+from qwen_ui.runs.summary import list_runs
+from qwen_ui.ui.page.run_view import poll
+from qwen_ui.workers.supervisor import Supervisor
 
 
 def timed(call: Callable[[], Any], times: int = 5) -> float:
@@ -73,7 +73,7 @@ def lists() -> None:
     size = len(json.dumps(asdict(update)))
     seconds = timed(lambda: changes(runs_folder(), seen))
     print(f"1,000 runs, nothing new:        {seconds:8.3f} s  {size:,} bytes")
-    keeper = Keeper()
+    keeper = Supervisor()
     keeper.round()
     print(f"1,000 runs, a keeper's round:   {timed(keeper.round):8.3f} s")
 

@@ -21,8 +21,8 @@ from playwright.sync_api import Page, sync_playwright
 from torch import nn
 
 from qwen_ui.model import open_model, preset_names
-from qwen_ui.ui.app import build_app, launch_options
-from qwen_ui.ui.session import Session
+from qwen_ui.ui.page.app import build_app, launch_options
+from qwen_ui.ui.page.session import Session
 
 FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
 TICKS = 20

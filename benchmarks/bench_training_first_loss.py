@@ -15,8 +15,8 @@ import time
 from typing import Any
 
 from qwen_ui.freeze import preset
-from qwen_ui.train.launch import keep_ready, start, wait
-from qwen_ui.train.spec import make_spec
+from qwen_ui.runs.spec import make_spec
+from qwen_ui.workers.launch import keep_ready, start, wait
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 

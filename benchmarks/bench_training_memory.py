@@ -16,7 +16,7 @@ import torch
 
 from benchmarks.training import our_loop, random_examples, tiled_model
 from qwen_ui.freeze import preset
-from qwen_ui.freeze.meter import SavedBytes
+from qwen_ui.freeze.cost.live_bytes import SavedBytes
 from qwen_ui.model import open_model
 
 MIB = 1024**2

@@ -23,10 +23,10 @@ from playwright.sync_api import Browser, CDPSession, Page, sync_playwright
 from benchmarks.bench_runs import step_event, write_run
 from qwen_ui.freeze import preset
 from qwen_ui.paths import ASSETS
-from qwen_ui.train import launch
-from qwen_ui.train.events import FILE_NAME, encode, read_events
-from qwen_ui.train.runs import run_folder
-from qwen_ui.train.spec import make_spec
+from qwen_ui.runs.events import FILE_NAME, encode, read_events
+from qwen_ui.runs.spec import make_spec
+from qwen_ui.runs.summary import run_folder
+from qwen_ui.workers import launch
 from tests.browser.conftest import FLAGS, Dashboard
 
 WINDOW_SECONDS, PAIRS = 4.0, 20
@@ -45,13 +45,13 @@ LOOK = """
 
 def fake_run(pause: float) -> Path:
     """A run whose worker records steps without a model."""
-    launch.WORKER = "tests.train.step_worker"
+    launch.WORKER = "tests.helpers.step_worker"
     return run_folder(launch.start({"model": "nano", "steps": 10**6, "pause": pause}))
 
 
 def nano_run() -> Path:
     """A run that trains the nano twin on one thread."""
-    launch.WORKER = "qwen_ui.train.worker"
+    launch.WORKER = "qwen_ui.workers.worker"
     data = str(ASSETS / "data" / "kjv-train.txt")
     spec = make_spec(
         model="nano",

@@ -17,17 +17,17 @@ from typing import Any
 
 from torch.autograd.graph import saved_tensors_hooks
 
-from qwen_ui.freeze.meter import SavedBytes, flop_counter
-from qwen_ui.train.setup import Prepared, prepare
-from qwen_ui.train.spec import read_spec
-from qwen_ui.train.trainer import Trainer
-from qwen_ui.train.writer import RunWriter
+from qwen_ui.engine.setup import Prepared, set_up
+from qwen_ui.engine.trainer import Trainer
+from qwen_ui.freeze.cost.live_bytes import SavedBytes, flop_counter
+from qwen_ui.runs.spec import read_spec
+from qwen_ui.runs.writer import RunWriter
 
 
 def main(folder: Path) -> None:
     found: dict[str, Any] = {}
     with RunWriter(folder) as writer:
-        prepared = prepare(read_spec(folder / "spec.json"), folder)
+        prepared = set_up(read_spec(folder / "spec.json"), folder)
         trainer = Trainer(prepared, writer)
         take, last = prepared.loop.step, prepared.spec.steps
 

@@ -22,15 +22,15 @@ from transformers import (
 )
 from transformers.initialization import no_init_weights
 
+from qwen_ui.data.batches import Examples, collate
+from qwen_ui.data.order import Order
+from qwen_ui.data.tokens import Example
+from qwen_ui.engine.forward import Trainee
+from qwen_ui.engine.loop import Loop
+from qwen_ui.engine.optimizer import BETAS, EPSILON, MasterAdamW, decayed_names
+from qwen_ui.engine.prefix_cache import KeptPrefix, PrefixKey
 from qwen_ui.freeze import FreezePlan, Selection, apply, resolve
 from qwen_ui.model import open_model
-from qwen_ui.train.data import Examples, collate
-from qwen_ui.train.forward import Trainee
-from qwen_ui.train.loop import Loop
-from qwen_ui.train.optimizer import BETAS, EPSILON, MasterAdamW, decayed_names
-from qwen_ui.train.order import Order
-from qwen_ui.train.prefix import KeptPrefix, PrefixKey
-from qwen_ui.train.tokens import Example
 
 DECAY, CLIP = 0.1, 1.0
 

@@ -2,10 +2,10 @@
 
 import os
 
-# Before torch is imported; see `qwen_ui.train.process.child_environment`.
+# Before torch is imported; see `qwen_ui.runs.process.child_environment`.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-from qwen_ui.cli import main
+from qwen_ui.cli.main import main
 
 if __name__ == "__main__":
     main()

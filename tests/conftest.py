@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
+
+    from qwen_ui.model import Anatomy
 
 # Before any import of the libraries that read them.
 os.environ["HF_HUB_OFFLINE"] = "1"
@@ -14,8 +22,6 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 # Tests share the processor with browsers, dashboards and workers; see `process.child_environment`.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-REPOSITORY = Path(__file__).resolve().parent.parent
-
 
 @pytest.fixture(autouse=True)
 def home_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -23,3 +29,66 @@ def home_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     home = tmp_path / "home"
     monkeypatch.setenv("QWEN_UI_HOME", str(home))
     return home
+
+
+@pytest.fixture(scope="session")
+def qwen() -> Anatomy:
+    """Qwen2.5-1.5B-Instruct, weightless."""
+    from qwen_ui.model import open_model  # noqa: PLC0415  many tests need no torch
+
+    return open_model("qwen2.5-1.5b-instruct")
+
+
+@pytest.fixture(scope="session")
+def tokenizer() -> PreTrainedTokenizerFast:
+    """One token a byte, and Qwen's special tokens."""
+    from tests.helpers.tiny_models import byte_tokenizer  # noqa: PLC0415
+
+    return byte_tokenizer()
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a 4-block Qwen2 in float32."""
+    from tests.helpers.tiny_models import save_model  # noqa: PLC0415
+
+    return save_model(tmp_path_factory.mktemp("tiny"), "qwen2")
+
+
+@pytest.fixture(scope="session")
+def sentences(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twenty texts of different lengths, as jsonl."""
+    from tests.helpers.tiny_models import SENTENCES  # noqa: PLC0415
+
+    file = tmp_path_factory.mktemp("data") / "sentences.jsonl"
+    lines = [{"text": f"{SENTENCES[i % 4]} {i}"[: 12 + 2 * i]} for i in range(20)]
+    file.write_text("\n".join(json.dumps(line) for line in lines))
+    return file
+
+
+@pytest.fixture(scope="session")
+def forked_workers() -> Iterator[None]:
+    """Workers are forked, as the dashboard's are; it saves each its imports."""
+    from qwen_ui.workers import launch  # noqa: PLC0415
+
+    launch.keep_ready()
+    yield
+    launch._fork_server.stop()
+
+
+@pytest.fixture
+def step_worker(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Workers that only write a run, without a model; none is left at the end."""
+    from qwen_ui.paths import runs_folder  # noqa: PLC0415
+    from qwen_ui.runs import run_names  # noqa: PLC0415
+    from qwen_ui.runs.process import end_tree  # noqa: PLC0415
+    from qwen_ui.workers import launch  # noqa: PLC0415
+
+    monkeypatch.setattr(launch, "WORKER", "tests.helpers.step_worker")
+    yield
+    # The end of a worker lets the next of the queue begin: not any more.
+    monkeypatch.setattr(launch, "dispatch", lambda: [])
+    for name in run_names():
+        pid = launch.worker_pid(runs_folder() / name)
+        if pid is not None:
+            end_tree(pid)

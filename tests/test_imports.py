@@ -1,28 +1,65 @@
-"""Imports run one way: model <- freeze <- train <- ui, and cli beside ui."""
+"""Imports run one way, from the model to the pages, and no files import each other in a circle."""
 
 from __future__ import annotations
 
 import ast
 import subprocess
 import sys
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
 
-PACKAGE = Path(__file__).resolve().parent.parent / "qwen_ui"
+REPOSITORY = Path(__file__).resolve().parent.parent
+PACKAGE = REPOSITORY / "qwen_ui"
+# Each room, and those before it that it may see; `qwen_ui/*.py` may be seen by all.
+MODEL = {"model"}
+FREEZE = MODEL | {"freeze"}
+DATA = MODEL | {"data"}
+RUNS = {"runs"}
+ENGINE = FREEZE | DATA | RUNS | {"engine"}
+WORKERS = ENGINE | {"workers"}
+COMPARE, RANK = WORKERS | {"compare"}, WORKERS | {"rank"}
+ALL = COMPARE | RANK | {"report"}
 MAY_IMPORT = {
-    "model": {"model"},
-    "freeze": {"freeze", "model"},
-    "train": {"train", "freeze", "model"},
-    "ui": {"ui", "train", "freeze", "model", "records"},
+    "model": MODEL,
+    "freeze": FREEZE,
+    "report": FREEZE | {"report"},
+    "data": DATA,
+    "runs": RUNS,
+    "engine": ENGINE,
+    "workers": WORKERS,
+    "compare": COMPARE,
+    "rank": RANK,
+    "ui": ALL | {"ui"},
+    "cli": ALL | {"cli"},
 }
-COMMON = {"errors", "paths", "__version__"}
+COMMON = {"errors", "files", "formats", "lazy", "paths", "__version__"}
+TABS = ("inspect", "freeze", "train", "runs", "compare")
 
 
-def imported(file: Path) -> set[str]:
-    """Full names of all modules that a file imports, inside functions too."""
+def module_name(file: Path) -> str:
+    parts = file.relative_to(REPOSITORY).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imported(file: Path, *, typing: bool = True) -> set[str]:
+    """Full names of all modules that a file imports, inside functions too.
+
+    Args:
+        typing: whether imports under `if TYPE_CHECKING` count.
+    """
     names: set[str] = set()
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    guarded = {
+        inner
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING" and not typing
+        for inner in ast.walk(node)
+    }
+    for node in ast.walk(tree):
+        if node in guarded:
+            continue
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -43,15 +80,38 @@ def test_a_room_imports_only_the_rooms_before_it(room: str) -> None:
 def test_only_the_pages_import_gradio_and_only_figures_imports_plotly() -> None:
     for file in sorted(PACKAGE.rglob("*.py")):
         tops = {name.split(".")[0] for name in imported(file)}
-        if file.parent.name != "ui":
+        if "ui" not in file.relative_to(PACKAGE).parts:
             assert "gradio" not in tops, file
         if file.name != "figures.py":
             assert "plotly" not in tops, file
 
 
-def test_no_tab_imports_another_tab() -> None:
-    for file in sorted((PACKAGE / "ui").glob("*_tab.py")):
-        assert not {n for n in imported(file) if n.endswith("_tab") and file.stem not in n}, file
+@pytest.mark.parametrize("tab", TABS)
+def test_no_tab_imports_another_tab(tab: str) -> None:
+    others = {f"qwen_ui.ui.{other}" for other in TABS if other != tab}
+    for file in sorted((PACKAGE / "ui" / tab).rglob("*.py")):
+        met = {n for n in imported(file) if ".".join(n.split(".")[:3]) in others}
+        assert not met, file
+
+
+def test_the_shell_imports_no_tab() -> None:
+    tabs = {f"qwen_ui.ui.{tab}" for tab in TABS}
+    for file in sorted((PACKAGE / "ui" / "page").rglob("*.py")):
+        assert not {n for n in imported(file) if ".".join(n.split(".")[:3]) in tabs}, file
+
+
+def test_no_files_import_each_other_in_a_circle() -> None:
+    """Imports inside functions count; those for types alone do not."""
+    modules = {module_name(file): file for file in PACKAGE.rglob("*.py")}
+    graph = {
+        name: {other for other in imported(file, typing=False) if other in modules} - {name}
+        for name, file in modules.items()
+        if file.name != "__init__.py"
+    }
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail(" -> ".join(error.args[1]))
 
 
 @pytest.mark.parametrize(
@@ -60,7 +120,7 @@ def test_no_tab_imports_another_tab() -> None:
         ("qwen_ui.model.opening", "gradio plotly"),
         ("qwen_ui.freeze.selection", "gradio plotly"),
         ("qwen_ui.freeze.presets", "torch transformers gradio"),
-        ("qwen_ui.ui.app", "torch transformers plotly"),
+        ("qwen_ui.ui.page.app", "torch transformers plotly"),
         ("qwen_ui.cli", "torch transformers gradio"),
     ],
 )
@@ -84,7 +144,7 @@ IMPORTING_AT_ONCE = """
 import sys, threading, time
 failed = []
 def first():
-    import qwen_ui.freeze.cost
+    import qwen_ui.freeze.cost.estimate
 def second():
     while "transformers" not in sys.modules:
         time.sleep(1e-4)
@@ -109,7 +169,7 @@ def test_a_thread_may_import_while_another_does() -> None:
 
 def test_importing_the_page_writes_no_stubs_into_gradio() -> None:
     code = (
-        "import qwen_ui.ui.app, gradio, gradio.component_meta as meta;"
+        "import qwen_ui.ui.page.app, gradio, gradio.component_meta as meta;"
         "assert meta.create_or_modify_pyi.__name__ == '<lambda>';"
         "print(callable(gradio.Textbox().change))"
     )

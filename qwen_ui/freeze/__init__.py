@@ -1,43 +1,25 @@
-"""What a choice means: plans, and the exact names that they train.
+"""What a choice means: plans, and the exact parameter names that they train.
 
-Names are imported when they are first asked for: a plan needs no torch, only resolving it does.
+`resolve` alone decides what trains; every other room and page asks it. Pure: no files, no
+processes. What a step costs: `freeze.cost`. Plans for and from other tools: `freeze.export`.
 """
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from qwen_ui.lazy import lazy_face
 
 if TYPE_CHECKING:
     from qwen_ui.freeze.canonical import canonical_plan
-    from qwen_ui.freeze.cost import Cost, StepSettings, estimate_cost, full_cost
-    from qwen_ui.freeze.exports import export, export_formats
-    from qwen_ui.freeze.importing import import_plan
+    from qwen_ui.freeze.cost.estimate import Cost, StepSettings, estimate_cost, full_cost
+    from qwen_ui.freeze.export.formats import export_formats, export_text
+    from qwen_ui.freeze.export.importing import import_plan
     from qwen_ui.freeze.layers import format_layers, parse_layers
     from qwen_ui.freeze.plan import FreezePlan, Rule
     from qwen_ui.freeze.presets import default_layers, preset, preset_plans
     from qwen_ui.freeze.selection import Selection, apply, resolve
 
-_HOMES = {
-    "canonical_plan": "canonical",
-    "Cost": "cost",
-    "StepSettings": "cost",
-    "estimate_cost": "cost",
-    "full_cost": "cost",
-    "export": "exports",
-    "export_formats": "exports",
-    "import_plan": "importing",
-    "format_layers": "layers",
-    "parse_layers": "layers",
-    "FreezePlan": "plan",
-    "Rule": "plan",
-    "default_layers": "presets",
-    "preset": "presets",
-    "preset_plans": "presets",
-    "Selection": "selection",
-    "apply": "selection",
-    "resolve": "selection",
-}
 __all__ = [
     "Cost",
     "FreezePlan",
@@ -48,8 +30,8 @@ __all__ = [
     "canonical_plan",
     "default_layers",
     "estimate_cost",
-    "export",
     "export_formats",
+    "export_text",
     "format_layers",
     "full_cost",
     "import_plan",
@@ -58,9 +40,26 @@ __all__ = [
     "preset_plans",
     "resolve",
 ]
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+__getattr__ = lazy_face(
+    __name__,
+    {
+        "Cost": "cost.estimate",
+        "FreezePlan": "plan",
+        "Rule": "plan",
+        "Selection": "selection",
+        "StepSettings": "cost.estimate",
+        "apply": "selection",
+        "canonical_plan": "canonical",
+        "default_layers": "presets",
+        "estimate_cost": "cost.estimate",
+        "export_formats": "export.formats",
+        "export_text": "export.formats",
+        "format_layers": "layers",
+        "full_cost": "cost.estimate",
+        "import_plan": "export.importing",
+        "parse_layers": "layers",
+        "preset": "presets",
+        "preset_plans": "presets",
+        "resolve": "selection",
+    },
+)

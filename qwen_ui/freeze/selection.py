@@ -89,7 +89,7 @@ class Selection:
             return 0
         if not outside:
             return self.anatomy.block_count
-        from qwen_ui.freeze.prefix import entry_blocks  # noqa: PLC0415  imports torch
+        from qwen_ui.freeze.entry import entry_blocks  # noqa: PLC0415  imports torch
 
         entries = entry_blocks(self.anatomy)
         return min((entries.get(p.name, 0) for p in outside), default=self.anatomy.block_count)

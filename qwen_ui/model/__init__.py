@@ -1,43 +1,46 @@
-"""What a model is: opened without its weights.
+"""What a model is, opened without its weights: names, configuration, anatomy.
 
-Names are imported when they are first asked for, so that naming a preset does not import torch.
+Every later room may call it. It reads configuration files and installed libraries, asks the hub for
+a configuration where it must, and changes nothing on disk. What weight files hold: `model.weights`.
 """
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from qwen_ui.lazy import lazy_face
 
 if TYPE_CHECKING:
     from qwen_ui.model.anatomy import Anatomy, Block, Kind, Module, Parameter, Role
+    from qwen_ui.model.names import DEFAULT_MODEL, NANO, hub_id, preset_names
     from qwen_ui.model.opening import open_model
-    from qwen_ui.model.presets import DEFAULT_MODEL, preset_names
 
-_HOMES = {
-    "Anatomy": "anatomy",
-    "Block": "anatomy",
-    "Kind": "anatomy",
-    "Module": "anatomy",
-    "Parameter": "anatomy",
-    "open_model": "opening",
-    "DEFAULT_MODEL": "presets",
-    "preset_names": "presets",
-    "Role": "anatomy",
-}
 __all__ = [
     "DEFAULT_MODEL",
+    "NANO",
     "Anatomy",
     "Block",
     "Kind",
     "Module",
     "Parameter",
     "Role",
+    "hub_id",
     "open_model",
     "preset_names",
 ]
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+__getattr__ = lazy_face(
+    __name__,
+    {
+        "DEFAULT_MODEL": "names",
+        "NANO": "names",
+        "Anatomy": "anatomy",
+        "Block": "anatomy",
+        "Kind": "anatomy",
+        "Module": "anatomy",
+        "Parameter": "anatomy",
+        "Role": "anatomy",
+        "hub_id": "names",
+        "open_model": "opening",
+        "preset_names": "names",
+    },
+)

@@ -23,8 +23,8 @@ from qwen_ui.model.libraries import (
     PreTrainedConfig,
     transformers_version,
 )
-from qwen_ui.model.presets import DEFAULT_MODEL, preset_file, preset_for_hub_id, preset_names
-from qwen_ui.model.weights_at_hand import cached_snapshot, preset_weights, weights_in
+from qwen_ui.model.names import DEFAULT_MODEL, preset_file, preset_for_hub_id, preset_names
+from qwen_ui.model.weights.location import cached_snapshot, preset_weights, weights_in
 
 __all__ = ["DEFAULT_MODEL", "ModelSource", "find_model", "preset_names"]
 

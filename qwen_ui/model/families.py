@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 from qwen_ui.errors import ModelError
 from qwen_ui.model.anatomy import Anatomy
+from qwen_ui.model.blocks import hidden_layers
 from qwen_ui.model.catalog import configuration_from_dict
 from qwen_ui.model.folding import find_folds
 from qwen_ui.model.libraries import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES, transformers_version
 from qwen_ui.model.opening import open_model
-from qwen_ui.model.stacks import hidden_layers
 
 # Where the number of blocks and the configuration's own number differ, or need a word.
 NOTES = {

@@ -1,7 +1,7 @@
 """Anything that names or is a model -> its anatomy.
 
 torch and transformers are imported where a model is built: a preset whose anatomy is kept
-(`qwen_ui.model.kept`) opens without them.
+(`qwen_ui.model.bundled`) opens without them.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from qwen_ui.model.anatomy import Anatomy
-from qwen_ui.model.kept import kept_anatomy
-from qwen_ui.model.presets import DEFAULT_MODEL
+from qwen_ui.model.bundled import bundled_anatomy
+from qwen_ui.model.names import DEFAULT_MODEL
 
 if TYPE_CHECKING:
     from torch import nn
@@ -28,7 +28,7 @@ def open_model(source: str | PreTrainedConfig | nn.Module = DEFAULT_MODEL) -> An
     Raises:
         ModelError: there is no such model, or its configuration cannot be read or built.
     """
-    if isinstance(source, str) and (kept := kept_anatomy(source.strip())) is not None:
+    if isinstance(source, str) and (kept := bundled_anatomy(source.strip())) is not None:
         return kept
     return build_anatomy(source)
 

@@ -14,9 +14,9 @@ from typing import Any
 from torch import nn
 
 from qwen_ui.model.anatomy import Anatomy, Block, Module, Parameter, Role
+from qwen_ui.model.blocks import Stack, find_stack
 from qwen_ui.model.libraries import PreTrainedConfig, PreTrainedModel
 from qwen_ui.model.roles import role_of
-from qwen_ui.model.stacks import Stack, find_stack
 
 
 def read_anatomy(

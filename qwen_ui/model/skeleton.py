@@ -11,6 +11,7 @@ import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from inspect import signature
 from typing import Any
 
 import torch
@@ -28,6 +29,8 @@ from qwen_ui.model.libraries import (
     no_init_weights,
 )
 
+# Tokens of a traced step: shapes and gradients say the same of any length.
+TRACED_TOKENS = 8
 # torch's default dtype belongs to the whole process; the pages of a dashboard run in threads.
 _default_dtype_lock = threading.Lock()
 
@@ -172,3 +175,12 @@ def language_part(configuration: PreTrainedConfig) -> PreTrainedConfig:
     except ValueError:
         # Raised where several parts of a wrapper could be meant.
         return configuration
+
+
+def step_inputs(module: nn.Module) -> dict[str, torch.Tensor]:
+    """A few tokens and their mask, for the decoder too where there is an encoder."""
+    tokens = torch.zeros((1, TRACED_TOKENS), dtype=torch.long)
+    inputs = {"input_ids": tokens, "attention_mask": torch.ones_like(tokens)}
+    if "decoder_input_ids" in signature(module.forward).parameters:
+        inputs["decoder_input_ids"] = tokens
+    return inputs

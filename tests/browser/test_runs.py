@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Page, expect
 
-from qwen_ui.train.curves import MOST_POINTS
+from qwen_ui.runs.curves import MOST_POINTS
 from tests.browser.conftest import Dashboard
-from tests.browser.runs import begin, finished, open_tab, reload, train_view
+from tests.helpers.browser_runs import begin, finished, open_tab, reload, train_view
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 ROWS = ".qr-runs tbody tr"

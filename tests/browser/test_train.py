@@ -12,14 +12,22 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from qwen_ui.freeze import preset
-from qwen_ui.train.advice import ADVICE
-from qwen_ui.train.failure import SENTENCES
-from qwen_ui.train.folders import create_run
-from qwen_ui.train.runs import RunWriter, run_names
-from qwen_ui.train.spec import make_spec
-from qwen_ui.train.status import write_json
+from qwen_ui.runs.failure import SENTENCES
+from qwen_ui.runs.folder import create_run
+from qwen_ui.runs.spec import make_spec
+from qwen_ui.runs.status import write_json
+from qwen_ui.runs.summary import RunWriter, run_names
+from qwen_ui.workers.memory_advice import ADVICE
 from tests.browser.conftest import Dashboard
-from tests.browser.runs import PLOT, SOME, begin, open_tab, reload, train_view, wait_for_updates
+from tests.helpers.browser_runs import (
+    PLOT,
+    SOME,
+    begin,
+    open_tab,
+    reload,
+    train_view,
+    wait_for_updates,
+)
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 Begun = tuple[Path, "subprocess.Popen[bytes]"]
@@ -155,7 +163,7 @@ def test_a_run_out_of_memory_is_retried_with_what_fits(page: Page) -> None:
 
 
 def dashboard_spec(run: str) -> dict[str, object]:
-    from qwen_ui.train.runs import read_json, run_folder  # noqa: PLC0415
+    from qwen_ui.runs.summary import read_json, run_folder  # noqa: PLC0415
 
     return read_json(run_folder(run) / "spec.json")
 

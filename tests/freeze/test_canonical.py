@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from qwen_ui.errors import PlanError
 from qwen_ui.freeze import FreezePlan, Rule, canonical_plan, preset, resolve
 from qwen_ui.model import Anatomy, open_model
-from tests.freeze.small_models import CONFIGURATIONS, small_model
-from tests.freeze.strategies import name_sets, plans
+from tests.helpers.small_models import CONFIGURATIONS, small_model
+from tests.helpers.strategies import name_sets, plans
 
 
 @pytest.mark.parametrize("name", CONFIGURATIONS)

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from qwen_ui.errors import PlanError
 from qwen_ui.freeze import FreezePlan, Rule, apply, preset, resolve
 from qwen_ui.model import Anatomy, open_model
-from tests.freeze.small_models import CONFIGURATIONS, build, small_model, step
-from tests.freeze.strategies import plans
+from tests.helpers.small_models import CONFIGURATIONS, build, small_model, step
+from tests.helpers.strategies import plans
 
 
 @pytest.mark.parametrize("name", CONFIGURATIONS)

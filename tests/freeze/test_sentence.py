@@ -7,7 +7,7 @@ import pytest
 from qwen_ui.freeze import FreezePlan, preset, resolve
 from qwen_ui.freeze.sentence import percent
 from qwen_ui.model import Anatomy
-from tests.freeze.small_models import small_model
+from tests.helpers.small_models import small_model
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,127 @@
+"""A comparison as text: what was compared, the verdict, the table, the samples (Markdown)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from qwen_ui.compare.comparison import Comparison, results
+from qwen_ui.compare.verdict import Row, headline, rows_of, verdict_sentence
+
+COLUMNS = (
+    "plan",
+    "trainable",
+    "share",
+    "rate",
+    "loss before",
+    "loss after",
+    "perplexity",
+    "seconds",
+    "tokens/s",
+    "peak memory",
+    "delta",
+    "nats per million",
+    "nats per second",
+)
+
+
+def setup_of(comparison: Comparison) -> str:
+    """What all runs share, in a sentence."""
+    spec = comparison.entries[0].spec
+    seeds = ", ".join(dict.fromkeys(str(entry.seed) for entry in comparison.entries))
+    held_out = spec.get("eval_data")
+    measured = f"measured on {Path(held_out).name}" if held_out else "measured on a held-out part"
+    return (
+        f"{len(comparison.labels)} plans on {spec['model']}: trained on "
+        f"{Path(spec['data']).name} and {measured}, {spec['steps']:,} steps of "
+        f"{spec['batch_size']} x {spec['sequence_length']} tokens, "
+        f"{'seeds' if ',' in seeds else 'seed'} {seeds}; each plan at its own learning rate."
+    )
+
+
+def samples_of(found: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The first and the last continuation of every plan, of its first run alone."""
+    shown, seen = [], set()
+    for record in found:
+        samples = record["samples"]
+        if record["plan"] in seen or len(samples) < 2:
+            continue
+        seen.add(record["plan"])
+        prompt = samples[0]["prompt"]
+        same = [sample for sample in samples if sample["prompt"] == prompt]
+        texts = {"before": same[0]["text"], "after": same[-1]["text"]}
+        shown.append({"plan": record["plan"], "prompt": prompt, **texts})
+    return shown
+
+
+def cells_of(row: Row) -> tuple[str, ...]:
+    """A row's figures as texts, in the order of `COLUMNS`."""
+    spread = f" ± {row.spread:.3f}" if row.runs > 1 else ""
+    return (
+        row.plan,
+        f"{row.trainable:,}",
+        f"{100 * row.share:.3g} %",
+        f"{row.learning_rate:.1e}",
+        f"{row.before:.3f}",
+        f"{row.after:.3f}{spread}",
+        f"{row.perplexity:,.1f}",
+        f"{row.seconds:.1f}",
+        f"{row.tokens_per_second:,.0f}",
+        f"{row.peak_bytes / 1e6:,.0f} MB",
+        f"{row.delta_bytes / 1e3:,.0f} KB",
+        f"{row.gain_per_million:.3g}",
+        f"{row.gain_per_second:.3g}",
+    )
+
+
+def rate_notes(rows: Sequence[Row]) -> list[str]:
+    """The learning rates, by where they come from."""
+    by_source: dict[str, list[str]] = {}
+    for row in rows:
+        said = f"{row.plan} {row.learning_rate:.0e}"
+        by_source.setdefault(row.rate_source, []).append(said)
+    return [f"{', '.join(said)} ({source})" for source, said in by_source.items()]
+
+
+def markdown_report(comparison: Comparison, picture: str = "") -> str:
+    """The whole comparison.
+
+    Args:
+        picture: Markdown of the drawings, put after the table.
+    """
+    found = results(comparison)
+    rows = rows_of(found)
+    table = [COLUMNS, ("---", *["--:"] * (len(COLUMNS) - 1)), *map(cells_of, rows)]
+    lines = [
+        f"# {' vs '.join(comparison.labels)}",
+        "",
+        *([f"**{headline(rows)}**", ""] if headline(rows) else []),
+        verdict_sentence(rows),
+        "",
+        setup_of(comparison),
+        "",
+        *(f"| {' | '.join(map(_cell, cells))} |" for cells in table),
+        "",
+        "Losses in nats a token, over all held-out tokens; ± is the standard deviation over the "
+        "seeds. Learning rates: " + "; ".join(rate_notes(rows)) + ".",
+        "",
+    ]
+    if picture:
+        lines += [picture, ""]
+    for sample in samples_of(found):
+        lines += [f"## {sample['plan']}", ""]
+        for when in ("before", "after"):
+            lines += [f"{when}:", "", *_quoted(sample["prompt"] + sample[when]), ""]
+    not_done = [r for r in found if r["status"] != "completed"]
+    lines += [f"- {r['plan']}, seed {r['seed']}: {r['status']}. {r['reason']}" for r in not_done]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|")
+
+
+def _quoted(text: str) -> list[str]:
+    """A block of code: what a model wrote is shown and never read as Markdown."""
+    return [f"    {line}" for line in text.splitlines() or [""]]

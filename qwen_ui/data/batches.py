@@ -1,0 +1,202 @@
+"""What a run trains and is measured on: files -> examples, split, in an order that a seed fixes."""
+
+from __future__ import annotations
+
+import hashlib
+from array import array
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+from typing import Any
+
+import torch
+
+from qwen_ui.data.records import Record, read_records
+from qwen_ui.data.tokens import Example, make_examples
+from qwen_ui.errors import DataError
+
+IGNORED = -100
+# Sequences that are sorted by length together; batches of like lengths need little padding.
+SORTED_BATCHES = 16
+
+
+@dataclass(frozen=True)
+class Examples:
+    """A set of examples.
+
+    Attributes:
+        items: the examples.
+        notes: sentences on what was cut.
+    """
+
+    items: tuple[Example, ...]
+    notes: tuple[str, ...] = ()
+
+    @cached_property
+    def digest(self) -> str:
+        """Names the very tokens, their order and where samples begin."""
+        digest = hashlib.sha256()
+        for example in self.items:
+            digest.update(array("q", [len(example.tokens), *example.starts, -1]).tobytes())
+            digest.update(array("q", example.tokens).tobytes())
+        return digest.hexdigest()
+
+    @cached_property
+    def even(self) -> bool:
+        """Whether sorting by length is of no use: nearly all sequences are equally long."""
+        longest = max(len(example.tokens) for example in self.items)
+        return sum(len(e.tokens) for e in self.items) > 0.9 * longest * len(self.items)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Sequences side by side, padded on the right (B sequences, T tokens).
+
+    Attributes:
+        indexes: which examples they are.
+        tokens_BT: ids.
+        mask_BT: 1 where there is a token; None where samples are packed (positions tell then).
+        positions_BT: position of each token in its sample; None where they simply count up.
+        rows: flat indexes (into B x T) of the positions whose next token carries loss.
+        targets: those next tokens.
+        token_count: tokens without padding.
+    """
+
+    indexes: tuple[int, ...]
+    tokens_BT: torch.Tensor
+    mask_BT: torch.Tensor | None
+    positions_BT: torch.Tensor | None
+    rows: torch.Tensor
+    targets: torch.Tensor
+    token_count: int
+
+    def to(self, device: torch.device) -> Batch:
+        move = lambda t: None if t is None else t.to(device)  # noqa: E731
+        return Batch(
+            self.indexes,
+            self.tokens_BT.to(device),
+            move(self.mask_BT),
+            move(self.positions_BT),
+            self.rows.to(device),
+            self.targets.to(device),
+            self.token_count,
+        )
+
+    @property
+    def inputs(self) -> dict[str, Any]:
+        """Keyword arguments of a model's forward."""
+        given = {"input_ids": self.tokens_BT, "attention_mask": self.mask_BT, "use_cache": False}
+        if self.positions_BT is not None:
+            given["position_ids"] = self.positions_BT
+        return given
+
+    @property
+    def labels_BT(self) -> torch.Tensor:
+        """Labels as transformers takes them: not shifted, -100 where there is no loss."""
+        labels = torch.full_like(self.tokens_BT, IGNORED)
+        labels.view(-1)[self.rows + 1] = self.targets
+        return labels
+
+
+def load_examples(
+    source: str, tokenizer: Any, sequence_length: int, *, packing: bool = False
+) -> Examples:
+    """The examples of one source.
+
+    Raises:
+        DataError: it cannot be read, or a sample in it cannot be used.
+    """
+    return _examples(read_records(source), tokenizer, sequence_length, packing)
+
+
+def load_split(
+    source: str,
+    eval_source: str | None,
+    eval_fraction: float,
+    tokenizer: Any,
+    sequence_length: int,
+    *,
+    packing: bool = False,
+    seed: int = 0,
+) -> tuple[Examples, Examples]:
+    """Training and evaluation examples; without `eval_source` a share of the records is held out.
+
+    Raises:
+        DataError: a source cannot be used, or is too small to be split.
+    """
+    if eval_source is not None:
+        held = load_examples(eval_source, tokenizer, sequence_length, packing=packing)
+        return load_examples(source, tokenizer, sequence_length, packing=packing), held
+    records = read_records(source)
+    if len(records) == 1 and records[0].whole:
+        return _split_document(records, eval_fraction, tokenizer, sequence_length)
+    if len(records) < 2:
+        raise DataError(
+            f"'{source}' holds one sample, so none can be held out to measure on. Add samples, or "
+            "give evaluation data of its own."
+        )
+    count = min(max(1, round(eval_fraction * len(records))), len(records) - 1)
+    generator = torch.Generator().manual_seed(seed)
+    held_out = set(torch.randperm(len(records), generator=generator)[:count].tolist())
+    parts = (
+        [r for i, r in enumerate(records) if i not in held_out],
+        [r for i, r in enumerate(records) if i in held_out],
+    )
+    training, evaluation = (_examples(p, tokenizer, sequence_length, packing) for p in parts)
+    return training, evaluation
+
+
+def _split_document(
+    records: list[Record], fraction: float, tokenizer: Any, sequence_length: int
+) -> tuple[Examples, Examples]:
+    """The end of a document is held out: pieces from its midst would be known by their edges."""
+    examples, _ = make_examples(records, tokenizer, sequence_length)
+    if len(examples) < 2:
+        raise DataError(
+            f"'{records[0].where}' holds one sequence of {sequence_length} tokens, so none can be "
+            "held out. Give more text, a smaller sequence length, or evaluation data."
+        )
+    count = min(max(1, round(fraction * len(examples))), len(examples) - 1)
+    return Examples(tuple(examples[:-count])), Examples(tuple(examples[-count:]))
+
+
+def _examples(
+    records: list[Record], tokenizer: Any, sequence_length: int, packing: bool
+) -> Examples:
+    items, counts = make_examples(records, tokenizer, sequence_length, packing=packing)
+    note = counts.sentence(sequence_length)
+    return Examples(tuple(items), (note,) if note else ())
+
+
+def collate(examples: Examples, indexes: tuple[int, ...], pad: int) -> Batch:
+    """These examples side by side."""
+    items = [examples.items[i] for i in indexes]
+    length = max(len(item.tokens) for item in items)
+    tokens = torch.full((len(items), length), pad)
+    mask = torch.zeros((len(items), length), dtype=torch.long)
+    carries = torch.zeros((len(items), length), dtype=torch.bool)
+    for row, item in enumerate(items):
+        tokens[row, : len(item.tokens)] = torch.tensor(item.tokens)
+        mask[row, : len(item.tokens)] = 1
+        carries[row, : len(item.carries)] = torch.tensor(item.carries)
+    carried = carries.view(-1).nonzero().squeeze(1)
+    packed = any(len(item.starts) > 1 for item in items)
+    return Batch(
+        indexes=indexes,
+        tokens_BT=tokens,
+        mask_BT=None if packed else mask,
+        positions_BT=_positions(items, length) if packed else None,
+        rows=carried - 1,
+        targets=tokens.view(-1)[carried],
+        token_count=sum(len(item.tokens) for item in items),
+    )
+
+
+def _positions(items: list[Example], length: int) -> torch.Tensor:
+    """Positions that begin anew with each sample, and with the padding."""
+    positions = torch.empty((len(items), length), dtype=torch.long)
+    for row, item in enumerate(items):
+        bounds = [*item.starts, len(item.tokens), length]
+        for begin, end in pairwise(bounds):
+            positions[row, begin:end] = torch.arange(end - begin)
+    return positions

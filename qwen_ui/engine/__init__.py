@@ -1,0 +1,48 @@
+"""One training, step by step: shortcuts proven on the first batch, then the loop.
+
+Called by the worker process; pages and commands ask it for a checked spec, rates, prices and merged
+deltas. It writes through `runs.RunWriter`, and kept outputs under `home()`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qwen_ui.lazy import lazy_face
+
+if TYPE_CHECKING:
+    from qwen_ui.engine.delta import apply_delta, delta_file
+    from qwen_ui.engine.rates import SuggestedRate, suggest_learning_rate
+    from qwen_ui.engine.request import checked_spec
+    from qwen_ui.engine.schedule import steepest_rate
+    from qwen_ui.engine.setup import Prepared, set_up
+    from qwen_ui.engine.step_price import as_worker
+    from qwen_ui.engine.trainer import Trainer
+
+__all__ = [
+    "Prepared",
+    "SuggestedRate",
+    "Trainer",
+    "apply_delta",
+    "as_worker",
+    "checked_spec",
+    "delta_file",
+    "set_up",
+    "steepest_rate",
+    "suggest_learning_rate",
+]
+__getattr__ = lazy_face(
+    __name__,
+    {
+        "Prepared": "setup",
+        "SuggestedRate": "rates",
+        "Trainer": "trainer",
+        "apply_delta": "delta",
+        "as_worker": "step_price",
+        "checked_spec": "request",
+        "delta_file": "delta",
+        "set_up": "setup",
+        "steepest_rate": "schedule",
+        "suggest_learning_rate": "rates",
+    },
+)

@@ -1,0 +1,184 @@
+"""AdamW over the trained tensors alone, on float32 masters where the weights are narrower.
+
+A bfloat16 weight near 0.02 has steps of about 1e-4: at a rate of 1e-6 plain AdamW moves 2 % of them
+(docs/decisions.md). The master takes the small steps, and the weight is its rounding.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import nn
+
+from qwen_ui.engine.sharding import fill, laid_out_as, whole
+
+BETAS = (0.9, 0.999)
+EPSILON = 1e-8
+
+# Gradients that are narrower than their masters are widened so many bytes at a time.
+PORTION_BYTES = 128 * 1024**2
+
+
+class MasterAdamW:
+    """Decay, clip, step: for the parameters of a module that require gradients.
+
+    Args:
+        module: a plan has been applied to it.
+        weight_decay: for matrices (two dimensions or more) that are no norm's and no embedding's.
+        gradient_clip: largest norm of all gradients together; 0 for none.
+    """
+
+    def __init__(self, module: nn.Module, *, weight_decay: float, gradient_clip: float) -> None:
+        self.parameters = {n: p for n, p in module.named_parameters() if p.requires_grad}
+        assert self.parameters, "an optimizer needs something that trains"
+        self.masters = {name: _master(p) for name, p in self.parameters.items()}
+        self._portions = _portions(self.parameters, self.masters)
+        self._clip = gradient_clip
+        decayed = decayed_names(module)
+        groups = [
+            {
+                "params": [m for n, m in self.masters.items() if n in decayed],
+                "weight_decay": weight_decay,
+            },
+            {
+                "params": [m for n, m in self.masters.items() if n not in decayed],
+                "weight_decay": 0.0,
+            },
+        ]
+        used = [group for group in groups if group["params"]]
+        self.adam = torch.optim.AdamW(used, lr=0.0, betas=BETAS, eps=EPSILON, fused=True)
+
+    def zero_grad(self) -> None:
+        for parameter in self.parameters.values():
+            parameter.grad = None
+
+    def step(self, rate: float) -> float:
+        """Take one step at this rate; the norm of the gradients before clipping.
+
+        Raises:
+            FloatingPointError: the norm is no finite number; nothing was changed.
+        """
+        # Widened twice where they are many, so that no more than a portion stands in float32.
+        once = self._widened(self._portions[0]) if len(self._portions) == 1 else None
+        norm = _together([_norm(once or self._widened(names)) for names in self._portions])
+        if not math.isfinite(norm):
+            raise FloatingPointError("The gradients are no finite numbers.")
+        for group in self.adam.param_groups:
+            group["lr"] = rate
+        for names in self._portions:
+            self._take(names, once or self._widened(names), norm)
+        return float(norm)
+
+    def _widened(self, names: list[str]) -> list[torch.Tensor | None]:
+        """The gradients of these in float32."""
+        held = [self.parameters[name].grad for name in names]
+        return [None if gradient is None else gradient.float() for gradient in held]
+
+    def _take(
+        self, names: list[str], gradients: list[torch.Tensor | None], norm: torch.Tensor
+    ) -> None:
+        """The step of these; AdamW passes over what has no gradient, and counts its steps apart."""
+        held = [self.masters[name] for name in names]
+        for master, gradient in zip(held, gradients, strict=True):
+            master.grad = gradient
+        if self._clip:
+            torch.nn.utils.clip_grads_with_norm_(held, self._clip, norm)
+        self.adam.step()
+        with torch.no_grad():
+            for name, master in zip(names, held, strict=True):
+                master.grad = None
+                if self.parameters[name] is not master:
+                    self.parameters[name].copy_(master)
+
+    def trained(self) -> dict[str, torch.Tensor]:
+        """The trained tensors, whole, at the precision they are trained in, by name."""
+        return {name: whole(master.detach()) for name, master in self.masters.items()}
+
+    @property
+    def elements(self) -> int:
+        """Elements that train."""
+        return sum(parameter.numel() for parameter in self.parameters.values())
+
+    def state_bytes(self) -> int:
+        """Bytes of moments and masters."""
+        moments = [v for s in self.adam.state.values() for v in s.values() if torch.is_tensor(v)]
+        masters = [m for name, m in self.masters.items() if self.parameters[name] is not m]
+        return sum(t.numel() * t.element_size() for t in [*moments, *masters])
+
+    def state_tensors(self) -> dict[str, torch.Tensor]:
+        """All that a checkpoint has to hold: masters, both moments, step counts."""
+        tensors = {f"master/{n}": whole(m.detach()) for n, m in self.masters.items()}
+        for name, master in self.masters.items():
+            for key, value in self.adam.state.get(master, {}).items():
+                tensors[f"{key}/{name}"] = whole(value)
+        return tensors
+
+    def load_state_tensors(self, tensors: dict[str, torch.Tensor]) -> None:
+        """Take over what `state_tensors` gave, for the same plan on the same model."""
+        with torch.no_grad():
+            for name, master in self.masters.items():
+                fill(master, tensors[f"master/{name}"])
+                self.parameters[name].copy_(master)
+                state = {"step": tensors.get(f"step/{name}")}
+                for key in ("exp_avg", "exp_avg_sq"):
+                    if (value := tensors.get(f"{key}/{name}")) is not None:
+                        state[key] = laid_out_as(master, value).clone()
+                if state["step"] is not None:
+                    state["step"] = state["step"].to(master.device)
+                    self.adam.state[master] = state
+
+
+def decayed_names(module: nn.Module) -> frozenset[str]:
+    """Parameters that weight decay is for: matrices, but no norm's and no embedding's.
+
+    Decided by dimension and class: names such as "LayerNorm" miss Qwen's norms.
+    """
+    names = []
+    for prefix, child in module.named_modules():
+        if isinstance(child, nn.Embedding) or "norm" in type(child).__name__.lower():
+            continue
+        for name, parameter in child.named_parameters(recurse=False):
+            if parameter.dim() >= 2:
+                names.append(f"{prefix}.{name}" if prefix else name)
+    embeddings = {
+        id(p) for m in module.modules() if isinstance(m, nn.Embedding) for p in m.parameters()
+    }
+    own = dict(module.named_parameters())
+    return frozenset(n for n in names if n in own and id(own[n]) not in embeddings)
+
+
+def _master(parameter: nn.Parameter) -> nn.Parameter:
+    if parameter.dtype == torch.float32:
+        return parameter
+    return nn.Parameter(parameter.detach().float())
+
+
+def _norm(gradients: list[torch.Tensor | None]) -> torch.Tensor | None:
+    present = [gradient for gradient in gradients if gradient is not None]
+    return whole(torch.nn.utils.get_total_norm(present)) if present else None
+
+
+def _together(norms: list[torch.Tensor | None]) -> torch.Tensor:
+    """The norm of all from the norms of the portions."""
+    found = [norm for norm in norms if norm is not None]
+    assert found, "a backward pass leaves gradients"
+    return found[0] if len(found) == 1 else torch.linalg.vector_norm(torch.stack(found))
+
+
+def _portions(
+    parameters: dict[str, nn.Parameter], masters: dict[str, nn.Parameter]
+) -> list[list[str]]:
+    """Names whose gradients stand in float32 at once: what is float32 already, then the rest."""
+    wide = [name for name in parameters if masters[name] is parameters[name]]
+    portions, size = [wide, list[str]()], 0
+    for name, parameter in parameters.items():
+        if masters[name] is parameter:
+            continue
+        needed = 4 * parameter.numel()
+        if portions[-1] and size + needed > PORTION_BYTES:
+            portions.append([])
+            size = 0
+        portions[-1].append(name)
+        size += needed
+    return [portion for portion in portions if portion]

@@ -1,0 +1,169 @@
+"""What the frozen blocks put out, kept in a file that later epochs and later runs read.
+
+One memory-mapped file for each key under `QWEN_UI_HOME/prefixes`; the system keeps the part in
+use in memory. The key names weights, tokens, length, dtype, depth and versions, so a stale file
+is never met. Each sequence carries a checksum, looked at when a process first reads it: a file
+torn by a crash of the machine is computed again, never trusted.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from qwen_ui.data.batches import Batch, Examples
+from qwen_ui.paths import home
+
+_ABSENT = 0
+
+
+@dataclass(frozen=True, slots=True)
+class PrefixKey:
+    """What a kept prefix depends on.
+
+    Attributes:
+        weights: fingerprint of the frozen tensors it went through.
+        tokens: digest of the examples.
+        depth: blocks.
+        dtype: of the kept tensor.
+        device: its type: other devices round otherwise.
+        versions: of torch and transformers.
+    """
+
+    weights: str
+    tokens: str
+    depth: int
+    dtype: str
+    device: str
+    versions: str
+
+    @property
+    def name(self) -> str:
+        fields = [self.weights, self.tokens, self.depth, self.dtype, self.device, self.versions]
+        return hashlib.sha256(json.dumps(fields).encode()).hexdigest()[:32]
+
+
+class KeptPrefix:
+    """Outputs of the prefix, one row of (tokens, H) for each example, within a budget.
+
+    Examples beyond the budget are never kept: `holds` is False for them, always.
+    """
+
+    def __init__(
+        self, key: PrefixKey, examples: Examples, width: int, dtype: torch.dtype, budget: int
+    ) -> None:
+        lengths = np.array([len(example.tokens) for example in examples.items], dtype=np.int64)
+        ends = np.cumsum(lengths)
+        self._row_bytes = width * dtype.itemsize
+        self.capacity = int(np.searchsorted(ends * self._row_bytes, budget, side="right"))
+        self._width, self._dtype = width, dtype
+        self._starts, self._lengths = ends - lengths, lengths
+        self._seen: set[int] = set()
+        if self.capacity:
+            self._open(key, self.bytes, budget)
+
+    @property
+    def bytes(self) -> int:
+        """Bytes that the file may grow to."""
+        if not self.capacity:
+            return 0
+        last = self.capacity - 1
+        return int(self._starts[last] + self._lengths[last]) * self._row_bytes
+
+    def _open(self, key: PrefixKey, size: int, budget: int) -> None:
+        folder = home() / "prefixes"
+        folder.mkdir(parents=True, exist_ok=True)
+        # The capacity is part of the name: files of two budgets are not of one size.
+        stem = folder / f"{key.name}-{self.capacity}"
+        make_room(folder, stem.name, budget - size)
+        self._data = _File(stem.with_suffix(".kept"), size, np.uint8)
+        self._sums = _File(stem.with_suffix(".sums"), self.capacity * 8, np.uint64)
+
+    def holds(self, index: int) -> bool:
+        """Whether this example's output is here and whole."""
+        if index in self._seen:
+            return True
+        if index >= self.capacity or self._sums.values[index] == _ABSENT:
+            return False
+        if self._sums.values[index] != _checksum(self._row(index)):
+            return False
+        self._seen.add(index)
+        return True
+
+    def put(self, batch: Batch, kept_BTH: torch.Tensor) -> None:
+        """Keep the rows of a batch that are not here yet.
+
+        Raises:
+            OSError: the disk is full. What was kept before stays good.
+        """
+        on_cpu = kept_BTH.to("cpu", self._dtype)
+        for row, index in enumerate(batch.indexes):
+            if index < self.capacity and not self.holds(index):
+                values = on_cpu[row, : self._lengths[index]].contiguous()
+                data = values.view(torch.uint8).view(-1).numpy()
+                self._data.write(int(self._starts[index]) * self._row_bytes, data)
+                self._sums.write(index * 8, np.array([_checksum(data)], dtype=np.uint64))
+                self._seen.add(index)
+
+    def get(self, batch: Batch) -> torch.Tensor:
+        """The kept tensor of a batch (B, T, H), 0 at the padding and where an example is absent."""
+        B, T = batch.tokens_BT.shape
+        kept = torch.zeros((B, T, self._width), dtype=self._dtype)
+        for row, index in enumerate(batch.indexes):
+            if not self.holds(index):
+                continue
+            values = torch.from_numpy(self._row(index)).view(self._dtype)
+            kept[row, : self._lengths[index]] = values.view(-1, self._width)
+        return kept.to(batch.tokens_BT.device)
+
+    def _row(self, index: int) -> Any:
+        start = int(self._starts[index]) * self._row_bytes
+        return self._data.values[start : start + int(self._lengths[index]) * self._row_bytes]
+
+
+class _File:
+    """A file of a fixed size: read through a memory map, written by calls that can say "full".
+
+    A write through the map would end the process where the disk is full (SIGBUS).
+    """
+
+    def __init__(self, path: Path, size: int, kind: Any) -> None:
+        self._handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        if os.fstat(self._handle).st_size != size:
+            os.ftruncate(self._handle, size)
+        os.utime(path)
+        # Writable for torch's sake; nothing is ever written through it.
+        self.values = np.memmap(path, dtype=kind, mode="r+")
+
+    def write(self, offset: int, data: Any) -> None:
+        view = memoryview(data).cast("B")
+        while view:
+            written = os.pwrite(self._handle, view, offset)
+            view, offset = view[written:], offset + written
+
+    def __del__(self) -> None:
+        os.close(self._handle)
+
+
+def make_room(folder: Path, keep: str, room: int) -> None:
+    """Remove what was used longest ago, until the other files fit into `room` bytes."""
+    others = [file for file in folder.glob("*.kept") if file.stem != keep]
+    others.sort(key=lambda file: file.stat().st_mtime, reverse=True)
+    for file in others:
+        room -= file.stat().st_blocks * 512
+        if room < 0:
+            file.with_suffix(".sums").unlink(missing_ok=True)
+            file.unlink(missing_ok=True)
+
+
+def _checksum(data: Any) -> int:
+    """Never `_ABSENT`."""
+    return (1 << 32) | zlib.crc32(data)

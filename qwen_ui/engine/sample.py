@@ -1,0 +1,50 @@
+"""What the model writes: the same prompts before, during and after, always its likeliest words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from qwen_ui.data.batches import Examples
+from qwen_ui.data.tokens import Example
+from qwen_ui.engine.forward import Trainee
+from qwen_ui.model.libraries import GenerationConfig
+
+PROMPT_TOKENS = 16
+
+
+def prompt_from(examples: Examples, tokenizer: Any) -> str:
+    """The start of a held-out example: all before its answer, or its first tokens."""
+    example = examples.items[0]
+    return str(tokenizer.decode(example.tokens[: _prompt_length(example)]))
+
+
+def _prompt_length(example: Example) -> int:
+    first = example.carries.index(True)
+    return first if first > 1 else min(PROMPT_TOKENS, len(example.tokens) - 1)
+
+
+def continuation(trainee: Trainee, tokenizer: Any, prompt: str, tokens: int) -> str:
+    """What the model writes after the prompt, greedily; the prompt itself left out."""
+    model = trainee.model
+    device = next(model.parameters()).device
+    ids = tokenizer(prompt, add_special_tokens=False, return_tensors="pt")["input_ids"].to(device)
+    stop = model.generation_config.eos_token_id if model.generation_config else None
+    stop = tokenizer.eos_token_id if stop is None else stop
+    pad = tokenizer.pad_token_id
+    if pad is None:
+        pad = stop[0] if isinstance(stop, list) else stop
+    settings = GenerationConfig(
+        max_new_tokens=tokens, do_sample=False, use_cache=True, eos_token_id=stop, pad_token_id=pad
+    )
+    was_training = model.training
+    model.eval()
+    try:
+        with torch.no_grad():
+            out = trainee.generate(
+                input_ids=ids, attention_mask=torch.ones_like(ids), generation_config=settings
+            )
+    finally:
+        model.train(was_training)
+    return str(tokenizer.decode(out[0, ids.shape[1] :], skip_special_tokens=True))

@@ -1,0 +1,145 @@
+"""Prove on the first batch that the shortcuts change nothing; where they do, go without them."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+
+import torch
+
+from qwen_ui.data.batches import Batch, Examples, collate
+from qwen_ui.data.tokens import Example
+from qwen_ui.engine.forward import Trainee
+from qwen_ui.engine.sharding import local
+from qwen_ui.errors import SettingsError
+
+# Largest relative difference of the loss, and of the norm of the gradients' difference.
+TOLERANCES = {torch.float32: (1e-5, 1e-3), torch.bfloat16: (2e-2, 2e-1)}
+_MIXES = "this model lets samples in one sequence see each other. Turn packing off."
+# A whole batch of plain logits is not to be held for the proof: a shorter one proves as much.
+MAX_PROOF_LOGITS = 16 * 1024**2
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """The shortcut's loss and gradients against the plain ones, as relative differences.
+
+    Attributes:
+        loss: of the loss.
+        gradient: norm of the gradients' difference over the norm of the plain gradients.
+        passed: both within the tolerance of the dtype.
+    """
+
+    loss: float
+    gradient: float
+    passed: bool
+
+
+def proof_batch(examples: Examples, batch: Batch, vocabulary: int, pad: int) -> tuple[Batch, int]:
+    """A batch small enough for plain logits, from the start of this one: (batch, its length).
+
+    Causal models put out the same for the start of a sequence, whatever follows.
+    """
+    rows, length = batch.tokens_BT.shape
+    if rows * length * vocabulary <= MAX_PROOF_LOGITS:
+        return batch, length
+    first = examples.items[batch.indexes[0]]
+    carrying = first.carries.index(True)
+    length = min(len(first.tokens), max(carrying + 1, MAX_PROOF_LOGITS // vocabulary, 2))
+    starts = tuple(start for start in first.starts if start < length)
+    short = Example(first.tokens[:length], first.carries[:length], first.where, starts)
+    return collate(Examples((short,)), (0,), pad), length
+
+
+def prove(trainee: Trainee, batch: Batch, kept_BTH: torch.Tensor | None) -> Proof:
+    """Loss and gradients by the shortcuts and by the model's own forward, compared."""
+    loss, gradients = _measure(trainee, trainee(batch, kept_BTH))
+    plain_loss, plain = _measure(trainee, trainee(batch, plain=True))
+    difference = torch.linalg.vector_norm(gradients - plain)
+    relative = float(difference / torch.linalg.vector_norm(plain).clamp_min(1e-20))
+    off = abs(loss - plain_loss) / max(abs(plain_loss), 1e-20)
+    dtype = next(p.dtype for p in trainee.parameters())
+    most_loss, most_gradient = TOLERANCES.get(dtype, TOLERANCES[torch.bfloat16])
+    if torch.is_autocast_enabled(batch.tokens_BT.device.type):
+        most_loss, most_gradient = TOLERANCES[torch.bfloat16]
+    return Proof(off, relative, off <= most_loss and relative <= most_gradient)
+
+
+def check_packing(trainee: Trainee, examples: Examples, pad: int, device: torch.device) -> None:
+    """Refuse packing where samples of one sequence see each other: the first packed one is run
+    whole and sample by sample, and the losses compared.
+
+    Raises:
+        SettingsError: the model takes no positions, or the losses differ.
+    """
+    packed = next((item for item in examples.items if len(item.starts) > 1), None)
+    if packed is None:
+        return
+    bounds = [*packed.starts, len(packed.tokens)]
+    parts = [
+        Example(packed.tokens[begin:end], packed.carries[begin:end], packed.where)
+        for begin, end in pairwise(bounds)
+    ]
+    if "position_ids" not in inspect.signature(trainee.body.forward).parameters:
+        raise SettingsError(f"Packing is not possible: {_MIXES}")
+    was_training = trainee.training
+    trainee.eval()
+    with torch.no_grad():
+        whole, *alone = (
+            float(trainee(collate(Examples((item,)), (0,), pad).to(device)))
+            for item in (packed, *parts)
+        )
+    trainee.train(was_training)
+    dtype = next(trainee.parameters()).dtype
+    tolerance, _ = TOLERANCES.get(dtype, TOLERANCES[torch.bfloat16])
+    if abs(whole - sum(alone)) > tolerance * abs(sum(alone)):
+        losses = f"(Loss {whole:.4f} together, {sum(alone):.4f} alone.)"
+        raise SettingsError(f"Packing is not possible: {_MIXES} {losses}")
+
+
+def settle(
+    trainee: Trainee,
+    batch: Batch,
+    kept_BTH: torch.Tensor | None,
+    agree: Callable[[bool], bool] = bool,
+) -> list[str]:
+    """Turn off what does not prove exact; the sentences that say so, none where all is exact.
+
+    Args:
+        trainee: what to prove, and to change.
+        batch, kept_BTH: the first batch and its kept prefix.
+        agree: whether all processes passed, given that this one did; they have to do alike.
+    """
+    proof = prove(trainee, batch, kept_BTH)
+    if agree(proof.passed):
+        return []
+    chunked = trainee.chunked
+    trainee.chunked = False
+    if chunked and agree(prove(trainee, batch, kept_BTH).passed):
+        return [_sentence("the chunked head", proof)]
+    trainee.cut, trainee.chunked = None, chunked
+    if chunked and not agree(prove(trainee, batch, None).passed):
+        trainee.chunked = False
+        return [_sentence("the kept prefix and the chunked head", proof)]
+    return [_sentence("the kept prefix", proof)]
+
+
+def _measure(trainee: Trainee, loss: torch.Tensor) -> tuple[float, torch.Tensor]:
+    loss.backward()
+    flat = []
+    for parameter in trainee.parameters():
+        if parameter.requires_grad:
+            gradient = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
+            flat.append(local(gradient.detach()).float().flatten())
+            parameter.grad = None
+    return float(loss.detach()), torch.cat(flat)
+
+
+def _sentence(shortcut: str, proof: Proof) -> str:
+    return (
+        f"On the first batch {shortcut} gave another loss (relative difference "
+        f"{proof.loss:.1e}) or other gradients ({proof.gradient:.1e}) than the full "
+        f"forward: this run goes without."
+    )

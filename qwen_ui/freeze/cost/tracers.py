@@ -1,0 +1,85 @@
+"""Which tracers are at hand: kept for the models and step shapes asked for last."""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections import OrderedDict
+
+import torch
+
+from qwen_ui.errors import ModelError, SettingsError
+from qwen_ui.freeze.cost.segments import PieceTracer, StepShape
+from qwen_ui.model.anatomy import Anatomy
+from qwen_ui.model.tracing import FakeModel, fake_model
+
+_MAX_SHAPES = 8
+_lock = threading.Lock()
+_workshops: dict[tuple[int, str | None], _Workshop] = {}
+
+
+class _Workshop:
+    """One fake model, its lock, and the tracers of the shapes asked for last."""
+
+    def __init__(self, anatomy: Anatomy, dtype: str | None) -> None:
+        self._anatomy = weakref.ref(anatomy)
+        self._dtype = dtype
+        self._fake: FakeModel | None = None
+        self._tracers: OrderedDict[StepShape, PieceTracer] = OrderedDict()
+        self._lock = threading.RLock()
+
+    def tracer(self, shape: StepShape) -> PieceTracer:
+        anatomy = self._anatomy()
+        assert anatomy is not None
+        with self._lock:
+            if self._fake is None:
+                self._fake = fake_model(anatomy, dtype_named(self._dtype))
+            if shape not in self._tracers:
+                self._tracers[shape] = PieceTracer(anatomy, self._fake, self._lock, shape)
+            self._tracers.move_to_end(shape)
+            while len(self._tracers) > _MAX_SHAPES:
+                self._tracers.popitem(last=False)
+            return self._tracers[shape]
+
+
+def tracer_for(anatomy: Anatomy, shape: StepShape, dtype: str | None = None) -> PieceTracer:
+    """The tracer of this model for steps of this shape.
+
+    Raises:
+        ModelError: the model has no configuration, no blocks, or cannot be run on fake tensors.
+        SettingsError: the dtype is none that can train.
+    """
+    if anatomy.configuration is None or not anatomy.blocks:
+        raise ModelError(
+            f"A step of {anatomy.source} cannot be traced: it has no configuration to build its "
+            "blocks from. Open it by a preset name, a folder or a transformers configuration."
+        )
+    dtype_named(dtype)
+    key = (id(anatomy), dtype)
+    with _lock:
+        if key not in _workshops:
+            _workshops[key] = _Workshop(anatomy, dtype)
+            weakref.finalize(anatomy, _workshops.pop, key, None)
+        workshop = _workshops[key]
+    try:
+        return workshop.tracer(shape)
+    except ModelError:
+        raise
+    except Exception as error:
+        # A model class may refuse a fake step in a way of its own; the model is what is at fault.
+        reason = " ".join(str(error).split())[:200]
+        raise ModelError(
+            f"A step of '{anatomy.model_type}' cannot be traced without weights "
+            f"({type(error).__name__}: {reason}). Its price cannot be told; its plan holds all the "
+            "same."
+        ) from error
+
+
+def dtype_named(name: str | None) -> torch.dtype | None:
+    """The torch dtype of this name."""
+    if name is None:
+        return None
+    dtype = getattr(torch, name, None)
+    if not isinstance(dtype, torch.dtype) or not dtype.is_floating_point or dtype.itemsize < 2:
+        raise SettingsError(f"'{name}' is no dtype to train in. Take float32, bfloat16 or float16.")
+    return dtype

@@ -1,0 +1,25 @@
+"""Plans as text for the tools that people train with, and their texts as plans. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qwen_ui.lazy import lazy_face
+
+if TYPE_CHECKING:
+    from qwen_ui.freeze.export.formats import export_formats, export_text
+    from qwen_ui.freeze.export.importing import import_plan
+
+__all__ = [
+    "export_formats",
+    "export_text",
+    "import_plan",
+]
+__getattr__ = lazy_face(
+    __name__,
+    {
+        "export_formats": "formats",
+        "export_text": "formats",
+        "import_plan": "importing",
+    },
+)

@@ -1,0 +1,100 @@
+"""Text from elsewhere -> a plan: our JSON, a list of names, or Axolotl's patterns."""
+
+from __future__ import annotations
+
+import json
+import re
+
+from qwen_ui.errors import PlanError
+from qwen_ui.freeze.canonical import canonical_plan
+from qwen_ui.freeze.export.patterns import axolotl_matches
+from qwen_ui.freeze.plan import MAX_IMPORT_BYTES, FreezePlan
+from qwen_ui.model.anatomy import Anatomy
+
+_RANGE = re.compile(r"\[[0-9]*(?::[0-9]*)?\]$")
+
+
+def import_plan(text: str, anatomy: Anatomy) -> FreezePlan:
+    """The plan that the text means for this model.
+
+    A JSON object is a plan; a JSON list or lines are names, or patterns of Axolotl's
+    `unfrozen_parameters` (with that key and YAML's dashes or without).
+
+    Raises:
+        PlanError: too large, none of these, or names and patterns that this model does not have.
+    """
+    if len(text) > MAX_IMPORT_BYTES:
+        raise PlanError("The text is larger than 16 MiB: that is no plan.")
+    if text.lstrip().startswith("{"):
+        return FreezePlan.from_json(text)
+    items = _items(text)
+    if not items:
+        raise PlanError(
+            "There is nothing to import. Give a plan's JSON, a list of parameter names, or "
+            "Axolotl's unfrozen_parameters."
+        )
+    chosen: set[str] = set()
+    for item in items:
+        chosen |= _names_meant(item, anatomy)
+    return canonical_plan(anatomy, chosen, name="imported")
+
+
+def _items(text: str) -> list[str]:
+    if text.lstrip().startswith("["):
+        try:
+            values = json.loads(text)
+        except ValueError as error:
+            raise PlanError(f"The list is not JSON ({error}). Save it again.") from error
+        if not all(isinstance(value, str) for value in values):
+            raise PlanError("The list holds something that is no name. Give strings alone.")
+        return values
+    lines = [line.strip() for line in text.splitlines()]
+    if "unfrozen_parameters:" in lines:
+        lines = _yaml_list(lines[lines.index("unfrozen_parameters:") + 1 :])
+    lines = [line.removeprefix("- ").strip() for line in lines]
+    return [_unquoted(line) for line in lines if line and not line.startswith("#")]
+
+
+def _yaml_list(lines: list[str]) -> list[str]:
+    """The dashed lines up to the next key."""
+    kept = []
+    for line in lines:
+        if line and not line.startswith(("-", "#")):
+            break
+        kept.append(line)
+    return kept
+
+
+def _unquoted(text: str) -> str:
+    if text.startswith('"') and text.endswith('"') and len(text) > 1:
+        try:
+            return str(json.loads(text))
+        except ValueError:
+            return text[1:-1]
+    if text.startswith("'") and text.endswith("'") and len(text) > 1:
+        return text[1:-1].replace("''", "'")
+    return text
+
+
+def _names_meant(item: str, anatomy: Anatomy) -> set[str]:
+    known = anatomy.by_name.get(item)
+    if known is not None:
+        return {known.name}
+    if _RANGE.search(item):
+        raise PlanError(
+            f"'{item}' means a part of a tensor, which a plan cannot say. Leave the range out."
+        )
+    try:
+        matched = {
+            p.name for p in anatomy.parameters if any(axolotl_matches([item], n) for n in p.names)
+        }
+    except re.error as error:
+        raise PlanError(
+            f"'{item}' is neither a parameter's name nor a pattern ({error}). Correct that line."
+        ) from error
+    if not matched:
+        example = anatomy.parameters[-1].name
+        raise PlanError(
+            f"'{item}' matches no parameter of {anatomy.source}. Its names look like '{example}'."
+        )
+    return matched

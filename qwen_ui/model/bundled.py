@@ -1,0 +1,86 @@
+"""Anatomies of the presets, computed once and shipped, so that the page need not wait for torch.
+
+Importing torch and transformers takes seconds; what a preset's configuration comes to cannot change
+while both the configuration and transformers are the same. `assets/anatomies/NAME.json` holds what
+`read_anatomy` found, with a key of both; where the key does not fit, the file is not used and the
+model is built. `scripts/bundle_anatomies.py` writes the files anew, and a test builds every preset
+and compares.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from qwen_ui.model.anatomy import Anatomy, Block, Module, Parameter, Role
+from qwen_ui.model.names import preset_file
+from qwen_ui.model.weights.location import preset_weights
+from qwen_ui.paths import ASSETS
+
+FOLDER = ASSETS / "anatomies"
+
+
+def bundled_anatomy(name: str) -> Anatomy | None:
+    """The anatomy of a preset as it was computed before; None where there is none that fits."""
+    file = FOLDER / f"{name.lower()}.json"
+    if preset_file(name) is None or not file.is_file():
+        return None
+    record = json.loads(file.read_text(encoding="utf-8"))
+    if record.pop("key") != _key(name):
+        return None
+    return _from_record(record, name)
+
+
+def write_anatomy(name: str, anatomy: Anatomy) -> Path:
+    """Write the anatomy of a preset for `bundled_anatomy`."""
+    record = {
+        "key": _key(name),
+        "model_type": anatomy.model_type,
+        "dtype": anatomy.dtype,
+        "stack": anatomy.stack,
+        "config": anatomy.config,
+        "parameters": [asdict(parameter) for parameter in anatomy.parameters],
+        "modules": [asdict(module) for module in anatomy.modules],
+        "blocks": [asdict(block) for block in anatomy.blocks],
+    }
+    file = FOLDER / f"{name}.json"
+    file.write_text(json.dumps(record, separators=(",", ":")) + "\n", encoding="utf-8")
+    return file
+
+
+def _key(name: str) -> str:
+    """Of all that an anatomy follows from: the configuration and the library that builds it."""
+    file = preset_file(name)
+    assert file is not None
+    text = file.read_text(encoding="utf-8") + version("transformers")
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _from_record(record: dict[str, Any], name: str) -> Anatomy:
+    def load_configuration() -> Any:
+        from qwen_ui.model.catalog import find_model  # noqa: PLC0415  imports transformers
+
+        return find_model(name).configuration
+
+    return Anatomy(
+        source=name,
+        model_type=record["model_type"],
+        dtype=record["dtype"],
+        parameters=tuple(_tuples(Parameter, fields) for fields in record["parameters"]),
+        modules=tuple(_tuples(Module, fields) for fields in record["modules"]),
+        blocks=tuple(Block(**fields) for fields in record["blocks"]),
+        stack=record["stack"],
+        config=record["config"],
+        weights_folder=preset_weights(name),
+        load_configuration=load_configuration,
+    )
+
+
+def _tuples(kind: type[Any], fields: dict[str, Any]) -> Any:
+    """A record of this kind; JSON's lists become tuples and its role a `Role`."""
+    values = {k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()}
+    return kind(**{**values, "role": Role(fields["role"])})

@@ -1,0 +1,30 @@
+"""Where a model's weights lie on this machine. Imports neither torch nor transformers."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from qwen_ui.model.names import preset_file
+
+
+def preset_weights(name: str) -> Path | None:
+    """The folder of a preset's weights: beside its configuration, or in the hub's cache."""
+    file = preset_file(name)
+    if file is None:
+        return None
+    hub_id = json.loads(file.read_text(encoding="utf-8")).get("_hub_id")
+    return weights_in(file.parent) or (cached_snapshot(hub_id) if hub_id else None)
+
+
+def cached_snapshot(hub_id: str) -> Path | None:
+    """The folder of a hub model that was downloaded before, weights included."""
+    from huggingface_hub import try_to_load_from_cache  # noqa: PLC0415  slow, needed here alone
+
+    found = try_to_load_from_cache(hub_id, "config.json")
+    return weights_in(Path(found).parent) if isinstance(found, str) else None
+
+
+def weights_in(folder: Path) -> Path | None:
+    """The folder itself, where it holds safetensors files."""
+    return folder if any(folder.glob("*.safetensors")) else None

@@ -1,0 +1,28 @@
+"""The inspection report: an architecture in words, checks that are executed, notes on freezing.
+
+Called by the Inspect tab and the command line. What trains it asks of `freeze.resolve`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qwen_ui.lazy import lazy_face
+
+if TYPE_CHECKING:
+    from qwen_ui.report.checks import Check
+    from qwen_ui.report.report import Report, inspection_report
+
+__all__ = [
+    "Check",
+    "Report",
+    "inspection_report",
+]
+__getattr__ = lazy_face(
+    __name__,
+    {
+        "Check": "checks",
+        "Report": "report",
+        "inspection_report": "report",
+    },
+)

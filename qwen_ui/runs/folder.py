@@ -1,0 +1,187 @@
+"""The folder of a run: made, found, its status read, removed.
+
+`runs_folder()/<run>/` is complete in itself:
+
+    spec.json  plan.json  environment.json   what was asked for, and with which versions
+    events.jsonl                             what happened (`events`)
+    status.json                              how it stands (`status`)
+    meta.json                                a person's name, tags and note
+    worker.log  delta.safetensors  checkpoints/
+    stop                                     there when the worker is asked to stop
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import secrets
+import shutil
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from qwen_ui.errors import RunError
+from qwen_ui.paths import runs_folder
+from qwen_ui.runs.environment import environment
+from qwen_ui.runs.failure import last_words, reason_for
+from qwen_ui.runs.status import (
+    Status,
+    read_json,
+    recorded_status,
+    true_status,
+    write_json,
+    write_status,
+)
+from qwen_ui.runs.writer import RunLock
+
+MOST_NAME, MOST_TAG, MOST_TAGS, MOST_NOTE = 120, 40, 20, 5000
+logger = logging.getLogger("qwen_ui")
+# A status is replaced as a whole file, which changes its folder's time. Two changes may fall into
+# one tick of that clock, so a folder is believed once its time is a second old.
+SETTLED_NS = 10**9
+_over: dict[Path, int] = {}
+_RUN = re.compile(r"\d{8}-\d{6}-[a-z0-9.\-]{1,110}")
+
+
+def create_run(spec: dict[str, Any], plan: dict[str, Any]) -> Path:
+    """A new run's folder, queued, complete from the moment that it can be seen.
+
+    Its name sorts by time and says what it is: `20261125-154210-attention-nano-3f9c`.
+
+    Raises:
+        RunError: the disk is full, or nothing can be written there.
+    """
+    runs = runs_folder()
+    words = [str(plan.get("name") or "plan"), Path(str(spec.get("model") or "model")).name]
+    slug = "-".join(re.sub(r"[^a-z0-9.]+", "-", word.lower()).strip("-.")[:32] for word in words)
+    while True:
+        name = f"{time.strftime('%Y%m%d-%H%M%S')}-{slug}-{secrets.token_hex(2)}"
+        if not (runs / name).exists():
+            break
+    part = runs / f".new-{name}"
+    try:
+        part.mkdir(parents=True)
+        write_json(part / "spec.json", spec)
+        write_json(part / "plan.json", plan)
+        write_json(part / "environment.json", environment())
+        write_status(part, Status(steps=int(spec.get("steps") or 0), created=round(time.time(), 3)))
+        os.rename(part, runs / name)
+    except OSError as error:
+        shutil.rmtree(part, ignore_errors=True)
+        raise RunError(f"No run can be made in '{runs}'. {reason_for(error)}") from error
+    return runs / name
+
+
+def queue_lock() -> Path:
+    """The file whose lock is held by whoever starts, stops or puts runs back into the queue."""
+    runs_folder().mkdir(parents=True, exist_ok=True)
+    return runs_folder() / ".queue.lock"
+
+
+def run_folder(run: str) -> Path:
+    """The folder of this run.
+
+    Raises:
+        RunError: there is no such run.
+    """
+    folder = runs_folder() / run
+    if not _RUN.fullmatch(run) or not (folder / "spec.json").is_file():
+        raise RunError(
+            f"There is no run '{run[:150]}'. `python -m qwen_ui runs` lists what there is."
+        )
+    return folder
+
+
+def run_names() -> list[str]:
+    """All runs, the newest first."""
+    try:
+        found = os.listdir(runs_folder())
+    except FileNotFoundError:
+        return []
+    return sorted(filter(_RUN.fullmatch, found), reverse=True)
+
+
+def open_folders() -> list[Path]:
+    """The runs that are not over, the oldest first; those that are over are read once."""
+    found = []
+    for name in reversed(run_names()):
+        folder = runs_folder() / name
+        try:
+            changed = folder.stat().st_mtime_ns
+        except OSError:
+            continue
+        if _over.get(folder) == changed:
+            continue
+        if not recorded_status(folder).over:
+            found.append(folder)
+        elif time.time_ns() - changed > SETTLED_NS:
+            _over[folder] = changed
+    return found
+
+
+def status_of(folder: Path) -> Status:
+    """The truth about a run. A worker found dead is written down as such, with its last words."""
+    status = true_status(folder)
+    if status.status != "interrupted" or status.reason:
+        return status
+    status = replace(status, reason=last_words(folder))
+    if recorded_status(folder).status != "interrupted" and os.access(folder, os.W_OK):
+        with RunLock(folder) as held:
+            # A worker that holds the lock has just begun anew (a resume): it is not dead.
+            if held:
+                _keep(folder, status)
+    return status
+
+
+def _keep(folder: Path, status: Status) -> None:
+    """Write down what was found out; a full disk does not keep it from being told."""
+    try:
+        write_status(folder, status)
+    except OSError:
+        logger.warning("the status of %s could not be written", folder.name)
+
+
+def delete_run(run: str) -> None:
+    """Remove a run's folder.
+
+    Raises:
+        RunError: no such run, or its worker lives.
+    """
+    folder = run_folder(run)
+    if not status_of(folder).over:
+        raise RunError(f"The run '{run}' is not over. Stop it, then delete it.")
+    # Renamed first, so that no reader meets half a folder.
+    gone = folder.with_name(f".gone-{run}")
+    os.rename(folder, gone)
+    shutil.rmtree(gone)
+
+
+def copy_results(folder: Path, target: Path) -> None:
+    """Copy what a run leaves (delta, plan, settings) to a folder of the person's."""
+    target.mkdir(parents=True, exist_ok=True)
+    for name in ("delta.safetensors", "plan.json", "spec.json"):
+        if (folder / name).is_file():
+            shutil.copyfile(folder / name, target / name)
+
+
+def annotate(
+    run: str,
+    *,
+    name: str | None = None,
+    tags: list[str] | None = None,
+    note: str | None = None,
+) -> dict[str, Any]:
+    """Give a run a name, tags or a note of a person's own; what is None stays as it is."""
+    folder = run_folder(run)
+    meta = read_json(folder / "meta.json")
+    if name is not None:
+        meta["name"] = name.strip()[:MOST_NAME]
+    if tags is not None:
+        kept = (tag.strip()[:MOST_TAG] for tag in tags)
+        meta["tags"] = list(dict.fromkeys(tag for tag in kept if tag))[:MOST_TAGS]
+    if note is not None:
+        meta["note"] = note.strip()[:MOST_NOTE]
+    write_json(folder / "meta.json", meta)
+    return meta

@@ -1,0 +1,85 @@
+"""Several runs side by side: their lines, where their settings and plans differ, and the best."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from qwen_ui.runs.curves import SERIES, Carry, Line, csv_of, lines_of, thinned
+from qwen_ui.runs.events import read_events
+from qwen_ui.runs.folder import run_folder, status_of
+from qwen_ui.runs.status import read_json
+
+MOST_RUNS = 24
+# Runs are told apart by the rest of their names: plan, model and four digits.
+DATE = len("20261125-154210-")
+
+
+def overlay(
+    runs: Sequence[str],
+    *,
+    axis: str = "step",
+    smoothing: float = 0.9,
+    only: Sequence[str] = SERIES,
+) -> list[dict[str, Any]]:
+    """`run`, `name`, `over` and thinned `lines` (`only` these) of each, at most `MOST_RUNS`."""
+    found = []
+    for run in runs[:MOST_RUNS]:
+        folder = run_folder(run)
+        events, _ = read_events(folder)
+        lines = lines_of(events, Carry(), axis=axis, smoothing=smoothing)
+        drawn: dict[str, Line] = {name: thinned(lines[name]) for name in only if lines[name][0]}
+        name = read_json(folder / "meta.json").get("name") or run[DATE:]
+        over = status_of(folder).over
+        found.append({"run": run, "name": name, "over": over, "lines": drawn})
+    return found
+
+
+def settings_of(run: str) -> dict[str, str]:
+    """A run's settings and plan as flat texts, to compare: `learning_rate` -> `0.001`."""
+    folder = run_folder(run)
+    flat: dict[str, str] = {}
+    spec = {key: value for key, value in read_json(folder / "spec.json").items() if key != "plan"}
+    _flatten(spec, "", flat)
+    plan = read_json(folder / "plan.json")
+    flat["plan.name"] = str(plan.get("name") or "")
+    for number, rule in enumerate(plan.get("rules") or [], start=1):
+        flat[f"plan.rule {number}"] = json.dumps(rule, ensure_ascii=False, sort_keys=True)
+    return flat
+
+
+def differences(runs: Sequence[str]) -> list[dict[str, Any]]:
+    """The settings in which these runs are not all alike: `setting`, and their `values`."""
+    flats = [settings_of(run) for run in runs[:MOST_RUNS]]
+    names = list(dict.fromkeys(name for flat in flats for name in flat))
+    rows = [{"setting": name, "values": [flat.get(name, "–") for flat in flats]} for name in names]
+    return [row for row in rows if len(set(row["values"])) > 1]
+
+
+def best_of(glances: Sequence[dict[str, Any]]) -> str | None:
+    """The run of these with the lowest evaluation loss after training; None where none has one."""
+    scored = [(glance["eval_after"], glance["run"]) for glance in glances]
+    finite = [pair for pair in scored if pair[0] is not None]
+    return min(finite)[1] if finite else None
+
+
+def runs_csv(runs: Sequence[str]) -> str:
+    """All recorded steps of these runs as one CSV, the run in the first column."""
+    lines: list[str] = []
+    for run in runs[:MOST_RUNS]:
+        head, *rows = csv_of(read_events(run_folder(run))[0]).splitlines()
+        if not lines:
+            lines.append(f"run,{head}")
+        lines += [f"{run},{row}" for row in rows]
+    return "\n".join(lines) + "\n"
+
+
+def _flatten(value: Any, name: str, into: dict[str, str]) -> None:
+    if isinstance(value, dict):
+        for key, part in value.items():
+            _flatten(part, f"{name}.{key}" if name else str(key), into)
+    elif isinstance(value, str):
+        into[name] = value
+    else:
+        into[name] = json.dumps(value, ensure_ascii=False)

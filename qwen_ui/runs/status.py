@@ -1,0 +1,103 @@
+"""The state of a run: `status.json`, replaced as a whole, and read against the living processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+from qwen_ui.runs.process import free_memory, lives, memory_kills, stamp
+
+FILE_NAME = "status.json"
+LAUNCHED = "process.json"
+OVER = frozenset({"completed", "stopped", "failed", "interrupted"})
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What a run is doing.
+
+    Attributes:
+        status: queued, running, completed, stopped, failed or interrupted.
+        reason: one sentence for a person, "" where there is nothing to say.
+        pid: process id of the worker; None before it begins.
+        begun: the stamp of that process (`process.stamp`).
+        step: steps done.
+        steps: steps asked for.
+        created: seconds since the epoch.
+        heartbeat: when the worker last said that it lives, seconds since the epoch.
+    """
+
+    status: str = "queued"
+    reason: str = ""
+    pid: int | None = None
+    begun: str | None = None
+    step: int = 0
+    steps: int = 0
+    created: float = 0.0
+    heartbeat: float = 0.0
+
+    @property
+    def over(self) -> bool:
+        return self.status in OVER
+
+
+def write_status(folder: Path, status: Status) -> None:
+    write_json(folder / FILE_NAME, asdict(status))
+
+
+def recorded_status(folder: Path) -> Status:
+    """What the file says, which may be older than the truth; see `true_status`."""
+    found = read_json(folder / FILE_NAME)
+    if not found:
+        return Status(status="interrupted", reason="Its status file is missing or cannot be read.")
+    known = {field.name for field in fields(Status)}
+    return Status(**{key: value for key, value in found.items() if key in known})
+
+
+def true_status(folder: Path) -> Status:
+    """The status after a look at the processes: a worker that is gone is not running.
+
+    `queued` without a process waits for its turn; `queued` with a process that is gone never began.
+    """
+    status = recorded_status(folder)
+    if status.over:
+        return status
+    if status.status == "queued":
+        launched = read_json(folder / LAUNCHED)
+        if not launched or lives(launched.get("pid"), launched.get("begun")):
+            return status
+    elif lives(status.pid, status.begun):
+        return status
+    # It may have ended between our reading of the file and our look at the processes.
+    again = recorded_status(folder)
+    return again if again.over else replace(again, status="interrupted", reason="")
+
+
+def note_launch(folder: Path, pid: int) -> None:
+    """Say which process was started for this run, before it can say so itself."""
+    system = {"memory_kills": memory_kills(), "memory_free": free_memory()}
+    write_json(folder / LAUNCHED, {"pid": pid, "begun": stamp(pid), **system})
+
+
+def write_json(file: Path, record: Any) -> None:
+    """Replace a file by this JSON: a reader sees the old one or the new one, never a part."""
+    part = file.with_name(f".{file.name}.{os.getpid()}.{threading.get_ident()}")
+    try:
+        part.write_text(json.dumps(record, ensure_ascii=False, indent=1), encoding="utf-8")
+        os.replace(part, file)
+    except OSError:
+        part.unlink(missing_ok=True)
+        raise
+
+
+def read_json(file: Path) -> dict[str, Any]:
+    """A JSON object; {} where there is no file or it holds none."""
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}

@@ -1,0 +1,67 @@
+"""Runs as the rest of the project sees them: made, written, read, summed up, listed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from qwen_ui.paths import runs_folder
+from qwen_ui.runs.events import read_events
+from qwen_ui.runs.fold import Digest
+from qwen_ui.runs.folder import (
+    copy_results,
+    create_run,
+    delete_run,
+    run_folder,
+    run_names,
+    status_of,
+)
+from qwen_ui.runs.index import glances
+from qwen_ui.runs.status import read_json
+from qwen_ui.runs.writer import RunLock, RunWriter
+
+__all__ = [
+    "RunLock",
+    "RunWriter",
+    "copy_results",
+    "create_run",
+    "delete_run",
+    "list_runs",
+    "read_events",
+    "read_json",
+    "run_folder",
+    "run_names",
+    "run_row",
+    "run_summary",
+    "status_of",
+]
+
+
+def run_summary(folder: Path) -> dict[str, Any]:
+    """A run as the command `train --json` prints it (`DESIGN.md`), from its events."""
+    events, _ = read_events(folder)
+    status = status_of(folder)
+    digest = Digest()
+    for event in events:
+        digest.add(event)
+    delta = folder / "delta.safetensors"
+    return {
+        "run": folder.name,
+        "status": status.status,
+        "reason": status.reason,
+        "mistake": bool(digest.end.get("mistake")),
+        "steps": status.steps,
+        **digest.record(),
+        "delta": str(delta) if delta.is_file() else None,
+    }
+
+
+def run_row(folder: Path) -> dict[str, Any]:
+    """A run as the command `runs --json` lists it."""
+    return next(found for found in list_runs() if found["run"] == folder.name)
+
+
+def list_runs() -> list[dict[str, Any]]:
+    """Every run as the command `runs --json` lists it, the newest first."""
+    keys = ("run", "status", "step", "steps", "loss", "reason")
+    return [{key: glance[key] for key in keys} for glance in glances(runs_folder())]

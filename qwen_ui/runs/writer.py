@@ -1,0 +1,131 @@
+"""What a worker writes into its run's folder, and the lock that makes it the only one to do so."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from qwen_ui.errors import RunError
+from qwen_ui.runs.events import EventLog
+from qwen_ui.runs.process import acquire, stamp
+from qwen_ui.runs.status import LAUNCHED, read_json, recorded_status, write_status
+
+HEARTBEAT_SECONDS = 1.0
+STOP = "stop"
+SAVING = "It was asked to stop, saves what it has, and ends."
+LOCK_PATIENCE_SECONDS = 5.0
+# Kept while a run goes on, given up so that a full disk can still be told of.
+RESERVE, RESERVE_BYTES = ".reserve", 64 * 1024
+
+
+class RunLock:
+    """The right to be this run's worker; the system takes it back when its process ends."""
+
+    def __init__(self, folder: Path, patience: float = 0.0) -> None:
+        self._file, self._patience = folder / ".lock", patience
+        self._handle: int | None = None
+
+    def __enter__(self) -> bool:
+        deadline = time.monotonic() + self._patience
+        while (handle := acquire(self._file)) is None and time.monotonic() < deadline:
+            time.sleep(0.05)
+        self._handle = handle
+        return handle is not None
+
+    def __exit__(self, *error: object) -> None:
+        if self._handle is not None:
+            os.close(self._handle)
+            self._handle = None
+
+
+class RunWriter:
+    """What a worker says about its run. One worker at a time: the second is refused.
+
+    Raises:
+        RunError: another worker is at this run.
+    """
+
+    def __init__(self, folder: Path | str) -> None:
+        self.folder = Path(folder)
+        self._lock = RunLock(self.folder, LOCK_PATIENCE_SECONDS)
+        if not self._lock.__enter__():
+            raise RunError(f"The run '{self.folder.name}' already has a worker. Stop it first.")
+        self._log = EventLog(self.folder)
+        before = recorded_status(self.folder)
+        pid = os.getpid()
+        self._status = replace(before, status="running", reason="", pid=pid, begun=stamp(pid))
+        self._beat = 0.0
+        # A stop that was asked for while we started holds; one of an earlier life does not.
+        # (Under torchrun the process that was launched is our parent.)
+        if read_json(self.folder / LAUNCHED).get("pid") not in (pid, os.getppid()):
+            (self.folder / STOP).unlink(missing_ok=True)
+        (self.folder / RESERVE).write_bytes(bytes(RESERVE_BYTES))
+        self.status("running")
+
+    def event(self, name: str, **fields: Any) -> None:
+        """Record one event. A `step` is a heartbeat too.
+
+        Raises:
+            OSError: the disk is full (an `end` has space kept for it) or cannot be written.
+        """
+        self._write(lambda: self._log.append(name, **fields), last=name == "end")
+        if "step" in fields and name in {"step", "start"}:
+            self._status = replace(self._status, step=int(fields["step"]))
+            self.heartbeat()
+
+    def status(self, status: str, reason: str = "", **changes: Any) -> None:
+        """Replace the status; `changes` are other fields of `Status` (step, steps)."""
+        self._beat = time.monotonic()
+        self._status = replace(
+            self._status,
+            status=status,
+            reason=reason,
+            heartbeat=round(time.time(), 3),
+            **changes,
+        )
+        self._write(lambda: write_status(self.folder, self._status), last=self._status.over)
+
+    def heartbeat(self) -> None:
+        """Say that the worker lives; at most one write a second."""
+        if time.monotonic() - self._beat >= HEARTBEAT_SECONDS:
+            self.status(self._status.status, self._status.reason)
+
+    @property
+    def stop_requested(self) -> bool:
+        """Whether somebody asked the run to stop. That it was heard is said in the status."""
+        asked = (self.folder / STOP).exists()
+        if asked and self._status.reason != SAVING:
+            self.status("running", SAVING)
+        return asked
+
+    def _write(self, write: Callable[[], None], *, last: bool) -> None:
+        """Write; the last words of a run may use the space that was kept for them."""
+        try:
+            write()
+        except OSError:
+            if not last or not (self.folder / RESERVE).exists():
+                raise
+            (self.folder / RESERVE).unlink()
+            write()
+
+    def close(self) -> None:
+        (self.folder / RESERVE).unlink(missing_ok=True)
+        (self.folder / STOP).unlink(missing_ok=True)
+        self._log.close()
+        self._lock.__exit__()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()

@@ -1,0 +1,122 @@
+"""Which blocks matter, as the Compare tab shows and uses it: the scores of every method."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+import gradio as gr
+
+from qwen_ui.errors import SettingsError
+from qwen_ui.freeze import FreezePlan, preset
+from qwen_ui.ui.page.data_choice import is_known_data
+from qwen_ui.ui.page.jobs import Jobs, Tick
+
+JOBS = Jobs()
+BASE = "attention"
+
+
+def ranking_view(elem_id: str) -> gr.HTML:
+    """Scores of the model and data that its value names (`asked_of`); "" shows nothing."""
+    return gr.HTML(
+        "",
+        html_template='<div class="qk-view"></div>',
+        js_on_load="window.QwenCompareRank.mount({ element, props, server, watch });",
+        apply_default_css=False,
+        elem_id=elem_id,
+        server_functions=[scores],
+    )
+
+
+def asked_of(model: str, data: str) -> str:
+    """The value that makes the view show these scores."""
+    return json.dumps({"model": model, "data": data})
+
+
+def scores(asked: str) -> dict[str, Any]:
+    """What the view draws, or how far the work is; see `Jobs.ask`."""
+    try:
+        wanted = json.loads(asked)
+        model, data = str(wanted["model"]), str(wanted["data"])
+    except (ValueError, KeyError, TypeError):
+        return {"problem": "There is nothing to rank. Choose a model and data first."}
+    if not is_known_data(data):
+        return {"problem": "This file is not among the data of this page. Upload it again."}
+    return JOBS.ask((model, data), lambda tick: _scores(model, data, tick))
+
+
+def _scores(model: str, data: str, tick: Tick) -> dict[str, Any]:
+    from qwen_ui.rank.run import METHODS, WORDS, agreement, rank_all_apart
+
+    found = rank_all_apart(model, data, tuple(METHODS), tick)
+    kinds = trained_kinds(model)
+    ranked = {method: found[method].over(kinds) for method in METHODS}
+    return {
+        "model": model,
+        "sequences": next(iter(ranked.values())).sequences,
+        "methods": [
+            {
+                "name": method,
+                **asdict(WORDS[method]),
+                "scores": list(ranking.scores.blocks),
+                "order": list(ranking.top(len(ranking.scores.blocks))),
+                "knows_kinds": bool(ranking.scores.cells),
+            }
+            for method, ranking in ranked.items()
+        ],
+        "agreement": agreement(list(ranked.values())),
+    }
+
+
+def trained_kinds(model: str) -> frozenset[str]:
+    """The kinds that the plan to be placed trains: blocks are ranked by these alone."""
+    from qwen_ui.freeze import resolve
+    from qwen_ui.model import open_model
+
+    return frozenset(p.kind for p in resolve(preset(BASE), open_model(model)).parameters)
+
+
+def ranked_plans(model: str, data: str, methods: Sequence[str]) -> list[FreezePlan]:
+    """Attention on the top four blocks by index, and on the top four by each of these scores.
+
+    Scores that choose the same blocks share a plan, which names them all.
+
+    Raises:
+        SettingsError: no score, or every one chooses the last four.
+    """
+    from qwen_ui.rank.run import rank_all_apart
+
+    if not methods:
+        raise SettingsError("Tick at least one score to compare with the top four by index.")
+    base = preset(BASE)
+    last = frozenset(p.block for p in _parameters(model, base))
+    found = rank_all_apart(model, data, tuple(methods))
+    kinds = trained_kinds(model)
+    chosen: dict[frozenset[int], list[str]] = {}
+    plans: dict[frozenset[int], FreezePlan] = {}
+    for method in methods:
+        ranking = found[method].over(kinds)
+        blocks = frozenset(ranking.top())
+        chosen.setdefault(blocks, []).append(method)
+        plans[blocks] = ranking.plan(base)
+    same = chosen.pop(last, [])
+    if not chosen:
+        raise SettingsError(
+            "Every score that is ticked chooses the last four blocks: nothing to compare. "
+            "Choose another score."
+        )
+    also = f" (and by {', '.join(same)})" if same else ""
+    first = base.model_copy(update={"name": f"{base.name} by index{also}"})
+    return [first] + [
+        plans[blocks].model_copy(update={"name": f"{plans[blocks].name} by {', '.join(names)}"})
+        for blocks, names in chosen.items()
+    ]
+
+
+def _parameters(model: str, plan: FreezePlan) -> tuple[Any, ...]:
+    from qwen_ui.freeze import resolve
+    from qwen_ui.model import open_model
+
+    return tuple(resolve(plan, open_model(model)).parameters)

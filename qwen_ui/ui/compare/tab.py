@@ -1,0 +1,218 @@
+"""The Compare tab: several plans on the same data, one verdict; by one click for the two of old."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from qwen_ui.errors import SettingsError
+from qwen_ui.freeze import FreezePlan, preset
+from qwen_ui.ui.compare.rank import asked_of, ranked_plans, ranking_view
+from qwen_ui.ui.compare.view import comparison_view
+from qwen_ui.ui.page.data_choice import CHAT, KJV, OWN, kept_files, own_file
+from qwen_ui.ui.page.guard import guarded
+from qwen_ui.ui.page.header import Header
+from qwen_ui.ui.page.session import Session
+from qwen_ui.ui.page.stand_in import trained_model
+
+if TYPE_CHECKING:
+    from qwen_ui.compare.comparison import Contender
+
+CLASSIC = ("attention", "bitfit")
+REFERENCE, IN_FORCE = "LoRA (reference)", "the plan in force"
+PRESETS = (*CLASSIC, "mlp", "norms", "full")
+CHOICES = (*PRESETS, REFERENCE, IN_FORCE)
+PROMPT = "And it came to pass"
+# As in `train.rank.METHODS`, which imports torch; a test holds them equal.
+RANK_METHODS = (
+    "gradient",
+    "relative-gradient",
+    "fisher",
+    "relative-fisher",
+    "activation",
+    "change",
+    "wanda",
+    "weight",
+    "ablation",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class CompareTab:
+    """The tab's components.
+
+    Attributes:
+        classic: the one primary button.
+        ticked: compares the plans that are ticked in `plans`.
+        score: shows how every method scores the blocks.
+        by_rank: compares the top blocks by index with the top blocks by each ticked score.
+        view: the comparison, drawn by `assets/compare.js`; its value is the comparison's name.
+    """
+
+    classic: gr.Button
+    plans: gr.CheckboxGroup
+    layers: gr.Textbox
+    data: gr.Radio
+    upload: gr.File
+    steps: gr.Number
+    seeds: gr.Number
+    ticked: gr.Button
+    methods: gr.CheckboxGroup
+    score: gr.Button
+    by_rank: gr.Button
+    view: gr.HTML
+    ranking: gr.HTML
+
+
+def build(session: Session) -> CompareTab:
+    """The tab's components, not yet connected."""
+    with gr.Row(elem_id="qc-main"):
+        with gr.Column(elem_id="qc-form", scale=0):
+            classic = gr.Button("Attention-only vs BitFit", variant="primary", elem_id="qc-classic")
+            gr.HTML(
+                '<p class="qc-note">Same model, data, order, seeds and steps; each plan at its own '
+                "learning rate.</p>"
+            )
+            data = gr.Radio([KJV, CHAT, OWN], value=KJV, label="Data", elem_id="qc-data")
+            upload = own_file("To train on; a part is held out", "qc-upload")
+            with gr.Row():
+                steps = gr.Number(60, label="Steps", precision=0, minimum=1, min_width=100)
+                seeds = gr.Number(2, label="Seeds", precision=0, minimum=1, min_width=100)
+            with gr.Accordion("Other plans", open=False):
+                plans = gr.CheckboxGroup(list(CHOICES), value=list(CLASSIC), label="Plans")
+                layers = gr.Textbox("last:4", label="On blocks", max_length=200)
+                ticked = gr.Button("Compare these", elem_id="qc-ticked")
+            with gr.Accordion("By index or by rank", open=False):
+                methods = gr.CheckboxGroup(
+                    list(RANK_METHODS), value=list(RANK_METHODS), label="Top four blocks by"
+                )
+                by_rank = gr.Button("By index vs by rank", elem_id="qc-rank")
+                score = gr.Button("Show the scores", elem_id="qc-score")
+        with gr.Column(elem_id="qc-side"):
+            view = comparison_view("qc-view")
+            ranking = ranking_view("qc-ranking")
+    return CompareTab(
+        classic,
+        plans,
+        layers,
+        data,
+        upload,
+        steps,
+        seeds,
+        ticked,
+        methods,
+        score,
+        by_rank,
+        view,
+        ranking,
+    )
+
+
+def wire(tab: CompareTab, header: Header, session: Session) -> None:
+    """Connect the buttons to comparisons."""
+
+    @guarded
+    def on_classic(source: str, *settings: Any) -> str:
+        plans = [preset(name) for name in CLASSIC]
+        return begin_comparison(session, source, plans, *settings)
+
+    @guarded
+    def on_ticked(
+        source: str, plan: FreezePlan, ticked: list[str], layers: str, *settings: Any
+    ) -> str:
+        plans = ticked_plans(ticked, layers, plan)
+        return begin_comparison(session, source, plans, *settings)
+
+    @guarded
+    def on_score(source: str, data: str, upload: str | None) -> str:
+        return asked_of(trained_model(session, source), kept_files(data, upload)[0])
+
+    @guarded
+    def on_rank(
+        source: str, methods: list[str], data: str, upload: str | None, *sizes: Any
+    ) -> tuple[str, str]:
+        model, training = trained_model(session, source), kept_files(data, upload)[0]
+        plans = ranked_plans(model, training, methods)
+        name = begin_comparison(session, source, plans, data, upload, *sizes)
+        return name, asked_of(model, training)
+
+    quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+    settings = [tab.data, tab.upload, tab.steps, tab.seeds]
+    tab.classic.click(on_classic, [header.model, *settings], tab.view, **quiet)
+    tab.ticked.click(
+        on_ticked,
+        [header.model, header.plan, tab.plans, tab.layers, *settings],
+        tab.view,
+        **quiet,
+    )
+    tab.score.click(on_score, [header.model, tab.data, tab.upload], tab.ranking, **quiet)
+    tab.by_rank.click(
+        on_rank,
+        [header.model, tab.methods, *settings],
+        [tab.view, tab.ranking],
+        api_visibility="private",
+    )
+    tab.data.change(lambda choice: gr.File(visible=choice == OWN), tab.data, tab.upload, **quiet)
+    # Fires once after the page is loaded: the last comparison is found again.
+    header.model.change(lambda shown: shown or latest_name(), tab.view, tab.view, **quiet)
+
+
+def begin_comparison(
+    session: Session,
+    source: str,
+    plans: Sequence[FreezePlan | Contender],
+    data: str,
+    upload: str | None,
+    steps: int,
+    seeds: int,
+) -> str:
+    """Make a comparison and start its runs; its name.
+
+    Raises:
+        UserError: it cannot run.
+    """
+    from qwen_ui.compare.comparison import begin, make_comparison
+
+    if not steps or not seeds or steps < 1 or seeds < 1:
+        raise SettingsError("A comparison needs at least 1 step and 1 seed.")
+    training, evaluation = kept_files(data, upload)
+    comparison = make_comparison(
+        trained_model(session, source),
+        plans,
+        seeds=range(int(seeds)),
+        data=training,
+        eval_data=evaluation,
+        steps=int(steps),
+        eval_every=max(1, int(steps) // 3),
+        sample_prompts=(PROMPT,),
+    )
+    return begin(comparison).name
+
+
+def ticked_plans(
+    ticked: Sequence[str], layers: str, plan: FreezePlan
+) -> list[FreezePlan | Contender]:
+    """What is ticked: presets and LoRA on these layers, and the plan in force."""
+    from qwen_ui.compare.comparison import lora_reference
+
+    on = layers or None
+    presets = [preset(name, on) for name in ticked if name in PRESETS]
+    plans: list[FreezePlan | Contender] = [*presets]
+    if REFERENCE in ticked:
+        plans.append(lora_reference(on))
+    if IN_FORCE in ticked:
+        taken = {other.name for other in presets}
+        name = plan.name or IN_FORCE
+        plans.append(plan.model_copy(update={"name": f"{name} (mine)" if name in taken else name}))
+    return plans
+
+
+def latest_name() -> str:
+    """Name of the last comparison, "" where there is none."""
+    from qwen_ui.compare.comparison import latest_comparison
+
+    found = latest_comparison()
+    return found.name if found is not None else ""

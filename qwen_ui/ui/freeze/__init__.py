@@ -1,0 +1,1 @@
+"""The Freeze tab."""

@@ -1,0 +1,177 @@
+"""What the Freeze tab's JavaScript asks of Python, as plain functions of an anatomy.
+
+Each returns a JSON object; a selection in it is `ranges` (see `selector_data`). A person's mistake
+comes back as `problem`, a sentence to show where it was made, and nothing else changes.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from qwen_ui import freeze  # lazily: its functions need torch, drawing the page does not
+from qwen_ui.errors import PlanError, UserError
+from qwen_ui.formats import short_bytes
+from qwen_ui.ui.freeze import saved_plans
+from qwen_ui.ui.freeze.heat import list_heats, measure_heat, take_top
+from qwen_ui.ui.freeze.selection_data import chosen, names_of, ranges_of, structure_record
+
+if TYPE_CHECKING:
+    from qwen_ui.freeze import FreezePlan, Selection
+    from qwen_ui.model import Anatomy
+    from qwen_ui.ui.page.session import Session
+
+
+def server_functions(session: Session) -> list[Callable[[list[Any]], dict[str, Any]]]:
+    """The functions that `gr.HTML` hands to the browser: each takes a list, the model first."""
+
+    def bound(action: Callable[..., dict[str, Any]]) -> Callable[[list[Any]], dict[str, Any]]:
+        @functools.wraps(action)
+        def call(asked: list[Any]) -> dict[str, Any]:
+            try:
+                return action(session.anatomy(str(asked[0])), *asked[1:])
+            except UserError as error:
+                return {"problem": str(error)}
+
+        del call.__wrapped__  # gradio would read the action's own parameters
+        return call
+
+    return [bound(action) for action in ACTIONS]
+
+
+def structure(anatomy: Anatomy) -> dict[str, Any]:
+    """Blocks, kinds and tensors; see `structure_record`."""
+    return structure_record(anatomy)
+
+
+def choose_preset(anatomy: Anatomy, name: str, layers: str) -> dict[str, Any]:
+    """A preset over a layer expression; an empty expression means the preset's own."""
+    return chosen(freeze.resolve(freeze.preset(name, layers.strip() or None), anatomy))
+
+
+def count_layers(anatomy: Anatomy, layers: str) -> dict[str, Any]:
+    """How many blocks an expression means here."""
+    return {
+        "blocks": len(freeze.parse_layers(layers, anatomy.block_count)) if layers.strip() else None
+    }
+
+
+def match(anatomy: Anatomy, pattern: str) -> dict[str, Any]:
+    """The tensors whose name a regular expression is found in, and how many there are."""
+    try:
+        found = re.compile(pattern)
+    except re.error as error:
+        raise PlanError(f"'{pattern[:80]}' is no regular expression yet: {error}.") from error
+    matched = [p for p in anatomy.parameters if any(found.search(name) for name in p.names)]
+    return {
+        "ranges": ranges_of(anatomy, (p.name for p in matched)),
+        "tensors": len(matched),
+        "parameters": sum(p.numel for p in matched),
+    }
+
+
+def load_plan(anatomy: Anatomy, text: str) -> dict[str, Any]:
+    """A plan, a list of names or Axolotl's patterns, from a file that a person chose."""
+    return chosen(freeze.resolve(freeze.import_plan(text, anatomy), anatomy))
+
+
+def plan_text(anatomy: Anatomy, ranges: str, name: str) -> dict[str, Any]:
+    """The plan for a selection: its JSON (a file, a link) and its sentence (the clipboard)."""
+    plan = plan_of(anatomy, ranges, name)
+    selection = freeze.resolve(plan, anatomy)
+    return {"json": plan.to_json(), "sentence": selection.summary}
+
+
+def save_plan(anatomy: Anatomy, ranges: str, name: str) -> dict[str, Any]:
+    """Keep the selection under a name; the same name again replaces it."""
+    saved_plans.save(plan_of(anatomy, ranges, name))
+    return {"saved": saved_plans.names()}
+
+
+def list_saved(anatomy: Anatomy) -> dict[str, Any]:
+    """Names of the kept plans; a plan is of no one model."""
+    return {"saved": saved_plans.names()}
+
+
+def choose_saved(anatomy: Anatomy, name: str) -> dict[str, Any]:
+    """A kept plan on this model."""
+    return chosen(freeze.resolve(saved_plans.load(name), anatomy))
+
+
+def forget_saved(anatomy: Anatomy, name: str) -> dict[str, Any]:
+    """Throw a kept plan away."""
+    saved_plans.forget(name)
+    return {"saved": saved_plans.names()}
+
+
+def price_step(anatomy: Anatomy, ranges: str, asked: dict[str, Any]) -> dict[str, Any]:
+    """What one step costs, beside training everything; see `prices.price_record`."""
+    from qwen_ui.ui.freeze.prices import price_record, settings_of
+
+    return price_record(selection_of(anatomy, ranges), settings_of(asked))
+
+
+def price_ways(anatomy: Anatomy, ranges: str, asked: dict[str, Any]) -> dict[str, Any]:
+    """The step with and without prefix and checkpointing; see `prices.ways_record`."""
+    from qwen_ui.ui.freeze.prices import settings_of, ways_record
+
+    return ways_record(selection_of(anatomy, ranges), settings_of(asked | {"worker": False}))
+
+
+def fit_batch(anatomy: Anatomy, ranges: str, asked: dict[str, Any], memory: str) -> dict[str, Any]:
+    """The largest batch that fits, for this plan and for training everything."""
+    from qwen_ui.ui.freeze.prices import largest_batch, memory_of, settings_of
+
+    found, settings = memory_of(memory), settings_of(asked)
+    everything = freeze.resolve(freeze.preset("full"), anatomy)
+    return {
+        "memory": short_bytes(found.bytes),
+        "where": found.where,
+        "plan": largest_batch(selection_of(anatomy, ranges), settings, found.bytes),
+        "full": largest_batch(everything, settings, found.bytes),
+    }
+
+
+def list_formats(anatomy: Anatomy) -> dict[str, Any]:
+    """The formats of `export_plan`: [name, title] pairs."""
+    return {"formats": [[name, form.title] for name, form in freeze.export_formats().items()]}
+
+
+def export_plan(anatomy: Anatomy, ranges: str, name: str) -> dict[str, Any]:
+    """The selection as text for another tool."""
+    text = freeze.export_text(selection_of(anatomy, ranges), name)
+    return {"text": text, "file": freeze.export_formats()[name].file_name}
+
+
+def selection_of(anatomy: Anatomy, ranges: str) -> Selection:
+    """The selection made in the browser, by way of its canonical plan."""
+    return freeze.resolve(plan_of(anatomy, ranges), anatomy)
+
+
+def plan_of(anatomy: Anatomy, ranges: str, name: str = "") -> FreezePlan:
+    """The canonical plan of a selection made in the browser."""
+    return freeze.canonical_plan(anatomy, names_of(anatomy, ranges), name[:200])
+
+
+ACTIONS: tuple[Callable[..., dict[str, Any]], ...] = (
+    structure,
+    choose_preset,
+    count_layers,
+    match,
+    load_plan,
+    plan_text,
+    save_plan,
+    list_saved,
+    choose_saved,
+    forget_saved,
+    list_heats,
+    measure_heat,
+    take_top,
+    price_step,
+    price_ways,
+    fit_batch,
+    list_formats,
+    export_plan,
+)

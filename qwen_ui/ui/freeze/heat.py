@@ -1,0 +1,163 @@
+"""What the cells of the selector can be shaded by: statistics of the weights, and rank scores.
+
+Both take longer than a page should wait: `measure_heat` starts the work and is asked again until
+it answers with the numbers. Which methods there are is `train.rank`'s and `model.weight_grid`'s to
+say; none is named here.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from qwen_ui import freeze
+from qwen_ui.errors import PlanError, SettingsError
+from qwen_ui.model.names import NANO
+from qwen_ui.ui.freeze.selection_data import chosen, names_of
+from qwen_ui.ui.page.data_choice import KJV, data_files
+from qwen_ui.ui.page.jobs import Jobs, Tick
+from qwen_ui.ui.page.stand_in import stand_in_for
+
+if TYPE_CHECKING:
+    from qwen_ui.freeze import Selection
+    from qwen_ui.model import Anatomy
+
+WEIGHT, RANK = "weight", "rank"
+JOBS = Jobs()
+_DIGITS = 6
+
+
+def list_heats(anatomy: Anatomy) -> dict[str, Any]:
+    """Groups of [name, label, hint], each with a sentence where it cannot be had here."""
+    from qwen_ui.model.weights.grid import MEASURES
+    from qwen_ui.rank.run import WORDS
+
+    weights = [[f"{WEIGHT}:{name}", name, ""] for name in MEASURES]
+    ranks = [[f"{RANK}:{name}", f"rank by {name}", how.what] for name, how in WORDS.items()]
+    model = stand_in_for(anatomy)
+    apart = "" if model is anatomy else f" (on {NANO})"
+    return {
+        "groups": [
+            {
+                "label": "Weights",
+                "heats": weights,
+                "problem": "" if anatomy.weights_folder else "not on this machine",
+            },
+            {
+                "label": f"Scores of blocks{apart}",
+                "heats": ranks,
+                "problem": "" if model is not None else f"no weights, and unlike {NANO}",
+            },
+        ]
+    }
+
+
+def measure_heat(anatomy: Anatomy, name: str) -> dict[str, Any]:
+    """The numbers, or how far they are; see `Jobs.ask`.
+
+    A number a tensor (null where it has none) under `values`, a number a block under `blocks` where
+    the method has them, the blocks from the highest down under `order`, and words under `said`.
+    """
+    work = _work_of(anatomy, name)
+    return JOBS.ask((anatomy.source, name), work)
+
+
+def take_top(
+    anatomy: Anatomy, ranges: str, plan_name: str, heat: str, count: str
+) -> dict[str, Any]:
+    """The kinds that train now, on the highest blocks; what trains outside the blocks stays."""
+    found = JOBS.found((anatomy.source, heat))
+    if not found or not found.get("order"):
+        raise SettingsError("There are no scores of blocks yet. Choose a score under Heat first.")
+    if not count.strip().isdecimal() or not 1 <= int(count) <= anatomy.block_count:
+        raise SettingsError(f"Take 1 to {anatomy.block_count} blocks, not '{count[:20]}'.")
+    top = found["order"][: int(count)]
+    return chosen(on_blocks(anatomy, names_of(anatomy, ranges), top, plan_name, heat))
+
+
+def on_blocks(
+    anatomy: Anatomy, names: frozenset[str], blocks: list[int], plan_name: str, heat: str
+) -> Selection:
+    """The kinds of these names moved onto these blocks.
+
+    Raises:
+        PlanError: no kind of a block is among the names.
+    """
+    kinds = {p.kind for p in anatomy.parameters if p.block is not None and p.name in names}
+    if not kinds:
+        raise PlanError(
+            "The plan trains nothing in the blocks, so there is nothing to move to the highest "
+            "ones. Choose kinds first, for instance the preset Attention."
+        )
+    wanted = frozenset(blocks)
+    moved = {p.name for p in anatomy.parameters if p.block in wanted and p.kind in kinds}
+    outside = {p.name for p in anatomy.parameters if p.block is None and p.name in names}
+    what = plan_name.partition(" on ")[0] or "plan"
+    layers = freeze.format_layers(wanted, anatomy.block_count)
+    name = f"{what} on {layers} by {heat.partition(':')[2]}"
+    return freeze.resolve(freeze.canonical_plan(anatomy, moved | outside, name), anatomy)
+
+
+def _work_of(anatomy: Anatomy, name: str) -> Callable[[Tick], dict[str, Any]]:
+    from qwen_ui.model.weights.grid import MEASURES
+    from qwen_ui.rank.run import METHODS
+
+    group, _, what = name.partition(":")
+    if group == WEIGHT and what in MEASURES:
+        return lambda tick: _weight_heat(anatomy, what)
+    if group == RANK and what in METHODS:
+        return lambda tick: _rank_heat(anatomy, what, tick)
+    raise SettingsError(f"There is nothing called '{name[:60]}' to shade by.")
+
+
+def _weight_heat(anatomy: Anatomy, measure: str) -> dict[str, Any]:
+    from qwen_ui.model.weights.grid import measure_weights
+
+    grid = measure_weights(anatomy, measure)
+    cells = {
+        (block, kind): value
+        for kind, row in zip(grid.kinds, grid.values, strict=True)
+        for block, value in zip(grid.blocks, row, strict=True)
+    }
+    said = f"{measure.capitalize()} of each tensor of {anatomy.source}"
+    return {"values": _by_tensor(anatomy, cells), "blocks": None, "order": [], "said": f"{said}."}
+
+
+def _rank_heat(anatomy: Anatomy, method: str, tick: Tick) -> dict[str, Any]:
+    from qwen_ui.rank.run import rank_apart
+
+    model = stand_in_for(anatomy)
+    if model is None:
+        raise SettingsError(
+            f"The weights of {anatomy.source} are not on this machine, and {NANO} is no twin of "
+            "it: it has other blocks or kinds. Rank a folder that holds the weights."
+        )
+    training, _ = data_files(KJV, None)
+    ranking = rank_apart(model.source, training, method, tick)
+    scores = ranking.scores
+    said = f"Scores of {model.source} by {method}"
+    if ranking.sequences:
+        said += f" on {ranking.sequences} sequences of {KJV}"
+    if model is not anatomy:
+        said += f"; the weights of {anatomy.source} are not on this machine"
+    if scores.unranked:
+        said += f"; {len(scores.unranked)} kinds cannot be ranked so"
+    return {
+        "values": _by_tensor(anatomy, scores.cells) if scores.cells else None,
+        "blocks": [_number(score) for score in scores.blocks],
+        "order": list(ranking.top(anatomy.block_count)),
+        "said": f"{said}.",
+    }
+
+
+def _by_tensor(anatomy: Anatomy, cells: Mapping[tuple[int, str], float]) -> list[float | None]:
+    return [
+        None if p.block is None else _number(cells.get((p.block, p.kind), math.nan))
+        for p in anatomy.parameters
+    ]
+
+
+def _number(value: float) -> float | None:
+    """JSON has neither NaN nor infinity."""
+    return float(f"{value:.{_DIGITS}g}") if math.isfinite(value) else None

@@ -1,0 +1,188 @@
+"""The price panel's figures: this plan beside training everything, and the batch that fits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from qwen_ui.errors import SettingsError
+from qwen_ui.formats import short_bytes, short_flops
+from qwen_ui.freeze import StepSettings, full_cost
+from qwen_ui.freeze.cost.estimate import MAX_TOKENS, price
+
+if TYPE_CHECKING:
+    from qwen_ui.freeze import Cost, Selection
+
+GIGABYTE = 10**9
+_ROWS = (
+    ("flops_forward", "forward pass", short_flops),
+    ("flops_step", "whole step", short_flops),
+    ("activation_bytes", "saved activations", short_bytes),
+    ("gradient_bytes", "gradients", short_bytes),
+    ("optimizer_bytes", "optimizer state", short_bytes),
+    ("master_bytes", "float32 masters", short_bytes),
+    ("origin_bytes", "copies of the beginning", short_bytes),
+    ("weight_bytes", "weights", short_bytes),
+    ("peak_bytes", "peak memory", short_bytes),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Memory found on this machine: `bytes`, and `where` (the device's name or "main memory")."""
+
+    bytes: int
+    where: str
+
+
+def settings_of(asked: dict[str, Any]) -> StepSettings:
+    """The settings that a person typed.
+
+    Raises:
+        SettingsError: a number that is none, or one out of its range.
+    """
+    settings = StepSettings(
+        batch_size=_whole(asked, "batch_size", "batch size"),
+        sequence_length=_whole(asked, "sequence_length", "sequence length"),
+        optimizer=str(asked.get("optimizer", "adamw")),
+        checkpointing=bool(asked.get("checkpointing")),
+        keep_prefix=bool(asked.get("keep_prefix")),
+        masters=bool(asked.get("masters", True)),
+    )
+    return worker_settings(settings) if asked.get("worker") else settings
+
+
+def worker_settings(settings: StepSettings) -> StepSettings:
+    """The same step as the Train tab would run it on this machine."""
+    import torch
+
+    from qwen_ui.engine.step_price import as_worker
+
+    dtype = None if torch.cuda.is_available() else "float32"
+    return as_worker(settings, dtype=dtype, keep_prefix=True)
+
+
+def ways_record(selection: Selection, settings: StepSettings) -> dict[str, Any]:
+    """Step and peak in every way of running it, beside training everything in the plain way."""
+    full = full_cost(selection.anatomy, replace(settings, checkpointing=False, engine=None))
+    plain = replace(settings, keep_prefix=False, checkpointing=False, engine=None)
+    kept = replace(plain, keep_prefix=True)
+    ways = {
+        "plain": plain,
+        "prefix kept": kept,
+        "checkpointing": replace(plain, checkpointing=True),
+        "both": replace(kept, checkpointing=True),
+    }
+    return {"ways": [_way(label, selection, way, full) for label, way in ways.items()]}
+
+
+def _way(label: str, selection: Selection, way: StepSettings, full: Cost) -> dict[str, Any]:
+    cost = price(selection.anatomy, selection, way)
+    return {
+        "label": label,
+        "step": short_flops(cost.flops_step),
+        "step_ratio": cost.flops_step / full.flops_step,
+        "peak": short_bytes(cost.peak_bytes),
+        "peak_ratio": cost.peak_bytes / full.peak_bytes,
+    }
+
+
+def price_record(selection: Selection, settings: StepSettings) -> dict[str, Any]:
+    """Rows of the table, each with both figures as text and their ratio (None where all are 0)."""
+    plan = price(selection.anatomy, selection, settings)
+    full = full_cost(selection.anatomy, settings)
+    return {
+        "rows": [
+            _row(plan, full, name, label, text)
+            for name, label, text in _ROWS
+            if name != "origin_bytes" or settings.engine is not None
+        ],
+        "sentence": _sentence(plan, full),
+        "prefix": plan.prefix_blocks,
+    }
+
+
+def largest_batch(selection: Selection, settings: StepSettings, memory: int) -> int:
+    """The most sequences a step whose peak fits into so many bytes; 0 where not even one does.
+
+    The peak is the largest of several sums, each linear in the batch, and so bends upwards only: a
+    line through two sizes tells where to look, and what is found is priced before it is told.
+    """
+    limit = MAX_TOKENS // settings.sequence_length
+
+    def peak(batch: int) -> int:
+        price(selection.anatomy, selection, settings)  # keeps its tracer among those kept
+        sized = replace(settings, batch_size=batch)
+        return price(selection.anatomy, selection, sized).peak_bytes
+
+    first = peak(1)
+    if first > memory:
+        return 0
+    fits, too_large, guess, found = 1, limit + 1, 1, first
+    while fits + 1 < too_large:
+        per_sequence = max(1.0, (found - first) / max(1, guess - 1))
+        guess = 2 if guess == 1 else 1 + int((memory - first) / per_sequence)
+        guess = max(fits + 1, min(too_large - 1, guess))
+        found = peak(guess)
+        if found > memory:
+            too_large = guess
+        else:
+            fits = guess
+    return fits
+
+
+@lru_cache(maxsize=1)
+def found_memory() -> Memory:
+    """Memory of the first CUDA device, else of the machine."""
+    import psutil
+    import torch
+
+    if torch.cuda.is_available():
+        properties = torch.cuda.get_device_properties(0)
+        return Memory(int(properties.total_memory), str(properties.name))
+    return Memory(int(psutil.virtual_memory().total), "main memory")
+
+
+def memory_of(text: str) -> Memory:
+    """Gigabytes that a person typed; what was found where nothing was.
+
+    Raises:
+        SettingsError: no positive number.
+    """
+    if not text.strip():
+        return found_memory()
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 < value < 1e6:
+        raise SettingsError(f"'{text[:40]}' is no memory. Give gigabytes, for instance 24.")
+    return Memory(int(value * GIGABYTE), "typed")
+
+
+def _whole(asked: dict[str, Any], key: str, words: str) -> int:
+    text = str(asked.get(key, "")).strip()
+    if not text.isdecimal() or len(text) > 9:
+        raise SettingsError(f"'{text[:40]}' is no {words}. Give a whole number, for instance 4.")
+    return int(text)
+
+
+def _row(plan: Cost, full: Cost, name: str, label: str, text: Any) -> dict[str, Any]:
+    part, whole = getattr(plan, name), getattr(full, name)
+    return {
+        "label": label,
+        "plan": text(part),
+        "full": text(whole),
+        "exact": f"{part:,} of {whole:,}",
+        "ratio": part / whole if whole else None,
+    }
+
+
+def _sentence(plan: Cost, full: Cost) -> str:
+    flops = plan.flops_step / full.flops_step
+    peak = plan.peak_bytes / full.peak_bytes
+    return (
+        f"A step takes {flops:.0%} of the computation and {peak:.0%} of the memory of training "
+        "everything."
+    )

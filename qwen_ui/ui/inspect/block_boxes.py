@@ -1,0 +1,163 @@
+"""The boxes of a block's picture: a part, the modules inside it, and the tensors that they hold."""
+
+from __future__ import annotations
+
+from html import escape
+
+from qwen_ui.model.anatomy import Anatomy, Module, Parameter
+from qwen_ui.model.folding import children_by_parent
+from qwen_ui.ui.inspect.tree import subtree_roles
+
+COLUMNS = 3
+CELL, GAP, TITLE = 40, 8, 30
+MAX_CELLS = 9
+_EM = 0.6  # width of a letter in the fonts at hand, as a share of their size
+_Place = tuple[float, float, float]  # x, y, width
+
+
+class Boxes:
+    """Draws boxes of one block; a box returns its shapes and its height."""
+
+    def __init__(self, anatomy: Anatomy, block: str) -> None:
+        self.anatomy, self.block = anatomy, block
+        self.roles = subtree_roles(anatomy)
+        self.children = children_by_parent(anatomy.modules)
+
+    def part(self, name: str, note: str, place: _Place) -> tuple[list[str], float]:
+        """A module right below the block; `note` stands where its shape would."""
+        return self._box(self.anatomy.modules_by_name[name], note, place)
+
+    def _box(self, module: Module, note: str, place: _Place) -> tuple[list[str], float]:
+        x, y, width = place
+        inner, inside = self._inside(module, (x + GAP, y + TITLE, width - 2 * GAP))
+        height = TITLE + inner + GAP if inside else TITLE + 2
+        right = note or ("" if inside or not module.own else self._shape(module))
+        shapes = [
+            f'<g data-inside="{escape(self._path(module.name))}" class="qi-part">'
+            f"<title>{escape(module.name)}: {escape(module.class_name)}, "
+            f"{module.parameters:,} parameters</title>"
+            f'<rect x="{x:.1f}" y="{y}" width="{width:.1f}" height="{height}" rx="6" '
+            f'style="{self._paint(module.name)}"/>',
+            *self._title(module, right, place),
+            "</g>",
+            *inside,
+        ]
+        return shapes, height
+
+    def _title(self, module: Module, right: str, place: _Place) -> list[str]:
+        """Name, class where there is room for it, and what stands at the right."""
+        x, y, width = place
+        name = self._path(module.name).rpartition(".")[2]
+        name = self._path(module.name) if name.isdecimal() else name
+        room = int((width - 20) / (12 * _EM)) - len(right)
+        label = f'<tspan class="qi-title">{escape(_cut(name, room))}</tspan>'
+        if len(name) + len(module.class_name) + 2 <= room:
+            label += f'<tspan class="qi-class" dx="7">{escape(module.class_name)}</tspan>'
+        shapes = [f'<text x="{x + 10:.1f}" y="{y + 20}">{label}</text>']
+        if right:
+            shapes.append(text_at(x + width - 10, y + 20, right, "qi-right"))
+        return shapes
+
+    def _inside(self, module: Module, place: _Place) -> tuple[float, list[str]]:
+        """Cells of what holds tensors directly, then boxes of what holds modules that do."""
+        x, y, width = place
+        cells = self._cells(module)
+        shapes: list[str] = []
+        wide = (width - GAP * (COLUMNS - 1)) / COLUMNS
+        for position, (path, label, below) in enumerate(cells):
+            at = x + (position % COLUMNS) * (wide + GAP)
+            down = y + (position // COLUMNS) * (CELL + GAP)
+            shapes += self._cell(path, label, below, (at, down, wide))
+        height: float = -(-len(cells) // COLUMNS) * (CELL + GAP) - (GAP if cells else 0)
+        for child in self.children[module.name]:
+            if not self._is_box(child):
+                continue
+            height += GAP if height else 0
+            drawn, taken = self._box(child, "", (x, y + height, width))
+            shapes += drawn
+            height += taken
+        return height, shapes
+
+    def _cells(self, module: Module) -> list[tuple[str, str, str]]:
+        """(name, label, shape) of own tensors beside modules, and of plain modules."""
+        holders = [child for child in self.children[module.name] if child.parameters]
+        own = [self.anatomy.by_name[name] for name in module.own]
+        # A plain module (a linear map, a norm) is told by its title alone.
+        fused = any(len(p.shape) > 2 for p in own) and len(own) > 1
+        cells = [
+            (p.name, p.name.rpartition(".")[2], _sizes(p))
+            for p in (own if holders or fused else [])
+        ]
+        cells += [
+            (child.name, child.name.rpartition(".")[2], self._below(child))
+            for child in holders
+            if not self._is_box(child)
+        ]
+        if len(cells) > MAX_CELLS:
+            more = len(cells) - MAX_CELLS + 1
+            cells[MAX_CELLS - 1 :] = [(module.name, f"{more} more", "")]
+        return cells
+
+    def _is_box(self, module: Module) -> bool:
+        """Whether a module is drawn with what is inside it; a list of alike modules is a cell."""
+        below = self.children[module.name]
+        if not module.parameters or (below and below[0].name.rpartition(".")[2].isdecimal()):
+            return False
+        fused = len(module.own) > 1 and any(
+            len(self.anatomy.by_name[name].shape) > 2 for name in module.own
+        )
+        return fused or any(child.parameters for child in below)
+
+    def _below(self, module: Module) -> str:
+        """What stands below a cell's label: a shape, or what a list holds."""
+        if module.own:
+            return self._shape(module)
+        members = self.children[module.name]
+        return f"{len(members)} × {members[0].class_name}" if members else ""
+
+    def _cell(self, name: str, label: str, below: str, place: _Place) -> list[str]:
+        x, y, wide = place
+        return [
+            f'<g data-inside="{escape(self._path(name))}" class="qi-cell">'
+            f"<title>{escape(name)}: {escape(below)}</title>"
+            f'<rect x="{x:.1f}" y="{y}" width="{wide:.1f}" height="{CELL}" rx="4" '
+            f'style="{self._paint(name)}"/>',
+            text_at(x + wide / 2, y + 17, _cut(label, int(wide / (12 * _EM))), "qi-cell-name"),
+            text_at(x + wide / 2, y + 32, _tight(below, int(wide / (10 * _EM))), "qi-cell-shape"),
+            "</g>",
+        ]
+
+    def _shape(self, module: Module) -> str:
+        """The shape of the largest tensor; `+ b` where a bias stands beside it."""
+        tensors = [self.anatomy.by_name[name] for name in module.own]
+        largest = max(tensors, key=lambda tensor: tensor.numel)
+        bias = any(n.endswith(".bias") for n in module.own) and len(tensors) > 1
+        return _sizes(largest) + (" + b" if bias else "")
+
+    def _path(self, name: str) -> str:
+        return name.removeprefix(f"{self.block}.")
+
+    def _paint(self, name: str) -> str:
+        tensor = self.anatomy.by_name.get(name)
+        role = str(tensor.role) if tensor else self.roles.get(name) or "other"
+        return f"stroke: var(--q-role-{escape(role)})"
+
+
+def text_at(x: float, y: float, text: str, style: str) -> str:
+    return f'<text x="{x:.1f}" y="{y}" class="{style}">{escape(text)}</text>'
+
+
+def _sizes(parameter: Parameter) -> str:
+    return " × ".join(f"{size:,}" for size in parameter.shape) or "1"
+
+
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[: max(most - 1, 1)]}…"
+
+
+def _tight(text: str, most: int) -> str:
+    """Sizes in less room: without the thousands' commas, then without spaces."""
+    for shorter in (text, text.replace(",", ""), text.replace(",", "").replace(" ", "")):
+        if len(shorter) <= most:
+            return shorter
+    return _cut(shorter, most)

@@ -1,0 +1,248 @@
+"""What lies below the tree: pictures, a second model, weights, and the report."""
+
+from __future__ import annotations
+
+import json
+import re
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from qwen_ui.model.difference import Difference, Row, compare_models
+from qwen_ui.model.names import preset_names
+from qwen_ui.ui.inspect.weights import weights_html
+from qwen_ui.ui.page.guard import guarded
+from qwen_ui.ui.page.header import Header
+from qwen_ui.ui.page.session import Session
+
+if TYPE_CHECKING:
+    from qwen_ui.model import Anatomy
+
+# plotly cannot read the page's CSS variables; the page says which theme it shows.
+_IS_DARK = "(...args) => [...args.slice(0, -1), document.body.classList.contains('dark')]"
+_PICK_ONE = "Pick a second model above (a preset, a folder, or a hub id) to see what differs."
+_MEASURES = (
+    "standard deviation",
+    "mean",
+    "largest magnitude",
+    "share of zeros",
+    "NaN or infinite",
+    "largest singular value",
+    "effective rank",
+)
+_SCALES = ("one scale for all kinds", "each kind on its own scale")
+
+
+@dataclass(frozen=True, slots=True)
+class More:
+    """The components below the tree.
+
+    Attributes:
+        dark: whether the page is dark, told by the browser.
+        treemap, bars: where the parameters are.
+        other: the second model; difference: what differs.
+        tools, measure, scale, weigh: what to measure of the weights, and how to colour it;
+        measured: what is said of them; weights: their heat map.
+        write, report, download: the inspection report.
+    """
+
+    dark: gr.Checkbox
+    treemap: gr.Plot
+    bars: gr.Plot
+    other: gr.Dropdown
+    difference: gr.HTML
+    tools: gr.Row
+    measure: gr.Dropdown
+    scale: gr.Dropdown
+    weigh: gr.Button
+    measured: gr.HTML
+    weights: gr.Plot
+    write: gr.Button
+    report: gr.Markdown
+    download: gr.DownloadButton
+
+
+def build() -> More:
+    """The components, not yet connected."""
+    # A gr.State's value never leaves the server; a component that is not drawn takes the answer.
+    dark = gr.Checkbox(False, visible=False)
+    with gr.Tabs(elem_id="qi-more"):
+        with gr.Tab("Where the parameters are", id="where"), gr.Row():
+            treemap = gr.Plot(show_label=False, container=False, elem_id="qi-treemap")
+            bars = gr.Plot(show_label=False, container=False, elem_id="qi-bars")
+        with gr.Tab("Two models", id="two"):
+            with gr.Row():
+                other = gr.Dropdown(
+                    choices=list(preset_names()),
+                    value=None,
+                    allow_custom_value=True,
+                    label="Second model: a preset, a folder, or a hub id",
+                    show_label=False,
+                    container=False,
+                    elem_id="qi-other",
+                    scale=0,
+                    min_width=300,
+                )
+            difference = gr.HTML(_wait(_PICK_ONE), apply_default_css=False)
+        with gr.Tab("Weights", id="weights"):
+            measured = gr.HTML("", apply_default_css=False)
+            with gr.Row(visible=False) as tools:
+                measure = gr.Dropdown(
+                    choices=list(_MEASURES),
+                    value=_MEASURES[0],
+                    show_label=False,
+                    container=False,
+                    label="What to measure",
+                    elem_id="qi-measure",
+                    scale=0,
+                    min_width=240,
+                )
+                scale = gr.Dropdown(
+                    choices=list(_SCALES),
+                    value=_SCALES[0],
+                    show_label=False,
+                    container=False,
+                    label="What one colour means",
+                    elem_id="qi-scale",
+                    scale=0,
+                    min_width=240,
+                )
+                weigh = gr.Button("Measure", elem_id="qi-weigh", size="sm", scale=0, min_width=120)
+            weights = gr.Plot(show_label=False, container=False, visible=False, elem_id="qi-heat")
+        with gr.Tab("Report", id="report"):
+            with gr.Row():
+                write = gr.Button(
+                    "Write the inspection report",
+                    elem_id="qi-write",
+                    size="sm",
+                    scale=0,
+                    min_width=230,
+                )
+                download = gr.DownloadButton(
+                    "Download as Markdown", visible=False, size="sm", scale=0, min_width=200
+                )
+            report = gr.Markdown("", elem_id="qi-report")
+    return More(
+        dark,
+        treemap,
+        bars,
+        other,
+        difference,
+        tools,
+        measure,
+        scale,
+        weigh,
+        measured,
+        weights,
+        write,
+        report,
+        download,
+    )
+
+
+def wire(more: More, header: Header, session: Session, tree: gr.HTML) -> None:
+    """Connect the components; each follows the model.
+
+    Args:
+        tree: its `load` says that a model's tree is on screen. The pictures wait for it, because
+            plotly takes the browser's one thread for half a second.
+    """
+
+    @guarded
+    def draw(followed: str, dark: bool) -> tuple[Any, Any]:
+        from qwen_ui.ui.inspect.figures import block_bars, parameter_treemap
+
+        anatomy = session.anatomy(json.loads(followed)["source"])
+        return parameter_treemap(anatomy, dark=dark), block_bars(anatomy, dark=dark)
+
+    @guarded
+    def compare(source: str, other: str | None) -> str:
+        if not source or not (other or "").strip():
+            return _wait(_PICK_ONE)
+        left, right = session.anatomy(source), session.anatomy(str(other).strip())
+        return difference_html(left, right, compare_models(left, right))
+
+    @guarded
+    def about_weights(source: str) -> tuple[str, Any, Any]:
+        anatomy = session.anatomy(source)
+        at_hand = anatomy.weights_folder is not None
+        return weights_html(anatomy), gr.Row(visible=at_hand), gr.Plot(visible=False)
+
+    @guarded
+    def weigh(source: str, measure: str, scale: str, dark: bool) -> Any:
+        from qwen_ui.model.weights.grid import measure_weights
+        from qwen_ui.ui.inspect.figures import weight_heatmap
+
+        grid = measure_weights(session.anatomy(source), measure)
+        return gr.Plot(weight_heatmap(grid, dark=dark, by_kind=scale == _SCALES[1]), visible=True)
+
+    @guarded
+    def write(source: str) -> tuple[str, Any]:
+        from qwen_ui.report.report import inspection_report
+
+        anatomy = session.anatomy(source)
+        text = inspection_report(anatomy).markdown
+        return text, gr.DownloadButton(value=str(report_file(anatomy, text)), visible=True)
+
+    def forget() -> tuple[str, Any]:
+        return "", gr.DownloadButton(visible=False)
+
+    quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+    model = header.model
+    tree.load(draw, [tree, more.dark], [more.treemap, more.bars], js=_IS_DARK, **quiet)
+    gr.on([model.change, more.other.change], compare, [model, more.other], more.difference, **quiet)
+    model.change(about_weights, model, [more.measured, more.tools, more.weights], **quiet)
+    more.weigh.click(
+        weigh,
+        [model, more.measure, more.scale, more.dark],
+        more.weights,
+        js=_IS_DARK,
+        api_visibility="private",
+        concurrency_id="weigh",
+    )
+    model.change(forget, None, [more.report, more.download], **quiet)
+    more.write.click(write, model, [more.report, more.download], api_visibility="private")
+
+
+def difference_html(left: Anatomy, right: Anatomy, found: Difference) -> str:
+    """Two tables, facts and kinds; what differs stands out and comes with a word."""
+    shared = (
+        "Blocks and their kinds bear the same names: a plan over blocks fits both."
+        if found.shared_plan
+        else "Blocks or their kinds bear other names: a plan for one may not fit the other."
+    )
+    facts = _table("fact", left, right, found.facts)
+    kinds = _table("kind", left, right, found.kinds)
+    return f'<div class="qi-two"><p>{shared}</p>{facts}{kinds}</div>'
+
+
+def _table(what: str, left: Anatomy, right: Anatomy, rows: Iterable[Row]) -> str:
+    body = "".join(
+        f'<tr class="{"differs" if row.differs else "same"}">'
+        f'<th scope="row">{escape(row.what)}</th>'
+        f"<td>{escape(row.left) or '-'}</td><td>{escape(row.right) or '-'}</td>"
+        f"<td>{'differs' if row.differs else ''}</td></tr>"
+        for row in rows
+    )
+    heads = "".join(
+        f'<th scope="col">{escape(text)}</th>' for text in (what, left.source, right.source, "")
+    )
+    return f"<table><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def report_file(anatomy: Anatomy, text: str) -> Path:
+    """The report as a file in a folder of its own, for the browser to fetch."""
+    name = re.sub(r"[^\w.-]+", "-", anatomy.source).strip("-.") or "model"
+    folder = Path(tempfile.mkdtemp(prefix="qwen-ui-report-"))
+    file = folder / f"{name[-80:]}-inspection.md"
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+def _wait(text: str) -> str:
+    return f'<p class="qi-wait">{escape(text)}</p>'

@@ -1,0 +1,129 @@
+"""The dashboard: a header and five tabs."""
+
+from __future__ import annotations
+
+import os
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from starlette.middleware import Middleware
+
+from qwen_ui.paths import ASSETS
+from qwen_ui.ui.page import header as page_header
+from qwen_ui.ui.page.gradio_start import one_application
+from qwen_ui.ui.page.head_script import FirstScript
+from qwen_ui.ui.page.session import Session
+
+TITLE = "Qwen UI"
+STYLES = ("style", "inspect", "selector", "freeze", "train", "compare")
+SCRIPTS = (
+    "typeahead",
+    "inspect",
+    "selector",
+    "freeze",
+    "freeze_heat",
+    "freeze_panels",
+    "charts",
+    "run_parts",
+    "run_view",
+    "overlay",
+    "runs",
+    "compare",
+    "compare_rank",
+)
+MAX_UPLOAD = "64mb"
+
+
+def build_app(session: Session) -> gr.Blocks:
+    """The page, not yet served."""
+    options: dict[str, Any] = {"fill_width": True, "analytics_enabled": False}
+    with one_application(), gr.Blocks(title=TITLE, **options) as demo:
+        header = page_header.build()
+        with gr.Tabs(elem_id="q-tabs"):
+            for label, module in tabs():
+                with gr.Tab(label, id=label.lower()):
+                    module.wire(module.build(session), header, session)
+        page_header.wire(header, demo, session)
+    return demo
+
+
+def tabs() -> tuple[tuple[str, Any], ...]:
+    """The tabs in their order: label and module."""
+    names = ("inspect", "freeze", "train", "runs", "compare")
+    homes = {name: f"qwen_ui.ui.{name}.tab" for name in names}
+    return tuple(
+        (name.capitalize(), import_module(home))
+        for name, home in homes.items()
+        if find_spec(home) is not None
+    )
+
+
+def theme() -> gr.themes.Base:
+    """System fonts and neutral greys: nothing is fetched from outside, and one accent is left."""
+    fonts = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif"]
+    return gr.themes.Base(
+        primary_hue=gr.themes.colors.orange,
+        neutral_hue=gr.themes.colors.slate,
+        font=fonts,
+        font_mono=["ui-monospace", "SFMono-Regular", "Menlo", "monospace"],
+        radius_size=gr.themes.sizes.radius_sm,
+        text_size=gr.themes.sizes.text_md,
+    ).set(
+        color_accent="var(--q-accent)",
+        body_background_fill="var(--q-surface)",
+        body_background_fill_dark="var(--q-surface)",
+        block_background_fill="transparent",
+        block_background_fill_dark="transparent",
+        block_border_width="0px",
+        block_shadow="none",
+        block_label_background_fill="transparent",
+        block_label_background_fill_dark="transparent",
+        block_label_border_width="0px",
+        block_label_text_color="var(--q-muted)",
+        block_label_text_color_dark="var(--q-muted)",
+        input_background_fill="var(--q-raised)",
+        input_background_fill_dark="var(--q-raised)",
+        input_border_color="var(--q-line)",
+        input_border_color_dark="var(--q-line)",
+        button_primary_background_fill="var(--q-accent)",
+        button_primary_background_fill_dark="var(--q-accent)",
+        button_primary_background_fill_hover="var(--q-accent-strong)",
+        button_primary_background_fill_hover_dark="var(--q-accent-strong)",
+        button_primary_text_color="#ffffff",
+        button_primary_text_color_dark="#1b120c",
+        button_secondary_background_fill="var(--q-raised)",
+        button_secondary_background_fill_dark="var(--q-raised)",
+        button_secondary_border_color="var(--q-line)",
+        button_secondary_border_color_dark="var(--q-line)",
+    )
+
+
+def launch_options() -> dict[str, Any]:
+    """What `launch` is told: this machine only, no share link, nothing loaded from outside."""
+    return {
+        "theme": theme(),
+        "css": _joined(STYLES, "css"),
+        "head": f"<script>{_joined(SCRIPTS, 'js')}</script>",
+        "app_kwargs": {"middleware": [Middleware(FirstScript, _text(ASSETS / "idle.js"))]},
+        "server_name": os.environ.get("GRADIO_SERVER_NAME", "127.0.0.1"),
+        "share": False,
+        "ssr_mode": False,
+        "max_file_size": MAX_UPLOAD,
+        "footer_links": [],
+        "show_error": False,
+        "run_history": False,
+    }
+
+
+def _joined(names: tuple[str, ...], extension: str) -> str:
+    files = [ASSETS / f"{name}.{extension}" for name in names]
+    return "\n".join(_text(file) for file in files if file.is_file())
+
+
+def _text(file: Path) -> str:
+    text = file.read_text(encoding="utf-8")
+    assert "</script" not in text.lower(), f"{file.name} would end the page's script element"
+    return text

@@ -1,0 +1,81 @@
+"""The choice of training data that Train and Compare share: shipped texts, or a person's file."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from pathlib import Path
+
+import gradio as gr
+
+from qwen_ui.errors import DataError
+from qwen_ui.paths import ASSETS, home
+
+KJV, CHAT, OWN = "King James Bible, plain text", "King James Bible, as chats", "My own file"
+SHIPPED = {KJV: "kjv-train.txt", CHAT: "kjv-chat.jsonl"}
+HELD_OUT = {KJV: "kjv-eval.txt"}
+FILE_TYPES = [".txt", ".jsonl", ".json", ".csv", ".parquet"]
+
+
+def own_file(label: str, elem_id: str) -> gr.File:
+    """Takes a data file; shown where "My own file" is chosen."""
+    return gr.File(label=label, file_types=FILE_TYPES, visible=False, elem_id=elem_id, height=110)
+
+
+def data_files(
+    choice: str, upload: str | None, eval_upload: str | None = None
+) -> tuple[str, str | None]:
+    """(training file, evaluation file or None) of the form, own files where they were uploaded to.
+
+    Raises:
+        DataError: an own file was chosen and none is there.
+    """
+    if choice in SHIPPED:
+        held_out = HELD_OUT.get(choice)
+        data = ASSETS / "data"
+        return str(data / SHIPPED[choice]), str(data / held_out) if held_out else None
+    if not upload:
+        raise DataError("No file was chosen. Upload one, or pick one of the shipped data sets.")
+    return upload, eval_upload or None
+
+
+def kept_files(
+    choice: str, upload: str | None, eval_upload: str | None = None
+) -> tuple[str, str | None]:
+    """`data_files` that stay: own files are copied beside the runs.
+
+    Raises:
+        DataError: an own file was chosen and none is there.
+    """
+    data, held_out = data_files(choice, upload, eval_upload)
+    if choice in SHIPPED:
+        return data, held_out
+    return keep_upload(data), keep_upload(held_out) if held_out else None
+
+
+def is_known_data(file: str) -> bool:
+    """Whether it is a shipped file or a kept upload: a request may name no other."""
+    path = Path(file)
+    shipped = {ASSETS / "data" / name for name in (*SHIPPED.values(), *HELD_OUT.values())}
+    return path in shipped or (".." not in path.parts and path.parent == uploads_folder())
+
+
+def uploads_folder() -> Path:
+    """Where own files are kept."""
+    return home() / "uploads"
+
+
+def keep_upload(upload: str) -> str:
+    """Copy an uploaded file beside the runs: gradio clears its own copies away.
+
+    It is stored under the hash of its content, so that the same file is kept once.
+    """
+    source = Path(upload)
+    with source.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()[:16]
+    folder = uploads_folder()
+    folder.mkdir(parents=True, exist_ok=True)
+    kept = folder / f"{digest}-{source.name}"
+    if not kept.exists():
+        shutil.copyfile(source, kept)
+    return str(kept)

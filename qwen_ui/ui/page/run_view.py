@@ -1,0 +1,159 @@
+"""The live view of one run: progress, curves, samples, movement; drawn by `assets/run_view.js`.
+
+The view owns its DOM. It asks `poll` for what is new since its offset, so that an update costs the
+same after a hundred steps and after a hundred thousand, and plotly.js extends its lines in place.
+"""
+
+from __future__ import annotations
+
+import time
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from qwen_ui.errors import UserError
+from qwen_ui.runs.curves import AXES, Carry, lines_of, thinned
+from qwen_ui.runs.events import Event, read_events
+from qwen_ui.runs.status import Status, read_json
+from qwen_ui.runs.summary import run_folder, status_of
+from qwen_ui.runs.writer import STOP
+from qwen_ui.ui.page.run_actions import act, csv, log, settings
+from qwen_ui.workers.memory_advice import ADVICE
+
+MOST_SAMPLES = MOST_MOVEMENTS = 40
+_SHELL = '<div class="qr-view" data-plotly="${plotly}"></div>'
+
+
+def plotly_script() -> Path:
+    """plotly.js as the plotly package ships it; nothing is loaded from outside."""
+    spec = find_spec("plotly")
+    assert spec is not None
+    assert spec.submodule_search_locations
+    return Path(spec.submodule_search_locations[0]) / "package_data" / "plotly.min.js"
+
+
+def serve_plotly() -> str:
+    """Let gradio serve plotly.js; its address, relative to the page."""
+    script = plotly_script()
+    gr.set_static_paths([script])
+    return f"gradio_api/file={script.as_posix()}"
+
+
+def run_view(elem_id: str) -> gr.HTML:
+    """The view of the run that its value names; "" shows that there is none yet."""
+    return gr.HTML(
+        "",
+        html_template=_SHELL,
+        js_on_load="window.QwenCharts.mountRun({ element, props, server, watch });",
+        apply_default_css=False,
+        elem_id=elem_id,
+        server_functions=[poll, act, settings, log, csv],
+        plotly=serve_plotly(),
+    )
+
+
+def poll(asked: dict[str, Any]) -> dict[str, Any]:
+    """What is new in a run since `offset`: the view's only question while it watches.
+
+    Args:
+        asked: `run`, `offset` (bytes of the log read), `carry` (what the last answer said), and
+            `smoothing`, `axis`.
+    """
+    try:
+        folder = run_folder(str(asked.get("run", "")))
+    except UserError as error:
+        return {"error": str(error)}
+    offset = max(0, int(asked.get("offset") or 0))
+    # The status first: when it says that the run is over, all of its events are there to be read.
+    status = status_of(folder)
+    events, end = read_events(folder, offset)
+    carry = Carry.of(asked.get("carry"))
+    axis = asked.get("axis") if asked.get("axis") in AXES else "step"
+    smoothing = min(0.999, max(0.0, float(asked.get("smoothing", 0.9))))
+    lines = lines_of(events, carry, axis=str(axis), smoothing=smoothing)
+    return {
+        "run": folder.name,
+        "offset": end,
+        "carry": carry.record(),
+        "lines": {name: thinned(line) for name, line in lines.items() if line[0]},
+        # A resumed run went back to its checkpoint: the view draws it anew from the start.
+        "again": offset > 0 and any(event["event"] == "start" for event in events),
+        **_facts(events),
+        **progress(folder, status, carry),
+    }
+
+
+def progress(folder: Path, status: Status, carry: Carry) -> dict[str, Any]:
+    """Where a run stands: for the progress bar and the sentence below it."""
+    step = int(carry.step) or status.step
+    per_step = carry.elapsed / carry.step if carry.step else None
+    left = max(0, status.steps - step)
+    return {
+        "status": status.status,
+        "reason": status.reason,
+        "step": step,
+        "steps": status.steps,
+        "elapsed": carry.elapsed,
+        "remaining": per_step * left if per_step and status.status == "running" else None,
+        "seconds_per_step": per_step,
+        "tokens_per_second": carry.tokens / carry.elapsed if carry.elapsed else None,
+        "silent": max(0.0, time.time() - status.heartbeat) if status.heartbeat else None,
+        "stopping": not status.over and (folder / STOP).exists(),
+        "place": _place(folder) if status.status == "queued" else None,
+        "advice": read_json(folder / ADVICE) if status.over else None,
+        "title": title_of(folder),
+        "meta": {"tags": [], "note": "", **read_json(folder / "meta.json")},
+    }
+
+
+def title_of(folder: Path) -> str:
+    """The name that a person gave, else what trains and where."""
+    meta, spec = read_json(folder / "meta.json"), read_json(folder / "spec.json")
+    plan = (spec.get("plan") or {}).get("name") or read_json(folder / "plan.json").get("name")
+    return meta.get("name") or f"{plan or 'plan'} · {Path(str(spec.get('model') or '')).name}"
+
+
+def _facts(events: list[Event]) -> dict[str, Any]:
+    """What is not a line: the start, samples, the last movement, the last epoch, the end."""
+    last: dict[str, Event] = {event["event"]: event for event in events}
+    # Of a long run nearly all are steps: looked through once.
+    others = [event for event in events if event["event"] != "step"]
+    samples = [
+        {key: event.get(key) for key in ("step", "prompt", "text")}
+        for event in others
+        if event["event"] == "sample"
+    ]
+    # The first ones are what the run is compared with.
+    if len(samples) > MOST_SAMPLES:
+        samples = samples[:4] + samples[4 - MOST_SAMPLES :]
+    logs = [
+        {key: event.get(key) for key in ("level", "message")}
+        for event in others
+        if event["event"] == "log" and event.get("level") != "debug"
+    ]
+    return {
+        "start": last.get("start"),
+        "movements": [
+            {"step": event.get("step"), "blocks": event.get("blocks") or []}
+            for event in others
+            if event["event"] == "movement"
+        ][-MOST_MOVEMENTS:],
+        "epoch": last.get("step", {}).get("epoch"),
+        "end": last.get("end"),
+        "samples": samples,
+        "logs": logs[-20:],
+    }
+
+
+def _place(folder: Path) -> dict[str, Any]:
+    """The titles of the runs that have the device, and how many wait before this one."""
+    from qwen_ui.paths import runs_folder
+    from qwen_ui.workers.launch import place
+
+    running, before = place(folder.name)
+    return {
+        "running": [title_of(runs_folder() / name) for name in running if name != folder.name],
+        "before": len(before),
+    }

@@ -1,0 +1,77 @@
+"""What the dashboard's process holds: the models that were opened."""
+
+from __future__ import annotations
+
+import gc
+import threading
+from collections import OrderedDict
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from qwen_ui.workers.launch import keep_ready
+
+if TYPE_CHECKING:
+    from qwen_ui.model import Anatomy
+
+MAX_OPEN_MODELS = 16
+WARM_UP_SECONDS = 3.0
+
+
+def load_libraries() -> None:
+    """Import what opening a model and pricing a step need: torch and transformers, seconds.
+
+    Then have a process at hand that imported what training needs, so that runs begin at once.
+    """
+    for module in (
+        "qwen_ui.model.reading",
+        "qwen_ui.model.skeleton",
+        "qwen_ui.freeze.cost.estimate",
+    ):
+        import_module(module)
+    # A million objects that are never garbage: without this, collections while a long log is read
+    # look at all of them again and again.
+    gc.collect()
+    gc.freeze()
+    keep_ready()
+
+
+class Session:
+    """Opened models by the name they were opened under, the least recently used dropped first.
+
+    Safe to call from the threads that gradio runs handlers in. A model is built once, however many
+    tabs ask for it at the same time.
+    """
+
+    def __init__(self) -> None:
+        self._anatomies: OrderedDict[str, Anatomy] = OrderedDict()
+        self._lock = threading.Lock()
+        self._warm = False
+
+    def anatomy(self, source: str) -> Anatomy:
+        """The anatomy of this model.
+
+        Raises:
+            ModelError: there is no such model, or it cannot be built.
+        """
+        from qwen_ui.model import open_model
+
+        with self._lock:
+            if source not in self._anatomies:
+                self._anatomies[source] = open_model(source)
+                while len(self._anatomies) > MAX_OPEN_MODELS:
+                    self._anatomies.popitem(last=False)
+            self._anatomies.move_to_end(source)
+            return self._anatomies[source]
+
+    def warm_up(self) -> None:
+        """Import what training's checks and prices need, once, in a thread of its own.
+
+        Called when a page asks for its first model; a browser that draws has the processor first.
+        """
+        with self._lock:
+            if self._warm:
+                return
+            self._warm = True
+        timer = threading.Timer(WARM_UP_SECONDS, load_libraries)
+        timer.daemon = True
+        timer.start()

@@ -1,0 +1,170 @@
+"""What the Train tab's form means: pure functions that its handlers call."""
+
+from __future__ import annotations
+
+import html
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from qwen_ui.errors import SettingsError, UserError
+from qwen_ui.freeze import FreezePlan
+from qwen_ui.ui.page.data_choice import kept_files
+from qwen_ui.ui.page.signs import FLAME, SNOWFLAKE
+from qwen_ui.ui.page.stand_in import trained_model
+
+if TYPE_CHECKING:
+    from qwen_ui.runs.spec import RunSpec
+    from qwen_ui.ui.page.session import Session
+
+WHOLE_NUMBERS = (
+    "steps",
+    "batch_size",
+    "sequence_length",
+    "accumulation",
+    "seed",
+    "eval_every",
+    "early_stopping",
+    "checkpoint_every",
+    "processes",
+)
+RANGE_TEST_STEPS = 80
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """What a launch would do.
+
+    Attributes:
+        model: the model that trains: the one in the header, or its twin where that has no weights.
+        rate: the suggested learning rate, None where the plan trains nothing.
+        text: HTML that says both, and what the plan trains there.
+    """
+
+    model: str
+    rate: float | None
+    text: str
+
+
+def intent(session: Session, source: str, plan: FreezePlan) -> Intent:
+    """What launching would train, at which rate, with words for it."""
+    from qwen_ui.engine.rates import suggest_learning_rate
+    from qwen_ui.freeze import resolve
+    from qwen_ui.model.weights.quantization import refuse_quantized
+
+    if not source:
+        return Intent("", None, "")
+    try:
+        model = trained_model(session, source, plan)
+        refuse_quantized(session.anatomy(model))
+        selection = resolve(plan, session.anatomy(model))
+    except UserError as error:
+        return Intent(source, None, f'<p class="qt-what qt-bad">{html.escape(str(error))}</p>')
+    lines = [f"Trains <b>{html.escape(model)}</b>."]
+    if model != source:
+        lines = [
+            f"Trains <b>{html.escape(model)}</b>: the weights of {html.escape(source)} are not on "
+            "this machine. Its small twin has the same parameter names, so the plan holds for both."
+        ]
+    if not selection.names:
+        text = f"{SNOWFLAKE} The plan trains nothing. Tick something on the Freeze tab first."
+        return Intent(model, None, _paragraph(lines[0]) + f'<p class="qt-what qt-bad">{text}</p>')
+    suggested = suggest_learning_rate(selection)
+    lines.append(f"{FLAME} {html.escape(selection.summary)}")
+    rate = f"Suggested rate {suggested.rate:g}: {html.escape(suggested.source)}."
+    return Intent(
+        model,
+        suggested.rate,
+        "".join(map(_paragraph, lines)) + f'<p class="qt-what qt-note">{rate}</p>',
+    )
+
+
+def spec_of(form: dict[str, Any], model: str, plan: FreezePlan) -> RunSpec:
+    """The settings of the run that the form asks for.
+
+    Raises:
+        SettingsError: a field is empty or out of range.
+        DataError: no data was chosen.
+    """
+    from qwen_ui.runs.spec import make_spec
+
+    values = dict(form)
+    data, held_out = kept_files(values.pop("data"), values.pop("upload"), values.pop("eval_upload"))
+    share = values.pop("held_out")
+    if not share or not 0 < share < 100:
+        raise SettingsError("The part of the data to hold out has to lie between 0 and 100 %.")
+    prompts = [line.strip() for line in values.pop("prompts").splitlines() if line.strip()]
+    values["learning_rate"] = values["learning_rate"] or None
+    for name in WHOLE_NUMBERS:
+        values[name] = _whole(name, values[name])
+    warmup = values.pop("warmup") or 0
+    values["warmup_steps"] = round(warmup / 100 * values["steps"])
+    values["sharded"] = bool(values["sharded"]) and values["processes"] > 1
+    return make_spec(
+        **values,
+        model=model,
+        plan=plan.to_dict(),
+        data=data,
+        eval_data=held_out,
+        eval_fraction=share / 100,
+        sample_prompts=tuple(prompts),
+        sample_every=values["eval_every"],
+    )
+
+
+def range_test_of(spec: RunSpec) -> RunSpec:
+    """The learning-rate range test for this run: its data and batches, nothing in between."""
+    quiet = {
+        "steps": RANGE_TEST_STEPS,
+        "rate_test": True,
+        "warmup_steps": 0,
+        "sample_prompts": (),
+        "sample_tokens": 0,
+        "trackers": (),
+    }
+    never = dict.fromkeys(("eval_every", "sample_every", "checkpoint_every", "early_stopping"), 0)
+    return spec.model_copy(update={**quiet, **never})
+
+
+def rate_found(run: str) -> tuple[float | None, str] | None:
+    """(rate, sentence) of a range test; None while it goes on.
+
+    Raises:
+        RunError: there is no such run.
+    """
+    from qwen_ui.engine.schedule import steepest_rate
+    from qwen_ui.runs.summary import read_events, run_folder, status_of
+
+    folder = run_folder(run)
+    status = status_of(folder)
+    if not status.over:
+        return None
+    if status.status != "completed":
+        return None, f"The range test is {status.status}. {status.reason}"
+    steps = [event for event in read_events(folder)[0] if event["event"] == "step"]
+    rate = steepest_rate([s["learning_rate"] for s in steps], [s["loss"] for s in steps])
+    if rate is None:
+        return None, "The loss never fell in the range test: look at the data and the plan."
+    rate = float(f"{rate:.1e}")
+    return rate, f"{rate:g}, where the loss fell fastest in the range test ({len(steps)} steps)."
+
+
+def latest_run() -> str:
+    """The run to show when the page opens: the newest that goes on, else the newest, else ""."""
+    from qwen_ui.paths import runs_folder
+    from qwen_ui.runs.summary import run_names, status_of
+
+    names = run_names()
+    living = (name for name in names[:50] if not status_of(runs_folder() / name).over)
+    return next(living, names[0] if names else "")
+
+
+def _whole(name: str, value: Any) -> int:
+    if value is None:
+        raise SettingsError(f"The setting '{name}' is empty. Give it a number.")
+    if float(value) != int(value):
+        raise SettingsError(f"The setting '{name}' is {value:g}. Give it a whole number.")
+    return int(value)
+
+
+def _paragraph(text: str) -> str:
+    return f'<p class="qt-what">{text}</p>'

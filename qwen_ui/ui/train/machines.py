@@ -1,0 +1,58 @@
+"""For several machines: a script, a command and a configuration to copy; nothing starts here."""
+
+from __future__ import annotations
+
+import html
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+
+from qwen_ui.runs.spec import RunSpec
+from qwen_ui.workers.cluster import write_for_cluster
+
+
+@dataclass(frozen=True, slots=True)
+class Machines:
+    """The panel's components; `shown` and `texts` are hidden until something was written."""
+
+    count: gr.Number
+    each: gr.Number
+    write: gr.Button
+    note: gr.HTML
+    shown: gr.Column
+    texts: tuple[gr.Textbox, gr.Textbox, gr.Textbox]
+
+
+def build_machines() -> Machines:
+    """Two numbers and a button; below them, once pressed, what to copy."""
+    with gr.Accordion("On several machines", open=False, elem_id="qt-machines"):
+        with gr.Row():
+            count = gr.Number(2, label="Machines", precision=0, minimum=1, min_width=86)
+            each = gr.Number(8, label="GPUs on each", precision=0, minimum=1, min_width=86)
+        write = gr.Button("Write the launch files", size="sm")
+        note = gr.HTML("", apply_default_css=False)
+        with gr.Column(visible=False) as shown:
+            # gradio's code editor would be 0.4 MB of scripts on every opening of the page.
+            made = [
+                gr.Textbox(
+                    label=label,
+                    lines=3,
+                    max_lines=12,
+                    interactive=False,
+                    buttons=["copy"],
+                    elem_classes="qt-script",
+                )
+                for label in ("Slurm script", "Command", "Accelerate configuration")
+            ]
+    return Machines(count, each, write, note, shown, (made[0], made[1], made[2]))
+
+
+def written(spec: RunSpec, machines: float | None, each: float | None) -> tuple[Any, ...]:
+    """(note, column, three texts) after the button was pressed."""
+    made = write_for_cluster(spec, machines=int(machines or 1), each=int(each or 1))
+    note = (
+        '<p class="qt-note">Written to the run\'s folder, which all machines have to see: '
+        f"<code>{html.escape(str(made.folder))}</code>. Nothing was started here.</p>"
+    )
+    return note, gr.Column(visible=True), made.slurm, made.command, made.accelerate

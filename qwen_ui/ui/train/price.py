@@ -1,0 +1,69 @@
+"""What a run needs and what is free, before it is launched."""
+
+from __future__ import annotations
+
+import html
+from typing import TYPE_CHECKING
+
+from qwen_ui.errors import ModelError, UserError
+from qwen_ui.formats import short_bytes
+from qwen_ui.ui.page.stand_in import trained_model
+from qwen_ui.workers.memory_advice import OVERHEAD_BYTES
+
+if TYPE_CHECKING:
+    from qwen_ui.freeze import FreezePlan
+    from qwen_ui.ui.page.session import Session
+
+
+def priced_model(session: Session, source: str, plan: FreezePlan) -> str:
+    """What the price is of: the model that would train, else the one that was asked for."""
+    try:
+        return trained_model(session, source, plan)
+    except ModelError:
+        return source
+
+
+def needs(
+    session: Session,
+    model: str,
+    plan: FreezePlan,
+    *,
+    batch_size: int,
+    sequence_length: int,
+    dtype: str,
+    kind: str,
+    keep_prefix: bool,
+) -> float:
+    """Bytes that one process of the run holds at its peak.
+
+    Raises:
+        UserError: the model, the plan or a size cannot be priced.
+    """
+    from qwen_ui.engine.step_price import as_worker
+    from qwen_ui.freeze import StepSettings, resolve
+    from qwen_ui.freeze.cost.estimate import price
+
+    anatomy = session.anatomy(model)
+    auto = None if kind == "cuda" else "float32"
+    settings = as_worker(
+        StepSettings(batch_size=batch_size, sequence_length=sequence_length),
+        dtype=auto if dtype == "auto" else dtype,
+        keep_prefix=keep_prefix,
+    )
+    return price(anatomy, resolve(plan, anatomy), settings).peak_bytes + OVERHEAD_BYTES
+
+
+def price_html(need: float, free: float, processes: int, where: str) -> str:
+    """`needs about 1.2 GB, 15.9 GB are free`, marked where it will not fit."""
+    # On a CPU the processes share one memory.
+    whole = need * processes if where == "the CPU" else need
+    each = f" for {processes} processes" if processes > 1 and where == "the CPU" else ""
+    text = f"Needs about <b>{short_bytes(whole)}</b>{each}, {short_bytes(free)} are free."
+    if whole <= free:
+        return f'<p class="qt-note">{text}</p>'
+    hint = "Take a smaller batch, shorter sequences, or fewer and later blocks."
+    return f'<p class="qt-note qt-bad">{text} It will not fit. {hint}</p>'
+
+
+def unpriced_html(error: UserError) -> str:
+    return f'<p class="qt-note">Not priced: {html.escape(str(error))}</p>'

@@ -1,0 +1,279 @@
+"""The Train tab: what trains, on what data, with which settings; launch, and watch the run."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from qwen_ui.errors import DataError, UserError
+from qwen_ui.freeze import FreezePlan
+from qwen_ui.ui.page.data_choice import OWN, data_files
+from qwen_ui.ui.page.guard import guarded
+from qwen_ui.ui.page.header import Header
+from qwen_ui.ui.page.run_view import run_view
+from qwen_ui.ui.page.session import Session
+from qwen_ui.ui.page.stand_in import trained_model
+from qwen_ui.ui.train.form import (
+    intent,
+    latest_run,
+    range_test_of,
+    rate_found,
+    spec_of,
+)
+from qwen_ui.ui.train.machines import Machines, build_machines, written
+from qwen_ui.ui.train.preview import preview_html
+from qwen_ui.ui.train.price import needs, price_html, priced_model, unpriced_html
+from qwen_ui.ui.train.settings import Form, Settings, build_form
+
+if TYPE_CHECKING:
+    from qwen_ui.runs.spec import RunSpec
+
+RATE_POLL_SECONDS = 1.5
+
+
+@dataclass(frozen=True, slots=True)
+class TrainTab:
+    """The tab's components.
+
+    Attributes:
+        what: which model trains, what of it, and the suggested rate.
+        form: the settings, with preview and range test.
+        machines: what starts the run on several machines.
+        price: what the run needs and what is free.
+        launch: the one primary button.
+        testing: the range test that goes on, "" for none.
+        poll: ticks while it does.
+        view: the run, drawn by `assets/charts.js`; its value is the run's name.
+    """
+
+    what: gr.HTML
+    form: Form
+    machines: Machines
+    price: gr.HTML
+    launch: gr.Button
+    testing: gr.State
+    poll: gr.Timer
+    view: gr.HTML
+
+    @property
+    def settings(self) -> Settings:
+        return self.form.settings
+
+
+def build(session: Session) -> TrainTab:
+    """The tab's components, not yet connected."""
+    with gr.Row(elem_id="qt-main"):
+        with gr.Column(elem_id="qt-form", scale=0):
+            what = gr.HTML(
+                '<p class="qt-what qt-note">Waiting for a model …</p>', elem_id="qt-what"
+            )
+            form = build_form()
+            machines = build_machines()
+            price = gr.HTML("", apply_default_css=False, elem_id="qt-price")
+            launch = gr.Button("Launch", variant="primary", elem_id="qt-launch")
+        with gr.Column(elem_id="qt-side"):
+            view = run_view("qt-run")
+    testing, poll = gr.State(""), gr.Timer(RATE_POLL_SECONDS, active=False)
+    return TrainTab(what, form, machines, price, launch, testing, poll, view)
+
+
+def wire(tab: TrainTab, header: Header, session: Session) -> None:
+    """Connect the form to the header's model and plan, and the buttons to workers."""
+    quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+    names = [field.name for field in fields(Settings)]
+
+    def asked(source: str, plan: FreezePlan, values: tuple[Any, ...]) -> RunSpec:
+        form = dict(zip(names, values, strict=True))
+        return spec_of(form, trained_model(session, source, plan), plan)
+
+    _wire_intent(tab, header, session, quiet)
+    _wire_preview(tab, header, session, quiet)
+    _wire_price(tab, header, session, quiet)
+    _wire_launch(tab, header, asked, quiet)
+    # Fires once after the page is loaded: the run that goes on is found again.
+    header.model.change(lambda shown: shown or latest_run(), tab.view, tab.view, **quiet)
+    tab.settings.data.change(
+        lambda choice: (gr.File(visible=choice == OWN), gr.File(visible=choice == OWN)),
+        tab.settings.data,
+        [tab.settings.upload, tab.settings.eval_upload],
+        **quiet,
+    )
+
+
+def _wire_intent(tab: TrainTab, header: Header, session: Session, quiet: dict[str, Any]) -> None:
+    settings = tab.settings
+
+    @guarded
+    def on_change(source: str, plan: FreezePlan) -> tuple[Any, ...]:
+        found = intent(session, source, plan)
+        ready = found.rate is not None
+        return found.text, found.rate, gr.Button(interactive=ready), gr.Button(interactive=ready)
+
+    @guarded
+    def on_device(source: str, asked: str, processes: int) -> tuple[Any, ...]:
+        from qwen_ui.workers.devices import find_devices
+
+        found = find_devices(asked)
+        choices = list(found.process_choices)
+        value = processes if processes in choices else 1
+        return (
+            gr.Dropdown(choices, value=value, interactive=len(choices) > 1),
+            gr.Button(f"Launch on {found.words}"),
+        )
+
+    gr.on(
+        [header.model.change, header.plan.change],
+        on_change,
+        [header.model, header.plan],
+        [tab.what, settings.learning_rate, tab.launch, tab.form.find_rate],
+        trigger_mode="always_last",
+        **quiet,
+    )
+    gr.on(
+        [header.model.change, settings.device.change],
+        on_device,
+        [header.model, settings.device, settings.processes],
+        [settings.processes, tab.launch],
+        **quiet,
+    )
+    settings.processes.change(
+        lambda count: gr.Checkbox(visible=count > 1), settings.processes, settings.sharded, **quiet
+    )
+
+
+def _wire_preview(tab: TrainTab, header: Header, session: Session, quiet: dict[str, Any]) -> None:
+    settings = tab.settings
+    # gradio gives components their events at run time.
+    watched: list[Any] = [
+        settings.data,
+        settings.upload,
+        settings.sequence_length,
+        settings.packing,
+    ]
+
+    @guarded
+    def on_change(
+        source: str, choice: str, upload: str | None, length: float | None, packing: bool
+    ) -> str:
+        if not source:
+            return ""
+        try:
+            data, _ = data_files(choice, upload)
+        except DataError:
+            data = None
+        return preview_html(session, source, data, length, packing)
+
+    gr.on(
+        [header.model.change, *(component.change for component in watched)],
+        on_change,
+        [header.model, *watched],
+        tab.form.preview,
+        trigger_mode="always_last",
+        **quiet,
+    )
+
+
+def _wire_price(tab: TrainTab, header: Header, session: Session, quiet: dict[str, Any]) -> None:
+    s = tab.settings
+    watched: list[Any] = [
+        s.batch_size,
+        s.sequence_length,
+        s.dtype,
+        s.device,
+        s.processes,
+        s.prefix_cache,
+    ]
+
+    @guarded
+    def on_change(source: str, plan: FreezePlan, *values: Any) -> str:
+        from qwen_ui.workers.devices import find_devices
+
+        batch, length, dtype, device, processes, prefix = values
+        if not source:
+            return ""
+        found = find_devices(device)
+        try:
+            need = needs(
+                session,
+                priced_model(session, source, plan),
+                plan,
+                batch_size=int(batch or 1),
+                sequence_length=int(length or 2),
+                dtype=dtype,
+                kind=found.kind,
+                keep_prefix=prefix == "auto",
+            )
+        except UserError as error:
+            return unpriced_html(error)
+        return price_html(need, found.free_bytes, int(processes or 1), found.words)
+
+    gr.on(
+        [header.model.change, header.plan.change, *(component.change for component in watched)],
+        on_change,
+        [header.model, header.plan, *watched],
+        tab.price,
+        trigger_mode="always_last",
+        **quiet,
+    )
+
+
+def _wire_launch(
+    tab: TrainTab,
+    header: Header,
+    asked: Callable[[str, FreezePlan, tuple[Any, ...]], RunSpec],
+    quiet: dict[str, Any],
+) -> None:
+    given = [header.model, header.plan, *tab.settings.components()]
+
+    @guarded
+    def on_launch(source: str, plan: FreezePlan, *values: Any) -> str:
+        from qwen_ui.workers import launch
+
+        return launch.start(asked(source, plan, values))
+
+    @guarded
+    def on_find_rate(source: str, plan: FreezePlan, *values: Any) -> tuple[Any, ...]:
+        from qwen_ui.workers import launch
+
+        run = launch.start(range_test_of(asked(source, plan, values)))
+        note = '<p class="qt-note">A range test runs; the rate is filled in when it ends.</p>'
+        return run, run, gr.Timer(active=True), gr.Button(interactive=False), note
+
+    @guarded
+    def on_poll(run: str) -> tuple[Any, ...]:
+        found = rate_found(run)
+        if found is None:
+            return (gr.skip(),) * 4
+        rate, said = found
+        filled = gr.skip() if rate is None else rate
+        note = f'<p class="qt-note">{html.escape(said)}</p>'
+        return filled, note, gr.Timer(active=False), gr.Button(interactive=True)
+
+    @guarded
+    def on_write(count: float, each: float, source: str, plan: FreezePlan, *values: Any) -> Any:
+        return written(asked(source, plan, values), count, each)
+
+    form, machines = tab.form, tab.machines
+    tab.launch.click(on_launch, given, tab.view, **quiet)
+    form.find_rate.click(
+        on_find_rate,
+        given,
+        [tab.view, tab.testing, tab.poll, form.find_rate, form.rate_note],
+        **quiet,
+    )
+    tab.poll.tick(
+        on_poll,
+        tab.testing,
+        [tab.settings.learning_rate, form.rate_note, tab.poll, form.find_rate],
+        **quiet,
+    )
+    machines.write.click(
+        on_write,
+        [machines.count, machines.each, *given],
+        [machines.note, machines.shown, *machines.texts],
+        **quiet,
+    )

@@ -1,0 +1,53 @@
+"""A run that is written down here and started elsewhere: on several machines, by hand or Slurm."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from qwen_ui.runs.folder import create_run
+from qwen_ui.runs.spec import RunSpec, make_spec
+from qwen_ui.runs.status import recorded_status, write_status
+from qwen_ui.workers.launch_command import accelerate_config, launch_command, slurm_script
+
+
+@dataclass(frozen=True, slots=True)
+class ForCluster:
+    """What was written.
+
+    Attributes:
+        folder: the run's; it has to lie where all machines see it.
+        slurm: a script for `sbatch`.
+        command: what to type on every machine without Slurm.
+        accelerate: a configuration for `accelerate launch --config_file`.
+    """
+
+    folder: Path
+    slurm: str
+    command: str
+    accelerate: str
+
+
+def write_for_cluster(spec: RunSpec, *, machines: int, each: int) -> ForCluster:
+    """A run's folder with what starts it on `machines` with `each` GPUs; nothing is started here.
+
+    Raises:
+        SettingsError: a number is out of its range.
+    """
+    spec = make_spec(**{**spec.model_dump(), "processes": machines * each})
+    folder = create_run(spec.model_dump(mode="json"), spec.plan)
+    said = f"Written for {machines} x {each} processes; nothing was started on this machine."
+    write_status(folder, replace(recorded_status(folder), status="stopped", reason=said))
+    device = "cpu" if spec.device == "cpu" else "cuda"
+    head = "# On every machine, with HEAD_NODE set to the name of the first one.\n"
+    launch = launch_command(spec, folder, nodes=machines, device=device)
+    written = ForCluster(
+        folder,
+        slurm_script(spec, folder, nodes=machines),
+        f"{head}{launch.line}\n",
+        accelerate_config(spec, nodes=machines, device=device),
+    )
+    files = {"job.slurm": written.slurm, "launch.sh": written.command}
+    for name, text in {**files, "accelerate.yaml": written.accelerate}.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    return written

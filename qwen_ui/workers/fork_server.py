@@ -1,0 +1,180 @@
+"""A process that has imported torch and transformers, and forks a worker from itself when asked.
+
+The imports are most of what a short run on a CPU waits for: 5 of 7 s before the first loss here
+(docs/training.md). A fork has them at once, and shares their memory. It is as free as a worker that
+was started by itself: a session, a log and an end of its own; this process may go before it.
+
+Only on Linux and only where no GPU is: a fork must not inherit a driver's state, and elsewhere the
+system's own libraries forbid forks. There, and whenever this process is not ready, `fork` says None
+and a worker is started the plain way.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import threading
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from qwen_ui.runs.process import child_environment
+
+IMPORTED = ("qwen_ui.workers.worker", "qwen_ui.engine.setup", "qwen_ui.engine.trainer")
+GPU_DEVICES = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")
+# Read by libraries when they are imported: a worker that is to have others cannot be forked.
+READ_AT_IMPORT = ("OMP_", "MKL_", "KMP_", "HF_", "TRANSFORMERS_", "TORCH", "PYTORCH", "PYTHON")
+# A fork takes milliseconds; one that does not answer is given up, and a worker started plainly.
+ANSWER_PATIENCE_SECONDS = 20.0
+
+
+def available() -> bool:
+    """Whether this machine lets a worker be forked."""
+    return sys.platform == "linux" and not any(map(os.path.exists, GPU_DEVICES))
+
+
+class ForkServer:
+    """The asking end. Safe to call from several threads."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[str] | None = None
+        self._environment: dict[str, str] = {}
+        self._ready = False
+        self._lock = threading.Lock()
+
+    def start(self) -> None:
+        """Start the process, which takes seconds to be ready; nothing where it is there already."""
+        with self._lock:
+            if not available() or self._process is not None:
+                return
+            self._environment = child_environment()
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "qwen_ui.workers.fork_server"],
+                env=self._environment,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+                start_new_session=True,
+            )
+
+    def ready(self, wait: float = 0.0) -> bool:
+        """Whether it can fork, after at most `wait` seconds."""
+        with self._lock:
+            return self._is_ready(wait)
+
+    def fork(self, module: str, folder: Path, log: Path, environment: dict[str, str]) -> int | None:
+        """The process id of a worker for this run folder; None where one cannot be forked.
+
+        Args:
+            module: whose `main(folder)` is the worker.
+            folder: the run's.
+            log: the file that takes the worker's output.
+            environment: of the worker.
+        """
+        with self._lock:
+            if not self._is_ready() or _at_import(environment) != _at_import(self._environment):
+                return None
+            request = {
+                "module": module,
+                "folder": str(folder),
+                "log": str(log),
+                "environment": environment,
+                "cwd": os.getcwd(),
+            }
+            try:
+                answer = self._ask(json.dumps(request))
+            except OSError:
+                answer = ""
+            if not answer:
+                self._gone()
+                return None
+            return int(answer)
+
+    def stop(self) -> None:
+        """End the process. Workers that it forked go on."""
+        with self._lock:
+            self._gone()
+
+    def _is_ready(self, wait: float = 0.0) -> bool:
+        if self._process is None or self._process.stdout is None:
+            return False
+        if not self._ready and select.select([self._process.stdout], [], [], wait)[0]:
+            self._ready = bool(self._process.stdout.readline())
+            if not self._ready:
+                self._gone()
+        return self._ready
+
+    def _ask(self, line: str) -> str:
+        assert self._process is not None
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(line + "\n")
+        self._process.stdin.flush()
+        answered = select.select([self._process.stdout], [], [], ANSWER_PATIENCE_SECONDS)[0]
+        return self._process.stdout.readline() if answered else ""
+
+    def _gone(self) -> None:
+        process, self._process, self._ready = self._process, None, False
+        if process is None:
+            return
+        for pipe in (process.stdin, process.stdout):
+            if pipe is not None:
+                pipe.close()
+        process.terminate()
+        process.wait()
+
+
+def _at_import(environment: dict[str, str]) -> dict[str, str]:
+    return {k: v for k, v in environment.items() if k.startswith(READ_AT_IMPORT)}
+
+
+def _main() -> int:
+    """Fork a worker for every line of standard input, until it ends; in a worker, its exit code."""
+    for module in IMPORTED:
+        import_module(module)
+    # What is here now is never garbage: a collection in a worker need not copy its pages.
+    gc.collect()
+    gc.freeze()
+    signal.signal(signal.SIGCHLD, _take_ended)
+    print("ready", flush=True)
+    for line in sys.stdin:
+        pid = os.fork()
+        if pid == 0:
+            return _work(json.loads(line))
+        print(pid, flush=True)
+    return 0
+
+
+def _take_ended(*_: Any) -> None:
+    """Take workers that ended off the system's table."""
+    try:
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+    except ChildProcessError:
+        return
+
+
+def _work(request: dict[str, Any]) -> int:
+    """Be the worker of this run: nothing is left of the process that it was forked from."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    os.setsid()
+    nowhere = os.open(os.devnull, os.O_RDONLY)
+    log = os.open(request["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    for ours, standard in ((nowhere, 0), (log, 1), (log, 2)):
+        os.dup2(ours, standard)
+    os.close(nowhere)
+    os.close(log)
+    os.chdir(request["cwd"])
+    os.environ.clear()
+    os.environ.update(request["environment"])
+    code: int | None = import_module(request["module"]).main(Path(request["folder"]))
+    return code or 0
+
+
+if __name__ == "__main__":
+    sys.exit(_main())

@@ -1,0 +1,140 @@
+"""How a run starts on several processes or nodes: the command, accelerate's file, a Slurm script.
+
+`accelerate launch --cpu --num_processes 2` quietly runs one process, so on CPUs the command is
+torchrun's; the worker refuses to begin where another number runs than was asked for.
+"""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from qwen_ui.errors import SettingsError
+from qwen_ui.runs.spec import RunSpec
+from qwen_ui.workers.devices import cores
+
+WORKER = "qwen_ui.workers.worker"
+PORT = 29_500
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """A command and what its environment needs beyond this process's own."""
+
+    command: tuple[str, ...]
+    environment: dict[str, str]
+
+    @property
+    def line(self) -> str:
+        """As a person types it."""
+        named = [f"{key}={shlex.quote(value)}" for key, value in self.environment.items()]
+        return " ".join([*named, *map(_quoted, self.command)])
+
+
+def launch_command(spec: RunSpec, folder: Path, *, nodes: int = 1, device: str = "cpu") -> Launch:
+    """The command that starts this run's worker on `nodes` machines.
+
+    Args:
+        spec: `processes` counts those of all nodes together.
+        folder: of the run; on several nodes a path that all of them see.
+        nodes: machines.
+        device: what the processes compute on: cpu, cuda or mps.
+
+    Raises:
+        SettingsError: the processes cannot be shared out evenly.
+    """
+    worker = ("-m", WORKER, str(folder))
+    if spec.processes == 1 and nodes == 1:
+        return Launch((sys.executable, *worker), {})
+    each = _each(spec, nodes)
+    environment: dict[str, str] = {}
+    if device == "cpu":
+        # Without it accelerate sees one process; and torchrun would leave each a single thread.
+        threads = spec.threads or max(1, cores() // each)
+        environment = {"ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": str(threads)}
+    where = (
+        ("--standalone",)
+        if nodes == 1
+        else (
+            "--nnodes",
+            str(nodes),
+            "--rdzv-backend",
+            "c10d",
+            "--rdzv-endpoint",
+            f"$HEAD_NODE:{PORT}",
+        )
+    )
+    run = (sys.executable, "-m", "torch.distributed.run", *where, "--nproc-per-node", str(each))
+    return Launch((*run, *worker), environment)
+
+
+def accelerate_config(spec: RunSpec, *, nodes: int = 1, device: str = "cpu") -> str:
+    """A configuration file for `accelerate launch --config_file`, as YAML."""
+    kind = "NO" if spec.processes == 1 else {"cuda": "MULTI_GPU", "cpu": "MULTI_CPU"}[device]
+    values: dict[str, object] = {
+        "compute_environment": "LOCAL_MACHINE",
+        "distributed_type": "FSDP" if spec.sharded else kind,
+        "mixed_precision": spec.mixed_precision,
+        "num_machines": nodes,
+        "num_processes": spec.processes,
+        "machine_rank": 0,
+        "main_process_port": PORT,
+        "use_cpu": device == "cpu",
+    }
+    lines = [f"{key}: {_yaml(value)}" for key, value in values.items()]
+    if spec.sharded:
+        lines += ["fsdp_config:", *(f"  {key}: {_yaml(value)}" for key, value in FSDP.items())]
+    return "\n".join(lines) + "\n"
+
+
+FSDP: dict[str, object] = {
+    "fsdp_version": 2,
+    "fsdp_auto_wrap_policy": "TRANSFORMER_BASED_WRAP",
+    "fsdp_reshard_after_forward": True,
+    "fsdp_state_dict_type": "FULL_STATE_DICT",
+    "fsdp_cpu_ram_efficient_loading": False,
+}
+
+
+def slurm_script(spec: RunSpec, folder: Path, *, nodes: int, hours: int = 4) -> str:
+    """A batch script for `sbatch`: one torchrun a node, meeting at the first one."""
+    each = _each(spec, nodes)
+    launch = launch_command(spec, folder, nodes=max(nodes, 2), device="cuda")
+    return "\n".join(
+        [
+            "#!/bin/bash",
+            f"#SBATCH --job-name=qwen-ui-{folder.name[:40]}",
+            f"#SBATCH --nodes={nodes}",
+            "#SBATCH --ntasks-per-node=1",
+            f"#SBATCH --gpus-per-node={each}",
+            f"#SBATCH --time={hours:02d}:00:00",
+            f"#SBATCH --output={shlex.quote(str(folder / 'slurm-%j.log'))}",
+            "set -euo pipefail",
+            'export HEAD_NODE=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)',
+            f"srun {launch.line}",
+            "",
+        ]
+    )
+
+
+def _each(spec: RunSpec, nodes: int) -> int:
+    if nodes < 1 or spec.processes % nodes:
+        raise SettingsError(
+            f"{spec.processes} processes cannot be shared out over {nodes} nodes. Choose a "
+            "multiple of the nodes."
+        )
+    return spec.processes // nodes
+
+
+def _quoted(word: str) -> str:
+    """For a shell; the one variable that we name is left for it to fill in."""
+    return shlex.quote(word) if not word.startswith("$HEAD_NODE:") else f'"{word}"'
+
+
+def _yaml(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    # A bare `no` is false in YAML.
+    return f"'{value}'" if value == "no" else str(value)

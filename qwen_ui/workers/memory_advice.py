@@ -1,0 +1,174 @@
+"""What would have fitted: the smallest change that brings a step's price under the free memory.
+
+`python -m qwen_ui.workers.memory_advice RUN_FOLDER` works it out for a run whose worker was killed
+for memory and can no longer say it itself.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+
+import psutil
+
+from qwen_ui.errors import UserError
+from qwen_ui.runs.events import read_events
+from qwen_ui.runs.failure import OF_MEMORY
+from qwen_ui.runs.folder import status_of
+from qwen_ui.runs.process import free_memory
+from qwen_ui.runs.spec import RunSpec, read_spec
+from qwen_ui.runs.status import LAUNCHED, read_json, write_json, write_status
+from qwen_ui.runs.writer import RunLock
+
+ADVICE = "advice.json"
+GB = 1e9
+# A process needs some hundred MB beside the tensors of a step; see `qwen_ui.freeze.cost.estimate`.
+OVERHEAD_BYTES = 6e8
+# What other programs hold is worth a word from here on.
+WORTH_SAYING_BYTES = 1e9
+SHORTEST = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """Memory that a run could have had.
+
+    Attributes:
+        device: cpu or cuda.
+        free: bytes, with what the run itself held.
+        others: bytes that other programs held.
+    """
+
+    device: str
+    free: float
+    others: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """What to change.
+
+    Attributes:
+        text: one sentence, with figures.
+        changes: settings of the run that would fit, {} where none would.
+    """
+
+    text: str
+    changes: dict[str, int] = field(default_factory=dict)
+
+
+def memory_advice(spec: RunSpec, room: Room, peak: Callable[[int, int], float]) -> Advice:
+    """Say what the run needs, what is free, and the largest batch (then length) that fits.
+
+    Args:
+        spec: the run that did not fit.
+        room: what it could have had.
+        peak: (batch size, sequence length) -> bytes of a step at its peak.
+    """
+
+    def needs(batch: int, length: int) -> float:
+        return peak(batch, length) + OVERHEAD_BYTES
+
+    batch, length = spec.batch_size, spec.sequence_length
+    need = needs(batch, length)
+    said = (
+        f"Batch {batch} of {length} tokens needs {need / GB:.1f} GB, "
+        f"{room.free / GB:.1f} GB were free"
+    )
+    if room.others > WORTH_SAYING_BYTES:
+        said += f" (other programs held {room.others / GB:.1f} GB)"
+    if need <= room.free:
+        half = {"batch_size": batch // 2} if batch > 1 else {}
+        return Advice(f"{said}: by its price it fits, so other programs took the rest.", half)
+    while batch > 1:
+        batch //= 2
+        if needs(batch, length) <= room.free:
+            fits = f"batch {batch} fits ({needs(batch, length) / GB:.1f} GB)."
+            return Advice(f"{said}; {fits}", {"batch_size": batch})
+    while length > SHORTEST:
+        length //= 2
+        if needs(1, length) <= room.free:
+            fits = f"batch 1 of {length} tokens fits ({needs(1, length) / GB:.1f} GB)."
+            return Advice(f"{said}; {fits}", {"batch_size": 1, "sequence_length": length})
+    return Advice(f"{said}; no batch fits. Train fewer blocks, or a smaller model.")
+
+
+def advice_for(spec: RunSpec, room: Room, *, keep_prefix: bool = False) -> Advice:
+    """`memory_advice` with the price of this very run.
+
+    Raises:
+        UserError: the model or the plan can no longer be read.
+    """
+    # Torch is slow to import, and only a run that failed asks for this.
+    from qwen_ui.engine.step_price import as_worker  # noqa: PLC0415
+    from qwen_ui.freeze import FreezePlan, StepSettings, resolve  # noqa: PLC0415
+    from qwen_ui.freeze.cost.estimate import price  # noqa: PLC0415
+    from qwen_ui.model import open_model  # noqa: PLC0415
+
+    anatomy = open_model(spec.model)
+    selection = resolve(FreezePlan.from_dict(spec.plan), anatomy)
+    # `auto` means float32 everywhere but on CUDA; there None leaves the model's own.
+    auto = None if room.device == "cuda" else "float32"
+    dtype = auto if spec.dtype == "auto" else spec.dtype
+
+    def peak(batch: int, length: int) -> float:
+        plain = StepSettings(batch_size=batch, sequence_length=length)
+        settings = as_worker(plain, dtype=dtype, keep_prefix=keep_prefix)
+        return price(anatomy, selection, settings).peak_bytes
+
+    return memory_advice(spec, room, peak)
+
+
+def room_now() -> Room:
+    """What this process could have had, on the device that it used."""
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_available() and torch.cuda.is_initialized():
+        free, total = torch.cuda.mem_get_info()
+        mine = torch.cuda.memory_reserved()
+        return Room("cuda", free + mine, total - free - mine)
+    mine = psutil.Process().memory_info().rss
+    memory = psutil.virtual_memory()
+    return Room("cpu", free_memory() + mine, max(0, memory.total - memory.available - mine))
+
+
+def write_advice(folder: Path, room: Room) -> Advice:
+    """Work the advice out and keep it in the run's folder.
+
+    Raises:
+        UserError: the model or the plan can no longer be read.
+    """
+    starts = (event for event in read_events(folder)[0] if event["event"] == "start")
+    kept = bool(next(starts, {}).get("prefix_blocks"))
+    advice = advice_for(read_spec(folder / "spec.json"), room, keep_prefix=kept)
+    write_json(folder / ADVICE, asdict(advice))
+    return advice
+
+
+def explained(reason: str, advice: Advice) -> str:
+    """A memory reason with its general advice replaced by this one."""
+    kind = next((said for said in OF_MEMORY if reason.startswith(said)), reason)
+    return f"{kind.split('. ')[0]}. {advice.text}"
+
+
+def main(folder: Path) -> None:
+    """Explain a run that the system killed for memory; others are left as they are."""
+    status = status_of(folder)
+    if not status.reason.startswith(OF_MEMORY):
+        return
+    launched = read_json(folder / LAUNCHED)
+    total = psutil.virtual_memory().total
+    free = float(launched.get("memory_free") or free_memory())
+    advice = write_advice(folder, Room("cpu", free, max(0.0, total - free)))
+    with RunLock(folder) as held:
+        if held and status_of(folder) == status and os.access(folder, os.W_OK):
+            write_status(folder, replace(status, reason=explained(status.reason, advice)))
+
+
+if __name__ == "__main__":
+    try:
+        main(Path(sys.argv[1]))
+    except UserError as error:
+        sys.exit(str(error))

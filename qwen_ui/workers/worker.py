@@ -1,0 +1,65 @@
+"""The process that trains: `python -m qwen_ui.workers.worker RUN_FOLDER`.
+
+It reads the folder's spec, runs the loop and writes what happens through `RunWriter`. Started by
+itself it is one process; under torchrun it is one of several, of which the first alone writes.
+"""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from pathlib import Path
+from typing import Any
+
+from qwen_ui.errors import UserError
+from qwen_ui.runs.failure import OF_MEMORY, reason_for
+from qwen_ui.runs.null_writer import SilentWriter, first_process
+from qwen_ui.runs.spec import read_spec
+from qwen_ui.runs.writer import RunWriter
+from qwen_ui.workers.memory_advice import explained, room_now, write_advice
+
+
+def main(folder: Path) -> int:
+    """Train the run of this folder; 0: ended well, 2: a person's mistake, 1: a fault of ours."""
+    with RunWriter(folder) if first_process() else SilentWriter(folder) as writer:
+        try:
+            spec = read_spec(folder / "spec.json")
+            # torch and transformers take seconds: the folder says "running" before they are here.
+            from qwen_ui.engine.setup import set_up  # noqa: PLC0415
+            from qwen_ui.engine.trainer import Trainer  # noqa: PLC0415
+
+            Trainer(set_up(spec, folder), writer).run()
+        except BaseException as error:
+            return _failed(writer, error)
+    return 0
+
+
+def _failed(writer: Any, error: BaseException) -> int:
+    if not isinstance(error, UserError):
+        traceback.print_exc()
+    reason = _with_advice(writer, reason_for(error))
+    status = "interrupted" if isinstance(error, KeyboardInterrupt | SystemExit) else "failed"
+    mistake = isinstance(error, UserError)
+    try:
+        writer.event("end", status=status, reason=reason, mistake=mistake)
+        writer.status(status, reason)
+    except OSError:
+        # The folder takes nothing more; whoever looks next finds this process gone, and says why.
+        traceback.print_exc()
+    return 2 if mistake else 1
+
+
+def _with_advice(writer: Any, reason: str) -> str:
+    """A memory reason with what would have fitted, where that can be worked out."""
+    if not reason.startswith(OF_MEMORY) or not isinstance(writer, RunWriter):
+        return reason
+    try:
+        return explained(reason, write_advice(writer.folder, room_now()))
+    except Exception:
+        # Decided: at the edge of memory anything may fail, and the reason itself must be told.
+        traceback.print_exc()
+        return reason
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))

@@ -1,0 +1,209 @@
+"""Comparisons: made, run by real workers, cut off and carried on, and judged."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from qwen_ui.compare.comparison import (
+    carry_on,
+    latest_comparison,
+    make_comparison,
+    named_plans,
+    read_comparison,
+    results,
+)
+from qwen_ui.compare.report import markdown_report
+from qwen_ui.compare.verdict import Row, headline, pareto, rows_of, verdict_sentence
+from qwen_ui.errors import PlanError, RunError, SettingsError
+from qwen_ui.freeze import preset
+from qwen_ui.paths import ASSETS
+from qwen_ui.runs.summary import read_events, run_folder, status_of
+from qwen_ui.workers.launch import worker_pid
+from tests.helpers.settings import SETTINGS
+
+
+@pytest.fixture
+def short_evaluation(tmp_path: Path) -> dict[str, Any]:
+    file = tmp_path / "eval.txt"
+    text = (ASSETS / "data" / "kjv-eval.txt").read_text(encoding="utf-8")
+    file.write_text(text[:4000], encoding="utf-8")
+    return {**SETTINGS, "eval_data": str(file)}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_two_plans_are_run_on_the_same_data_and_judged(short_evaluation: dict[str, Any]) -> None:
+    plans = named_plans("attention,bitfit")
+    rates = (3e-3, 1e-2)
+    comparison = carry_on(make_comparison("nano", plans, learning_rates=rates, **short_evaluation))
+    found = results(comparison)
+    assert [r["plan"] for r in found] == ["attention on last:4", "bitfit on last:4"]
+    assert {r["status"] for r in found} == {"completed"}
+    first, second = found
+    assert first["eval_loss_before"] == second["eval_loss_before"]
+    assert first["losses"][0] == pytest.approx(second["losses"][0], rel=1e-6)
+    assert first["learning_rate"] != second["learning_rate"]
+    assert first["prefix_blocks"] == second["prefix_blocks"] == 24
+    rows = rows_of(found)
+    assert rows[0].trainable > rows[1].trainable > 0
+    assert all(row.after < row.before for row in rows)
+    assert "One seed each" in verdict_sentence(rows)
+    text = markdown_report(comparison)
+    assert f"{rows[1].trainable:,}" in text
+    # Interrupted after the first run: what is there stays, what is missing is run, and the same.
+    cut = replace(
+        comparison, entries=(comparison.entries[0], replace(comparison.entries[1], run=None))
+    )
+    again = carry_on(cut)
+    assert again.runs[0] == comparison.runs[0]
+    assert again.runs[1] != comparison.runs[1]
+    assert results(again)[1]["losses"] == second["losses"]
+    assert read_comparison(comparison.name) == again == latest_comparison()
+
+
+STARTER = """
+import sys
+from qwen_ui.compare.comparison import carry_on, read_comparison
+carry_on(read_comparison(sys.argv[1]))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_a_comparison_goes_on_after_its_starter_and_its_worker_were_killed(
+    short_evaluation: dict[str, Any],
+) -> None:
+    settings = {**short_evaluation, "steps": 150, "checkpoint_every": 5, "threads": 1}
+    plans = [preset("attention", "last:1"), preset("bitfit", "last:1")]
+    made = make_comparison("nano", plans, learning_rates=(1e-3, 1e-3), **settings)
+    starter = subprocess.Popen([sys.executable, "-c", STARTER, made.name])
+    deadline = time.monotonic() + 240
+    while not (begun := read_comparison(made.name).runs) or not list(
+        (run_folder(begun[0]) / "checkpoints").glob("step-*")
+    ):
+        assert time.monotonic() < deadline
+        assert starter.poll() is None
+        time.sleep(0.05)
+    worker = worker_pid(run_folder(begun[0]))
+    assert worker is not None
+    starter.kill()
+    os.kill(worker, signal.SIGKILL)
+    starter.wait()
+    while status_of(run_folder(begun[0])).status != "interrupted":
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    done = carry_on(read_comparison(made.name))
+    assert done.runs[0] == begun[0]
+    first, second = results(done)
+    assert first["status"] == second["status"] == "completed"
+    assert len(first["losses"]) == len(second["losses"]) == 150
+    starts = [e for e in read_events(run_folder(begun[0]))[0] if e["event"] == "start"]
+    assert [start["step"] > 0 for start in starts] == [False, True]
+
+
+def test_every_plan_and_seed_is_an_entry() -> None:
+    plans = named_plans("attention, mlp@first:2+last:2")
+    comparison = make_comparison(
+        "nano", plans, seeds=(0, 1), learning_rates=(1e-3, None), **SETTINGS
+    )
+    assert comparison.labels == ("attention on last:4", "mlp on first:2,last:2")
+    assert [(e.label[:3], e.seed) for e in comparison.entries] == [
+        ("att", 0),
+        ("mlp", 0),
+        ("att", 1),
+        ("mlp", 1),
+    ]
+    assert [e.spec["learning_rate"] for e in comparison.entries] == [1e-3, None, 1e-3, None]
+    same = {
+        k: v for k, v in comparison.entries[0].spec.items() if k not in ("plan", "learning_rate")
+    }
+    assert same.items() <= {**comparison.entries[1].spec}.items()
+    assert comparison.runs == ()
+    assert read_comparison(comparison.name) == comparison
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"plans": [preset("attention")]},
+        {"plans": [preset("attention"), preset("attention")]},
+        {"plans": named_plans("attention,bitfit"), "seeds": ()},
+        {"plans": named_plans("attention,bitfit"), "seeds": (1, 1)},
+        {"plans": named_plans("attention,bitfit"), "seeds": range(100)},
+        {"plans": named_plans("attention,bitfit"), "learning_rates": (1e-3,)},
+    ],
+)
+def test_what_cannot_be_compared_is_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(SettingsError):
+        make_comparison("nano", **wrong, **SETTINGS)
+    assert latest_comparison() is None
+
+
+def test_unknown_names_are_refused() -> None:
+    with pytest.raises(PlanError, match="neither a preset"):
+        named_plans("attention,magic")
+    with pytest.raises(RunError, match="no comparison"):
+        read_comparison("../../etc")
+
+
+def test_a_plan_file_takes_part(tmp_path: Path) -> None:
+    file = tmp_path / "mine.json"
+    file.write_text(preset("norms").model_copy(update={"name": ""}).to_json())
+    assert [plan.name for plan in named_plans(f"bitfit,{file}", "last:2")] == [
+        "bitfit on last:2",
+        "mine",
+    ]
+
+
+def row(plan: str, trainable: int, after: float, spread: float = 0.0, runs: int = 2) -> Row:
+    return Row(plan, runs, trainable, 0.1, 1e-3, 6.0, after, spread, 10.0, 100.0, 1, 1)
+
+
+def test_a_difference_beyond_the_spread_of_the_seeds_is_called_one() -> None:
+    said = verdict_sentence([row("attention", 1000, 5.0, 0.01), row("bitfit", 10, 5.5, 0.02)])
+    assert said.startswith("attention ends at 5.000 nats, bitfit at 5.500 (0.500 apart)")
+    assert "100 times the trainable parameters" in said
+    assert "beyond the spread of the seeds (0.030 nats, 2 seeds)" in said
+
+
+def test_a_difference_within_it_is_not() -> None:
+    said = verdict_sentence([row("attention", 1000, 5.0, 0.3), row("bitfit", 10, 5.5, 0.3)])
+    assert "within the spread" in said
+    assert "beyond" not in said
+
+
+def test_the_headline_says_no_more_than_the_verdict() -> None:
+    far = [row("attention", 1000, 5.0, 0.01), row("bitfit", 10, 5.5, 0.02)]
+    near = [row("attention", 1000, 5.0, 0.3), row("bitfit", 10, 5.5, 0.3)]
+    once = [row("attention", 1000, 5.0, runs=1), row("bitfit", 10, 5.5, runs=1)]
+    assert headline(far) == "attention beats bitfit by 0.50 nats"
+    assert headline(near) == "No difference shown between attention and bitfit"
+    assert headline(once) == "attention ends 0.50 nats lower than bitfit, on one seed"
+    assert headline(far[:1]) == ""
+
+
+def test_one_seed_proves_nothing() -> None:
+    rows = [row("attention", 1000, 5.0, runs=1), row("bitfit", 10, 5.5, runs=1)]
+    assert "One seed each" in verdict_sentence(rows)
+    assert "Nothing to compare" in verdict_sentence(rows[:1])
+    uneven = [row("attention", 1000, 5.0, 0.1), row("bitfit", 10, 5.5, runs=1)]
+    assert "One seed alone of one of them" in verdict_sentence(uneven)
+
+
+def test_the_front_holds_what_no_smaller_plan_beats() -> None:
+    rows = [
+        row("full", 1000, 4.0),
+        row("mlp", 500, 5.5),
+        row("attention", 100, 5.0),
+        row("b", 1, 6),
+    ]
+    assert [r.plan for r in pareto(rows)] == ["b", "attention", "full"]

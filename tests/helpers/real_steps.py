@@ -1,0 +1,62 @@
+"""One real step of a small model under the counters: what a price is held against."""
+
+from __future__ import annotations
+
+import gc
+from dataclasses import dataclass
+
+import torch
+from torch.autograd.graph import saved_tensors_hooks
+from torch.utils.flop_counter import FlopCounterMode
+from transformers import PreTrainedModel
+
+from qwen_ui.freeze.cost.live_bytes import LiveBytes, SavedBytes
+
+
+@dataclass(frozen=True)
+class Measured:
+    flops_forward: int
+    flops_step: int
+    activation_bytes: int
+    peak_bytes: int
+
+
+class CollectingBytes(LiveBytes):
+    """Collects garbage first: torch's checkpointing leaves cycles, which hold tensors."""
+
+    def _sweep(self) -> None:
+        gc.collect()
+        super()._sweep()
+
+
+def measure(
+    module: PreTrainedModel,
+    batch_size: int,
+    length: int,
+    *,
+    padded: bool,
+    live: LiveBytes | None = None,
+) -> Measured:
+    """FLOPs, saved activations, and the most bytes alive beside the weights."""
+    module.train()
+    module.zero_grad(set_to_none=True)
+    tokens = torch.randint(0, 64, (batch_size, length))
+    mask = torch.ones_like(tokens)
+    if padded:
+        mask[0, 0] = 0
+    saved = SavedBytes({p.untyped_storage()._cdata for p in module.parameters()})
+    live = live or LiveBytes()
+    forward, backward = FlopCounterMode(display=False), FlopCounterMode(display=False)
+    with forward, live, saved_tensors_hooks(saved.pack, lambda tensor: tensor):
+        inputs = {"input_ids": tokens, "attention_mask": mask, "labels": tokens}
+        loss = module(**inputs, use_cache=False).loss
+    activation_bytes = saved.total
+    saved.storages.clear()
+    with backward, live:
+        loss.backward()
+    return Measured(
+        flops_forward=forward.get_total_flops(),
+        flops_step=forward.get_total_flops() + backward.get_total_flops(),
+        activation_bytes=activation_bytes,
+        peak_bytes=live.peak,
+    )

@@ -1,0 +1,129 @@
+"""Every way to fail has its sentence, from an exception and from a dead worker's log."""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+
+import pytest
+import torch
+
+from qwen_ui.errors import DataError
+from qwen_ui.freeze import preset
+from qwen_ui.runs import failure
+from qwen_ui.runs.failure import SENTENCES, last_words, reason_for
+from qwen_ui.runs.spec import RunSpec, make_spec
+from qwen_ui.runs.status import recorded_status
+from qwen_ui.runs.summary import create_run
+from qwen_ui.workers import worker
+from qwen_ui.workers.memory_advice import OVERHEAD_BYTES, Room, advice_for, explained, memory_advice
+
+SPEC = {"model": "nano", "steps": 4}
+KNOWN: list[tuple[BaseException, str]] = [
+    (torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"), "device memory"),
+    (RuntimeError("CUDA error: out of memory"), "device memory"),
+    (RuntimeError("MPS backend out of memory"), "device memory"),
+    (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"), "memory"),
+    (MemoryError(), "memory"),
+    (OSError(errno.ENOSPC, "No space left on device"), "disk"),
+    (OSError(errno.EDQUOT, "Disk quota exceeded"), "disk"),
+    (PermissionError(errno.EACCES, "Permission denied"), "not allowed"),
+    (OSError(errno.EROFS, "Read-only file system"), "not allowed"),
+    (FloatingPointError("the loss is nan at step 3"), "not a number"),
+    (OSError(errno.EADDRINUSE, "Address already in use"), "port"),
+    (FileNotFoundError(errno.ENOENT, "No such file or directory"), "missing"),
+]
+
+
+@pytest.mark.parametrize(("error", "kind"), KNOWN, ids=lambda value: str(value)[:24])
+def test_an_exception_and_its_traceback_have_the_same_sentence(
+    error: BaseException, kind: str
+) -> None:
+    assert reason_for(error) == SENTENCES[kind]
+    folder = create_run(SPEC, {"name": "a"})
+    last = f"{type(error).__name__}: {error}"
+    (folder / "worker.log").write_text(f"Traceback (most recent call last):\n  File x\n{last}\n")
+    assert last_words(folder) == SENTENCES[kind]
+
+
+def test_a_real_allocation_that_fails_is_recognised() -> None:
+    with pytest.raises(RuntimeError) as caught:
+        torch.empty(2**55, dtype=torch.uint8)
+    assert reason_for(caught.value) == SENTENCES["memory"]
+
+
+def test_a_mistake_keeps_its_own_words() -> None:
+    assert reason_for(DataError("The file 'x' is empty.")) == "The file 'x' is empty."
+
+
+def test_what_is_not_known_is_told_as_it_is() -> None:
+    assert reason_for(KeyError("odd")).startswith("KeyError: 'odd'")
+
+
+def test_a_kill_by_the_system_for_memory_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = create_run(SPEC, {"name": "a"})
+    (folder / "process.json").write_text('{"pid": 1, "begun": "x", "memory_kills": 3}')
+    monkeypatch.setattr(failure, "memory_kills", lambda: 3)
+    assert last_words(folder) == SENTENCES["killed"]
+    monkeypatch.setattr(failure, "memory_kills", lambda: 4)
+    assert last_words(folder) == SENTENCES["killed for memory"]
+
+
+def spec(batch: int = 4) -> RunSpec:
+    plan = {"schema": 1, "name": "attention", "rules": [{"preset": "attention"}]}
+    return make_spec(model="nano", plan=plan, data="x.txt", batch_size=batch)
+
+
+def test_the_largest_batch_that_fits_is_named() -> None:
+    said = memory_advice(spec(), Room("cpu", 6.1e9), lambda batch, length: 2.3e9 * batch)
+    assert said.text == (
+        "Batch 4 of 128 tokens needs 9.8 GB, 6.1 GB were free; batch 2 fits (5.2 GB)."
+    )
+    assert said.changes == {"batch_size": 2}
+    said = memory_advice(spec(), Room("cpu", 2.0e9), lambda batch, length: 2e7 * batch * length)
+    assert "batch 1 of 64 tokens fits" in said.text
+    assert said.changes == {"batch_size": 1, "sequence_length": 64}
+    none = memory_advice(spec(), Room("cpu", 1e9), lambda batch, length: 5e9)
+    assert "no batch fits" in none.text
+    assert none.changes == {}
+
+
+def test_what_other_programs_hold_is_said() -> None:
+    room = Room("cuda", 6.1e9, others=40e9)
+    said = memory_advice(spec(), room, lambda batch, length: 2.3e9 * batch).text
+    assert "6.1 GB were free (other programs held 40.0 GB); batch 2 fits" in said
+    fits = memory_advice(spec(), Room("cuda", 20e9, 60e9), lambda batch, length: 2.3e9 * batch)
+    assert "by its price it fits" in fits.text
+
+
+def test_the_figures_take_the_place_of_the_general_advice() -> None:
+    advice = memory_advice(spec(), Room("cpu", 6.1e9), lambda batch, length: 2.3e9 * batch)
+    said = explained(SENTENCES["device memory"], advice)
+    assert said == f"The device ran out of memory. {advice.text}"
+
+
+@pytest.mark.parametrize("error", ["memory", "device memory"])
+def test_a_worker_out_of_memory_says_what_would_have_fitted(
+    error: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = make_spec(model="nano", plan=preset("full").to_dict(), data="x", batch_size=512)
+    folder = create_run(given.model_dump(mode="json"), given.plan)
+    raised = next(one for one, kind in KNOWN if kind == error)
+    monkeypatch.setattr("qwen_ui.engine.setup.prepare", lambda *_: (_ for _ in ()).throw(raised))
+    monkeypatch.setattr("qwen_ui.workers.worker.room_now", lambda: Room("cpu", 2.6e9))
+    assert worker.main(folder) == 1
+    status = recorded_status(folder)
+    assert status.status == "failed"
+    assert status.reason.startswith(SENTENCES[error].split(".")[0])
+    assert "Batch 512 of 128 tokens needs" in status.reason
+    assert "fits" in status.reason
+
+
+def test_the_price_of_the_run_itself_is_asked(tmp_path: Path) -> None:
+    given = make_spec(model="nano", plan=preset("full").to_dict(), data="x.txt", batch_size=512)
+    said = advice_for(given, Room("cpu", OVERHEAD_BYTES + 2e9))
+    assert said.text.startswith("Batch 512 of 128 tokens needs ")
+    assert "fits" in said.text
+    # On a CPU a run computes in float32, whatever the model's files hold.
+    half = advice_for(given, Room("cuda", OVERHEAD_BYTES + 2e9))
+    assert half.changes["batch_size"] > said.changes["batch_size"]

@@ -1,0 +1,200 @@
+"""The Compare tab's functions, called directly; its journey is in tests/browser."""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from qwen_ui.compare import comparison as compare
+from qwen_ui.compare.comparison import make_comparison, named_plans
+from qwen_ui.errors import SettingsError
+from qwen_ui.freeze import FreezePlan, preset
+from qwen_ui.rank.run import METHODS, Ranking
+from qwen_ui.rank.scores import Scores, scores_of
+from qwen_ui.runs.summary import RunWriter, create_run
+from qwen_ui.ui.compare import rank as compare_rank
+from qwen_ui.ui.compare import tab as compare_tab
+from qwen_ui.ui.compare import view as compare_view
+from qwen_ui.ui.page.data_choice import KJV, OWN, data_files, is_known_data, uploads_folder
+from qwen_ui.ui.page.jobs import Jobs
+from qwen_ui.ui.page.session import Session
+
+
+@pytest.fixture
+def begun(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """Comparisons that a button began, their workers not started."""
+    begun: list[Any] = []
+
+    def begin(comparison: Any) -> Any:
+        begun.append(comparison)
+        return comparison
+
+    monkeypatch.setattr("qwen_ui.compare.comparison.begin", begin)
+    return begun
+
+
+def test_one_click_is_both_plans_over_two_seeds_on_the_twin(begun: list[Any]) -> None:
+    plans = [preset(name) for name in compare_tab.CLASSIC]
+    name = compare_tab.begin_comparison(Session(), "qwen2.5-1.5b-instruct", plans, KJV, None, 60, 2)
+    (comparison,) = begun
+    assert comparison.name == name == compare_tab.latest_name()
+    assert comparison.labels == ("attention on last:4", "bitfit on last:4")
+    assert [entry.seed for entry in comparison.entries] == [0, 0, 1, 1]
+    assert {entry.spec["model"] for entry in comparison.entries} == {"nano"}
+    assert {entry.spec["steps"] for entry in comparison.entries} == {60}
+
+
+def test_plans_are_compared_on_a_file_of_ones_own(begun: list[Any], tmp_path: Path) -> None:
+    file = tmp_path / "mine.txt"
+    file.write_text("once upon a time\n" * 40)
+    plans = compare_tab.ticked_plans(["bitfit", compare_tab.REFERENCE], "last:1", FreezePlan())
+    compare_tab.begin_comparison(Session(), "nano", plans, OWN, str(file), 5, 1)
+    first, second = begun[0].entries
+    assert (first.spec["lora_rank"], second.spec["lora_rank"]) == (0, 8)
+    assert is_known_data(first.spec["data"])
+    assert Path(first.spec["data"]).read_text() == file.read_text()
+    assert first.spec["eval_data"] is None
+
+
+@pytest.mark.parametrize("file", ["/etc/passwd", "uploads/../secret.txt", ""])
+def test_a_request_ranks_no_file_but_those_of_the_page(file: str) -> None:
+    asked = compare_rank.asked_of("nano", str(uploads_folder() / file) if file[:1] != "/" else file)
+    assert "not among the data" in compare_rank.scores(asked)["problem"]
+
+
+@pytest.mark.parametrize(("steps", "seeds"), [(0, 2), (60, 0), (None, 1)])
+def test_no_steps_and_no_seeds_are_refused(steps: Any, seeds: Any) -> None:
+    plans = [preset(name) for name in compare_tab.CLASSIC]
+    with pytest.raises(SettingsError, match="at least 1"):
+        compare_tab.begin_comparison(Session(), "nano", plans, KJV, None, steps, seeds)
+
+
+def test_the_plan_in_force_takes_part_under_a_name_of_its_own() -> None:
+    ticked = ["bitfit", compare_tab.IN_FORCE]
+    plans = compare_tab.ticked_plans(ticked, "last:2", preset("bitfit", "last:2"))
+    assert [plan.name for plan in plans] == ["bitfit on last:2", "bitfit on last:2 (mine)"]
+    (unnamed,) = compare_tab.ticked_plans([compare_tab.IN_FORCE], "all", FreezePlan())
+    assert unnamed.name == "the plan in force"
+
+
+def ranked(*blocks: int) -> Ranking:
+    scores = tuple(float(i in blocks) for i in range(28))
+    return Ranking("nano", "some", Scores(scores, {}), 8)
+
+
+def stand_in(monkeypatch: pytest.MonkeyPatch, found: dict[str, Ranking]) -> None:
+    monkeypatch.setattr("qwen_ui.rank.run.rank_all_apart", lambda *_: found)
+
+
+def test_by_rank_trains_the_top_blocks_of_each_score(monkeypatch: pytest.MonkeyPatch) -> None:
+    early, late = ranked(0, 3, 20, 27), ranked(24, 25, 26, 27)
+    found = {"gradient": early, "fisher": early, "weight": late, "change": ranked(0, 1, 2, 3)}
+    stand_in(monkeypatch, found)
+    index, first, second = compare_rank.ranked_plans("nano", "data", list(found))
+    assert index.rules == preset("attention").rules
+    assert index.name == "attention on last:4 by index (and by weight)"
+    assert first.rules[0].layers == "0,3,20,27"
+    assert first.name == "attention on 0,3,20,27 by gradient, fisher"
+    assert second.name == "attention on first:4 by change"
+
+
+@pytest.mark.parametrize("methods", [["weight"], []])
+def test_where_all_are_the_same_there_is_nothing_to_compare(
+    methods: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand_in(monkeypatch, {"weight": ranked(24, 25, 26, 27)})
+    with pytest.raises(SettingsError, match=r"nothing to compare|at least one"):
+        compare_rank.ranked_plans("nano", "data", methods)
+
+
+def test_blocks_are_ranked_by_what_the_plan_trains(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The MLP of block 0 has the largest gradient, the attention of block 5 the next."""
+    cells = {(i, "self_attn.q_proj.weight"): float(i in (5, 6, 7, 8)) for i in range(28)}
+    cells |= {(i, "mlp.up_proj.weight"): 9.0 * (i < 4) for i in range(28)}
+    ranking = Ranking("nano", "gradient", scores_of(cells, 28, "norm"), 8)
+    assert set(ranking.top()) == {0, 1, 2, 3}
+    stand_in(monkeypatch, {"gradient": ranking})
+    _, plan = compare_rank.ranked_plans("nano", "data", ["gradient"])
+    assert plan.rules[0].layers == "5-8"
+
+
+def test_the_scores_of_every_method_are_shown_with_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert tuple(METHODS) == compare_tab.RANK_METHODS
+    stand_in(
+        monkeypatch, {method: ranked(1, 2, 3, number) for number, method in enumerate(METHODS)}
+    )
+    monkeypatch.setattr(compare_rank, "JOBS", Jobs())
+    asked = compare_rank.asked_of("nano", data_files(KJV, None)[0])
+    while "working" in (found := compare_rank.scores(asked)):
+        time.sleep(0.05)
+    assert [method["name"] for method in found["methods"]] == list(METHODS)
+    assert all(m["what"] and m["formula"] and "arXiv" in m["source"] for m in found["methods"])
+    assert found["methods"][5]["order"][:4] == [5, 3, 2, 1]
+    assert len(found["agreement"]) == len(METHODS)
+    assert "nothing to rank" in compare_rank.scores("nonsense")["problem"]
+
+
+def test_the_view_of_nothing_says_so() -> None:
+    assert "no comparison" in compare_view.state({"name": "../x"})["error"]
+    assert compare_tab.latest_name() == ""
+
+
+def finished_run(entry: Any, loss: float) -> str:
+    """A run folder as a worker leaves it, written by the same writer."""
+    folder = create_run(entry.spec, entry.spec["plan"])
+    counts = {"trainable_parameters": 10, "total_parameters": 100, "learning_rate": 1e-3}
+    with RunWriter(folder) as writer:
+        writer.event("start", step=0, steps=2, prefix_blocks=24, **counts)
+        writer.event("eval", step=0, loss=6.0, elapsed=0.0)
+        writer.event("sample", step=0, prompt="And", text=" <b>so</b>")
+        for step in (1, 2):
+            writer.event(
+                "step", step=step, loss=5.0, seconds=0.5, elapsed=0.5 * step, tokens=64 * step
+            )
+        writer.event("sample", step=2, prompt="And", text=" it came")
+        end = {"eval_loss_before": 6.0, "eval_loss_after": loss}
+        writer.event("end", status="completed", reason="", delta=None, **end)
+        writer.status("completed", step=2, steps=2)
+    return folder.name
+
+
+def test_the_view_shows_rows_verdict_curves_and_samples() -> None:
+    data, held_out = data_files(KJV, None)
+    plans = named_plans("attention,bitfit")
+    made = make_comparison("nano", plans, data=data, eval_data=held_out, steps=2)
+    entries = tuple(
+        replace(entry, run=finished_run(entry, loss))
+        for entry, loss in zip(made.entries, (4.0, 5.0), strict=True)
+    )
+    compare._write(replace(made, entries=entries))
+    found = compare_view.state({"name": made.name, "axis": "step"})
+    assert found["over"]
+    assert [row["after"] for row in found["rows"]] == [4.0, 5.0]
+    assert found["verdict"].startswith("attention on last:4 ends at 4.000 nats")
+    assert found["runs"][0]["lines"]["eval"]
+    assert found["samples"][0] == {
+        "plan": "attention on last:4",
+        "prompt": "And",
+        "before": " <b>so</b>",
+        "after": " it came",
+    }
+    assert "| attention on last:4 |" in compare_view.report(
+        {"name": made.name, "format": "markdown"}
+    )
+    page = compare_view.report({"name": made.name, "format": "html"})
+    assert "<b>so</b>" not in page
+    assert "&lt;b&gt;so&lt;/b&gt;" in page
+    assert page.count("<svg") == 3
+    assert found["verdict"].split(" nats")[0] in page
+    # Nothing is asked for from outside, and nothing runs.
+    assert not re.search(r"""(src|href)\s*=|url\(|<script|@import""", page)
+    assert "kjv-train.txt" in found["setup"] in page
+    assert (
+        found["headline"]
+        == "attention on last:4 ends 1.00 nats lower than bitfit on last:4, on one seed"
+    )

@@ -1,0 +1,264 @@
+"""The Train tab's form and view, without a browser."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from qwen_ui.errors import DataError, SettingsError
+from qwen_ui.freeze import FreezePlan, preset
+from qwen_ui.paths import ASSETS, home, runs_folder
+from qwen_ui.runs.spec import read_spec
+from qwen_ui.runs.summary import RunWriter, create_run, run_names, status_of
+from qwen_ui.ui.page import run_view as charts
+from qwen_ui.ui.page.data_choice import KJV, OWN
+from qwen_ui.ui.page.session import Session
+from qwen_ui.ui.page.stand_in import trained_model
+from qwen_ui.ui.train.form import (
+    intent,
+    latest_run,
+    range_test_of,
+    rate_found,
+    spec_of,
+)
+from qwen_ui.ui.train.machines import written
+from qwen_ui.ui.train.preview import preview_html
+from qwen_ui.ui.train.price import needs, price_html
+from qwen_ui.ui.train.settings import Settings
+
+FORM: dict[str, Any] = {
+    "data": KJV,
+    "upload": None,
+    "eval_upload": None,
+    "held_out": 5,
+    "steps": 60,
+    "learning_rate": 0.003,
+    "batch_size": 8,
+    "sequence_length": 128,
+    "eval_every": 20,
+    "seed": 0,
+    "schedule": "cosine",
+    "weight_decay": 0.0,
+    "gradient_clip": 1.0,
+    "prefix_cache": "auto",
+    "dtype": "auto",
+    "device": "auto",
+    "warmup": 10,
+    "accumulation": 1,
+    "packing": False,
+    "early_stopping": 0,
+    "checkpoint_every": 0,
+    "mixed_precision": "no",
+    "processes": 1,
+    "sharded": True,
+    "trackers": [],
+    "prompts": " And \n\nIn the beginning",
+}
+
+
+@pytest.fixture(scope="module")
+def session() -> Session:
+    return Session()
+
+
+def test_a_model_without_weights_trains_its_twin(session: Session) -> None:
+    found = intent(session, "qwen2.5-1.5b-instruct", preset("attention"))
+    assert found.model == trained_model(session, "qwen2.5-1.5b-instruct") == "nano"
+    assert "are not on this machine" in found.text
+    assert "197,632 of 6,043,776" in found.text
+
+
+def test_a_plan_has_a_rate_of_its_own(session: Session) -> None:
+    bitfit = intent(session, "nano", preset("bitfit")).rate
+    attention = intent(session, "nano", preset("attention")).rate
+    assert bitfit is not None
+    assert attention is not None
+    assert bitfit > attention
+
+
+def test_a_plan_that_trains_nothing_cannot_be_launched(session: Session) -> None:
+    found = intent(session, "nano", FreezePlan())
+    assert found.rate is None
+    assert "trains nothing" in found.text
+
+
+def test_the_form_becomes_a_spec() -> None:
+    spec = spec_of(FORM, "nano", preset("bitfit"))
+    assert spec.data == str(ASSETS / "data" / "kjv-train.txt")
+    assert spec.eval_data == str(ASSETS / "data" / "kjv-eval.txt")
+    assert spec.sample_prompts == ("And", "In the beginning")
+    assert spec.warmup_steps == 6
+    assert not spec.sharded, "one process has nobody to share with"
+    assert FreezePlan.from_dict(spec.plan) == preset("bitfit")
+
+
+def test_an_uploaded_file_is_kept(tmp_path: Path) -> None:
+    file = tmp_path / "mine.txt"
+    file.write_text("once upon a time")
+    spec = spec_of({**FORM, "data": OWN, "upload": str(file)}, "nano", preset("bitfit"))
+    file.unlink()
+    assert Path(spec.data).read_text() == "once upon a time"
+    assert Path(spec.data).parent == home() / "uploads"
+    assert spec.eval_data is None
+    assert spec.eval_fraction == 0.05
+
+
+def test_an_own_file_is_evaluated_on_a_part_or_on_another_file(tmp_path: Path) -> None:
+    for name in ("mine", "other"):
+        (tmp_path / f"{name}.txt").write_text(name)
+    own = {**FORM, "data": OWN, "upload": str(tmp_path / "mine.txt"), "held_out": 20}
+    assert spec_of(own, "nano", preset("bitfit")).eval_fraction == 0.2
+    other = {**own, "eval_upload": str(tmp_path / "other.txt")}
+    held_out = spec_of(other, "nano", preset("bitfit")).eval_data
+    assert held_out is not None
+    assert Path(held_out).read_text() == "other"
+    with pytest.raises(SettingsError, match="hold out"):
+        spec_of({**own, "held_out": 0}, "nano", preset("bitfit"))
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [({"steps": 0}, "steps"), ({"steps": None}, "empty"), ({"learning_rate": -1}, "learning_rate")],
+)
+def test_a_setting_out_of_range_is_a_sentence(change: dict[str, Any], says: str) -> None:
+    with pytest.raises(SettingsError, match=says):
+        spec_of({**FORM, **change}, "nano", preset("bitfit"))
+
+
+def test_the_form_has_the_fields_that_a_spec_is_made_of() -> None:
+    assert {field.name for field in fields(Settings)} == FORM.keys()
+
+
+def test_quantized_weights_cannot_be_launched(session: Session, tmp_path: Path) -> None:
+    config = json.loads((ASSETS / "nano" / "config.json").read_text())
+    config["quantization_config"] = {"quant_method": "awq", "bits": 4}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    (tmp_path / "model.safetensors").write_bytes(b"")
+    found = intent(session, str(tmp_path), preset("bitfit"))
+    assert found.rate is None
+    assert "quantized (awq)" in found.text
+
+
+def test_the_preview_marks_what_carries_loss_and_escapes(session: Session, tmp_path: Path) -> None:
+    file = tmp_path / "mine.jsonl"
+    file.write_text('{"prompt": "<b>why?</b>\\n", "completion": " because"}\n')
+    shown = preview_html(session, "nano", str(file), 64, False)
+    assert "<b>" not in shown.replace("<b>mine", "")
+    assert "mine.jsonl, line 1" in shown
+    carried = re.findall(r'qt-carries">([^<]*)<', shown)[1:]
+    assert "".join(carried).startswith(" because")
+    assert "&lt;" in shown
+
+
+def test_the_preview_says_what_is_wrong_with_the_data(session: Session, tmp_path: Path) -> None:
+    file = tmp_path / "mine.jsonl"
+    file.write_text('{"text": "fine"}\n{"words": 1}\n')
+    assert "mine.jsonl, line 2" in preview_html(session, "nano", str(file), 64, False)
+    assert "Upload a file" in preview_html(session, "nano", None, 64, False)
+
+
+def test_a_packed_preview_shows_where_samples_begin(session: Session, tmp_path: Path) -> None:
+    file = tmp_path / "mine.jsonl"
+    file.write_text('{"text": "one"}\n{"text": "two"}\n')
+    assert "qt-begins" in preview_html(session, "nano", str(file), 64, True)
+    assert "qt-begins" not in preview_html(session, "nano", str(file), 64, False)
+
+
+def test_the_price_is_marked_where_it_does_not_fit(session: Session) -> None:
+    sizes = {"batch_size": 8, "sequence_length": 128, "dtype": "auto", "kind": "cpu"}
+    kept = needs(session, "nano", preset("attention"), keep_prefix=True, **sizes)
+    full = needs(session, "nano", preset("full"), keep_prefix=True, **sizes)
+    assert 6e8 < kept < full
+    assert "qt-bad" not in price_html(kept, 2 * kept, 1, "the CPU")
+    assert "will not fit" in price_html(kept, kept / 2, 1, "the CPU")
+    assert "for 2 processes" in price_html(kept, kept * 1.5, 2, "the CPU")
+    assert "will not fit" in price_html(kept, kept * 1.5, 2, "the CPU")
+
+
+def test_a_range_test_fills_in_the_rate_where_the_loss_falls_fastest() -> None:
+    spec = range_test_of(spec_of(FORM, "nano", preset("bitfit")))
+    assert spec.rate_test
+    assert (spec.eval_every, spec.sample_tokens) == (0, 0)
+    folder = create_run(spec.model_dump(mode="json"), spec.plan)
+    with RunWriter(folder) as run:
+        assert rate_found(folder.name) is None
+        for step in range(1, 41):
+            rate = 1e-5 * 10 ** (step / 8)
+            loss = 5.0 - 2.0 / (1 + 2.718 ** (20 - step))
+            run.event("step", step=step, learning_rate=rate, loss=loss, seconds=0.1)
+        run.event("end", status="completed")
+        run.status("completed", step=40)
+    rate, said = rate_found(folder.name) or (None, "")
+    assert rate == pytest.approx(1e-5 * 10 ** (22 / 8), rel=0.9)
+    assert "fell fastest" in said
+
+
+def test_what_is_written_for_several_machines_is_not_started() -> None:
+    note, _, slurm, command, accelerate = written(spec_of(FORM, "nano", preset("bitfit")), 2, 4)
+    (name,) = [name for name in run_names() if name in note]
+    assert status_of(runs_folder() / name).status == "stopped"
+    assert "--nodes=2" in slurm
+    assert "--gpus-per-node=4" in slurm
+    assert name in command
+    assert "num_processes: 8" in accelerate
+    assert (runs_folder() / name / "job.slurm").read_text() == slurm
+    assert read_spec(runs_folder() / name / "spec.json").processes == 8
+
+
+def test_own_data_without_a_file_is_a_sentence() -> None:
+    with pytest.raises(DataError, match="No file was chosen"):
+        spec_of({**FORM, "data": OWN}, "nano", preset("bitfit"))
+
+
+def test_the_run_that_goes_on_is_shown_first() -> None:
+    assert latest_run() == ""
+    older = create_run({"model": "nano", "steps": 2}, {"name": "older"})
+    with RunWriter(older):
+        newer = create_run({"model": "nano", "steps": 2}, {"name": "zz"})
+        with RunWriter(newer) as run:
+            run.status("completed")
+        assert latest_run() == older.name
+
+
+def test_a_poll_brings_only_what_is_new() -> None:
+    folder = create_run({"model": "nano", "steps": 1000}, {"name": "a"})
+    with RunWriter(folder) as run:
+        run.event("start", step=0, steps=1000)
+        for step in range(1, 501):
+            run.event(
+                "step", step=step, loss=3.0, seconds=0.1, elapsed=0.1 * step, tokens=step * 10
+            )
+        first = charts.poll({"run": folder.name, "offset": 0})
+        assert first["step"] == 500
+        assert first["remaining"] == pytest.approx(50)
+        assert len(first["lines"]["loss"][0]) == 500
+        again = {"run": folder.name, "offset": first["offset"], "carry": first["carry"]}
+        assert charts.poll(again)["lines"] == {}
+        assert charts.poll(again)["step"] == 500
+        run.event("step", step=501, loss=2.0, seconds=0.1, elapsed=50.1, tokens=5010)
+        assert charts.poll(again)["lines"]["loss"] == ([501], [2.0])
+
+
+def test_a_poll_after_a_resume_asks_to_begin_again() -> None:
+    folder = create_run({"model": "nano", "steps": 9}, {"name": "a"})
+    with RunWriter(folder) as run:
+        run.event("start", step=0, steps=9)
+        offset = charts.poll({"run": folder.name})["offset"]
+        assert not charts.poll({"run": folder.name})["again"]
+        run.event("start", step=0, steps=9)
+        assert charts.poll({"run": folder.name, "offset": offset})["again"]
+
+
+def test_a_run_that_is_gone_is_a_sentence() -> None:
+    assert "There is no run" in charts.poll({"run": "../../etc"})["error"]
+    assert "There is no run" in charts.act({"run": "gone", "action": "stop"})["error"]
+
+
+def test_plotly_is_served_from_the_installed_package() -> None:
+    assert charts.plotly_script().is_file()
+    assert charts.plotly_script().stat().st_size > 1_000_000

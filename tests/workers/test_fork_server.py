@@ -1,0 +1,113 @@
+"""Workers that are forked from a process which imported everything, and the plain way beside it."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from qwen_ui.runs.process import child_environment, lives, stamp
+from qwen_ui.runs.summary import run_folder, status_of
+from qwen_ui.workers import fork_server, launch
+from qwen_ui.workers.fork_server import ForkServer
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.usefixtures("step_worker"),
+    pytest.mark.skipif(not fork_server.available(), reason="workers are not forked here"),
+]
+SPEC = {"model": "nano", "plan": {"name": "attention"}, "steps": 5, "pause": 0.0}
+LONG = {**SPEC, "steps": 2000, "pause": 0.01}
+
+
+@pytest.fixture(scope="module")
+def started() -> Iterator[ForkServer]:
+    own = ForkServer()
+    own.start()
+    yield own
+    own.stop()
+
+
+@pytest.fixture
+def server(started: ForkServer, monkeypatch: pytest.MonkeyPatch) -> ForkServer:
+    """A server of this file's own, in use by `launch`; alive, whatever the last test did."""
+    started.start()
+    assert started.ready(wait=120)
+    monkeypatch.setattr(launch, "_fork_server", started)
+    return started
+
+
+def parent_of(pid: int) -> int:
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(status.split("PPid:")[1].split()[0])
+
+
+def until(what: object, patience: float = 60.0) -> None:
+    deadline = time.monotonic() + patience
+    while not what():  # type: ignore[operator]
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.02)
+
+
+def pid_of(server: ForkServer) -> int:
+    assert server._process is not None
+    return server._process.pid
+
+
+def test_a_forked_worker_is_a_process_of_its_own(server: ForkServer) -> None:
+    run = launch.start(LONG)
+    pid = launch.worker_pid(run_folder(run))
+    assert pid is not None
+    until(lambda: status_of(run_folder(run)).step > 0)
+    assert parent_of(pid) == pid_of(server)
+    assert os.getsid(pid) == pid
+    assert Path(f"/proc/{pid}/fd/0").readlink() == Path(os.devnull)
+    for output in (1, 2):
+        assert Path(f"/proc/{pid}/fd/{output}").readlink() == run_folder(run) / "worker.log"
+    launch.stop(run)
+    assert launch.wait(run)["status"] == "stopped"
+    until(lambda: not Path(f"/proc/{pid}").exists())  # No zombie is left.
+
+
+def test_a_worker_with_other_libraries_settings_is_not_forked(
+    server: ForkServer, tmp_path: Path
+) -> None:
+    environment = {**child_environment(), "OMP_NUM_THREADS": "7"}
+    assert server.fork(launch.WORKER, tmp_path, tmp_path / "log", environment) is None
+    assert server.ready()
+
+
+def test_a_worker_outlives_the_process_that_forked_it(server: ForkServer) -> None:
+    run = launch.start(LONG)
+    folder = run_folder(run)
+    until(lambda: status_of(folder).step > 3)
+    pid, begun = pid_of(server), stamp(pid_of(server))
+    assert server._process is not None
+    assert server._process.stdin is not None
+    server._process.stdin.close()  # What the system does when the dashboard is killed.
+    until(lambda: not lives(pid, begun))
+    before = status_of(folder).step
+    until(lambda: status_of(folder).step > before)
+    launch.kill(run)
+    assert status_of(folder).status == "interrupted"
+    server.stop()
+
+
+def test_without_it_a_worker_is_started_the_plain_way(server: ForkServer) -> None:
+    os.kill(pid_of(server), 9)
+    run = launch.start(SPEC)
+    assert launch.wait(run)["status"] == "completed"
+    assert not server.ready()
+
+
+def test_one_that_is_not_ready_or_not_allowed_forks_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fork_server, "GPU_DEVICES", ("/dev/null",))
+    server = ForkServer()
+    server.start()
+    assert not server.ready(wait=1)
+    assert server.fork(launch.WORKER, tmp_path, tmp_path / "log", {}) is None
