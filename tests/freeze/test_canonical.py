@@ -14,7 +14,7 @@ from tests.helpers.strategies import name_sets, plans
 
 
 @pytest.mark.parametrize("name", CONFIGURATIONS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(data=st.data())
 def test_any_set_of_tensors_has_an_equivalent_canonical_plan(
     name: str, data: st.DataObject
@@ -28,7 +28,7 @@ def test_any_set_of_tensors_has_an_equivalent_canonical_plan(
 
 
 @pytest.mark.parametrize("name", CONFIGURATIONS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(data=st.data())
 def test_the_canonical_form_of_a_plan_selects_the_same(name: str, data: st.DataObject) -> None:
     _, anatomy = small_model(name)

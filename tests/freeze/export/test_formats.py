@@ -40,7 +40,7 @@ PLANS = [
 
 
 @pytest.mark.parametrize("name", CONFIGURATIONS)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(data=st.data())
 def test_patterns_match_the_chosen_names_and_no_other(name: str, data: st.DataObject) -> None:
     _, anatomy = small_model(name)
@@ -62,7 +62,7 @@ def test_block_two_is_not_twenty_in_any_pattern(qwen: Anatomy) -> None:
 
 
 @pytest.mark.parametrize("format", ["plan", "names", "axolotl"])
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(data=st.data())
 def test_what_was_exported_can_be_imported_again(format: str, data: st.DataObject) -> None:
     _, anatomy = small_model("qwen2")
@@ -149,7 +149,7 @@ def llama_factory_trains(values: dict[str, str], anatomy: Anatomy) -> set[str]:
 
 
 @pytest.mark.parametrize("name", CONFIGURATIONS)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(data=st.data())
 def test_llama_factory_trains_the_same_or_is_told_that_it_cannot(
     name: str, data: st.DataObject
