@@ -30,6 +30,7 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 import torch
 
 from qwen_ui.engine.setup import set_up
+from qwen_ui.files import replace_text
 from qwen_ui.freeze import preset, resolve
 from qwen_ui.model import open_model
 from qwen_ui.paths import ASSETS
@@ -77,10 +78,8 @@ class Notebook:
         self.rankings: dict[str, Any] = held.get("rankings", {})
 
     def save(self) -> None:
-        scratch = self._file.with_suffix(".new")
         text = json.dumps({"runs": self.runs, "rankings": self.rankings}, indent=0)
-        scratch.write_text(text + "\n", encoding="utf-8")
-        os.replace(scratch, self._file)
+        replace_text(self._file, text + "\n")
 
     def run(self, case: Case, seed: int, rate: float, **sizes: int) -> float:
         """The evaluation loss after this run, from the file where it is there."""

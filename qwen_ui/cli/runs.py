@@ -12,6 +12,7 @@ import typer
 from qwen_ui.cli.options import with_settings
 from qwen_ui.cli.shared import AsJson, Layers, Match, PlanFile, Run, app, read_plan, say
 from qwen_ui.cli.texts import compare_text, rank_text, runs_text, train_text
+from qwen_ui.files import read_json
 
 
 @app.command()
@@ -174,7 +175,7 @@ def runs(as_json: AsJson = False) -> None:
 
 def _follow(run: str, as_json: bool, output: Path | None) -> None:
     """Show a run's progress on standard error until it ends, then its summary."""
-    from qwen_ui.runs.summary import copy_results, read_json, run_folder
+    from qwen_ui.runs.summary import copy_results, run_folder
     from qwen_ui.workers.launch import wait
 
     folder = run_folder(run)

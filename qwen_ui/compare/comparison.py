@@ -8,8 +8,6 @@ the runs and so computed once for all plans that share it.
 
 from __future__ import annotations
 
-import json
-import os
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -18,11 +16,12 @@ from typing import Any
 
 from qwen_ui.engine.request import checked_spec
 from qwen_ui.errors import PlanError, RunError, SettingsError
+from qwen_ui.files import read_json, write_json
 from qwen_ui.freeze import FreezePlan, preset, preset_plans
 from qwen_ui.freeze.plan import MAX_PLAN_BYTES
 from qwen_ui.paths import home
 from qwen_ui.runs.events import Event, read_events
-from qwen_ui.runs.summary import read_json, run_folder, run_summary, status_of
+from qwen_ui.runs.summary import run_folder, run_summary, status_of
 from qwen_ui.workers.launch import keep_ready, resume, start, stop, wait
 
 COMPARISON_FILE = "comparison.json"
@@ -274,8 +273,5 @@ def parse_rates(text: str | None) -> list[float | None]:
 
 
 def _write(comparison: Comparison) -> None:
-    text = json.dumps({"entries": [asdict(entry) for entry in comparison.entries]}, indent=2)
-    file = comparison.folder / COMPARISON_FILE
-    scratch = file.with_suffix(".new")
-    scratch.write_text(text, encoding="utf-8")
-    os.replace(scratch, file)
+    record = {"entries": [asdict(entry) for entry in comparison.entries]}
+    write_json(comparison.folder / COMPARISON_FILE, record)

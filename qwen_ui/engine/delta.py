@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,6 +15,7 @@ from safetensors.torch import save_file
 
 from qwen_ui.engine.lora import weight_changes
 from qwen_ui.errors import ModelError, RunError
+from qwen_ui.files import replaced
 from qwen_ui.model import open_model
 from qwen_ui.model.weights.fingerprint import folder_fingerprint
 from qwen_ui.runs.folder import run_folder
@@ -82,10 +82,9 @@ def write_delta(
     # Under one key: safetensors writes several in another order each time, and equal runs are to
     # leave equal files.
     metadata = {METADATA_KEY: json.dumps(told, sort_keys=True)}
-    part = file.with_suffix(".part")
     held = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    save_file(held, part, metadata=metadata)
-    os.replace(part, file)
+    with replaced(file) as part:
+        save_file(held, part, metadata=metadata)
 
 
 def read_delta(file: Path) -> Delta:
@@ -153,7 +152,7 @@ def apply_delta(file: Path, base: str, output: Path) -> Applied:
     _write_whole(delta, folder, part)
     if output.exists():
         output.rmdir()
-    os.rename(part, output)
+    part.rename(output)
     return Applied(output, len(delta.weights), sum(t.numel() for t in delta.weights.values()))
 
 

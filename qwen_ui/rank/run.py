@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -20,6 +19,7 @@ import torch
 
 from qwen_ui.data.batches import Batch, collate, load_examples
 from qwen_ui.errors import DataError, SettingsError, UserError
+from qwen_ui.files import write_json
 from qwen_ui.model import open_model
 from qwen_ui.model.weights.fingerprint import folder_fingerprint
 from qwen_ui.model.weights.loading import load_model, load_tokenizer, weights_folder
@@ -223,11 +223,7 @@ def _main(model: str, data: str, folder: str, *methods: str) -> int:
         return 2
     Path(folder).mkdir(parents=True, exist_ok=True)
     for method, ranking in found.items():
-        target = Path(folder) / f"{method}.json"
-        # Two processes may rank the same at a time.
-        scratch = target.with_suffix(f".{os.getpid()}")
-        scratch.write_text(json.dumps(ranking.record()), encoding="utf-8")
-        os.replace(scratch, target)
+        write_json(Path(folder) / f"{method}.json", ranking.record())
     return 0
 
 

@@ -25,11 +25,10 @@ if TYPE_CHECKING:
     from qwen_ui.runs.spec import RunSpec, make_spec, read_spec
     from qwen_ui.runs.status import Status
     from qwen_ui.runs.summary import list_runs, run_row, run_summary
-    from qwen_ui.runs.writer import RunLock, RunWriter
+    from qwen_ui.runs.writer import RunWriter, run_lock
 
 __all__ = [
     "Event",
-    "RunLock",
     "RunSpec",
     "RunWriter",
     "Status",
@@ -43,6 +42,7 @@ __all__ = [
     "read_events",
     "read_spec",
     "run_folder",
+    "run_lock",
     "run_names",
     "run_row",
     "run_summary",
@@ -52,7 +52,6 @@ __getattr__ = lazy_face(
     __name__,
     {
         "Event": "events",
-        "RunLock": "writer",
         "RunSpec": "spec",
         "RunWriter": "writer",
         "Status": "status",
@@ -67,6 +66,7 @@ __getattr__ = lazy_face(
         "read_spec": "spec",
         "run_row": "summary",
         "run_folder": "folder",
+        "run_lock": "writer",
         "run_names": "folder",
         "status_of": "folder",
         "run_summary": "summary",

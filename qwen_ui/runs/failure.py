@@ -12,8 +12,9 @@ import re
 from pathlib import Path
 
 from qwen_ui.errors import UserError
+from qwen_ui.files import read_json
 from qwen_ui.runs.process import memory_kills
-from qwen_ui.runs.status import LAUNCHED, read_json
+from qwen_ui.runs.status import LAUNCHED
 
 LOG_NAME = "worker.log"
 TAIL_BYTES = 64 * 1024

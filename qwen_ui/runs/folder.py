@@ -23,18 +23,17 @@ from pathlib import Path
 from typing import Any
 
 from qwen_ui.errors import RunError
+from qwen_ui.files import read_json, write_json
 from qwen_ui.paths import runs_folder
 from qwen_ui.runs.environment import environment
 from qwen_ui.runs.failure import last_words, reason_for
 from qwen_ui.runs.status import (
     Status,
-    read_json,
     recorded_status,
     true_status,
-    write_json,
     write_status,
 )
-from qwen_ui.runs.writer import RunLock
+from qwen_ui.runs.writer import run_lock
 
 MOST_NAME, MOST_TAG, MOST_TAGS, MOST_NOTE = 120, 40, 20, 5000
 logger = logging.getLogger("qwen_ui")
@@ -128,7 +127,7 @@ def status_of(folder: Path) -> Status:
         return status
     status = replace(status, reason=last_words(folder))
     if recorded_status(folder).status != "interrupted" and os.access(folder, os.W_OK):
-        with RunLock(folder) as held:
+        with run_lock(folder) as held:
             # A worker that holds the lock has just begun anew (a resume): it is not dead.
             if held:
                 _keep(folder, status)

@@ -19,12 +19,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from qwen_ui.files import read_json
 from qwen_ui.runs.events import FILE_NAME as EVENTS
 from qwen_ui.runs.events import log_size, read_events
 from qwen_ui.runs.fold import Glance
 from qwen_ui.runs.folder import run_names, status_of
 from qwen_ui.runs.status import FILE_NAME as STATUS
-from qwen_ui.runs.status import read_json, recorded_status
+from qwen_ui.runs.status import recorded_status
 
 INDEX = ".index.sqlite"
 META = "meta.json"

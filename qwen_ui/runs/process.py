@@ -1,4 +1,4 @@
-"""Which process is which, and locks that end with the process that holds them.
+"""Which process is which, and the memory that there is.
 
 A process id alone is reused by the system. Beside it stands a *stamp* of when that process began:
 on Linux the boot's id and the clock ticks since boot, which no change of the wall clock moves (the
@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -99,43 +97,3 @@ def end_tree(pid: int) -> None:
         except psutil.NoSuchProcess:
             continue
     psutil.wait_procs(tree, timeout=10)
-
-
-@contextmanager
-def locked(file: Path, *, wait: bool = True) -> Iterator[bool]:
-    """Hold a lock that the system drops when this process ends, however it ends.
-
-    Yields True with the lock held, False where `wait` is off and another holds it.
-    """
-    handle = acquire(file, wait=wait)
-    try:
-        yield handle is not None
-    finally:
-        if handle is not None:
-            os.close(handle)
-
-
-def acquire(file: Path, *, wait: bool = False) -> int | None:
-    """The descriptor that holds the lock until it is closed; None where another holds it."""
-    handle = os.open(file, os.O_RDWR | os.O_CREAT, 0o644)
-    try:
-        _lock(handle, wait)
-    except (BlockingIOError, PermissionError):
-        os.close(handle)
-        return None
-    except BaseException:
-        os.close(handle)
-        raise
-    return handle
-
-
-if sys.platform == "win32":
-    import msvcrt
-
-    def _lock(handle: int, wait: bool) -> None:
-        msvcrt.locking(handle, msvcrt.LK_LOCK if wait else msvcrt.LK_NBLCK, 1)
-else:
-    import fcntl
-
-    def _lock(handle: int, wait: bool) -> None:
-        fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))

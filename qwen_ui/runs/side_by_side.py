@@ -6,10 +6,10 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from qwen_ui.files import read_json
 from qwen_ui.runs.curves import SERIES, Carry, Line, csv_of, lines_of, thinned
 from qwen_ui.runs.events import read_events
 from qwen_ui.runs.folder import run_folder, status_of
-from qwen_ui.runs.status import read_json
 
 MOST_RUNS = 24
 # Runs are told apart by the rest of their names: plan, model and four digits.

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import os
-import threading
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import Any
 
+from qwen_ui.files import read_json, write_json
 from qwen_ui.runs.process import free_memory, lives, memory_kills, stamp
 
 FILE_NAME = "status.json"
@@ -81,23 +78,3 @@ def note_launch(folder: Path, pid: int) -> None:
     """Say which process was started for this run, before it can say so itself."""
     system = {"memory_kills": memory_kills(), "memory_free": free_memory()}
     write_json(folder / LAUNCHED, {"pid": pid, "begun": stamp(pid), **system})
-
-
-def write_json(file: Path, record: Any) -> None:
-    """Replace a file by this JSON: a reader sees the old one or the new one, never a part."""
-    part = file.with_name(f".{file.name}.{os.getpid()}.{threading.get_ident()}")
-    try:
-        part.write_text(json.dumps(record, ensure_ascii=False, indent=1), encoding="utf-8")
-        os.replace(part, file)
-    except OSError:
-        part.unlink(missing_ok=True)
-        raise
-
-
-def read_json(file: Path) -> dict[str, Any]:
-    """A JSON object; {} where there is no file or it holds none."""
-    try:
-        found = json.loads(file.read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}

@@ -17,19 +17,17 @@ from qwen_ui.runs.folder import (
     status_of,
 )
 from qwen_ui.runs.index import glances
-from qwen_ui.runs.status import read_json
-from qwen_ui.runs.writer import RunLock, RunWriter
+from qwen_ui.runs.writer import RunWriter, run_lock
 
 __all__ = [
-    "RunLock",
     "RunWriter",
     "copy_results",
     "create_run",
     "delete_run",
     "list_runs",
     "read_events",
-    "read_json",
     "run_folder",
+    "run_lock",
     "run_names",
     "run_row",
     "run_summary",

@@ -5,15 +5,17 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from qwen_ui.errors import RunError
+from qwen_ui.files import locked, read_json
 from qwen_ui.runs.events import EventLog
-from qwen_ui.runs.process import acquire, stamp
-from qwen_ui.runs.status import LAUNCHED, read_json, recorded_status, write_status
+from qwen_ui.runs.process import stamp
+from qwen_ui.runs.status import LAUNCHED, recorded_status, write_status
 
 HEARTBEAT_SECONDS = 1.0
 STOP = "stop"
@@ -23,24 +25,9 @@ LOCK_PATIENCE_SECONDS = 5.0
 RESERVE, RESERVE_BYTES = ".reserve", 64 * 1024
 
 
-class RunLock:
-    """The right to be this run's worker; the system takes it back when its process ends."""
-
-    def __init__(self, folder: Path, patience: float = 0.0) -> None:
-        self._file, self._patience = folder / ".lock", patience
-        self._handle: int | None = None
-
-    def __enter__(self) -> bool:
-        deadline = time.monotonic() + self._patience
-        while (handle := acquire(self._file)) is None and time.monotonic() < deadline:
-            time.sleep(0.05)
-        self._handle = handle
-        return handle is not None
-
-    def __exit__(self, *error: object) -> None:
-        if self._handle is not None:
-            os.close(self._handle)
-            self._handle = None
+def run_lock(folder: Path, wait: float = 0.0) -> AbstractContextManager[bool]:
+    """The right to be this run's worker, for whoever gets True; see `qwen_ui.files.locked`."""
+    return locked(folder / ".lock", wait=wait)
 
 
 class RunWriter:
@@ -52,8 +39,8 @@ class RunWriter:
 
     def __init__(self, folder: Path | str) -> None:
         self.folder = Path(folder)
-        self._lock = RunLock(self.folder, LOCK_PATIENCE_SECONDS)
-        if not self._lock.__enter__():
+        self._held = ExitStack()
+        if not self._held.enter_context(run_lock(self.folder, LOCK_PATIENCE_SECONDS)):
             raise RunError(f"The run '{self.folder.name}' already has a worker. Stop it first.")
         self._log = EventLog(self.folder)
         before = recorded_status(self.folder)
@@ -117,7 +104,7 @@ class RunWriter:
         (self.folder / RESERVE).unlink(missing_ok=True)
         (self.folder / STOP).unlink(missing_ok=True)
         self._log.close()
-        self._lock.__exit__()
+        self._held.close()
 
     def __enter__(self) -> Self:
         return self

@@ -20,17 +20,17 @@ from typing import Any
 from pydantic import BaseModel
 
 from qwen_ui.errors import RunError
+from qwen_ui.files import locked, read_json
 from qwen_ui.paths import runs_folder
 from qwen_ui.runs.events import Event, read_events
 from qwen_ui.runs.failure import LOG_NAME
 from qwen_ui.runs.folder import create_run, open_folders, queue_lock, run_folder, status_of
-from qwen_ui.runs.process import child_environment, lives, locked, stamp
+from qwen_ui.runs.process import child_environment, lives, stamp
 from qwen_ui.runs.spec import read_spec
 from qwen_ui.runs.status import (
     LAUNCHED,
     Status,
     note_launch,
-    read_json,
     recorded_status,
     write_status,
 )

@@ -15,13 +15,14 @@ from pathlib import Path
 import psutil
 
 from qwen_ui.errors import UserError
+from qwen_ui.files import read_json, write_json
 from qwen_ui.runs.events import read_events
 from qwen_ui.runs.failure import OF_MEMORY
 from qwen_ui.runs.folder import status_of
 from qwen_ui.runs.process import free_memory
 from qwen_ui.runs.spec import RunSpec, read_spec
-from qwen_ui.runs.status import LAUNCHED, read_json, write_json, write_status
-from qwen_ui.runs.writer import RunLock
+from qwen_ui.runs.status import LAUNCHED, write_status
+from qwen_ui.runs.writer import run_lock
 
 ADVICE = "advice.json"
 GB = 1e9
@@ -162,7 +163,7 @@ def main(folder: Path) -> None:
     total = psutil.virtual_memory().total
     free = float(launched.get("memory_free") or free_memory())
     advice = write_advice(folder, Room("cpu", free, max(0.0, total - free)))
-    with RunLock(folder) as held:
+    with run_lock(folder) as held:
         if held and status_of(folder) == status and os.access(folder, os.W_OK):
             write_status(folder, replace(status, reason=explained(status.reason, advice)))
 

@@ -8,10 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from qwen_ui.errors import RunError
+from qwen_ui.files import locked, read_json
 from qwen_ui.runs.folder import queue_lock, run_folder, status_of
-from qwen_ui.runs.process import end_tree, lives, locked
-from qwen_ui.runs.status import LAUNCHED, read_json, recorded_status, write_status
-from qwen_ui.runs.writer import SAVING, STOP, RunLock
+from qwen_ui.runs.process import end_tree, lives
+from qwen_ui.runs.status import LAUNCHED, recorded_status, write_status
+from qwen_ui.runs.writer import SAVING, STOP, run_lock
 
 STOP_PATIENCE_SECONDS = 60.0
 # A worker that said that it saves has this much longer: a large delta, a slow evaluation.
@@ -52,7 +53,7 @@ def kill(run: str) -> None:
     folder = run_folder(run)
     if not _end_all(folder):
         raise RunError(f"The run '{run}' has no process to end.")
-    with RunLock(folder, patience=5.0) as held:
+    with run_lock(folder, wait=5.0) as held:
         status = status_of(folder)
         if held and status.status == "interrupted":
             write_status(folder, replace(status, reason=BY_HAND))
@@ -68,7 +69,7 @@ def end_deaf(folder: Path, waited: float) -> None:
     """End a worker that was asked to stop and did not within `waited` seconds."""
     if not _end_all(folder):
         return
-    with RunLock(folder, patience=5.0) as held:
+    with run_lock(folder, wait=5.0) as held:
         status = status_of(folder)
         if held and status.status == "interrupted":
             reason = f"It did not stop within {waited:.0f} s and was ended."

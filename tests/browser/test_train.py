@@ -11,11 +11,11 @@ import psutil
 import pytest
 from playwright.sync_api import Page, expect
 
+from qwen_ui.files import read_json, write_json
 from qwen_ui.freeze import preset
 from qwen_ui.runs.failure import SENTENCES
 from qwen_ui.runs.folder import create_run
 from qwen_ui.runs.spec import make_spec
-from qwen_ui.runs.status import write_json
 from qwen_ui.runs.summary import RunWriter, run_names
 from qwen_ui.workers.memory_advice import ADVICE
 from tests.browser.conftest import Dashboard
@@ -163,7 +163,7 @@ def test_a_run_out_of_memory_is_retried_with_what_fits(page: Page) -> None:
 
 
 def dashboard_spec(run: str) -> dict[str, object]:
-    from qwen_ui.runs.summary import read_json, run_folder  # noqa: PLC0415
+    from qwen_ui.runs.summary import run_folder  # noqa: PLC0415
 
     return read_json(run_folder(run) / "spec.json")
 

@@ -14,9 +14,9 @@ import time
 from pathlib import Path
 from typing import Any
 
+from qwen_ui.files import write_json
 from qwen_ui.runs.events import read_events
 from qwen_ui.runs.failure import reason_for
-from qwen_ui.runs.status import write_json
 from qwen_ui.runs.summary import RunWriter
 
 

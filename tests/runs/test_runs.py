@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from qwen_ui.errors import RunError
-from qwen_ui.runs.process import acquire, lives, locked, stamp
+from qwen_ui.runs.process import lives, stamp
 from qwen_ui.runs.status import recorded_status, write_status
 from qwen_ui.runs.summary import (
     RunWriter,
@@ -193,21 +193,6 @@ def test_a_run_is_deleted_only_when_over() -> None:
         run.status("stopped")
     delete_run(folder.name)
     assert run_names() == []
-
-
-def test_a_lock_ends_with_its_process(tmp_path: Path) -> None:
-    code = "import sys, pathlib, os, signal; from qwen_ui.runs.process import acquire;"
-    code += "acquire(pathlib.Path(sys.argv[1])); print(1, flush=True); signal.pause()"
-    process = subprocess.Popen(
-        [sys.executable, "-c", code, str(tmp_path / "lock")], stdout=subprocess.PIPE
-    )
-    assert process.stdout is not None
-    process.stdout.readline()
-    assert acquire(tmp_path / "lock") is None
-    process.kill()
-    process.communicate()
-    with locked(tmp_path / "lock", wait=False) as held:
-        assert held
 
 
 def test_what_is_no_run_is_never_taken_for_one(home_of_its_own: Path) -> None:

@@ -6,6 +6,7 @@ import hashlib
 from pathlib import Path
 
 from qwen_ui.errors import PlanError
+from qwen_ui.files import replace_text
 from qwen_ui.freeze.plan import MAX_PLAN_BYTES, FreezePlan
 from qwen_ui.paths import home
 
@@ -26,9 +27,7 @@ def save(plan: FreezePlan) -> None:
     if not file.exists() and len(_files()) >= MAX_SAVED:
         raise PlanError(f"{MAX_SAVED} plans are kept already. Delete one first.")
     file.parent.mkdir(parents=True, exist_ok=True)
-    part = file.with_suffix(".part")
-    part.write_text(plan.model_copy(update={"name": name}).to_json(), encoding="utf-8")
-    part.replace(file)
+    replace_text(file, plan.model_copy(update={"name": name}).to_json())
 
 
 def names() -> list[str]:

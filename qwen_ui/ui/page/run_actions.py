@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from qwen_ui.errors import UserError
+from qwen_ui.files import read_json
 from qwen_ui.runs.curves import csv_of
 from qwen_ui.runs.events import read_events
-from qwen_ui.runs.status import read_json
 from qwen_ui.runs.summary import run_folder
 
 # What a retry may change: the settings that a person tries.

@@ -14,9 +14,10 @@ from typing import Any
 import gradio as gr
 
 from qwen_ui.errors import UserError
+from qwen_ui.files import read_json
 from qwen_ui.runs.curves import AXES, Carry, lines_of, thinned
 from qwen_ui.runs.events import Event, read_events
-from qwen_ui.runs.status import Status, read_json
+from qwen_ui.runs.status import Status
 from qwen_ui.runs.summary import run_folder, status_of
 from qwen_ui.runs.writer import STOP
 from qwen_ui.ui.page.run_actions import act, csv, log, settings
