@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import math
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -208,7 +210,8 @@ def test_a_range_test_names_a_rate(tiny, sentences):
 
 
 def test_a_loss_that_explodes_fails_the_run_with_what_to_do(tiny, sentences, monkeypatch):
-    monkeypatch.setattr("qwen_ui.engine.loop.math.isfinite", lambda value: False)
+    nothing_is_finite = SimpleNamespace(**{**vars(math), "isfinite": lambda value: False})
+    monkeypatch.setattr("qwen_ui.engine.loop.math", nothing_is_finite)
     folder = train(spec_for(tiny, sentences))
     told = run_summary(folder)
     assert told["status"] == "failed"
