@@ -60,7 +60,7 @@ anatomies: install
 	$(BIN)/python -m scripts.bundle_anatomies
 
 nano: install
-	$(BIN)/python scripts/pretrain_nano.py --data $(AUSTEN) --output assets/nano
+	$(BIN)/python -m scripts.pretrain_nano --data $(AUSTEN) --output assets/nano
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

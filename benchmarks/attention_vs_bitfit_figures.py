@@ -144,7 +144,7 @@ def by_rank(final: Sequence[Run], rankings: dict[str, list[float]]) -> str:
     ]
     found.sort(key=lambda pair: mean_and_spread(groups["attention", pair[0]])[0])
     return table_of(
-        ("chosen by", "blocks", "loss after", "seeds", "blocks kept as prefix"),
+        ("chosen by", "blocks", "loss after", "seeds", "prefix blocks"),
         (
             (
                 ", ".join(names),
@@ -219,7 +219,7 @@ def depth_chart(final: Sequence[Run]) -> str:
         "Held-out loss by how many of the top blocks train (bars: deviation over seeds)",
         series,
         x_title="blocks from the top (log scale)",
-        y_title="nats a token",
+        y_title="nats per token",
         log_x=True,
     )
 
@@ -238,10 +238,10 @@ def pareto_chart(final: Sequence[Run]) -> str:
             )
         )
     return chart(
-        "Held-out loss by trainable parameters (a point a depth: top 1, 2, 4, 8, 28)",
+        "Held-out loss by trainable parameters (one point per depth: top 1, 2, 4, 8, 28)",
         series,
         x_title="trainable parameters",
-        y_title="nats a token",
+        y_title="nats per token",
         log_x=True,
     )
 
@@ -256,7 +256,7 @@ def rate_chart(sweep: Sequence[Run]) -> str:
         f"Held-out loss after {SWEEP_STEPS} steps by learning rate, top 4 blocks",
         series,
         x_title="learning rate",
-        y_title="nats a token",
+        y_title="nats per token",
         log_x=True,
     )
 

@@ -1,4 +1,4 @@
-"""Where things lie: the shipped assets, and the folder that is this person's own."""
+"""Where files are: the assets that ship with the package, and the user's own folder."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ ASSETS = Path(__file__).resolve().parent.parent / "assets"
 
 
 def home() -> Path:
-    """Folder of runs, kept prefixes and settings: `QWEN_UI_HOME`, else the user's data folder."""
+    """Folder of runs, cached prefixes and settings: `QWEN_UI_HOME`, else the user's data folder."""
     chosen = os.environ.get("QWEN_UI_HOME")
     return Path(chosen) if chosen else Path(platformdirs.user_data_dir("qwen-ui"))
 
 
 def runs_folder() -> Path:
-    """`home()/runs`: one folder a run."""
+    """`home()/runs`: one folder per run."""
     return home() / "runs"

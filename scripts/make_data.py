@@ -1,6 +1,6 @@
 """Cut the demonstration data from the King James Bible (a verse a line).
 
-    python assets/data/make.py kjv.txt
+    python -m scripts.make_data kjv.txt
 
 Of the first 2,800 verses (Genesis, Exodus and the start of Leviticus), every twentieth run of 40
 is for evaluation, the rest for training. `kjv-chat.jsonl` asks for the second half of verses from
@@ -13,7 +13,9 @@ import json
 import sys
 from pathlib import Path
 
-HERE = Path(__file__).parent
+from qwen_ui.paths import ASSETS
+
+DATA = ASSETS / "data"
 VERSES, RUN, EVERY = 2800, 40, 20
 JOHN = range(26045, 26045 + 400)
 
@@ -25,9 +27,9 @@ def main() -> None:
     for index, verse in enumerate(verses[:VERSES]):
         part = held_out if (index // RUN) % EVERY == EVERY // 2 else train
         part.append(verse)
-    (HERE / "kjv-train.txt").write_text("\n".join(train) + "\n", encoding="utf-8")
-    (HERE / "kjv-eval.txt").write_text("\n".join(held_out) + "\n", encoding="utf-8")
-    with (HERE / "kjv-chat.jsonl").open("w", encoding="utf-8") as file:
+    (DATA / "kjv-train.txt").write_text("\n".join(train) + "\n", encoding="utf-8")
+    (DATA / "kjv-eval.txt").write_text("\n".join(held_out) + "\n", encoding="utf-8")
+    with (DATA / "kjv-chat.jsonl").open("w", encoding="utf-8") as file:
         for index in JOHN:
             words = verses[index].split()
             half = len(words) // 2

@@ -1,6 +1,6 @@
 """Pretrain the nano twin: a 28-block Qwen2 small enough for a CPU.
 
-    python assets/nano/pretrain.py --data austen.txt --output assets/nano
+    python -m scripts.pretrain_nano --data austen.txt --output assets/nano
 
 Its parameter names are those of Qwen2.5-1.5B-Instruct (28 blocks, q/k/v biases, grouped-query
 attention, SwiGLU, RMSNorm, tied embeddings), so that a plan made for one is a plan for the other.
@@ -28,8 +28,10 @@ import torch.nn.functional as F
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
 
+from qwen_ui.paths import ASSETS
+
 SPECIAL_TOKENS = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
-HERE = Path(__file__).parent
+TEMPLATE = ASSETS / "nano" / "chat_template.jinja"
 
 
 def split_passages(text: str, lines_per_passage: int = 100, every: int = 20) -> tuple[str, str]:
@@ -61,7 +63,7 @@ def train_tokenizer(text: str, vocabulary_size: int) -> PreTrainedTokenizerFast:
         eos_token="<|im_end|>",
         pad_token="<|endoftext|>",
         additional_special_tokens=["<|im_start|>", "<|im_end|>"],
-        chat_template=(HERE / "chat_template.jinja").read_text(),
+        chat_template=TEMPLATE.read_text(encoding="utf-8"),
         model_max_length=1024,
     )
 

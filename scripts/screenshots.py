@@ -1,7 +1,7 @@
 """Pictures of every tab, for the README and for whoever changes the page.
 
-    python docs/screenshots.py --output screenshots            # every tab, both widths, both themes
-    python docs/screenshots.py --output docs/images --readme   # those that the README shows
+    python -m scripts.screenshots --output screenshots           # every tab, width and theme
+    python -m scripts.screenshots --output docs/images --readme  # those that the README shows
 
 Starts a dashboard of its own on an empty folder, and with `--readme` lets it compare the two plans
 first, so that there is something to see.

@@ -1,7 +1,7 @@
-"""The command line: a thin skin over the functions that the pages call.
+"""Run a command: exit code 0 for success, 2 for invalid input, 1 for an internal error.
 
-Every command takes `--json`: one object on standard output and nothing else there. Exit code 0 on
-success, 2 on a person's mistake (one line on standard error), 1 on a fault of ours (a traceback).
+Every command takes `--json`: one object on standard output and nothing else there. Invalid input is
+one line on standard error; an internal error keeps its traceback.
 """
 
 from __future__ import annotations
@@ -11,13 +11,21 @@ from typing import NoReturn
 
 import typer
 
-from qwen_ui.cli import models as cli_models
-from qwen_ui.cli import runs as cli_runs
+# Importing a module adds its commands; `--help` lists them in the order of these lines.
+# isort: off
+from qwen_ui.cli import inspect
+from qwen_ui.cli import freeze
+from qwen_ui.cli import train
+from qwen_ui.cli import compare
+from qwen_ui.cli import rank
+from qwen_ui.cli import apply
+from qwen_ui.cli import runs
+
+# isort: on
 from qwen_ui.cli.shared import app
 from qwen_ui.errors import UserError
 
-# Importing them puts their commands into `app`, in this order.
-COMMANDS = (cli_models, cli_runs)
+COMMAND_MODULES = (inspect, freeze, train, compare, rank, apply, runs)
 
 
 def main() -> None:
@@ -27,7 +35,7 @@ def main() -> None:
     except UserError as error:
         _refuse(str(error))
     except typer.TyperException as error:
-        _refuse(f"{error} `python -m qwen_ui --help` lists what there is.")
+        _refuse(f"{error} `python -m qwen_ui --help` lists the commands.")
     except typer.Abort:
         _refuse("Interrupted.")
 

@@ -1,4 +1,4 @@
-"""What all commands share: the application, their options, reading a plan, saying the result."""
+"""What all commands share: the application, common options, reading a plan, printing the result."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Annotated, Any
 import typer
 
 from qwen_ui.errors import PlanError, SettingsError
-from qwen_ui.freeze import FreezePlan, preset
+from qwen_ui.freeze import FreezePlan, import_plan, preset, preset_plans
 from qwen_ui.freeze.plan import MAX_IMPORT_BYTES
-from qwen_ui.model import remote_code
+from qwen_ui.model import open_model, remote_code
 
 app = typer.Typer(
     name="qwen_ui",
@@ -27,25 +27,53 @@ app = typer.Typer(
 def options(
     trust_remote_code: Annotated[
         bool,
-        typer.Option("--trust-remote-code", help="Run a model's own code; before COMMAND."),
+        typer.Option(
+            "--trust-remote-code",
+            help="Run code that comes with a model. Give this option before the command.",
+        ),
     ] = False,
 ) -> None:
     if trust_remote_code:
         remote_code.trust()
 
 
-Model = Annotated[str, typer.Argument(help="A preset, a folder, a config.json, or a hub id.")]
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
-Preset = Annotated[str | None, typer.Option(help="attention, bitfit, mlp, norms, ...")]
-PlanFile = Annotated[
-    Path | None, typer.Option("--plan", help="A plan, a list of names, Axolotl's patterns.")
+Model = Annotated[
+    str, typer.Argument(help="Preset, folder, config.json file or Hugging Face hub id.")
 ]
-Match = Annotated[str | None, typer.Option(help="A regular expression over parameter names.")]
-Run = Annotated[str, typer.Argument(help="A run's name, as `runs` lists it.")]
-Layers = Annotated[str | None, typer.Option(help="For instance last:4, 24-27 or all.")]
+ModelWithWeights = Annotated[
+    str, typer.Argument(help="Model whose weights are on this machine: preset, folder or hub id.")
+]
+Data = Annotated[
+    str,
+    typer.Option(
+        help="Training data: a .jsonl, .json, .csv, .parquet or .txt file, a `datasets` folder or "
+        "a hub id."
+    ),
+]
+AsJson = Annotated[
+    bool, typer.Option("--json", help="Print one JSON object on standard output, nothing else.")
+]
+Preset = Annotated[
+    str | None, typer.Option("--preset", help=f"Preset plan: {', '.join(preset_plans())}.")
+]
+PlanFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--plan", help="File with a plan, a list of parameter names or Axolotl's patterns."
+    ),
+]
+Match = Annotated[
+    str | None, typer.Option(help="Train the parameters whose names this regular expression finds.")
+]
+Layers = Annotated[
+    str | None,
+    typer.Option(help="Layer expression, such as last:4, 24-27 or all, for --preset or --match."),
+]
+Run = Annotated[str, typer.Argument(help="Name of a run, as `runs` lists it.")]
 
 
 def say(record: dict[str, Any], as_json: bool, text: str) -> None:
+    """Print the record as JSON, or the text."""
     print(json.dumps(record) if as_json else text)
 
 
@@ -70,14 +98,16 @@ def read_plan(
     match: str | None,
     layers: str | None,
 ) -> FreezePlan:
-    """The plan that the options of a command name; a list of names or patterns is one of `model`.
+    """The plan that the options of a command describe.
+
+    A list of names or patterns becomes a plan for `model`.
 
     Raises:
         PlanError: none or several of them are given, or the plan cannot be read.
     """
     given = [o for o in (preset_name, plan_file, match) if o is not None]
     if len(given) != 1:
-        raise PlanError("Say what trains with exactly one of --preset, --plan or --match.")
+        raise PlanError("Choose what trains with exactly one of --preset, --plan or --match.")
     if preset_name is not None:
         return preset(preset_name, layers)
     if match is not None:
@@ -89,14 +119,15 @@ def read_plan(
             "--layers goes with --preset or --match: a plan file has layers of its own."
         )
     assert plan_file is not None
-    if not plan_file.is_file():
-        raise PlanError(f"There is no plan file '{plan_file}'.")
-    if plan_file.stat().st_size > MAX_IMPORT_BYTES:
-        raise PlanError(f"'{plan_file}' is larger than 16 MiB: that is no plan.")
-    text = plan_file.read_text(encoding="utf-8", errors="replace")
+    return _plan_in(plan_file, model)
+
+
+def _plan_in(file: Path, model: str) -> FreezePlan:
+    if not file.is_file():
+        raise PlanError(f"There is no plan file '{file}'.")
+    if file.stat().st_size > MAX_IMPORT_BYTES:
+        raise PlanError(f"'{file}' is larger than 16 MiB, which is too large for a plan.")
+    text = file.read_text(encoding="utf-8", errors="replace")
     if text.lstrip().startswith("{"):
         return FreezePlan.from_json(text)
-    from qwen_ui.freeze import import_plan
-    from qwen_ui.model import open_model
-
     return import_plan(text, open_model(model))

@@ -19,7 +19,7 @@ from torch.autograd import Function
 from torch.nn import functional as F
 
 # Rows of logits held at a time. At 512 a chunk costs 1.0 to 1.3 times its matrix products on a CPU;
-# 32 rows took twice as long (docs/decisions.md).
+# 32 rows took twice as long (docs/decisions/engine.md).
 CHUNK_ROWS = 512
 
 # Logits narrower than float32 are widened so many at a time.

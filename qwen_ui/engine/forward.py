@@ -22,7 +22,7 @@ from qwen_ui.freeze import Selection
 from qwen_ui.model.libraries import PreTrainedModel
 
 # Rows of a matrix product from which on a CPU's results are seen not to depend on their number:
-# 5 rows differ from 40 in the last digit, 13 do not (docs/decisions.md).
+# 5 rows differ from 40 in the last digit, 13 do not (docs/decisions/engine.md).
 SAME_KERNELS = 64
 
 

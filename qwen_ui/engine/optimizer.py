@@ -1,7 +1,7 @@
 """AdamW over the trained tensors alone, on float32 masters where the weights are narrower.
 
 A bfloat16 weight near 0.02 has steps of about 1e-4: at a rate of 1e-6 plain AdamW moves 2 % of them
-(docs/decisions.md). The master takes the small steps, and the weight is its rounding.
+(docs/decisions/engine.md). The master takes the small steps, and the weight is its rounding.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 Blocks are exchanged, for the length of a call, for stubs that keep the block's attributes. The
 model's own forward then makes masks, positions and rotary angles as ever; the last stub hands out
 the kept tensor. Cutting the stack and feeding `inputs_embeds` instead is wrong in Gemma 3, OPT,
-GPT-2 and BLOOM, which scale, normalise or add positions to embeddings (docs/decisions.md).
+GPT-2 and BLOOM, which scale, normalise or add positions to embeddings (docs/decisions/engine.md).
 """
 
 from __future__ import annotations

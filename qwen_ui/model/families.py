@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from dataclasses import dataclass
+from textwrap import wrap
 
 from qwen_ui.errors import ModelError
 from qwen_ui.model.anatomy import Anatomy
@@ -87,18 +88,24 @@ def table() -> str:
     """The page `docs/architectures.md`."""
     families = [open_family(model_type) for model_type in model_types()]
     built = sum(family.anatomy is not None for family in families)
+    about = (
+        f"Every causal language model that transformers {transformers_version} names, opened "
+        f"weightless from the defaults of its configuration: {built} of {len(families)} build. "
+        "The rest need values that their defaults do not give, and say so in one sentence. "
+        "Written by `python -m qwen_ui.model.families`; `tests/model/test_families.py` holds "
+        "every row."
+    )
+    columns = (
+        "*Expected* is the number of layers that the configuration names, *forms* how many "
+        "different kinds of block there are, *ties* how many groups of names are one tensor."
+    )
     return "\n".join(
         (
             "# Architectures",
             "",
-            f"Every causal language model that transformers {transformers_version} names, opened "
-            f"weightless from the defaults of its configuration: {built} of {len(families)} build. "
-            "The rest need values that their defaults do not give, and say so in one sentence. "
-            "Written by `python -m qwen_ui.model.families`; `tests/model/test_families.py` holds "
-            "every row.",
+            *wrap(about, 100),
             "",
-            "*Expected* is the number of layers that the configuration names, *forms* how many "
-            "different kinds of block there are, *ties* groups of names that are one tensor.",
+            *wrap(columns, 100),
             "",
             "| type | modules | tensors | parameters | blocks | expected | forms | ties | stack | "
             "roles | note |",

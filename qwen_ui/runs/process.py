@@ -24,7 +24,7 @@ def child_environment() -> dict[str, str]:
 
     Threads that share out a matrix product spin while they wait for each other by default, and on a
     machine with other work take the processor from the very thread they wait for: beside one other
-    training, steps of 0.6 to 9 s came down to 0.2 to 0.6 s without (docs/decisions.md).
+    training, steps of 0.6 to 9 s came down to 0.2 to 0.6 s without (docs/decisions/workers.md).
     """
     paths = (str(PACKAGE_PARENT), os.environ.get("PYTHONPATH", ""))
     return {

@@ -36,7 +36,7 @@ __all__ = [
 
 
 def run_summary(folder: Path) -> dict[str, Any]:
-    """A run as the command `train --json` prints it (`DESIGN.md`), from its events."""
+    """A run as the command `train --json` prints it, from its events."""
     events, _ = read_events(folder)
     status = status_of(folder)
     digest = Digest()

@@ -73,3 +73,53 @@ def test_the_worker_s_way_costs_less_than_the_plain_one(
     assert worker["prefix_kept"]
     assert worker["flops_step"] < plain["flops_step"] / 2
     assert worker["weight_bytes"] == 2 * plain["weight_bytes"]  # float32 on a CPU
+
+
+@pytest.mark.parametrize(
+    ("options", "count"),
+    [
+        (["--preset", "attention"], 22_028_288),
+        (["--preset", "bitfit"], 8_192),
+        (["--preset", "attention", "--layers", "all"], 154_198_016),
+        (["--preset", "mlp"], 1_156_055_040),
+        (["--preset", "norms"], 87_552),
+        (["--preset", "bitfit", "--layers", "all"], 57_344),
+        (["--preset", "embeddings"], 233_373_696),
+        (["--preset", "full"], 1_543_714_304),
+        (["--preset", "none"], 0),
+        (["--match", r"\.bias$", "--layers", "24-27"], 8_192),
+    ],
+)
+def test_freeze_prints_the_exact_counts(
+    options: list[str], count: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = record(["freeze", "qwen2.5-1.5b-instruct", *options], capsys)
+    assert found["trainable_parameters"] == count
+    assert found["trainable_fraction"] == count / 1_543_714_304
+    assert found["trainable_names"] == sorted(found["trainable_names"])
+    in_blocks = sum(block["trainable_parameters"] for block in found["blocks"])
+    outside = {"norms": 1536, "embeddings": 233_373_696, "full": 233_373_696 + 1536}
+    assert in_blocks + outside.get(options[1], 0) == count
+
+
+def test_a_saved_plan_freezes_the_same_names_in_another_model(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "plan.json"
+    first = record(["freeze", "--preset", "attention", "--save", str(file)], capsys)
+    second = record(["freeze", "nano", "--plan", str(file)], capsys)
+    assert first["trainable_names"] == second["trainable_names"]
+
+
+def test_cost_prints_the_figures_of_one_step(capsys: pytest.CaptureFixture[str]) -> None:
+    found = record(
+        ["cost", "--preset", "attention", "--batch-size", "4", "--sequence-length", "512"], capsys
+    )
+    assert found["flops_step"] == pytest.approx(8.12e12, rel=0.01)
+    assert found["full"]["flops_step"] == pytest.approx(18.97e12, rel=0.01)
+    assert found["activation_bytes"] == pytest.approx(1.9e9, rel=0.02)
+    assert found["full"]["activation_bytes"] == pytest.approx(7.6e9, rel=0.02)
+    assert found["weight_bytes"] == 3_087_428_608
+    assert found["gradient_bytes"] == 2 * 22_028_288
+    assert found["optimizer_bytes"] == 8 * 22_028_288
+    assert found["peak_bytes"] < found["full"]["peak_bytes"]

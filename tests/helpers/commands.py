@@ -7,8 +7,13 @@ import sys
 from typing import Any
 
 import pytest
+import typer
 
 from qwen_ui.cli import main as cli
+from qwen_ui.paths import ASSETS
+
+KJV = str(ASSETS / "data" / "kjv-train.txt")
+SHORT = ["--data", KJV, "--steps", "3", "--batch-size", "2", "--sequence-length", "32"]
 
 
 def run(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[int, str, str]:
@@ -27,3 +32,21 @@ def record(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> dict[str
     code, out, _ = run([*arguments, "--json"], capsys)
     assert code == 0
     return json.loads(out)
+
+
+def commands() -> dict[str, Any]:
+    """Typer's own commands by name, with their `params`."""
+    return dict(typer.main.get_command(cli.app).commands)  # type: ignore[attr-defined]
+
+
+def parsed(arguments: list[str]) -> dict[str, Any]:
+    """The values that a command line gives to its command, which is not run.
+
+    Raises:
+        typer.TyperException: there is no such command or option, or a value is missing or wrong.
+    """
+    group: Any = typer.main.get_command(cli.app)
+    with group.make_context("qwen_ui", list(arguments)) as context:
+        words = [*context._protected_args, *context.args]
+        name, command, rest = group.resolve_command(context, words)
+        return dict(command.make_context(name, rest, parent=context).params)

@@ -1,7 +1,7 @@
 """Start gradio without work that nobody asked for: a third of the way to the page.
 
-Three things, each measured in docs/decisions.md. They are left out by the documented ways where
-there are any, else by standing in for a name of gradio's; a test says when one is gone.
+Three things, each measured in docs/decisions/pages.md. They are left out by the documented ways
+where there are any, else by standing in for a name of gradio's; a test says when one is gone.
 
 - At each import `gradio.component_meta` parses the source of every component and writes a `.pyi`
   file beside it, into a folder that may be read-only or be imported by another process at the same

@@ -1,0 +1,90 @@
+"""The command `compare`: several plans, one verdict."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, Any
+
+import typer
+
+from qwen_ui.cli.shared import AsJson, Data, ModelWithWeights, app, say
+from qwen_ui.cli.table import table
+from qwen_ui.cli.train import exit_if_failed
+from qwen_ui.compare import carry_on, comparison_record, make_comparison
+from qwen_ui.compare.comparison import named_plans, parse_rates
+
+
+@app.command()
+def compare(
+    model: ModelWithWeights,
+    plans: Annotated[
+        str,
+        typer.Option(
+            help="Comma-separated presets or plan files: attention,bitfit,mlp@last:2,my.json."
+        ),
+    ],
+    data: Data,
+    steps: Annotated[int, typer.Option(help="Optimizer steps of every run.")],
+    layers: Annotated[
+        str | None, typer.Option(help="Layer expression for the presets without @layers.")
+    ] = None,
+    learning_rates: Annotated[
+        str | None,
+        typer.Option(help="Comma-separated, one per plan; blank uses the suggested rate."),
+    ] = None,
+    eval_data: Annotated[
+        str | None, typer.Option(help="Evaluation data; by default a part of the training data.")
+    ] = None,
+    batch_size: Annotated[int, typer.Option(help="Sequences per step.")] = 8,
+    sequence_length: Annotated[int, typer.Option(help="Tokens per sequence.")] = 128,
+    seed: Annotated[int, typer.Option(help="First random seed.")] = 0,
+    seeds: Annotated[int, typer.Option(help="Number of seeds: the first and those after it.")] = 1,
+    prefix_cache: Annotated[
+        str, typer.Option(help="auto caches frozen blocks' outputs; off computes them every step.")
+    ] = "auto",
+    as_json: AsJson = False,
+) -> None:
+    """Train several plans on the same data and seeds, and say which is better."""
+    comparison = make_comparison(
+        model,
+        named_plans(plans, layers),
+        seeds=range(seed, seed + seeds),
+        learning_rates=parse_rates(learning_rates),
+        data=data,
+        steps=steps,
+        eval_data=eval_data,
+        batch_size=batch_size,
+        sequence_length=sequence_length,
+        prefix_cache=prefix_cache,
+    )
+    label, length = f"comparison {comparison.name}", steps * len(comparison.entries)
+    with typer.progressbar(length=length, label=label, file=sys.stderr) as bar:
+        comparison = carry_on(
+            comparison, lambda event: bar.update(1) if event["event"] == "step" else None
+        )
+    record = comparison_record(comparison)
+    say(record, as_json, compare_text(record))
+    for run in record["runs"]:
+        exit_if_failed(run)
+
+
+def compare_text(record: dict[str, Any]) -> str:
+    """The verdict, and a row per plan."""
+    rows = [("plan", "trainable", "rate", "before", "after", "seconds", "peak memory", "front")]
+    for row in record["rows"]:
+        spread = f" ± {row['spread']:.3f}" if row["runs"] > 1 else ""
+        rows.append(
+            (
+                row["plan"],
+                f"{row['trainable']:,}",
+                f"{row['learning_rate']:.1e}",
+                f"{row['before']:.3f}",
+                f"{row['after']:.3f}{spread}",
+                f"{row['seconds']:.1f}",
+                f"{row['peak_bytes'] / 1e6:,.0f} MB",
+                "*" if row["front"] else "",
+            )
+        )
+    ends = [f"{r['run']} ({r['plan']}, seed {r['seed']}): {r['status']}" for r in record["runs"]]
+    lines = table(rows, right={1, 2, 3, 4, 5, 6})
+    return "\n".join([record["verdict"], "", *lines, "", *ends])

@@ -1,0 +1,139 @@
+"""Commands about a plan: freeze, cost."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from qwen_ui import engine
+from qwen_ui.cli.shared import (
+    AsJson,
+    Layers,
+    Match,
+    Model,
+    PlanFile,
+    Preset,
+    app,
+    read_plan,
+    say,
+    write,
+)
+from qwen_ui.cli.table import table
+from qwen_ui.freeze import Selection, export_formats, export_text, resolve
+from qwen_ui.freeze import cost as pricing
+from qwen_ui.freeze.cost.optimizers import optimizer_names
+from qwen_ui.model import DEFAULT_MODEL, open_model
+
+if TYPE_CHECKING:
+    from qwen_ui.freeze.cost import Cost
+
+
+@app.command()
+def freeze(
+    model: Model = DEFAULT_MODEL,
+    preset_name: Preset = None,
+    plan: PlanFile = None,
+    match: Match = None,
+    layers: Layers = None,
+    export: Annotated[
+        str | None,
+        typer.Option(help=f"Print the plan for another tool: {', '.join(export_formats())}."),
+    ] = None,
+    save: Annotated[Path | None, typer.Option(help="Write the plan as JSON to this file.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show which parameters a plan trains in a model."""
+    chosen = read_plan(model, preset_name, plan, match, layers)
+    selection = resolve(chosen, open_model(model))
+    record, text = freeze_record(selection), freeze_text(selection)
+    if export is not None:
+        text = export_text(selection, export).rstrip("\n")
+        record["export"] = text
+    if save is not None:
+        write(save, chosen.to_json() + "\n")
+    say(record, as_json, text)
+
+
+@app.command()
+def cost(
+    batch_size: Annotated[int, typer.Option(help="Sequences per step.")],
+    sequence_length: Annotated[int, typer.Option(help="Tokens per sequence.")],
+    model: Model = DEFAULT_MODEL,
+    preset_name: Preset = None,
+    plan: PlanFile = None,
+    match: Match = None,
+    layers: Layers = None,
+    optimizer: Annotated[
+        str, typer.Option(help=f"Optimizer: {', '.join(optimizer_names())}.")
+    ] = "adamw",
+    keep_prefix: Annotated[
+        bool, typer.Option(help="Assume that the frozen blocks' outputs are cached.")
+    ] = False,
+    checkpointing: Annotated[bool, typer.Option(help="Assume gradient checkpointing.")] = False,
+    worker: Annotated[
+        bool,
+        typer.Option(help="Assume the way `train` works: its loss, cached prefix, float32."),
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Estimate what one training step of a plan costs, compared with training everything."""
+    settings = pricing.StepSettings(
+        batch_size=batch_size,
+        sequence_length=sequence_length,
+        optimizer=optimizer,
+        keep_prefix=keep_prefix,
+        checkpointing=checkpointing,
+    )
+    if worker:
+        settings = engine.as_worker(settings, dtype="float32", keep_prefix=True)
+    selection = resolve(read_plan(model, preset_name, plan, match, layers), open_model(model))
+    priced = pricing.price(selection.anatomy, selection, settings)
+    full = pricing.full_cost(selection.anatomy, settings)
+    record = {"model": selection.anatomy.source, **asdict(priced), "full": asdict(full)}
+    say(record, as_json, cost_text(selection, priced, full))
+
+
+def freeze_record(selection: Selection) -> dict[str, Any]:
+    """What `freeze` prints as JSON."""
+    return {
+        "model": selection.anatomy.source,
+        "total_parameters": selection.total_parameters,
+        "trainable_parameters": selection.trainable_parameters,
+        "trainable_fraction": selection.trainable_fraction,
+        "trainable_names": sorted(selection.names),
+        "blocks": [
+            {"index": index, "total_parameters": total, "trainable_parameters": trained}
+            for index, total, trained in selection.block_counts
+        ],
+        "prefix_blocks": selection.prefix_blocks,
+        "summary": selection.summary,
+        "warnings": list(selection.warnings),
+        "plan": selection.plan.to_dict(),
+    }
+
+
+def freeze_text(selection: Selection) -> str:
+    """The summary, the warnings and a row per block."""
+    lines = [selection.summary, *(f"Note: {warning}" for warning in selection.warnings), ""]
+    rows = [("block", "trainable", "of")]
+    rows += [(str(index), f"{part:,}", f"{all_:,}") for index, all_, part in selection.block_counts]
+    return "\n".join(lines + table(rows, right={0, 1, 2}))
+
+
+def cost_text(selection: Selection, cost: Cost, full: Cost) -> str:
+    """A row per figure: the plan, training everything, and their ratio."""
+    rows = [("one step", "this plan", "everything", "ratio")]
+    for field in fields(cost):
+        mine, whole = getattr(cost, field.name), getattr(full, field.name)
+        if field.name.startswith("flops"):
+            shown = (f"{mine / 1e12:,.3f} TFLOP", f"{whole / 1e12:,.3f} TFLOP")
+        elif field.name.endswith("_bytes"):
+            shown = (f"{mine / 1e9:,.3f} GB", f"{whole / 1e9:,.3f} GB")
+        else:
+            continue
+        ratio = f"{mine / whole:.3f}" if whole else "-"
+        rows.append((field.name.replace("_", " "), *shown, ratio))
+    return "\n".join([selection.summary, "", *table(rows, right={1, 2, 3})])

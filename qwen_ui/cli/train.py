@@ -1,0 +1,95 @@
+"""Commands that wait for a training run: train, resume."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from qwen_ui.cli.options import with_settings
+from qwen_ui.cli.shared import (
+    AsJson,
+    Data,
+    Layers,
+    Match,
+    ModelWithWeights,
+    PlanFile,
+    Preset,
+    Run,
+    app,
+    read_plan,
+    say,
+)
+from qwen_ui.cli.table import loss_cell
+from qwen_ui.engine import checked_spec
+from qwen_ui.runs import copy_results, run_folder
+from qwen_ui.runs.status import read_json
+from qwen_ui.workers import resume as resume_run
+from qwen_ui.workers import start, wait
+
+
+@app.command()
+@with_settings
+def train(
+    model: ModelWithWeights,
+    data: Data,
+    steps: Annotated[int, typer.Option(help="Optimizer steps.")],
+    preset_name: Preset = None,
+    plan: PlanFile = None,
+    match: Match = None,
+    layers: Layers = None,
+    output: Annotated[
+        Path | None, typer.Option(help="Copy the delta and the plan to this folder.")
+    ] = None,
+    as_json: AsJson = False,
+    **settings: Any,
+) -> None:
+    """Train the parameters that a plan selects, in a separate process, and wait for its end."""
+    chosen = read_plan(model, preset_name, plan, match, layers)
+    spec = checked_spec(model=model, plan=chosen, data=data, steps=steps, **settings)
+    _follow(start(spec), as_json, output)
+
+
+@app.command()
+def resume(run: Run, as_json: AsJson = False) -> None:
+    """Resume a run that ended before its last step, and wait for its end."""
+    _follow(resume_run(run), as_json, None)
+
+
+def _follow(run: str, as_json: bool, output: Path | None) -> None:
+    """Show a run's progress on standard error until it ends, then its summary."""
+    folder = run_folder(run)
+    steps = int(read_json(folder / "spec.json").get("steps", 0))
+    with typer.progressbar(length=steps, label=run, file=sys.stderr) as bar:
+        record = wait(run, lambda event: bar.update(1) if event["event"] == "step" else None)
+    if output is not None:
+        copy_results(folder, output)
+    say(record, as_json, train_text(record))
+    exit_if_failed(record)
+
+
+def exit_if_failed(record: dict[str, Any]) -> None:
+    """Exit with code 2 or 1 where a run failed by invalid input or an internal error."""
+    if record["status"] in {"failed", "interrupted"}:
+        print(f"Error: {record['reason']}", file=sys.stderr)
+        sys.exit(2 if record.get("mistake") else 1)
+
+
+def train_text(record: dict[str, Any]) -> str:
+    """The result of a run."""
+    before, after = (loss_cell(record[f"eval_loss_{when}"]) for when in ("before", "after"))
+    lines = [
+        f"{record['run']}: {record['status']}, {len(record['losses'])} of {record['steps']} steps",
+        f"evaluation loss {before} before, {after} after (nats per token)",
+    ]
+    if record["seconds_per_step"]:
+        lines.append(
+            f"{record['seconds_per_step']:.3f} s per step (median), "
+            f"{record['tokens_per_second']:,.0f} tokens per second, "
+            f"{record['prefix_blocks']} frozen blocks cached"
+        )
+    if record["delta"]:
+        lines.append(f"trained tensors: {record['delta']}")
+    return "\n".join(lines)

@@ -1,0 +1,24 @@
+"""`compare` on the command line."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.helpers.commands import SHORT, run
+
+
+@pytest.mark.slow
+def test_compare_prints_runs_rows_and_the_verdict(
+    short_text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["compare", "nano", "--plans", "attention,bitfit", *SHORT]
+    code, out, err = run([*arguments, "--eval-data", short_text, "--json"], capsys)
+    assert code == 0
+    found = json.loads(out)
+    assert [r["status"] for r in found["runs"]] == ["completed", "completed"]
+    assert all(len(r["losses"]) == 3 and r["prefix_blocks"] == 24 for r in found["runs"])
+    assert [row["trainable"] for row in found["rows"]] == [197_632, 1_024]
+    assert "One seed each" in found["verdict"]
+    assert f"comparison {found['comparison']}" in err
