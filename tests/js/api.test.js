@@ -10,8 +10,11 @@ test("an answer is handed on, and the argument with it", async () => {
 
 test("an error in the answer is thrown with its kind and message", async () => {
   const api = new Api({ poll: async () => ({ error: { kind: "RunError", message: "No run." } }) });
-  await assert.rejects(api.call("poll"), (error) => error instanceof ApiError
-    && error.kind === "RunError" && error.message === "No run.");
+  await assert.rejects(
+    api.call("poll"),
+    (error) =>
+      error instanceof ApiError && error.kind === "RunError" && error.message === "No run.",
+  );
 });
 
 test("a rejected request, and none answered, is an error of the network", async () => {

@@ -5,8 +5,14 @@ import { test } from "node:test";
 import * as format from "../../qwen_ui/ui/page/static/format.js";
 
 const TABLE = JSON.parse(readFileSync(new URL("../formats.json", import.meta.url), "utf-8"));
-const NAMES = { exact: "exact", short_count: "shortCount", bytes: "bytes", flops: "flops",
-  percent: "percent", duration: "duration" };
+const NAMES = {
+  exact: "exact",
+  short_count: "shortCount",
+  bytes: "bytes",
+  flops: "flops",
+  percent: "percent",
+  duration: "duration",
+};
 
 for (const [key, name] of Object.entries(NAMES)) {
   test(`${name} gives the texts of the table that Python is held to as well`, () => {
@@ -17,7 +23,10 @@ for (const [key, name] of Object.entries(NAMES)) {
 
 test("what is not known is a dash", () => {
   for (const name of [...Object.values(NAMES), "rounded"]) {
-    assert.deepEqual([null, undefined, NaN].map((value) => format[name](value)), ["–", "–", "–"]);
+    assert.deepEqual(
+      [null, undefined, NaN].map((value) => format[name](value)),
+      ["–", "–", "–"],
+    );
   }
 });
 
@@ -28,7 +37,9 @@ test("a share just below one is never all", () => {
 });
 
 test("a measured value has four significant digits, groups, and a power where it is tiny", () => {
-  const found = [2.34567, 0, -1.5, 12345.6, 0.00001, 0.0012345].map((value) => format.rounded(value));
+  const found = [2.34567, 0, -1.5, 12345.6, 0.00001, 0.0012345].map((value) =>
+    format.rounded(value),
+  );
   assert.deepEqual(found, ["2.346", "0", "-1.5", "12,350", "1e-5", "0.001234"]);
   assert.equal(format.rounded(1.2345, 2), "1.2");
 });

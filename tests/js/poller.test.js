@@ -12,20 +12,39 @@ class Bench {
     this.told = [];
     this.every = every;
     this.poller = new Poller({
-      ask: (current) => new Promise((answer, fail) => this.questions.push({ answer, fail, current })),
+      ask: (current) =>
+        new Promise((answer, fail) => this.questions.push({ answer, fail, current })),
       every: () => this.every,
       tell: (error) => this.told.push(error && error.message),
-      place: { shown: () => this.visible, onShown: (callback) => { this.appears = callback; } },
+      place: {
+        shown: () => this.visible,
+        onShown: (callback) => {
+          this.appears = callback;
+        },
+      },
       clock: {
-        set: (callback, wait) => { this.timers.set(callback, wait); return callback; },
+        set: (callback, wait) => {
+          this.timers.set(callback, wait);
+          return callback;
+        },
         clear: (timer) => this.timers.delete(timer),
       },
     });
   }
-  get waits() { return [...this.timers.values()]; }
-  async settled() { await new Promise((done) => setImmediate(done)); }
-  async answer() { this.questions.at(-1).answer(); await this.settled(); }
-  async fail(text) { this.questions.at(-1).fail(new Error(text)); await this.settled(); }
+  get waits() {
+    return [...this.timers.values()];
+  }
+  async settled() {
+    await new Promise((done) => setImmediate(done));
+  }
+  async answer() {
+    this.questions.at(-1).answer();
+    await this.settled();
+  }
+  async fail(text) {
+    this.questions.at(-1).fail(new Error(text));
+    await this.settled();
+  }
   async tick() {
     const [callback] = this.timers.keys();
     this.timers.delete(callback);

@@ -1,8 +1,9 @@
 /* The one way to the server. Gradio gives a component its functions as `server`; nothing else calls
    them. An answer is a JSON object, or {error: {kind, message}}: see `qwen_ui/ui/page/api.py`. */
 
-const NO_ANSWER = "The dashboard does not answer. This page tries again; if it stays so, look whether "
-  + "the dashboard still runs.";
+const NO_ANSWER =
+  "The dashboard does not answer. This page tries again; if it stays so, look whether " +
+  "the dashboard still runs.";
 const OUR_FAULT = "Internal error. Details are in the browser's console.";
 
 /** What the server said was wrong; of kind "network" where it said nothing. */

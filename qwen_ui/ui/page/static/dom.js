@@ -1,4 +1,4 @@
-/* Nodes made and written to. Text is set as text, never as HTML. */
+/* Nodes made and written to. Text is set as text, never as markup. */
 
 /** A new element, with its class and text where they are given. */
 export const make = (tag, className = "", text = undefined) => {
@@ -16,6 +16,13 @@ export const write = (node, text) => {
 /** Set an attribute where it is another. */
 export const put = (node, name, value) => {
   if (node.getAttribute(name) !== value) node.setAttribute(name, value);
+};
+
+/** Fill a node with markup that the server made and escaped: a diagram, highlighted source. */
+export const setMarkup = (node, markup) => {
+  const template = document.createElement("template");
+  template.innerHTML = markup; // eslint-disable-line no-restricted-properties
+  node.replaceChildren(template.content);
 };
 
 export const button = (text, className, onclick, title = "") => {

@@ -2,9 +2,23 @@
    that Python makes; tests/formats.json holds both to it. */
 
 const MISSING = "–";
-const COUNTS = [[1e12, "T"], [1e9, "B"], [1e6, "M"]];
-const BYTES = [[1e12, "TB"], [1e9, "GB"], [1e6, "MB"], [1e3, "kB"]];
-const FLOPS = [[1e15, "PFLOP"], [1e12, "TFLOP"], [1e9, "GFLOP"], [1e6, "MFLOP"]];
+const COUNTS = [
+  [1e12, "T"],
+  [1e9, "B"],
+  [1e6, "M"],
+];
+const BYTES = [
+  [1e12, "TB"],
+  [1e9, "GB"],
+  [1e6, "MB"],
+  [1e3, "kB"],
+];
+const FLOPS = [
+  [1e15, "PFLOP"],
+  [1e12, "TFLOP"],
+  [1e9, "GFLOP"],
+  [1e6, "MFLOP"],
+];
 const LEAST_ROUNDED = 100_000; // counts below are short enough to be given in full
 const grouped = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
 
@@ -50,11 +64,11 @@ export const shortCount = (count) => {
 
 /** Decimal units, as disks and papers count: 3.09 GB, 16.4 kB. */
 export const bytes = (count) =>
-  missing(count) ? MISSING : inUnits(count, BYTES) ?? `${fixed(count, 0)} B`;
+  missing(count) ? MISSING : (inUnits(count, BYTES) ?? `${fixed(count, 0)} B`);
 
 /** Floating-point operations: 8.12 TFLOP. */
 export const flops = (count) =>
-  missing(count) ? MISSING : inUnits(count, FLOPS) ?? `${fixed(count, 0)} FLOP`;
+  missing(count) ? MISSING : (inUnits(count, FLOPS) ?? `${fixed(count, 0)} FLOP`);
 
 /** A share of one in per cent: 22.4 %, 0.37 %, 0.00053 %. Only nothing is 0 %, only all 100 %. */
 export const percent = (fraction) => {

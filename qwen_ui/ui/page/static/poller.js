@@ -1,6 +1,7 @@
 /* Asks one question again and again: of a run, of a list. */
 
-const SOONEST_MS = 1000, LATEST_MS = 15_000; // between questions that fail
+const SOONEST_MS = 1000,
+  LATEST_MS = 15_000; // between questions that fail
 
 /* Where what the answers are for is in view, and who says when it comes into view. */
 export const placeOf = (element) => ({
@@ -61,7 +62,8 @@ export class Poller {
   }
 
   async questions() {
-    let wait = null, asked = false;
+    let wait = null,
+      asked = false;
     this.asking = true;
     this.paused = false;
     while (this.on && !asked) {
@@ -69,7 +71,8 @@ export class Poller {
         this.paused = true;
         break;
       }
-      const turn = this.turn, current = () => this.on && turn === this.turn;
+      const turn = this.turn,
+        current = () => this.on && turn === this.turn;
       wait = await this.once(current);
       asked = current();
     }
