@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Api, ApiError, messageOf } from "../../qwen_ui/ui/page/static/api.js";
+import { Api, ApiError, messageOf } from "qwen/page/api.js";
 
 test("an answer is handed on, and the argument with it", async () => {
   const api = new Api({ poll: async (asked) => ({ asked }) });

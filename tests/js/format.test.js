@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 
-import * as format from "../../qwen_ui/ui/page/static/format.js";
+import * as format from "qwen/page/format.js";
 
 const TABLE = JSON.parse(readFileSync(new URL("../formats.json", import.meta.url), "utf-8"));
 const NAMES = {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Poller } from "../../qwen_ui/ui/page/static/poller.js";
+import { Poller } from "qwen/page/poller.js";
 
 /* A clock that goes by hand, a place that is shown or not, and a server that is answered by hand. */
 class Bench {
