@@ -44,3 +44,15 @@ export const messageOf = (error) => {
   globalThis.reportError(error);
   return OUR_FAULT;
 };
+
+/** Do what a person asked for. What goes wrong is said where they asked: `say` is told the text,
+    and "" when the work begins. Gives undefined where it failed. */
+export const attempt = async (work, say) => {
+  say("");
+  try {
+    return await work();
+  } catch (error) {
+    say(messageOf(error));
+    return undefined;
+  }
+};

@@ -25,6 +25,33 @@ export const setMarkup = (node, markup) => {
   node.replaceChildren(template.content);
 };
 
+/** A line for what goes wrong; it takes no room while it is empty. */
+export const problemLine = () => {
+  const node = make("p", "q-wrong");
+  node.setAttribute("role", "status");
+  return node;
+};
+
+/** A table's parts: its columns' heads in a row, and its rows. */
+export const tableOf = (className, heads, rows) => {
+  const table = make("table", className);
+  const top = make("thead");
+  const head = make("tr");
+  const body = make("tbody");
+  head.append(...heads);
+  top.append(head);
+  body.append(...rows);
+  table.append(top, body);
+  return table;
+};
+
+/** A table row of these cells. */
+export const rowOf = (...cells) => {
+  const row = make("tr");
+  row.append(...cells);
+  return row;
+};
+
 export const button = (text, className, onclick, title = "") => {
   const node = make("button", className ? `q-button ${className}` : "q-button", text);
   node.type = "button";
