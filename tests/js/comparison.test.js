@@ -49,7 +49,7 @@ test("a row's figures are written as everywhere on the page", () => {
     "1.23 GB",
     "16.4 kB",
     "122",
-    "0.0810",
+    "0.081",
   ]);
 });
 

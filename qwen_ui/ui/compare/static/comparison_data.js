@@ -21,8 +21,8 @@ export const COLUMNS = [
   ["tokens/s", (r) => exact(r.tokens_per_second)],
   ["memory", (r) => bytes(r.peak_bytes)],
   ["delta", (r) => bytes(r.delta_bytes)],
-  ["nats/M", (r) => r.gain_per_million.toPrecision(3), "Nats gained per million parameters"],
-  ["nats/s", (r) => r.gain_per_second.toPrecision(3), "Nats gained per second of training"],
+  ["nats/M", (r) => rounded(r.gain_per_million, 3), "Nats gained per million parameters"],
+  ["nats/s", (r) => rounded(r.gain_per_second, 3), "Nats gained per second of training"],
 ];
 
 /** Whether every run is over and completed. */

@@ -4,29 +4,40 @@ import * as words from "./run_words.js";
 
 const KILL = "End the process at once? Steps since the last checkpoint have to be done again.";
 
-/* Of each button: text, title, whether it is shown, and what a person is asked before. */
+/* Of each button: `shown(run, over)`, and `question(name)`, what a person is asked before. */
+const ALWAYS = () => true;
+const WHEN_OVER = (run, over) => over;
 const BUTTONS = {
-  stop: ["Stop", "Saves its state, then ends", (run, over) => !over],
-  kill: ["Kill", "Ends the process at once", (run) => run.status === "running", () => KILL],
-  resume: [
-    "Resume",
-    "Goes on from the last checkpoint",
-    (run, over) => over && run.status !== "completed",
-  ],
-  retry: ["Retry …", "A new run with these settings, or with some changed", (run, over) => over],
-  describe: ["Edit …", "Name, tags and note", () => true],
-  log: ["Log", "The worker's log", () => true],
-  csv: ["CSV", "Download every recorded step as CSV", () => true],
-  delete: [
-    "Delete",
-    "Removes the run's folder",
-    (run, over) => over,
-    (name) => `Delete the run ${name}? Its folder is removed.`,
-  ],
+  stop: { text: "Stop", title: "Saves its state, then ends", shown: (run, over) => !over },
+  kill: {
+    text: "Kill",
+    title: "Ends the process at once",
+    shown: (run) => run.status === "running",
+    question: () => KILL,
+  },
+  resume: {
+    text: "Resume",
+    title: "Goes on from the last checkpoint",
+    shown: (run, over) => over && run.status !== "completed",
+  },
+  retry: {
+    text: "Retry …",
+    title: "A new run with these settings, or with some changed",
+    shown: WHEN_OVER,
+  },
+  describe: { text: "Edit …", title: "Name, tags and note", shown: ALWAYS },
+  log: { text: "Log", title: "The worker's log", shown: ALWAYS },
+  csv: { text: "CSV", title: "Download every recorded step as CSV", shown: ALWAYS },
+  delete: {
+    text: "Delete",
+    title: "Removes the run's folder",
+    shown: WHEN_OVER,
+    question: (name) => `Delete the run ${name}? Its folder is removed.`,
+  },
 };
 
 export class RunHead {
-  /** `actions`: a function by the name of each of the BUTTONS; and `retryWith(changes)`. */
+  /** `actions`: a function by the name of each of the BUTTONS, and `showLog`. */
   constructor(name, actions) {
     Object.assign(this, { name, actions });
     this.badge = make("span", "qr-badge");
@@ -52,7 +63,7 @@ export class RunHead {
     const row = make("span", "qr-actions");
     said.append(this.badge, this.title, this.tags, make("span", "qr-run", this.name));
     this.buttons = Object.fromEntries(
-      Object.entries(BUTTONS).map(([key, [text, title, , question]]) => {
+      Object.entries(BUTTONS).map(([key, { text, title, question }]) => {
         const onclick = () => {
           if (!question || window.confirm(question(this.name))) this.actions[key]();
         };
@@ -115,7 +126,7 @@ export class RunHead {
 
   showButtons(answer) {
     const over = words.isOver(answer);
-    for (const [key, [, , shown]] of Object.entries(BUTTONS)) {
+    for (const [key, { shown }] of Object.entries(BUTTONS)) {
       this.buttons[key].hidden = !shown(answer, over);
     }
     this.buttons.stop.disabled = Boolean(answer.stopping);
