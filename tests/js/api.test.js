@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Api, ApiError, messageOf } from "qwen/page/api.js";
+import { Api, ApiError, isRefusal, messageOf } from "qwen/page/api.js";
 
 test("an answer is handed on, and the argument with it", async () => {
   const api = new Api({ poll: async (asked) => ({ asked }) });
@@ -38,4 +38,11 @@ test("a person is told the server's words; the page's own faults go to the conso
     delete globalThis.reportError;
   }
   assert.equal(reported.length, 1);
+});
+
+test("a refusal is an answer: the network and internal errors are none", () => {
+  const kinds = ["RunError", "RequestError", "network", "InternalError"];
+  const refusals = kinds.map((kind) => isRefusal(new ApiError(kind, "")));
+  assert.deepEqual(refusals, [true, true, false, false]);
+  assert.equal(isRefusal(new TypeError("x")), false);
 });

@@ -16,6 +16,7 @@ class Bench {
         new Promise((answer, fail) => this.questions.push({ answer, fail, current })),
       every: () => this.every,
       tell: (error) => this.told.push(error && error.message),
+      ends: (error) => error.message === "refused",
       place: {
         shown: () => this.visible,
         onShown: (callback) => {
@@ -104,6 +105,16 @@ test("failed questions are told once, asked later and later, and forgotten when 
   await bench.answer();
   assert.deepEqual(bench.told, ["no answer", "deleted", null]);
   assert.deepEqual(bench.waits, [500]);
+});
+
+test("an error that ends the questions is told, and they begin again when they are asked for", async () => {
+  const bench = new Bench();
+  bench.poller.now();
+  await bench.fail("refused");
+  assert.deepEqual([bench.told, bench.waits], [["refused"], []]);
+  bench.poller.now();
+  await bench.answer();
+  assert.deepEqual([bench.told, bench.waits], [["refused", null], [500]]);
 });
 
 test("out of view nothing is asked; it goes on at once when it comes into view", async () => {

@@ -1,6 +1,6 @@
 /* The view of a comparison (Compare tab). All DOM is owned here; the server is asked where the
    comparison stands as long as it runs. */
-import { Api, attempt, messageOf } from "qwen/page/api.js";
+import { Api, attempt, isRefusal, messageOf } from "qwen/page/api.js";
 import { button, make, problemLine, rowOf, select, tableOf, write } from "qwen/page/dom.js";
 import { save } from "qwen/page/download.js";
 import { colour, CONFIG, layout, onTheme, plotly } from "qwen/page/plotly.js";
@@ -25,6 +25,7 @@ class Comparison {
       every: () => (this.found.over ? null : POLL_MS),
       tell: (error) => this.tell(error),
       place: placeOf(element),
+      ends: isRefusal,
     });
     onTheme(() => this.found && this.draw());
     watch("value", () => this.open(props.value));

@@ -88,6 +88,8 @@ class Scores {
       every: () => (this.working ? POLL_MS : null),
       tell: (error) => this.tell(error),
       place: placeOf(element),
+      // Whatever the work failed of, asking again would begin it again.
+      ends: (error) => error.kind !== "network",
     });
     watch("value", () => this.open(props.value));
     this.open(props.value);

@@ -37,6 +37,11 @@ export class Api {
   }
 }
 
+/** Whether the server understood the question and said why it cannot be answered: asked again, it
+    says the same. */
+export const isRefusal = (error) =>
+  error instanceof ApiError && error.kind !== "network" && error.kind !== "InternalError";
+
 /** What to show a person of an error. One that is no answer of the server's is a fault of this
     page: it goes to the console, as an uncaught one does. */
 export const messageOf = (error) => {

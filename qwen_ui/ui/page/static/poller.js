@@ -27,11 +27,12 @@ export class Poller {
    * @param every milliseconds to the next question, asked for after each; null ends them.
    * @param tell is told an error once, when questions begin to fail (or fail otherwise), and null
    *   when they are answered again.
+   * @param ends whether an error ends the questions; the others are followed by more.
    * @param place {shown(), onShown(callback)}, see `placeOf`.
    * @param clock {set(callback, milliseconds), clear(timer)}
    */
-  constructor({ ask, every, tell, place, clock = CLOCK }) {
-    Object.assign(this, { ask, every, tell, place, clock });
+  constructor({ ask, every, tell, place, ends = () => false, clock = CLOCK }) {
+    Object.assign(this, { ask, every, tell, place, ends, clock });
     this.on = false;
     this.paused = false;
     this.turn = 0;
@@ -96,6 +97,7 @@ export class Poller {
   failed(error) {
     if (this.told !== error.message) this.tell(error);
     this.told = error.message;
+    if (this.ends(error)) return null;
     this.failures += 1;
     return Math.min(LATEST_MS, SOONEST_MS * 2 ** (this.failures - 1));
   }

@@ -1,6 +1,6 @@
 /* The view of one run (Train and Runs tabs). It asks for what is new since its offset, and draws it
    in place. */
-import { Api, attempt, messageOf } from "./api.js";
+import { Api, attempt, isRefusal, messageOf } from "./api.js";
 import { make, problemLine, write } from "./dom.js";
 import { save } from "./download.js";
 import { drawer, onTheme, plotly } from "./plotly.js";
@@ -29,6 +29,7 @@ class RunView {
       every: () => (this.over ? OVER_MS : this.parts.charts.pause),
       tell: (error) => this.tell(error),
       place: placeOf(element),
+      ends: isRefusal,
     });
     this.show(props.value);
     watch("value", () => this.show(props.value));

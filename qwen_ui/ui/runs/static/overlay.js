@@ -1,6 +1,6 @@
 /* Several runs over each other (Runs tab): one figure's lines, labelled at their ends, and where
    their settings differ. Runs that go on are drawn on. */
-import { messageOf } from "qwen/page/api.js";
+import { isRefusal, messageOf } from "qwen/page/api.js";
 import { logTool, pictureTools, toolRow } from "qwen/page/chart_tools.js";
 import { choice, make, problemLine, write } from "qwen/page/dom.js";
 import { EndLabels } from "qwen/page/end_labels.js";
@@ -36,6 +36,7 @@ export class Overlay {
       every: () => (this.over ? null : REFRESH_MS),
       tell: (error) => write(this.wrong, error ? messageOf(error) : ""),
       place: placeOf(this.node),
+      ends: isRefusal,
     });
     onTheme(() => drawer() && this.shown.length && this.draw());
   }
