@@ -5,14 +5,14 @@ BIN := $(VENV)/bin
 export GRADIO_ANALYTICS_ENABLED := False
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: run install install-dev chromium lint format test test-fast test-long bench nano anatomies clean
+.PHONY: run install install-dev chromium lint format test test-fast test-js test-long bench nano anatomies clean
 
 run: install
 	$(BIN)/python app.py --open
 
 install: $(VENV)/.installed
 
-install-dev: $(VENV)/.installed-dev
+install-dev: $(VENV)/.installed-dev node_modules/.installed
 
 # torch goes first: the pinned version satisfies every other package, so none fetches another build.
 $(VENV)/.installed: requirements.txt
@@ -25,6 +25,13 @@ $(VENV)/.installed-dev: requirements-dev.txt $(VENV)/.installed
 	$(BIN)/pip install --quiet -r requirements-dev.txt
 	touch $@
 
+# ESLint and Prettier; the page itself needs neither Node.js nor a build.
+node_modules/.installed: package.json package-lock.json
+	@command -v npm >/dev/null || (apt-get update -qq && apt-get install -y -qq nodejs npm) \
+	  || (echo "Install Node.js 20 or newer with npm (Debian: nodejs npm), then run make again." >&2; exit 1)
+	npm ci --silent
+	touch $@
+
 chromium:
 	@command -v chromium >/dev/null || (apt-get update -qq && apt-get install -y -qq chromium) \
 	  || (echo "Install Chromium with your system's package manager, then run make test again." >&2; exit 1)
@@ -33,20 +40,26 @@ lint: install-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	npx eslint .
+	npx prettier --check .
 
 format: install-dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+	npx prettier --write .
 
 # Everything but the fault suites that take many minutes (make test-long). Two files at a time, but
 # for the browser's: a browser, its dashboard and a run take both cores of a small machine already.
-test: install-dev chromium
+test: install-dev chromium test-js
 	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -m "not long and not browser" -n 2 --dist loadfile --durations=10
 	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -m "not long and browser" --durations=10
 
 # What needs neither a browser nor more than a few seconds.
-test-fast: install-dev
+test-fast: install-dev test-js
 	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -m "not long and not slow and not browser"
+
+test-js: install-dev
+	node --test tests/js/*.test.js
 
 test-long: install-dev chromium
 	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -m long
@@ -63,4 +76,4 @@ nano: install
 	$(BIN)/python -m scripts.pretrain_nano --data $(AUSTEN) --output assets/nano
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis

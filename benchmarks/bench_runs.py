@@ -81,17 +81,21 @@ def lists() -> None:
 def charts() -> None:
     for steps in (1_000, 100_000):
         folder = write_run(steps)
-        asked: dict[str, Any] = {"run": folder.name, "offset": 0}
-        answer = poll(asked)
+        asked: dict[str, Any] = {"run": folder.name}
+        answer = poll(**asked)
         points = sum(len(line[0]) for line in answer["lines"].values())
         size = len(json.dumps(answer))
-        print(f"{steps:>7,} steps, chart opened:   {timed(lambda a=asked: poll(a)):8.3f} s", end="")
+        print(
+            f"{steps:>7,} steps, chart opened:   {timed(lambda a=asked: poll(**a)):8.3f} s", end=""
+        )
         print(f"  {points:,} points, {size / 1000:.0f} kB")
         after = {**asked, "offset": answer["offset"], "carry": answer["carry"]}
         with (folder / FILE_NAME).open("a") as file:
             file.write(encode(step_event(steps + 1)) + "\n")
-        size = len(json.dumps(poll(after)))
-        print(f"{steps:>7,} steps, one update:     {timed(lambda a=after: poll(a)):8.4f} s", end="")
+        size = len(json.dumps(poll(**after)))
+        print(
+            f"{steps:>7,} steps, one update:     {timed(lambda a=after: poll(**a)):8.4f} s", end=""
+        )
         print(f"  {size:,} bytes")
 
 

@@ -173,7 +173,7 @@ def update_cost(page: Page, folder: Path, steps: int, times: int = 10) -> float:
                     for more in range(7):
                         file.write(encode(step_event(steps + 7 * number + more)) + "\\n")
             now = page_updates(page)
-            page.evaluate("document.querySelector('#qt-run .qr-view').view.tick()")
+            page.evaluate("document.querySelector('#qt-run .qr-view').view.poller.now()")
             until(lambda now=now: page_updates(page) > now, 30)
         made = page_updates(page) - count
         costs.append(1000 * (main_thread(session) - before) / made)

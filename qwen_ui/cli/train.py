@@ -24,8 +24,8 @@ from qwen_ui.cli.shared import (
 )
 from qwen_ui.cli.table import loss_cell
 from qwen_ui.engine import checked_spec
+from qwen_ui.files import read_json
 from qwen_ui.runs import copy_results, run_folder
-from qwen_ui.runs.status import read_json
 from qwen_ui.workers import resume as resume_run
 from qwen_ui.workers import start, wait
 

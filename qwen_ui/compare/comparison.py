@@ -20,8 +20,8 @@ from qwen_ui.files import read_json, write_json
 from qwen_ui.freeze import FreezePlan, preset, preset_plans
 from qwen_ui.freeze.plan import MAX_PLAN_BYTES
 from qwen_ui.paths import home
-from qwen_ui.runs.events import Event, read_events
-from qwen_ui.runs.summary import run_folder, run_summary, status_of
+from qwen_ui.runs.events import Event
+from qwen_ui.runs.summary import followed_digest, run_folder, run_summary, status_of
 from qwen_ui.workers.launch import keep_ready, resume, start, stop, wait
 
 COMPARISON_FILE = "comparison.json"
@@ -204,24 +204,21 @@ def results(comparison: Comparison) -> list[dict[str, Any]]:
         folder = run_folder(entry.run)
         record = run_summary(folder)
         file = Path(record["delta"]) if record["delta"] else None
-        record |= {"plan": entry.label, "seed": entry.seed, **_told(read_events(folder)[0])}
+        record |= {"plan": entry.label, "seed": entry.seed, **_told(folder)}
         record["delta_bytes"] = file.stat().st_size if file is not None else None
         found.append(record)
     return found
 
 
-def _told(events: Sequence[Event]) -> dict[str, Any]:
+def _told(folder: Path) -> dict[str, Any]:
     """What a run's events say beside its summary."""
-    told: dict[str, Any] = {"samples": [], "elapsed": 0.0}
-    for event in events:
-        if event["event"] == "start":
-            keys = ("trainable_parameters", "total_parameters", "learning_rate")
-            told |= {key: event.get(key) for key in (*keys, "learning_rate_source")}
-        elif event["event"] == "sample":
-            told["samples"].append({key: event.get(key) for key in ("step", "prompt", "text")})
-        elif event["event"] == "step":
-            told["elapsed"] = event.get("elapsed") or told["elapsed"]
-    return told
+    keys = ("trainable_parameters", "total_parameters", "learning_rate", "learning_rate_source")
+    with followed_digest(folder) as digest:
+        samples = [
+            {key: event.get(key) for key in ("step", "prompt", "text")} for event in digest.samples
+        ]
+        told = {key: digest.start.get(key) for key in keys}
+        return {"samples": samples, "elapsed": digest.elapsed, **told}
 
 
 def named_plans(text: str, layers: str | None = None) -> list[FreezePlan | Contender]:

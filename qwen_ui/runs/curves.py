@@ -11,12 +11,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from itertools import chain
 from operator import itemgetter
-from typing import Any
+from typing import Any, Literal, get_args
 
 from qwen_ui.runs.events import Event
 
-AXES = ("step", "tokens", "elapsed")
-FIGURES = ("loss", "learning_rate", "gradient_norm", "tokens_per_second", "memory_bytes")
+Axis = Literal["step", "tokens", "elapsed"]
+Figure = Literal["loss", "learning_rate", "gradient_norm", "tokens_per_second", "memory_bytes"]
+AXES: tuple[Axis, ...] = get_args(Axis)
+FIGURES: tuple[Figure, ...] = get_args(Figure)
 PLAIN = ("learning_rate", "gradient_norm", "memory_bytes")
 STEP_COLUMNS = (*AXES, "loss", "seconds", *PLAIN)
 _NUMBERS = frozenset({float, int})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
@@ -82,10 +83,17 @@ class Digest(Glance):
 
     Attributes:
         losses, seconds: of every step.
+        samples: these events.
     """
 
     losses: dict[int, float | None] = field(default_factory=dict)
     seconds: dict[int, float] = field(default_factory=dict)
+    samples: list[Event] = field(default_factory=list)
+
+    def add_all(self, events: Iterable[Event]) -> None:
+        """Take in the next events."""
+        for event in events:
+            self.add(event)
 
     def add(self, event: Event) -> None:
         Glance.add(self, event)
@@ -95,6 +103,8 @@ class Digest(Glance):
             self.losses[self.step] = self.loss
             if event.get("seconds"):
                 self.seconds[self.step] = float(event["seconds"])
+        elif event["event"] == "sample":
+            self.samples.append(event)
 
     def record(self) -> dict[str, Any]:
         """The keys of `train --json` that come from events."""

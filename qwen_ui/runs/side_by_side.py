@@ -4,16 +4,48 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from qwen_ui.files import read_json
 from qwen_ui.runs.curves import SERIES, Carry, Line, csv_of, lines_of, thinned
-from qwen_ui.runs.events import read_events
+from qwen_ui.runs.events import Event, read_events
 from qwen_ui.runs.folder import run_folder, status_of
+from qwen_ui.runs.follow import Follower
 
 MOST_RUNS = 24
 # Runs are told apart by the rest of their names: plan, model and four digits.
 DATE = len("20261125-154210-")
+
+
+@dataclass(slots=True)
+class _Lines:
+    """All lines of one run as they grow, and what was drawn of them since the last event."""
+
+    axis: str
+    smoothing: float
+    carry: Carry = field(default_factory=Carry)
+    whole: dict[str, Line] = field(default_factory=lambda: {name: ([], []) for name in SERIES})
+    thin: dict[str, Line] = field(default_factory=dict)
+
+    def add_all(self, events: Sequence[Event]) -> None:
+        if not events:
+            return
+        self.thin.clear()
+        new = lines_of(events, self.carry, axis=self.axis, smoothing=self.smoothing)
+        for name, (x, y) in new.items():
+            self.whole[name][0].extend(x)
+            self.whole[name][1].extend(y)
+
+    def drawn(self, name: str) -> Line:
+        if name not in self.thin:
+            x, y = thinned(self.whole[name])
+            self.thin[name] = (list(x), list(y))
+        return self.thin[name]
+
+
+_lines = Follower(_Lines.add_all)
 
 
 def overlay(
@@ -23,15 +55,18 @@ def overlay(
     smoothing: float = 0.9,
     only: Sequence[str] = SERIES,
 ) -> list[dict[str, Any]]:
-    """`run`, `name`, `over` and thinned `lines` (`only` these) of each, at most `MOST_RUNS`."""
+    """`run`, `name`, `over` and thinned `lines` (`only` these) of each, at most `MOST_RUNS`.
+
+    Of a run that was asked for before only what is new is read.
+    """
     found = []
     for run in runs[:MOST_RUNS]:
         folder = run_folder(run)
-        events, _ = read_events(folder)
-        lines = lines_of(events, Carry(), axis=axis, smoothing=smoothing)
-        drawn: dict[str, Line] = {name: thinned(lines[name]) for name in only if lines[name][0]}
-        name = read_json(folder / "meta.json").get("name") or run[DATE:]
+        # The status first: when it says that the run is over, all of its events are there.
         over = status_of(folder).over
+        with _lines.fold(folder, partial(_Lines, axis, smoothing), (axis, smoothing)) as lines:
+            drawn = {name: lines.drawn(name) for name in only if lines.whole[name][0]}
+        name = read_json(folder / "meta.json").get("name") or run[DATE:]
         found.append({"run": run, "name": name, "over": over, "lines": drawn})
     return found
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from qwen_ui.runs.folder import (
     run_names,
     status_of,
 )
+from qwen_ui.runs.follow import Follower
 from qwen_ui.runs.index import glances
 from qwen_ui.runs.writer import RunWriter, run_lock
 
@@ -24,6 +26,7 @@ __all__ = [
     "copy_results",
     "create_run",
     "delete_run",
+    "followed_digest",
     "list_runs",
     "read_events",
     "run_folder",
@@ -35,23 +38,29 @@ __all__ = [
 ]
 
 
+_digests = Follower(Digest.add_all)
+
+
+def followed_digest(folder: Path) -> AbstractContextManager[Digest]:
+    """A run's events folded, kept up to date from call to call; see `Follower.fold`."""
+    return _digests.fold(folder, Digest)
+
+
 def run_summary(folder: Path) -> dict[str, Any]:
     """A run as the command `train --json` prints it, from its events."""
-    events, _ = read_events(folder)
+    # The status first: when it says that the run is over, all of its events are there to be read.
     status = status_of(folder)
-    digest = Digest()
-    for event in events:
-        digest.add(event)
     delta = folder / "delta.safetensors"
-    return {
-        "run": folder.name,
-        "status": status.status,
-        "reason": status.reason,
-        "mistake": bool(digest.end.get("mistake")),
-        "steps": status.steps,
-        **digest.record(),
-        "delta": str(delta) if delta.is_file() else None,
-    }
+    with followed_digest(folder) as digest:
+        return {
+            "run": folder.name,
+            "status": status.status,
+            "reason": status.reason,
+            "mistake": bool(digest.end.get("mistake")),
+            "steps": status.steps,
+            **digest.record(),
+            "delta": str(delta) if delta.is_file() else None,
+        }
 
 
 def run_row(folder: Path) -> dict[str, Any]:

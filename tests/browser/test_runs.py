@@ -34,7 +34,7 @@ def test_two_runs_are_overlaid_and_reported(page: Page, dashboard: Dashboard) ->
     expect(page.locator(".qr-best")).to_contain_text("best 4")
     overlay.locator(".qr-label").first.click()
     expect(overlay.locator(".qr-label").first).to_have_attribute("aria-pressed", "false")
-    overlay.get_by_label("along").select_option("elapsed")
+    overlay.get_by_label("X axis").select_option("elapsed")
     page.wait_for_function(
         "document.querySelector('.qr-overlay-plot').layout.xaxis.title.text === 'seconds'"
     )

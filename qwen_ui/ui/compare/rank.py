@@ -9,10 +9,12 @@ from typing import Any
 
 import gradio as gr
 
-from qwen_ui.errors import SettingsError
+from qwen_ui.errors import DataError, SettingsError
 from qwen_ui.freeze import FreezePlan, preset
+from qwen_ui.ui.page.api import server_function
 from qwen_ui.ui.page.data_choice import is_known_data
 from qwen_ui.ui.page.jobs import Jobs, Tick
+from qwen_ui.ui.page.modules import mounted_by
 
 JOBS = Jobs()
 BASE = "attention"
@@ -23,10 +25,10 @@ def ranking_view(elem_id: str) -> gr.HTML:
     return gr.HTML(
         "",
         html_template='<div class="qk-view"></div>',
-        js_on_load="window.QwenCompareRank.mount({ element, props, server, watch });",
+        js_on_load=mounted_by("compare/scores.js"),
         apply_default_css=False,
         elem_id=elem_id,
-        server_functions=[scores],
+        server_functions=[server_function(scores)],
     )
 
 
@@ -35,15 +37,14 @@ def asked_of(model: str, data: str) -> str:
     return json.dumps({"model": model, "data": data})
 
 
-def scores(asked: str) -> dict[str, Any]:
-    """What the view draws, or how far the work is; see `Jobs.ask`."""
-    try:
-        wanted = json.loads(asked)
-        model, data = str(wanted["model"]), str(wanted["data"])
-    except (ValueError, KeyError, TypeError):
-        return {"problem": "There is nothing to rank. Choose a model and data first."}
+def scores(model: str, data: str) -> dict[str, Any]:
+    """What the view draws, or how far the work is; see `Jobs.ask`.
+
+    Raises:
+        DataError: a file that is not among the data of this page.
+    """
     if not is_known_data(data):
-        return {"problem": "This file is not among the data of this page. Upload it again."}
+        raise DataError("This file is not among the data of this page. Upload it again.")
     return JOBS.ask((model, data), lambda tick: _scores(model, data, tick))
 
 

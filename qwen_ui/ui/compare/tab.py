@@ -49,7 +49,7 @@ class CompareTab:
         ticked: compares the plans that are ticked in `plans`.
         score: shows how every method scores the blocks.
         by_rank: compares the top blocks by index with the top blocks by each ticked score.
-        view: the comparison, drawn by `assets/compare.js`; its value is the comparison's name.
+        view: the comparison, drawn by `static/comparison.js`; its value is the comparison's name.
     """
 
     classic: gr.Button

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import gradio as gr
 
-from qwen_ui.errors import UserError
+from qwen_ui.runs.curves import Axis
+from qwen_ui.ui.page.api import server_function
+from qwen_ui.ui.page.modules import mounted_by
 from qwen_ui.ui.page.run_view import serve_plotly
 
 OVER = {"completed", "failed", "stopped", "interrupted"}
@@ -17,34 +19,31 @@ def comparison_view(elem_id: str) -> gr.HTML:
     return gr.HTML(
         "",
         html_template='<div class="qc-view" data-plotly="${plotly}"></div>',
-        js_on_load="window.QwenCompare.mount({ element, props, server, watch });",
+        js_on_load=mounted_by("compare/comparison.js"),
         apply_default_css=False,
         elem_id=elem_id,
-        server_functions=[state, act, report],
+        server_functions=[server_function(f) for f in (state, act, report)],
         plotly=serve_plotly(),
     )
 
 
-def state(asked: dict[str, Any]) -> dict[str, Any]:
+def state(name: str, axis: Axis = "step") -> dict[str, Any]:
     """All that the view shows of a comparison.
 
     Args:
-        asked: `name` of the comparison, and the `axis` of its curves.
+        name: of the comparison.
+        axis: of its curves.
     """
     from qwen_ui.compare.comparison import read_comparison, results
     from qwen_ui.compare.report import samples_of, setup_of
     from qwen_ui.compare.verdict import headline, row_records, rows_of, verdict_sentence
-    from qwen_ui.runs.curves import AXES
     from qwen_ui.runs.side_by_side import overlay
     from qwen_ui.workers.launch import dispatch
 
-    axis = asked.get("axis") if asked.get("axis") in AXES else "step"
-    try:
-        comparison = read_comparison(str(asked.get("name", "")))
-        found = results(comparison)
-        drawn = {run["run"]: run["lines"] for run in overlay(comparison.runs, axis=str(axis))}
-    except UserError as error:
-        return {"error": str(error)}
+    comparison = read_comparison(name)
+    found = results(comparison)
+    curves = overlay(comparison.runs, axis=axis, only=("smooth", "eval"))
+    drawn = {run["run"]: run["lines"] for run in curves}
     if any(record["status"] == "queued" for record in found):
         # Whoever started them may be gone, and with it who would start the next one.
         dispatch()
@@ -65,29 +64,25 @@ def state(asked: dict[str, Any]) -> dict[str, Any]:
 
 def _run(record: dict[str, Any], lines: dict[str, Any]) -> dict[str, Any]:
     keys = ("run", "plan", "seed", "status", "reason", "steps")
-    kept = {name: line for name, line in lines.items() if name in ("smooth", "eval")}
-    return {**{key: record[key] for key in keys}, "step": len(record["losses"]), "lines": kept}
+    return {**{key: record[key] for key in keys}, "step": len(record["losses"]), "lines": lines}
 
 
-def act(asked: dict[str, Any]) -> dict[str, str]:
-    """Stop what runs, or carry on with what was cut off; {} or what was wrong."""
+def act(name: str, action: Literal["stop", "resume"]) -> dict[str, Any]:
+    """Stop what runs, or go on with what was cut off."""
     from qwen_ui.compare.comparison import begin, read_comparison, stop_all
 
-    try:
-        comparison = read_comparison(str(asked.get("name", "")))
-        if asked.get("action") == "stop":
-            stop_all(comparison)
-        else:
-            begin(comparison)
-    except UserError as error:
-        return {"error": str(error)}
+    comparison = read_comparison(name)
+    if action == "stop":
+        stop_all(comparison)
+    else:
+        begin(comparison)
     return {}
 
 
-def report(asked: dict[str, Any]) -> str:
+def report(name: str, format: Literal["markdown", "html"]) -> dict[str, str]:
     """The comparison as Markdown, or as one HTML file; both hold their charts."""
     from qwen_ui.compare.comparison import read_comparison
     from qwen_ui.ui.compare.report import html, markdown
 
-    comparison = read_comparison(str(asked.get("name", "")))
-    return markdown(comparison) if asked.get("format") == "markdown" else html(comparison)
+    comparison = read_comparison(name)
+    return {"text": markdown(comparison) if format == "markdown" else html(comparison)}

@@ -1,22 +1,21 @@
 """What the Freeze tab's JavaScript asks of Python, as plain functions of an anatomy.
 
-Each returns a JSON object; a selection in it is `ranges` (see `selector_data`). A person's mistake
-comes back as `problem`, a sentence to show where it was made, and nothing else changes.
+Each returns a JSON object; a selection in it is `ranges` (see `selection_data`).
 """
 
 from __future__ import annotations
 
-import functools
 import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from qwen_ui import freeze  # lazily: its functions need torch, drawing the page does not
-from qwen_ui.errors import PlanError, UserError
+from qwen_ui.errors import PlanError
 from qwen_ui.formats import short_bytes
 from qwen_ui.ui.freeze import saved_plans
 from qwen_ui.ui.freeze.heat import list_heats, measure_heat, take_top
 from qwen_ui.ui.freeze.selection_data import chosen, names_of, ranges_of, structure_record
+from qwen_ui.ui.page.api import server_function
 
 if TYPE_CHECKING:
     from qwen_ui.freeze import FreezePlan, Selection
@@ -24,21 +23,9 @@ if TYPE_CHECKING:
     from qwen_ui.ui.page.session import Session
 
 
-def server_functions(session: Session) -> list[Callable[[list[Any]], dict[str, Any]]]:
-    """The functions that `gr.HTML` hands to the browser: each takes a list, the model first."""
-
-    def bound(action: Callable[..., dict[str, Any]]) -> Callable[[list[Any]], dict[str, Any]]:
-        @functools.wraps(action)
-        def call(asked: list[Any]) -> dict[str, Any]:
-            try:
-                return action(session.anatomy(str(asked[0])), *asked[1:])
-            except UserError as error:
-                return {"problem": str(error)}
-
-        del call.__wrapped__  # gradio would read the action's own parameters
-        return call
-
-    return [bound(action) for action in ACTIONS]
+def server_functions(session: Session) -> list[Callable[[Any], dict[str, Any]]]:
+    """The functions that `gr.HTML` hands to the browser, which names the anatomy as `source`."""
+    return [server_function(action, open_model=session.anatomy) for action in ACTIONS]
 
 
 def structure(anatomy: Anatomy) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The selector: one `gr.HTML` whose DOM its own JavaScript owns (assets/selector.js, freeze.js).
+"""The selector: one `gr.HTML` whose DOM its own JavaScript owns (static/freeze.js).
 
 The page gives an empty shell; the model's structure is fetched once through a server function, the
 states live in a `Uint8Array` of the browser, rows are drawn only where they are in view. Nothing of
@@ -14,17 +14,13 @@ import gradio as gr
 from qwen_ui.freeze import preset_plans
 from qwen_ui.ui.freeze.actions import server_functions
 from qwen_ui.ui.freeze.panels import panels
+from qwen_ui.ui.page.modules import mounted_by
 from qwen_ui.ui.page.signs import FLAME, SNOWFLAKE
 
 if TYPE_CHECKING:
     from qwen_ui.ui.page.session import Session
 
 _LABELS = {"bitfit": "BitFit", "mlp": "MLP"}
-_MOUNT = "window.QwenFreeze.mount({ element, props, server, watch });"
-# 'input' stands here literally: gradio offers the events that it finds quoted in this script.
-_HAND = """
-window.QwenFreeze.tell = (edit) => { props.value = JSON.stringify(edit); trigger('input'); };
-"""
 
 _PRESETS = """
 <div class="qs-bar qs-presets">
@@ -121,7 +117,7 @@ def selector(session: Session) -> gr.HTML:
     return gr.HTML(
         "",
         html_template=shell(),
-        js_on_load=_MOUNT,
+        js_on_load=mounted_by("freeze/freeze.js"),
         apply_default_css=False,
         elem_id="qs-main",
         server_functions=server_functions(session),
@@ -133,7 +129,7 @@ def hand() -> gr.HTML:
     return gr.HTML(
         "",
         html_template="<span hidden></span>",
-        js_on_load=_HAND,
+        js_on_load=mounted_by("freeze/hand.js", fires_input=True),
         apply_default_css=False,
         elem_id="qs-hand",
     )

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from html import escape
-from typing import Any
 
 import gradio as gr
 
-from qwen_ui.errors import ModelError, UserError
 from qwen_ui.freeze import FreezePlan
 from qwen_ui.model import DEFAULT_MODEL
 from qwen_ui.ui.inspect import more as inspect_more
+from qwen_ui.ui.inspect.actions import server_functions
 from qwen_ui.ui.inspect.more import More
 from qwen_ui.ui.page.header import Header, default_plan
+from qwen_ui.ui.page.modules import mounted_by
 from qwen_ui.ui.page.session import Session
 
 _SHELL = """
@@ -46,7 +45,6 @@ _SHELL = """
   </section>
 </div>
 """
-_MOUNT = "window.QwenInspect.mount({ element, props, server, watch, trigger });"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +66,10 @@ def build(session: Session) -> InspectTab:
     tree = gr.HTML(
         _followed(DEFAULT_MODEL, default_plan()),
         html_template=_SHELL,
-        js_on_load=_MOUNT,
+        js_on_load=mounted_by("inspect/inspect.js"),
         apply_default_css=False,
         elem_id="qi-main",
-        server_functions=list(_server_functions(session)),
+        server_functions=server_functions(session),
     )
     return InspectTab(tree, inspect_more.build())
 
@@ -93,53 +91,3 @@ def wire(tab: InspectTab, header: Header, session: Session) -> None:
 def _followed(source: str, plan: FreezePlan) -> str:
     """What the tree shows. Its first value is the page's own first choice: it need not wait."""
     return json.dumps({"source": source, "plan": plan.to_json()})
-
-
-def _server_functions(session: Session) -> tuple[Any, ...]:
-    """What the tree's JavaScript asks for. Each takes one argument."""
-
-    def tree(source: str) -> dict[str, Any]:
-        from qwen_ui.ui.inspect.tree import tree_record
-
-        return tree_record(session.anatomy(source))
-
-    def detail(asked: list[str]) -> str:
-        from qwen_ui.ui.inspect.detail import detail_html
-
-        source, name, form = asked
-        return detail_html(session.anatomy(source), name, fold=form == "fold")
-
-    def source(asked: list[str]) -> str:
-        from qwen_ui.ui.inspect.detail import source_text
-
-        return source_text(session.anatomy(asked[0]), asked[1])
-
-    def values(asked: list[str]) -> str:
-        from qwen_ui.ui.inspect.weights import values_html
-
-        try:
-            return values_html(session.anatomy(asked[0]), asked[1])
-        except ModelError as error:
-            return f'<p class="qi-wait">{escape(str(error))}</p>'
-
-    def trains(asked: list[str]) -> list[str]:
-        from qwen_ui.freeze import resolve
-
-        try:
-            plan = FreezePlan.from_json(asked[1])
-            return sorted(resolve(plan, session.anatomy(asked[0])).names)
-        except UserError:
-            return []  # the line under the header says why the plan trains nothing
-
-    def pattern(asked: list[Any]) -> str:
-        from qwen_ui.model.patterns import pattern_for
-
-        return pattern_for(asked[1])
-
-    def diagram(asked: list[Any]) -> str:
-        from qwen_ui.ui.inspect.block_diagram import block_svg
-
-        source, index = asked
-        return block_svg(session.anatomy(source), int(index))
-
-    return tree, detail, source, values, trains, pattern, diagram

@@ -5,35 +5,18 @@ from __future__ import annotations
 import os
 from importlib import import_module
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
 from starlette.middleware import Middleware
 
-from qwen_ui.paths import ASSETS
 from qwen_ui.ui.page import header as page_header
 from qwen_ui.ui.page.gradio_start import one_application
-from qwen_ui.ui.page.head_script import FirstScript
+from qwen_ui.ui.page.head_script import HeadScript
+from qwen_ui.ui.page.modules import read_modules, styles
 from qwen_ui.ui.page.session import Session
 
 TITLE = "Qwen UI"
-STYLES = ("style", "inspect", "selector", "freeze", "train", "compare")
-SCRIPTS = (
-    "typeahead",
-    "inspect",
-    "selector",
-    "freeze",
-    "freeze_heat",
-    "freeze_panels",
-    "charts",
-    "run_parts",
-    "run_view",
-    "overlay",
-    "runs",
-    "compare",
-    "compare_rank",
-)
 MAX_UPLOAD = "64mb"
 
 
@@ -103,11 +86,14 @@ def theme() -> gr.themes.Base:
 
 def launch_options() -> dict[str, Any]:
     """What `launch` is told: this machine only, no share link, nothing loaded from outside."""
+    modules = read_modules()
     return {
         "theme": theme(),
-        "css": _joined(STYLES, "css"),
-        "head": f"<script>{_joined(SCRIPTS, 'js')}</script>",
-        "app_kwargs": {"middleware": [Middleware(FirstScript, _text(ASSETS / "idle.js"))]},
+        "css": styles(),
+        "app_kwargs": {
+            "middleware": [Middleware(HeadScript, modules.head)],
+            "routes": [modules.route],
+        },
         "server_name": os.environ.get("GRADIO_SERVER_NAME", "127.0.0.1"),
         "share": False,
         "ssr_mode": False,
@@ -116,14 +102,3 @@ def launch_options() -> dict[str, Any]:
         "show_error": False,
         "run_history": False,
     }
-
-
-def _joined(names: tuple[str, ...], extension: str) -> str:
-    files = [ASSETS / f"{name}.{extension}" for name in names]
-    return "\n".join(_text(file) for file in files if file.is_file())
-
-
-def _text(file: Path) -> str:
-    text = file.read_text(encoding="utf-8")
-    assert "</script" not in text.lower(), f"{file.name} would end the page's script element"
-    return text

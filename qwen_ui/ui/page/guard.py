@@ -11,6 +11,7 @@ from typing import ParamSpec, TypeVar
 import gradio as gr
 
 from qwen_ui.errors import UserError
+from qwen_ui.ui.page.api import INTERNAL
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -30,12 +31,7 @@ def guarded(handler: Callable[P, R]) -> Callable[P, R]:
             raise
         except Exception as error:
             logger.exception("%s failed", handler.__qualname__)
-            raise gr.Error(
-                "This is a fault of ours, not yours. The terminal that runs the dashboard shows "
-                "what happened.",
-                title="Something went wrong",
-                print_exception=False,
-            ) from error
+            raise gr.Error(INTERNAL, title="Something went wrong", print_exception=False) from error
 
     return guard
 

@@ -1,4 +1,4 @@
-"""A script in the page's own head, run before gradio's: its `head` option comes after them."""
+"""Elements in the page's own head, before gradio's scripts: its `head` option comes after them."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 _HEAD = b"<head>"
 
 
-class FirstScript:
-    """ASGI middleware that puts a script at the start of the page's head.
+class HeadScript:
+    """ASGI middleware that puts elements at the start of the page's head.
 
     Args:
         app: what answers.
-        script: JavaScript, without its element.
+        head: the elements, as HTML.
     """
 
-    def __init__(self, app: ASGIApp, script: str) -> None:
+    def __init__(self, app: ASGIApp, head: str) -> None:
         self._app = app
-        self._head = _HEAD + b"<script>" + script.encode() + b"</script>"
+        self._head = _HEAD + head.encode()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or (scope["method"], scope["path"]) != ("GET", "/"):

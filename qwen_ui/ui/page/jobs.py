@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from typing import Any
 
-from qwen_ui.errors import UserError
-
 MAX_KEPT = 32
 Tick = Callable[[int, int], None]
 Work = Callable[[Tick], dict[str, Any]]
-logger = logging.getLogger("qwen_ui")
 
 
 class Jobs:
     """Starts each piece of work once and keeps what it gave; one works at a time.
 
-    Safe to call from the threads that gradio runs handlers in. What failed is told once and
-    forgotten, so that asking again tries again.
+    Safe to call from the threads that gradio runs handlers in.
     """
 
     def __init__(self) -> None:
@@ -30,8 +25,11 @@ class Jobs:
         self._turn = threading.Lock()
 
     def ask(self, key: Hashable, work: Work) -> dict[str, Any]:
-        """What `work` returned; {"working": {done, total, seconds}} meanwhile, {"problem": ...}
-        where it failed. `work` is given a function to tell (done, total)."""
+        """What `work` returned; {"working": {done, total, seconds}} meanwhile.
+
+        `work` is given a function to report (done, total) to. What it raised is raised here, once:
+        asking again tries again.
+        """
         with self._lock:
             job = self._jobs.get(key)
             if job is None:
@@ -39,10 +37,10 @@ class Jobs:
                 threading.Thread(target=job.run, args=(work, self._turn), daemon=True).start()
                 while len(self._jobs) > MAX_KEPT:
                     self._jobs.popitem(last=False)
-            told = job.told()
-            if "problem" in told:
+            if job.error is not None:
                 del self._jobs[key]
-            return told
+                raise job.error
+            return job.result if job.result is not None else job.progress()
 
     def found(self, key: Hashable) -> dict[str, Any] | None:
         """What was returned under this key, None where nothing is there yet."""
@@ -54,6 +52,7 @@ class Jobs:
 class _Job:
     def __init__(self) -> None:
         self.result: dict[str, Any] | None = None
+        self.error: Exception | None = None
         self._begin = time.monotonic()
         self._progress = (0, 0)
 
@@ -61,19 +60,11 @@ class _Job:
         with turn:
             try:
                 self.result = work(self._tick)
-            except UserError as error:
-                self.result = {"problem": str(error)}
-            except Exception:
-                # Whatever it was, the page must not wait for ever.
-                logger.exception("work apart failed")
-                self.result = {
-                    "problem": "This is a fault of ours, not yours. The terminal that runs the "
-                    "dashboard shows what happened."
-                }
+            except Exception as error:
+                # Whatever it was, the page must not wait for ever: whoever asks next gets it.
+                self.error = error
 
-    def told(self) -> dict[str, Any]:
-        if self.result is not None:
-            return self.result
+    def progress(self) -> dict[str, Any]:
         done, total = self._progress
         seconds = round(time.monotonic() - self._begin)
         return {"working": {"done": done, "total": total, "seconds": seconds}}

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from qwen_ui.errors import UserError
 from qwen_ui.files import read_json
 from qwen_ui.runs.curves import csv_of
 from qwen_ui.runs.events import read_events
 from qwen_ui.runs.summary import run_folder
 
+Action = Literal["stop", "kill", "resume", "retry", "describe", "delete"]
 # What a retry may change: the settings that a person tries.
 EDITABLE = (
     *("steps", "learning_rate", "batch_size", "accumulation", "sequence_length", "seed"),
@@ -19,34 +19,36 @@ EDITABLE = (
 )
 
 
-def act(asked: dict[str, Any]) -> dict[str, str]:
-    """Stop, kill, resume, retry, describe or delete a run.
+def act(
+    run: str,
+    action: Action,
+    changes: dict[str, str] | None = None,
+    name: str | None = None,
+    tags: list[str] | None = None,
+    note: str | None = None,
+) -> dict[str, Any]:
+    """Do something with a run; `run` of the answer is the new one where there is one.
 
-    Returns:
-        {}; `run` where there is a new one; `error` where something was wrong.
+    Args:
+        changes: of settings, for `retry`.
+        name, tags, note: for `describe`; what is None stays.
     """
     from qwen_ui.runs.folder import annotate, delete_run
     from qwen_ui.workers import launch
 
-    run = str(asked.get("run", ""))
-    try:
-        match asked.get("action"):
-            case "stop":
-                launch.stop(run)
-            case "kill":
-                launch.kill(run)
-            case "resume":
-                launch.resume(run)
-            case "retry":
-                return {"run": retry(run, asked.get("changes") or {})}
-            case "describe":
-                annotate(
-                    run, **{key: asked[key] for key in ("name", "tags", "note") if key in asked}
-                )
-            case "delete":
-                delete_run(run)
-    except UserError as error:
-        return {"error": str(error)}
+    match action:
+        case "stop":
+            launch.stop(run)
+        case "kill":
+            launch.kill(run)
+        case "resume":
+            launch.resume(run)
+        case "retry":
+            return {"run": retry(run, changes or {})}
+        case "describe":
+            annotate(run, name=name, tags=tags, note=note)
+        case "delete":
+            delete_run(run)
     return {}
 
 
@@ -61,17 +63,17 @@ def retry(run: str, changes: dict[str, str]) -> str:
 
     given = read_json(run_folder(run) / "spec.json")
     # An empty field means automatic. pydantic reads numbers from texts, and says which it cannot.
-    given |= {key: str(text) or None for key, text in changes.items() if key in EDITABLE}
+    given |= {key: text or None for key, text in changes.items() if key in EDITABLE}
     return launch.start(make_spec(**given))
 
 
-def settings(asked: dict[str, Any]) -> list[dict[str, Any]]:
+def settings(run: str) -> dict[str, Any]:
     """The settings that a retry may change: `name`, `value`, and `choices` where there are few."""
     from qwen_ui.runs.spec import RunSpec
 
-    spec = read_json(run_folder(str(asked["run"])) / "spec.json")
+    spec = read_json(run_folder(run) / "spec.json")
     properties = RunSpec.model_json_schema()["properties"]
-    return [
+    found = [
         {
             "name": name,
             "value": spec.get(name, properties[name].get("default")),
@@ -79,20 +81,21 @@ def settings(asked: dict[str, Any]) -> list[dict[str, Any]]:
         }
         for name in EDITABLE
     ]
+    return {"settings": found}
 
 
-def log(asked: dict[str, Any]) -> dict[str, Any]:
+def log(run: str, size: int = -1) -> dict[str, Any]:
     """The end of the worker's log: its `size`, and its `text` where that is not the size known."""
     from qwen_ui.runs.failure import LOG_NAME, log_tail
 
-    folder = run_folder(str(asked["run"]))
-    size = _size(folder / LOG_NAME)
-    return {"size": size, "text": log_tail(folder) if size != asked.get("size") else None}
+    folder = run_folder(run)
+    found = _size(folder / LOG_NAME)
+    return {"size": found, "text": log_tail(folder) if found != size else None}
 
 
-def csv(asked: dict[str, Any]) -> str:
+def csv(run: str) -> dict[str, str]:
     """Every recorded step of a run as CSV."""
-    return csv_of(read_events(run_folder(str(asked["run"])))[0])
+    return {"text": csv_of(read_events(run_folder(run))[0])}
 
 
 def _size(file: Path) -> int:

@@ -1,4 +1,4 @@
-"""The live view of one run: progress, curves, samples, movement; drawn by `assets/run_view.js`.
+"""The live view of one run: progress, curves, samples, movement; drawn by `static/run_view.js`.
 
 The view owns its DOM. It asks `poll` for what is new since its offset, so that an update costs the
 same after a hundred steps and after a hundred thousand, and plotly.js extends its lines in place.
@@ -9,20 +9,23 @@ from __future__ import annotations
 import time
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import gradio as gr
+from pydantic import Field, NonNegativeInt
 
-from qwen_ui.errors import UserError
 from qwen_ui.files import read_json
-from qwen_ui.runs.curves import AXES, Carry, lines_of, thinned
+from qwen_ui.runs.curves import Axis, Carry, lines_of, thinned
 from qwen_ui.runs.events import Event, read_events
 from qwen_ui.runs.status import Status
 from qwen_ui.runs.summary import run_folder, status_of
 from qwen_ui.runs.writer import STOP
+from qwen_ui.ui.page.api import server_function
+from qwen_ui.ui.page.modules import mounted_by
 from qwen_ui.ui.page.run_actions import act, csv, log, settings
 from qwen_ui.workers.memory_advice import ADVICE
 
+Smoothing = Annotated[float, Field(ge=0, lt=1)]
 MOST_SAMPLES = MOST_MOVEMENTS = 40
 _SHELL = '<div class="qr-view" data-plotly="${plotly}"></div>'
 
@@ -47,42 +50,45 @@ def run_view(elem_id: str) -> gr.HTML:
     return gr.HTML(
         "",
         html_template=_SHELL,
-        js_on_load="window.QwenCharts.mountRun({ element, props, server, watch });",
+        js_on_load=mounted_by("page/run_view.js"),
         apply_default_css=False,
         elem_id=elem_id,
-        server_functions=[poll, act, settings, log, csv],
+        server_functions=[server_function(f) for f in (poll, act, settings, log, csv)],
         plotly=serve_plotly(),
     )
 
 
-def poll(asked: dict[str, Any]) -> dict[str, Any]:
+def poll(
+    run: str,
+    offset: NonNegativeInt = 0,
+    carry: dict[str, Any] | None = None,
+    smoothing: Smoothing = 0.9,
+    axis: Axis = "step",
+) -> dict[str, Any]:
     """What is new in a run since `offset`: the view's only question while it watches.
 
     Args:
-        asked: `run`, `offset` (bytes of the log read), `carry` (what the last answer said), and
-            `smoothing`, `axis`.
+        run: its name.
+        offset: bytes of the log that were read.
+        carry: what the last answer said.
+        smoothing: share of the past in the running mean of the loss.
+        axis: what the lines' x is.
     """
-    try:
-        folder = run_folder(str(asked.get("run", "")))
-    except UserError as error:
-        return {"error": str(error)}
-    offset = max(0, int(asked.get("offset") or 0))
+    folder = run_folder(run)
     # The status first: when it says that the run is over, all of its events are there to be read.
     status = status_of(folder)
     events, end = read_events(folder, offset)
-    carry = Carry.of(asked.get("carry"))
-    axis = asked.get("axis") if asked.get("axis") in AXES else "step"
-    smoothing = min(0.999, max(0.0, float(asked.get("smoothing", 0.9))))
-    lines = lines_of(events, carry, axis=str(axis), smoothing=smoothing)
+    state = Carry.of(carry)
+    lines = lines_of(events, state, axis=axis, smoothing=smoothing)
     return {
         "run": folder.name,
         "offset": end,
-        "carry": carry.record(),
+        "carry": state.record(),
         "lines": {name: thinned(line) for name, line in lines.items() if line[0]},
         # A resumed run went back to its checkpoint: the view draws it anew from the start.
         "again": offset > 0 and any(event["event"] == "start" for event in events),
         **_facts(events),
-        **progress(folder, status, carry),
+        **progress(folder, status, state),
     }
 
 

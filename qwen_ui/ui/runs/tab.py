@@ -1,18 +1,20 @@
 """The Runs tab: all runs in a table, one opened, several laid over each other.
 
-Table and overlay own their DOM (`assets/runs.js`, `assets/overlay.js`); what is opened is shown by
+Table and overlay own their DOM (`static/run_table.js`, `overlay.js`); what is opened is shown by
 the same view that the Train tab has.
 """
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
 import gradio as gr
 
-from qwen_ui.errors import UserError
+from qwen_ui.runs.curves import Axis, Figure
+from qwen_ui.ui.page.api import server_function
 from qwen_ui.ui.page.header import Header
+from qwen_ui.ui.page.modules import mounted_by
 from qwen_ui.ui.page.run_view import run_view, serve_plotly
 from qwen_ui.ui.page.session import Session
 
@@ -35,10 +37,10 @@ def build(session: Session) -> RunsTab:
     table = gr.HTML(
         "",
         html_template='<div class="qr-list" data-plotly="${plotly}"></div>',
-        js_on_load="window.QwenRuns.mount({ element, props, server });",
+        js_on_load=mounted_by("runs/run_table.js"),
         apply_default_css=False,
         elem_id="qr-table",
-        server_functions=[listing, overlaid, remove, exported],
+        server_functions=[server_function(f) for f in (listing, overlaid, remove, exported)],
         plotly=serve_plotly(),
     )
     view = run_view("qr-opened")
@@ -51,52 +53,39 @@ def wire(tab: RunsTab, header: Header, session: Session) -> None:
     tab.table.change(lambda run: run or "", tab.table, tab.view, **quiet)
 
 
-def listing(asked: dict[str, Any]) -> dict[str, Any]:
-    """What is new in the list of runs since `seen`, as the answer before said (`train.index`)."""
+def listing(seen: str = "") -> dict[str, Any]:
+    """What is new in the list of runs since `seen`, as the answer before said (`runs.index`)."""
     from qwen_ui.paths import runs_folder
     from qwen_ui.runs.index import changes
 
-    found = changes(runs_folder(), str(asked.get("seen") or ""))
-    return asdict(found)
+    return asdict(changes(runs_folder(), seen))
 
 
-def overlaid(asked: dict[str, Any]) -> dict[str, Any]:
-    """One figure's lines of the runs that are asked for, and how their settings differ."""
-    from qwen_ui.runs.curves import AXES, FIGURES
+def overlaid(runs: list[str], axis: Axis = "step", figure: Figure = "loss") -> dict[str, Any]:
+    """One figure's lines of these runs, and how their settings differ."""
     from qwen_ui.runs.side_by_side import differences, overlay
 
-    runs = [str(run) for run in asked.get("runs") or []]
-    axis = asked.get("axis") if asked.get("axis") in AXES else "step"
-    figure = asked.get("figure") if asked.get("figure") in FIGURES else "loss"
-    wanted = ("smooth", "eval") if figure == "loss" else (str(figure),)
-    try:
-        drawn = overlay(runs, axis=str(axis), only=wanted)
-        return {"runs": drawn, "differences": differences(runs)}
-    except UserError as error:
-        return {"error": str(error)}
+    wanted = ("smooth", "eval") if figure == "loss" else (figure,)
+    return {"runs": overlay(runs, axis=axis, only=wanted), "differences": differences(runs)}
 
 
-def remove(asked: dict[str, Any]) -> dict[str, str]:
-    """Delete runs; {} or what was wrong with the first that could not be."""
+def remove(runs: list[str]) -> dict[str, Any]:
+    """Delete runs, up to the first that cannot be deleted."""
     from qwen_ui.runs.folder import delete_run
 
-    try:
-        for run in asked.get("runs") or []:
-            delete_run(str(run))
-    except UserError as error:
-        return {"error": str(error)}
+    for run in runs:
+        delete_run(run)
     return {}
 
 
-def exported(asked: dict[str, Any]) -> str:
+def exported(runs: list[str], format: Literal["csv", "html"]) -> dict[str, str]:
     """Runs as one CSV or one HTML report."""
     from qwen_ui.paths import runs_folder
     from qwen_ui.runs.index import glances
     from qwen_ui.runs.side_by_side import runs_csv
-
-    runs = [str(run) for run in asked.get("runs") or []]
-    if asked.get("format") == "csv":
-        return runs_csv(runs)
     from qwen_ui.ui.runs.report import report
 
-    return report(runs, [one for one in glances(runs_folder()) if one["run"] in set(runs)])
+    if format == "csv":
+        return {"text": runs_csv(runs)}
+    chosen = [one for one in glances(runs_folder()) if one["run"] in set(runs)]
+    return {"text": report(runs, chosen)}

@@ -47,7 +47,7 @@ class TrainTab:
         launch: the one primary button.
         testing: the range test that goes on, "" for none.
         poll: ticks while it does.
-        view: the run, drawn by `assets/charts.js`; its value is the run's name.
+        view: the run, drawn by `page/static/run_view.js`; its value is the run's name.
     """
 
     what: gr.HTML

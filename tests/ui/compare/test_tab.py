@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from dataclasses import replace
@@ -11,12 +12,13 @@ from typing import Any
 import pytest
 
 from qwen_ui.compare import comparison as compare
-from qwen_ui.compare.comparison import make_comparison, named_plans
-from qwen_ui.errors import SettingsError
+from qwen_ui.compare.comparison import Comparison, make_comparison, named_plans
+from qwen_ui.errors import DataError, RunError, SettingsError
 from qwen_ui.freeze import FreezePlan, preset
 from qwen_ui.rank.run import METHODS, Ranking
 from qwen_ui.rank.scores import Scores, scores_of
-from qwen_ui.runs.summary import RunWriter, create_run
+from qwen_ui.runs.events import Event, EventLog, log_size, read_events
+from qwen_ui.runs.summary import RunWriter, create_run, run_folder
 from qwen_ui.ui.compare import rank as compare_rank
 from qwen_ui.ui.compare import tab as compare_tab
 from qwen_ui.ui.compare import view as compare_view
@@ -63,8 +65,9 @@ def test_plans_are_compared_on_a_file_of_ones_own(begun: list[Any], tmp_path: Pa
 
 @pytest.mark.parametrize("file", ["/etc/passwd", "uploads/../secret.txt", ""])
 def test_a_request_ranks_no_file_but_those_of_the_page(file: str) -> None:
-    asked = compare_rank.asked_of("nano", str(uploads_folder() / file) if file[:1] != "/" else file)
-    assert "not among the data" in compare_rank.scores(asked)["problem"]
+    named = str(uploads_folder() / file) if file[:1] != "/" else file
+    with pytest.raises(DataError, match="not among the data"):
+        compare_rank.scores("nano", named)
 
 
 @pytest.mark.parametrize(("steps", "seeds"), [(0, 2), (60, 0), (None, 1)])
@@ -129,18 +132,18 @@ def test_the_scores_of_every_method_are_shown_with_words(monkeypatch: pytest.Mon
         monkeypatch, {method: ranked(1, 2, 3, number) for number, method in enumerate(METHODS)}
     )
     monkeypatch.setattr(compare_rank, "JOBS", Jobs())
-    asked = compare_rank.asked_of("nano", data_files(KJV, None)[0])
-    while "working" in (found := compare_rank.scores(asked)):
+    asked = json.loads(compare_rank.asked_of("nano", data_files(KJV, None)[0]))
+    while "working" in (found := compare_rank.scores(**asked)):
         time.sleep(0.05)
     assert [method["name"] for method in found["methods"]] == list(METHODS)
     assert all(m["what"] and m["formula"] and "arXiv" in m["source"] for m in found["methods"])
     assert found["methods"][5]["order"][:4] == [5, 3, 2, 1]
     assert len(found["agreement"]) == len(METHODS)
-    assert "nothing to rank" in compare_rank.scores("nonsense")["problem"]
 
 
 def test_the_view_of_nothing_says_so() -> None:
-    assert "no comparison" in compare_view.state({"name": "../x"})["error"]
+    with pytest.raises(RunError, match="no comparison"):
+        compare_view.state("../x")
     assert compare_tab.latest_name() == ""
 
 
@@ -163,16 +166,51 @@ def finished_run(entry: Any, loss: float) -> str:
     return folder.name
 
 
-def test_the_view_shows_rows_verdict_curves_and_samples() -> None:
+def finished_comparison(*losses: float) -> Comparison:
+    """Attention against BitFit, its runs completed with these evaluation losses."""
     data, held_out = data_files(KJV, None)
     plans = named_plans("attention,bitfit")
     made = make_comparison("nano", plans, data=data, eval_data=held_out, steps=2)
     entries = tuple(
         replace(entry, run=finished_run(entry, loss))
-        for entry, loss in zip(made.entries, (4.0, 5.0), strict=True)
+        for entry, loss in zip(made.entries, losses, strict=True)
     )
     compare._write(replace(made, entries=entries))
-    found = compare_view.state({"name": made.name, "axis": "step"})
+    return replace(made, entries=entries)
+
+
+def test_the_view_asked_again_reads_only_what_is_new(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = finished_comparison(4.0, 5.0)
+    sizes = {name: log_size(run_folder(name)) for name in made.runs}
+    read: list[tuple[str, int, int]] = []  # run, from, to
+
+    def reading(folder: Path, offset: int = 0) -> tuple[list[Event], int]:
+        events, end = read_events(folder, offset)
+        read.append((folder.name, offset, end))
+        return events, end
+
+    monkeypatch.setattr("qwen_ui.runs.follow.read_events", reading)
+    first = compare_view.state(made.name)
+    assert {(run, to) for run, _, to in read} == set(sizes.items())
+    read.clear()
+    assert compare_view.state(made.name) == first
+    assert {(run, start, to) for run, start, to in read} == {
+        (run, size, size) for run, size in sizes.items()
+    }
+    read.clear()
+    name = made.runs[0]
+    log = EventLog(run_folder(name))
+    log.append("step", step=3, loss=4.5, seconds=0.5, elapsed=1.5, tokens=192)
+    log.close()
+    found = compare_view.state(made.name)
+    assert [run["step"] for run in found["runs"]] == [3, 2]
+    assert found["runs"][0]["lines"]["smooth"][0] == [1, 2, 3]
+    assert all(start >= sizes[run] for run, start, _ in read)
+
+
+def test_the_view_shows_rows_verdict_curves_and_samples() -> None:
+    made = finished_comparison(4.0, 5.0)
+    found = compare_view.state(made.name)
     assert found["over"]
     assert [row["after"] for row in found["rows"]] == [4.0, 5.0]
     assert found["verdict"].startswith("attention on last:4 ends at 4.000 nats")
@@ -183,10 +221,9 @@ def test_the_view_shows_rows_verdict_curves_and_samples() -> None:
         "before": " <b>so</b>",
         "after": " it came",
     }
-    assert "| attention on last:4 |" in compare_view.report(
-        {"name": made.name, "format": "markdown"}
-    )
-    page = compare_view.report({"name": made.name, "format": "html"})
+    text = compare_view.report(made.name, "markdown")["text"]
+    assert "| attention on last:4 |" in text
+    page = compare_view.report(made.name, "html")["text"]
     assert "<b>so</b>" not in page
     assert "&lt;b&gt;so&lt;/b&gt;" in page
     assert page.count("<svg") == 3

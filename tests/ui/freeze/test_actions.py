@@ -39,11 +39,14 @@ def test_a_regular_expression_is_counted_and_a_half_typed_one_is_no_fault() -> N
         actions.match(QWEN, "(q|")
 
 
-def test_a_mistake_comes_back_as_a_sentence() -> None:
+def test_the_browser_names_the_model_and_the_parameters() -> None:
     functions = {f.__name__: f for f in actions.server_functions(Session())}
-    assert "not understood" in functions["choose_preset"](["nano", "mlp", "top4"])["problem"]
-    assert "no model" in functions["structure"](["no-such-model"])["problem"]
-    assert functions["count_layers"](["nano", "last:4,0"]) == {"blocks": 5}
+    preset_of = functions["choose_preset"]({"source": "nano", "name": "mlp", "layers": "top4"})
+    assert preset_of["error"]["kind"] == "PlanError"
+    assert "not understood" in preset_of["error"]["message"]
+    assert functions["structure"]({"source": "no-such-model"})["error"]["kind"] == "ModelError"
+    counted = functions["count_layers"]({"source": "nano", "layers": "last:4,0"})
+    assert counted == {"blocks": 5}
 
 
 def test_a_downloaded_plan_loads_again() -> None:

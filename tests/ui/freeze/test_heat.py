@@ -89,7 +89,8 @@ def test_every_method_of_the_ranking_is_offered_once_and_by_no_name_of_ours() ->
 def test_a_model_that_the_twin_is_no_twin_of_has_no_scores(apart: Jobs) -> None:
     other = open_model("qwen2.5-0.5b-instruct")
     assert "unlike nano" in heat.list_heats(other)["groups"][1]["problem"]
-    assert "no twin of it" in finished(other, "rank:weight")["problem"]
+    with pytest.raises(SettingsError, match="no twin of it"):
+        finished(other, "rank:weight")
 
 
 def test_what_trains_outside_the_blocks_stays() -> None:
@@ -143,5 +144,6 @@ def test_work_that_failed_is_told_and_tried_again() -> None:
             time.sleep(0.01)
         return told
 
-    assert answer() == {"problem": "No text."}
+    with pytest.raises(DataError, match=r"No text\."):
+        answer()
     assert answer() == {"found": 1}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import json
 
 import gradio as gr
@@ -14,6 +13,7 @@ from qwen_ui.ui.freeze import tab as freeze_tab
 from qwen_ui.ui.freeze.tab import Seen, read_edit, value_for
 from qwen_ui.ui.page import header
 from qwen_ui.ui.page.session import Session
+from tests.helpers.built_app import in_a_loop
 
 
 @pytest.fixture(scope="module")
@@ -56,14 +56,15 @@ def test_a_value_that_no_selector_sends_is_refused(session: Session, value: str)
         read_edit(session, value)
 
 
-# gr.Blocks leaves event loops of its own unclosed; they are collected here, not in another test.
-@pytest.mark.filterwarnings("ignore::ResourceWarning")
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_the_selector_sets_the_plan_and_follows_model_and_plan(session: Session) -> None:
-    with gr.Blocks() as demo:
-        top = header.build()
-        tab = freeze_tab.build(session)
-        freeze_tab.wire(tab, top, session)
+    def build() -> tuple[gr.Blocks, header.Header, freeze_tab.FreezeTab]:
+        with gr.Blocks() as demo:
+            top = header.build()
+            tab = freeze_tab.build(session)
+            freeze_tab.wire(tab, top, session)
+        return demo, top, tab
+
+    demo, top, tab = in_a_loop(build)
     wired = {
         (target[1], demo.blocks[target[0]]): [demo.blocks[i] for i in dependency["outputs"]]
         for dependency in demo.get_config_file()["dependencies"]
@@ -72,5 +73,3 @@ def test_the_selector_sets_the_plan_and_follows_model_and_plan(session: Session)
     assert wired["input", tab.hand] == [top.plan, tab.seen]
     assert wired["change", top.plan] == [tab.selector]
     assert wired["change", top.model] == [tab.selector]
-    del demo, tab, top
-    gc.collect()

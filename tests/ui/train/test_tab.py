@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from qwen_ui.errors import DataError, SettingsError
+from qwen_ui.errors import DataError, RunError, SettingsError
 from qwen_ui.freeze import FreezePlan, preset
 from qwen_ui.paths import ASSETS, home, runs_folder
 from qwen_ui.runs.spec import read_spec
@@ -233,30 +233,32 @@ def test_a_poll_brings_only_what_is_new() -> None:
             run.event(
                 "step", step=step, loss=3.0, seconds=0.1, elapsed=0.1 * step, tokens=step * 10
             )
-        first = charts.poll({"run": folder.name, "offset": 0})
+        first = charts.poll(folder.name)
         assert first["step"] == 500
         assert first["remaining"] == pytest.approx(50)
         assert len(first["lines"]["loss"][0]) == 500
         again = {"run": folder.name, "offset": first["offset"], "carry": first["carry"]}
-        assert charts.poll(again)["lines"] == {}
-        assert charts.poll(again)["step"] == 500
+        assert charts.poll(**again)["lines"] == {}
+        assert charts.poll(**again)["step"] == 500
         run.event("step", step=501, loss=2.0, seconds=0.1, elapsed=50.1, tokens=5010)
-        assert charts.poll(again)["lines"]["loss"] == ([501], [2.0])
+        assert charts.poll(**again)["lines"]["loss"] == ([501], [2.0])
 
 
 def test_a_poll_after_a_resume_asks_to_begin_again() -> None:
     folder = create_run({"model": "nano", "steps": 9}, {"name": "a"})
     with RunWriter(folder) as run:
         run.event("start", step=0, steps=9)
-        offset = charts.poll({"run": folder.name})["offset"]
-        assert not charts.poll({"run": folder.name})["again"]
+        offset = charts.poll(folder.name)["offset"]
+        assert not charts.poll(folder.name)["again"]
         run.event("start", step=0, steps=9)
-        assert charts.poll({"run": folder.name, "offset": offset})["again"]
+        assert charts.poll(folder.name, offset)["again"]
 
 
 def test_a_run_that_is_gone_is_a_sentence() -> None:
-    assert "There is no run" in charts.poll({"run": "../../etc"})["error"]
-    assert "There is no run" in charts.act({"run": "gone", "action": "stop"})["error"]
+    with pytest.raises(RunError, match="There is no run"):
+        charts.poll("../../etc")
+    with pytest.raises(RunError, match="There is no run"):
+        charts.act("gone", "stop")
 
 
 def test_plotly_is_served_from_the_installed_package() -> None:

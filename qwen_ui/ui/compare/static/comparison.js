@@ -1,0 +1,209 @@
+/* The view of a comparison (Compare tab). All DOM is owned here; the server is asked where the
+   comparison stands as long as it runs. */
+import { Api, attempt, isRefusal, messageOf } from "qwen/page/api.js";
+import { button, make, problemLine, rowOf, select, tableOf, write } from "qwen/page/dom.js";
+import { save } from "qwen/page/download.js";
+import { colour, CONFIG, layout, onTheme, plotly } from "qwen/page/plotly.js";
+import { placeOf, Poller } from "qwen/page/poller.js";
+import * as data from "./comparison_data.js";
+
+const POLL_MS = 1000;
+const COLOURS = ["accent", "role-attention", "role-mlp", "role-norm", "role-head", "role-expert"];
+const HEIGHT = 320;
+const AFTER = data.COLUMNS.findIndex(([title]) => title === "after");
+const NOTHING =
+  "Nothing compared yet. One click trains attention-only and BitFit on the top 4 blocks, on the " +
+  "same data and seeds, and says which ends lower and at what cost: about a minute on the small twin.";
+
+class Comparison {
+  constructor({ element, props, server, watch }) {
+    this.api = new Api(server);
+    this.axis = "step";
+    this.root = element.querySelector(".qc-view");
+    this.poller = new Poller({
+      ask: (current) => this.ask(current),
+      every: () => (this.found.over ? null : POLL_MS),
+      tell: (error) => this.tell(error),
+      place: placeOf(element),
+      ends: isRefusal,
+    });
+    onTheme(() => this.found && this.draw());
+    watch("value", () => this.open(props.value));
+    this.open(props.value);
+  }
+
+  open(name) {
+    this.poller.stop();
+    this.name = name || "";
+    this.found = this.parts = null;
+    this.silence = problemLine(); // of the questions
+    this.waiting = make("p", "qc-empty", this.name ? "Reading the comparison …" : NOTHING);
+    this.root.replaceChildren(this.silence, this.waiting);
+    if (this.name) this.poller.now();
+  }
+
+  tell(error) {
+    write(this.silence, error ? messageOf(error) : "");
+    this.waiting.hidden = Boolean(error);
+  }
+
+  async ask(current) {
+    const { name, axis } = this;
+    const found = await this.api.call("state", { name, axis });
+    if (!current()) return;
+    this.found = found;
+    this.plans = found.plans;
+    await this.draw();
+  }
+
+  build() {
+    const parts = {
+      headline: make("h2", "qc-headline"),
+      verdict: make("p", "qc-verdict"),
+      setup: make("p", "qc-setup"),
+      runs: make("div", "qc-bar"),
+      buttons: make("div", "qc-bar"),
+      wrong: problemLine(),
+      charts: make("div", "qc-charts"),
+      table: make("div", "qc-scroll"),
+      samples: make("div", "qc-samples"),
+    };
+    parts.verdict.setAttribute("role", "status");
+    this.waiting.replaceWith(...Object.values(parts));
+    this.parts = parts;
+    parts.curves = this.figure("Evaluation loss (nats per token), training loss thin");
+    parts.front = this.figure("Loss after training against trainable parameters");
+    parts.buttons.append(this.tools());
+  }
+
+  tools() {
+    const row = make("div", "qc-tools");
+    const say = (text) => write(this.parts.wrong, text);
+    const axes = { step: "by step", elapsed: "by second" };
+    const axis = select(axes, this.axis, (value) => {
+      this.axis = value;
+      this.poller.now();
+    });
+    axis.className = "q-button";
+    axis.setAttribute("aria-label", "X axis of the curves");
+    const tool = (text, work) => button(text, "", () => attempt(work, say));
+    this.parts.stop = tool("Stop", () => this.act("stop"));
+    this.parts.resume = tool("Resume", () => this.act("resume"));
+    row.append(
+      axis,
+      this.parts.stop,
+      this.parts.resume,
+      tool("Markdown", () => this.report("markdown", "comparison.md")),
+      tool("HTML", () => this.report("html", "comparison.html")),
+    );
+    return row;
+  }
+
+  figure(title) {
+    const node = make("figure");
+    const plot = make("div", "qc-plot");
+    node.append(make("figcaption", "", title), plot);
+    this.parts.charts.append(node);
+    return plot;
+  }
+
+  async act(action) {
+    await this.api.call("act", { name: this.name, action });
+    this.poller.now();
+  }
+
+  async report(format, file) {
+    const { text } = await this.api.call("report", { name: this.name, format });
+    save(file, text, `text/${format}`);
+  }
+
+  paint = (plan) => colour(COLOURS[this.plans.indexOf(plan) % COLOURS.length]);
+
+  async draw() {
+    const { found } = this;
+    if (!this.parts) this.build();
+    const { headline, setup, verdict, runs, table, samples, stop, resume } = this.parts;
+    const done = data.isDone(found);
+    write(headline, found.headline);
+    headline.hidden = !found.headline;
+    write(setup, found.setup);
+    write(verdict, data.verdictOf(found));
+    const failures = data.failuresOf(found).map((text) => make("p", "qc-reason", text));
+    runs.replaceChildren(...(done ? [] : found.runs.map((run) => this.run(run))), ...failures);
+    stop.hidden = found.over;
+    resume.hidden = !found.over || done;
+    table.replaceChildren(...(found.rows.length ? this.figures(found.rows) : []));
+    samples.replaceChildren(...found.samples.map((sample) => this.sample(sample)));
+    await this.plots();
+  }
+
+  run(run) {
+    const node = make("span", run.status === "failed" ? "qc-run qc-failed" : "qc-run");
+    node.append(this.dot(run.plan), make("span", "", data.runInWords(run)));
+    if (run.reason) node.title = run.reason;
+    return node;
+  }
+
+  dot(plan) {
+    const node = make("span", "qc-dot");
+    node.style.background = this.paint(plan);
+    return node;
+  }
+
+  plan(name) {
+    const node = make("span", "qc-plan");
+    node.append(this.dot(name), make("span", "", name));
+    return node;
+  }
+
+  /* The table, and the learning rates below it. */
+  figures(rows) {
+    const heads = data.COLUMNS.map(([title, , words]) => {
+      const head = make("th", "", title);
+      if (words) head.title = words;
+      return head;
+    });
+    const best = data.bestPlan(rows);
+    const lines = rows.map((row) => {
+      const cells = data.COLUMNS.map(([, text]) => make("td", "", text(row)));
+      cells[0].replaceChildren(this.plan(row.plan));
+      cells[AFTER].classList.toggle("qc-best", row.plan === best);
+      return rowOf(...cells);
+    });
+    const table = tableOf("qc-table", heads, lines);
+    return [table, make("p", "qc-rates", data.ratesInWords(rows))];
+  }
+
+  sample(sample) {
+    const node = make("section");
+    const head = make("h3");
+    head.append(this.plan(sample.plan));
+    node.append(head);
+    for (const when of ["before", "after"]) {
+      const words = make("p");
+      words.append(make("small", "", `${when}: `), sample.prompt + sample[when]);
+      node.append(words);
+    }
+    return node;
+  }
+
+  async plots() {
+    const { found } = this;
+    const { curves, front } = this.parts;
+    const begun = found.runs.some((run) => Object.keys(run.lines).length);
+    curves.parentNode.hidden = !begun;
+    front.parentNode.hidden = !found.rows.length;
+    if (!begun) return;
+    const library = await plotly(this.root.dataset.plotly);
+    const look = layout(this.axis, { height: HEIGHT });
+    await library.react(curves, data.curves(found.runs, this.paint), look, CONFIG);
+    if (front.parentNode.hidden) return;
+    const x = { type: "log", title: { text: "trainable parameters" } };
+    const frontLook = layout("step", { height: HEIGHT, x, y: { automargin: true } });
+    frontLook.hovermode = "closest";
+    await library.react(front, data.front(found.rows, this.paint), frontLook, CONFIG);
+  }
+}
+
+/** Mounts the view on a component of gradio's; its value is the comparison's name. */
+export const mount = (component) => new Comparison(component);

@@ -1,0 +1,101 @@
+/* What is shown of a comparison, from the server's answer (`compare_view.py`). No DOM. */
+import { bytes, exact, percent, rounded } from "qwen/page/format.js";
+
+const lossAfter = ({ after, spread, runs }) =>
+  after.toFixed(3) + (runs > 1 ? ` ± ${spread.toFixed(3)}` : "");
+
+/** Title, text(row) and words for the title's tip. */
+export const COLUMNS = [
+  [
+    "plan",
+    (r) => r.plan,
+    "A larger dot in the right chart: no plan with as few parameters is better",
+  ],
+  ["trainable", (r) => exact(r.trainable)],
+  ["share", (r) => percent(r.share)],
+  ["rate", (r) => r.learning_rate.toExponential(0)],
+  ["before", (r) => r.before.toFixed(3)],
+  ["after", lossAfter],
+  ["perplexity", (r) => rounded(r.perplexity)],
+  ["seconds", (r) => r.seconds.toFixed(1)],
+  ["tokens/s", (r) => exact(r.tokens_per_second)],
+  ["memory", (r) => bytes(r.peak_bytes)],
+  ["delta", (r) => bytes(r.delta_bytes)],
+  ["nats/M", (r) => rounded(r.gain_per_million, 3), "Nats gained per million parameters"],
+  ["nats/s", (r) => rounded(r.gain_per_second, 3), "Nats gained per second of training"],
+];
+
+/** Whether every run is over and completed. */
+export const isDone = ({ over, runs }) => over && runs.every((run) => run.status === "completed");
+
+/** The verdict, or when it is to be expected. */
+export const verdictOf = ({ over, rows, verdict }) =>
+  over || rows.length > 1
+    ? verdict
+    : "Running: the verdict comes once two plans have a completed run.";
+
+/** A run in a few words: "BitFit, seed 0: 12 / 200". */
+export const runInWords = ({ plan, seed, status, step, steps }) =>
+  `${plan}, seed ${seed}: ${status === "running" ? `${step} / ${steps}` : status}`;
+
+/** The reasons of the runs that failed. */
+export const failuresOf = ({ runs }) =>
+  runs
+    .filter(({ status, reason }) => status === "failed" && reason)
+    .map(({ plan, seed, reason }) => `${plan}, seed ${seed}: ${reason}`);
+
+/** The plan with the lowest loss after training; null where there is none. */
+export const bestPlan = (rows) =>
+  rows.length ? rows.reduce((a, b) => (b.after < a.after ? b : a)).plan : null;
+
+/** The learning rates, by where they come from. */
+export const ratesInWords = (rows) => {
+  const plansOf = new Map();
+  for (const { plan, learning_rate: rate, rate_source: source } of rows) {
+    plansOf.set(source, [...(plansOf.get(source) ?? []), `${plan} ${rate.toExponential(0)}`]);
+  }
+  const said = [...plansOf].map(([source, plans]) => `${plans.join(", ")} (${source})`);
+  return `Learning rates: ${said.join("; ")}.`;
+};
+
+const trace = ({ plan, seed, lines }, key, style) =>
+  lines[key] && {
+    type: "scatter",
+    mode: "lines",
+    x: lines[key][0],
+    y: lines[key][1],
+    name: `${plan}, seed ${seed}`,
+    hovertemplate: "%{y:.4f}",
+    ...style,
+  };
+
+/** plotly's traces of the loss over training; `paint(plan)` is a plan's colour. */
+export const curves = (runs, paint) =>
+  runs
+    .flatMap((run) => {
+      const color = paint(run.plan);
+      const marker = { size: 6 };
+      return [
+        trace(run, "smooth", { line: { color, width: 1 }, opacity: 0.6 }),
+        trace(run, "eval", { mode: "lines+markers", marker, line: { color, width: 2.2 } }),
+      ];
+    })
+    .filter(Boolean);
+
+/** plotly's traces of loss against trainable parameters; names stand where there is room. */
+export const front = (rows, paint) => {
+  const counts = rows.map((row) => row.trainable);
+  const middle = Math.sqrt(Math.min(...counts) * Math.max(...counts));
+  return rows.map((row) => ({
+    type: "scatter",
+    mode: "markers+text",
+    x: [row.trainable],
+    y: [row.after],
+    error_y: { array: [row.spread], visible: row.runs > 1 },
+    text: [` ${row.plan} `],
+    cliponaxis: false,
+    textposition: row.trainable > middle ? "middle left" : "middle right",
+    marker: { size: row.front ? 12 : 8, color: paint(row.plan) },
+    hovertemplate: "%{x:,} parameters, %{y:.4f} nats<extra></extra>",
+  }));
+};

@@ -1,0 +1,96 @@
+"""The page's own scripts and styles: ES modules served as they are, and one sheet of style.
+
+Each tab's `static/` folder holds its modules, `page/static/` those that several share. They are
+imported by the names `qwen/<room>/<file>` (an import map in the page's head says where they lie),
+under a path that holds one hash of all of them: a browser may keep them for ever, and relative
+imports within a room inherit the path.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+ROOMS = ("page", "inspect", "freeze", "train", "runs", "compare")
+FIRST = "page/idle_clock.js"  # no module: it runs before gradio's scripts
+_UI = Path(__file__).resolve().parent.parent
+_HEADERS = {
+    "cache-control": "public, max-age=31536000, immutable",
+    "x-content-type-options": "nosniff",
+}
+_NOT_LOADED = "This part of the page could not be loaded. Reload the page."
+
+
+@dataclass(frozen=True)
+class Modules:
+    """All scripts, by `room/file.js`, as they were when the dashboard started."""
+
+    texts: dict[str, str]
+
+    @cached_property
+    def version(self) -> str:
+        """A hash of all of them."""
+        return hashlib.sha256(json.dumps(self.texts).encode()).hexdigest()[:16]
+
+    @property
+    def head(self) -> str:
+        """What the page's head begins with."""
+        first = self.texts[FIRST]
+        assert "</script" not in first.lower(), f"{FIRST} would end its own element"
+        names = {"imports": {"qwen/": f"./modules/{self.version}/"}}
+        return f'<script>{first}</script><script type="importmap">{json.dumps(names)}</script>'
+
+    @property
+    def route(self) -> Route:
+        """Answers for each file by its exact name; 404 for all else, another version too."""
+        return Route("/modules/{version}/{name:path}", self._file)
+
+    def _file(self, request: Request) -> Response:
+        text = self.texts.get(request.path_params["name"])
+        if text is None or request.path_params["version"] != self.version:
+            return PlainTextResponse("not found", 404)
+        return Response(text, media_type="text/javascript", headers=_HEADERS)
+
+
+def read_modules() -> Modules:
+    """The modules of all rooms."""
+    return Modules(_static("js"))
+
+
+def styles() -> str:
+    """The styles of all rooms, in the rooms' order: what comes later has the last word."""
+    return "\n".join(_static("css").values())
+
+
+def mounted_by(module: str, *, fires_input: bool = False) -> str:
+    """The `js_on_load` of a component whose DOM a module owns: it calls the module's `mount`.
+
+    Args:
+        module: `room/file.js`.
+        fires_input: whether `mount` is also given `tell(value)`, which sets the component's value
+            and fires its `input` event. gradio offers the events that it finds quoted in here.
+    """
+    tell = ", tell: (value) => { props.value = value; trigger('input'); }" if fires_input else ""
+    return f"""
+import("qwen/{module}")
+  .then(({{ mount }}) => mount({{ element, props, server, watch{tell} }}))
+  .catch((error) => {{
+    element.textContent = "{_NOT_LOADED}";
+    reportError(error);
+  }});
+"""
+
+
+def _static(extension: str) -> dict[str, str]:
+    return {
+        f"{room}/{file.name}": file.read_text(encoding="utf-8")
+        for room in ROOMS
+        for file in sorted((_UI / room / "static").glob(f"*.{extension}"))
+    }

@@ -1,0 +1,81 @@
+/* Nodes made and written to. Text is set as text, never as markup. */
+
+/** A new element, with its class and text where they are given. */
+export const make = (tag, className = "", text = undefined) => {
+  const node = document.createElement(tag);
+  if (className) node.className = className;
+  if (text !== undefined) node.textContent = text;
+  return node;
+};
+
+/** Set a node's text where it is another: a write of the same text costs a layout too. */
+export const write = (node, text) => {
+  if (node.textContent !== text) node.textContent = text;
+};
+
+/** Set an attribute where it is another. */
+export const put = (node, name, value) => {
+  if (node.getAttribute(name) !== value) node.setAttribute(name, value);
+};
+
+/** Fill a node with markup that the server made and escaped: a diagram, highlighted source. */
+export const setMarkup = (node, markup) => {
+  const template = document.createElement("template");
+  template.innerHTML = markup; // eslint-disable-line no-restricted-properties
+  node.replaceChildren(template.content);
+};
+
+/** A line for what goes wrong; it takes no room while it is empty. */
+export const problemLine = () => {
+  const node = make("p", "q-wrong");
+  node.setAttribute("role", "status");
+  return node;
+};
+
+/** A table's parts: its columns' heads in a row, and its rows. */
+export const tableOf = (className, heads, rows) => {
+  const table = make("table", className);
+  const top = make("thead");
+  const head = make("tr");
+  const body = make("tbody");
+  head.append(...heads);
+  top.append(head);
+  body.append(...rows);
+  table.append(top, body);
+  return table;
+};
+
+/** A table row of these cells. */
+export const rowOf = (...cells) => {
+  const row = make("tr");
+  row.append(...cells);
+  return row;
+};
+
+export const button = (text, className, onclick, title = "") => {
+  const node = make("button", className ? `q-button ${className}` : "q-button", text);
+  node.type = "button";
+  if (title) node.title = title;
+  node.addEventListener("click", onclick);
+  return node;
+};
+
+/** A `<select>` of these options, {value: text}, the one of this value chosen. */
+export const select = (options, value, onchange) => {
+  const node = make("select");
+  for (const [key, text] of Object.entries(options)) {
+    const option = make("option", "", text);
+    option.value = key;
+    node.append(option);
+  }
+  node.value = value;
+  node.addEventListener("change", () => onchange(node.value));
+  return node;
+};
+
+/** A `select` with its label before it. */
+export const choice = (label, options, value, onchange) => {
+  const wrap = make("label", "q-choice", `${label} `);
+  wrap.append(select(options, value, onchange));
+  return wrap;
+};

@@ -1,0 +1,50 @@
+/* What the view of one run consists of. */
+import { make } from "./dom.js";
+import { Movement } from "./movement.js";
+import { RunCharts } from "./run_charts.js";
+import { RunHead } from "./run_head.js";
+import { RunLog } from "./run_log.js";
+import { outcomeOf } from "./run_words.js";
+import { Samples } from "./samples.js";
+
+export class RunParts {
+  /**
+   * @param run its name.
+   * @param actions of the head's buttons, see `RunHead`.
+   * @param readLog see `RunLog`.
+   * @param charts what `RunCharts` is made of, but for the run.
+   */
+  constructor(run, { actions, readLog, charts }) {
+    this.known = { start: null, epoch: null }; // of all answers so far
+    this.head = new RunHead(run, actions);
+    this.form = make("div");
+    this.log = new RunLog(readLog);
+    this.outcome = make("div", "qr-outcome");
+    this.charts = new RunCharts({ run, ...charts });
+    this.samples = new Samples();
+    this.movement = new Movement();
+  }
+
+  get nodes() {
+    const { head, form, log, outcome, charts, samples, movement } = this;
+    const { controls, main, small } = charts;
+    const curves = [controls, main.node, samples.node, small, movement.node];
+    return [...head.nodes, form, log.node, outcome, ...curves];
+  }
+
+  clear(axisChanged) {
+    this.charts.clear(axisChanged);
+    this.samples.clear();
+    this.movement.clear();
+  }
+
+  showOutcome(end) {
+    const found = outcomeOf(end);
+    this.outcome.replaceChildren();
+    if (!found) return;
+    const fall = make("div", "qr-fall");
+    fall.append("Evaluation loss ", make("b", "", found.before), " → ");
+    fall.append(make("b", "qr-after", found.after), ` nats per token (${found.change})`);
+    this.outcome.append(fall);
+  }
+}

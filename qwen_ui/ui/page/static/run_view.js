@@ -1,0 +1,219 @@
+/* The view of one run (Train and Runs tabs). It asks for what is new since its offset, and draws it
+   in place. */
+import { Api, attempt, isRefusal, messageOf } from "./api.js";
+import { make, problemLine, write } from "./dom.js";
+import { save } from "./download.js";
+import { drawer, onTheme, plotly } from "./plotly.js";
+import { placeOf, Poller } from "./poller.js";
+import { describeForm, retryForm } from "./run_forms.js";
+import { RunParts } from "./run_parts.js";
+import { isOver } from "./run_words.js";
+
+const OVER_MS = 3000; // from question to question when the run is over: it may be resumed
+// The server thins what it sends (`curves.thinned`), and nothing is thinned here. A line grows by
+// what is new; when it is twice as long as the server sends at most, the whole is asked for again.
+const MOST_POINTS = 2400;
+const NO_RUN =
+  "Choose what trains on the Freeze tab, pick data, and launch. Loss, samples and progress appear " +
+  "here and stay when the page is closed.";
+
+class RunView {
+  constructor({ element, props, server, watch }) {
+    this.api = new Api(server);
+    this.props = props;
+    this.look = { smoothing: 0.9, axis: "step" };
+    this.root = element.querySelector(".qr-view");
+    this.root.view = this;
+    this.poller = new Poller({
+      ask: (current) => this.ask(current),
+      every: () => (this.over ? OVER_MS : this.parts.charts.pause),
+      tell: (error) => this.tell(error),
+      place: placeOf(element),
+      ends: isRefusal,
+    });
+    this.show(props.value);
+    watch("value", () => this.show(props.value));
+    onTheme(() => this.recolour());
+  }
+
+  /** Show this run; "" shows that there is none. */
+  show(run) {
+    const name = run || "";
+    if (name !== this.run) {
+      this.run = name;
+      this.poller.stop();
+      this.restart();
+      this.parts = name ? new RunParts(name, this.means(name)) : null;
+      this.root.replaceChildren(...(name ? this.parts.nodes : this.nothing()));
+    }
+    if (name) this.poller.now();
+    else this.root.removeAttribute("data-status");
+  }
+
+  nothing() {
+    if (this.root.closest("#qr-opened")) return [];
+    const note = make("div", "q-empty");
+    note.append(make("strong", "", "No run yet"), make("p", "", NO_RUN));
+    return [note];
+  }
+
+  restart() {
+    this.offset = 0; // bytes of the run's events that were read
+    this.carry = {}; // what the server wants to be told again
+    this.points = 0; // of the loss, that were received
+    this.over = false;
+    this.stale = null; // {axis}: what is drawn is replaced by the next answer
+  }
+
+  /** Draw all anew from the run's beginning. */
+  again(axisChanged = false) {
+    this.restart();
+    this.stale = { axisChanged };
+    this.poller.now();
+  }
+
+  async ask(current) {
+    const { run, parts, offset, carry } = this;
+    const answer = await this.api.call("poll", { run, offset, carry, ...this.look });
+    if (!current()) return;
+    this.say(answer, parts);
+    if (!drawer()) {
+      // Where the run stands is said at once; the curves follow when plotly.js is here.
+      await plotly(this.root.dataset.plotly);
+      if (!current()) return;
+    }
+    await this.draw(answer, parts);
+    if (current()) await parts.log.refresh();
+  }
+
+  say(answer, parts) {
+    if (answer.start) parts.known.start = answer.start;
+    if (answer.epoch) parts.known.epoch = answer.epoch;
+    this.over = isOver(answer);
+    this.meta = answer.meta;
+    this.root.dataset.status = answer.status;
+    parts.head.update(answer, parts.known);
+  }
+
+  async draw(answer, parts) {
+    const began = performance.now();
+    if (answer.again || this.points > MOST_POINTS) {
+      // A resumed run went back to its checkpoint, or there are too many points.
+      this.again();
+      return;
+    }
+    this.offset = answer.offset;
+    this.carry = answer.carry;
+    this.points += answer.lines.loss?.[0].length ?? 0;
+    if (this.stale) parts.clear(this.stale.axisChanged);
+    this.stale = null;
+    await parts.charts.take(answer.lines, this.over);
+    await parts.movement.take(answer.movements);
+    parts.samples.take(answer.samples, this.over);
+    if (answer.end || answer.start) parts.showOutcome(answer.end);
+    this.count(parts.charts.main, performance.now() - began);
+  }
+
+  /* For tests and benchmarks: how often and for how long it was drawn, and how much is. */
+  count(main, milliseconds) {
+    const { dataset } = this.root;
+    dataset.updates = Number(dataset.updates || 0) + 1;
+    dataset.cost = milliseconds.toFixed(1);
+    if (main.drawn) dataset.points = main.plot.data[0].x.length;
+  }
+
+  /* Why questions are not answered; null when they are again. */
+  tell(error) {
+    if (error?.kind !== "RunError") {
+      this.parts.head.say(error ? messageOf(error) : "");
+      return;
+    }
+    const gone = problemLine();
+    write(gone, error.message);
+    this.root.replaceChildren(gone);
+  }
+
+  /* What the parts of this run's view are made of. */
+  means(run) {
+    const say = (text) => this.parts.head.say(text);
+    const trying = (work) => (given) => attempt(() => work(given), say);
+    const act = (action) => () => this.act(action);
+    const saveCsv = (told = say) => attempt(() => this.saveCsv(run), told);
+    const actions = {
+      stop: act("stop"),
+      kill: act("kill"),
+      resume: act("resume"),
+      delete: act("delete"),
+      retry: trying((changes) => this.openRetry(changes)),
+      describe: () => this.openDescribe(),
+      log: trying(() => this.parts.log.toggle()),
+      showLog: trying(() => this.parts.log.toggle(true)),
+      csv: () => saveCsv(),
+    };
+    return {
+      actions,
+      readLog: (size) => this.api.call("log", { run, size }),
+      charts: { look: this.look, saveCsv, onlook: (axis) => this.again(axis) },
+    };
+  }
+
+  async act(action) {
+    const { head } = this.parts;
+    head.lock(true);
+    const done = await attempt(
+      () => this.api.call("act", { run: this.run, action }),
+      (text) => head.say(text),
+    );
+    head.lock(false);
+    if (!done) return;
+    if (action === "delete") this.open("");
+    else this.poller.now();
+  }
+
+  /* Show another run, and tell Python so. */
+  open(run) {
+    this.props.value = run;
+    this.show(run);
+  }
+
+  closeForm() {
+    this.parts.form.replaceChildren();
+  }
+
+  showForm(form) {
+    this.parts.form.replaceChildren(form);
+    form.querySelector("input, select").focus();
+  }
+
+  async openRetry(changes = {}) {
+    const { run } = this;
+    const { settings } = await this.api.call("settings", { run });
+    const retry = async (changed) => {
+      const asked = { run, action: "retry", changes: changed };
+      this.open((await this.api.call("act", asked)).run);
+    };
+    this.showForm(retryForm(settings, changes, retry, () => this.closeForm()));
+  }
+
+  openDescribe() {
+    const describe = async (fields) => {
+      await this.api.call("act", { run: this.run, action: "describe", ...fields });
+      this.closeForm();
+      this.poller.now();
+    };
+    this.showForm(describeForm(this.meta ?? {}, describe, () => this.closeForm()));
+  }
+
+  async saveCsv(run) {
+    save(`${run}.csv`, (await this.api.call("csv", { run })).text, "text/csv");
+  }
+
+  recolour() {
+    if (!drawer() || !this.parts) return;
+    this.parts.charts.recolour();
+    this.parts.movement.draw();
+  }
+}
+
+/** Mounts the view on a component of gradio's; its value is the run's name. */
+export const mount = (component) => new RunView(component);

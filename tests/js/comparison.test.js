@@ -1,0 +1,126 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import * as data from "qwen/compare/comparison_data.js";
+import { placesOf, progressOf, shadeOfPlace } from "qwen/compare/scores_data.js";
+
+const row = (plan, more = {}) => ({
+  plan,
+  runs: 2,
+  trainable: 8192,
+  share: 8192 / 1543714304,
+  learning_rate: 0.001,
+  rate_source: "suggested",
+  before: 5,
+  after: 4,
+  spread: 0.01,
+  perplexity: 54.598,
+  seconds: 12.34,
+  tokens_per_second: 4096.4,
+  peak_bytes: 1.234e9,
+  delta_bytes: 16384,
+  gain_per_million: 122.1,
+  gain_per_second: 0.081,
+  front: true,
+  ...more,
+});
+const run = (plan, status, more = {}) => ({
+  plan,
+  seed: 0,
+  status,
+  step: 3,
+  steps: 9,
+  lines: {},
+  ...more,
+});
+
+test("a row's figures are written as everywhere on the page", () => {
+  const texts = data.COLUMNS.map(([, text]) => text(row("bitfit")));
+  assert.deepEqual(texts, [
+    "bitfit",
+    "8,192",
+    "0.00053 %",
+    "1e-3",
+    "5.000",
+    "4.000 ± 0.010",
+    "54.6",
+    "12.3",
+    "4,096",
+    "1.23 GB",
+    "16.4 kB",
+    "122",
+    "0.081",
+  ]);
+});
+
+test("of one seed there is no spread", () => {
+  const after = data.COLUMNS.find(([title]) => title === "after")[1];
+  assert.equal(after(row("bitfit", { runs: 1 })), "4.000");
+});
+
+test("runs are told in a few words, failed ones with their reason", () => {
+  assert.equal(data.runInWords(run("a", "running")), "a, seed 0: 3 / 9");
+  assert.equal(data.runInWords(run("a", "queued")), "a, seed 0: queued");
+  const runs = [
+    run("a", "failed", { reason: "No memory." }),
+    run("b", "failed"),
+    run("c", "stopped"),
+  ];
+  assert.deepEqual(data.failuresOf({ runs }), ["a, seed 0: No memory."]);
+});
+
+test("a comparison is done when all of its runs are completed", () => {
+  assert.equal(data.isDone({ over: true, runs: [run("a", "completed")] }), true);
+  assert.equal(data.isDone({ over: true, runs: [run("a", "stopped")] }), false);
+  assert.equal(data.isDone({ over: false, runs: [run("a", "completed")] }), false);
+  assert.match(data.verdictOf({ over: false, rows: [], verdict: "x" }), /once two plans/);
+  assert.equal(data.verdictOf({ over: true, rows: [], verdict: "x" }), "x");
+});
+
+test("the best plan and the learning rates by their source", () => {
+  const rows = [row("a", { after: 4.2 }), row("b"), row("c", { after: 4.1, rate_source: "given" })];
+  assert.equal(data.bestPlan(rows), "b");
+  assert.equal(data.bestPlan([]), null);
+  assert.equal(
+    data.ratesInWords(rows),
+    "Learning rates: a 1e-3, b 1e-3 (suggested); c 1e-3 (given).",
+  );
+});
+
+test("a run has the curves that it has lines for; names stand where there is room", () => {
+  const lines = {
+    eval: [
+      [0, 9],
+      [5, 4],
+    ],
+  };
+  const curves = data.curves([run("a", "running", { lines }), run("b", "queued")], () => "red");
+  assert.deepEqual(
+    curves.map(({ name, mode }) => [name, mode]),
+    [["a, seed 0", "lines+markers"]],
+  );
+  const front = data.front(
+    [row("a"), row("b", { trainable: 22028288, front: false })],
+    () => "red",
+  );
+  assert.deepEqual(
+    front.map((one) => one.textposition),
+    ["middle right", "middle left"],
+  );
+  assert.deepEqual(
+    front.map((one) => one.marker.size),
+    [12, 8],
+  );
+});
+
+test("scores are shaded by their place", () => {
+  const places = placesOf({ order: [2, 0, 1] });
+  assert.deepEqual(places, [1, 2, 0]);
+  assert.deepEqual(
+    [0, 1, 2].map((place) => shadeOfPlace(place, 3)),
+    [90, 34, 6],
+  );
+  assert.equal(shadeOfPlace(0, 1), 90);
+  assert.deepEqual(progressOf({ done: 1, total: 4, seconds: 3 }).share, 0.25);
+  assert.match(progressOf({ done: 0, total: 0, seconds: 0 }).text, /starting, 0 s/);
+});

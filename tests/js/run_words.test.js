@@ -1,0 +1,64 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import * as words from "qwen/page/run_words.js";
+
+const RUNNING = { status: "running", step: 12, steps: 200, elapsed: 75, remaining: 600 };
+
+test("a running run starts, trains and stops", () => {
+  assert.equal(words.phaseOf({ ...RUNNING, step: 0 }, null), "starting");
+  assert.equal(words.phaseOf({ ...RUNNING, step: 0 }, { event: "start" }), "running");
+  assert.equal(words.phaseOf(RUNNING, null), "running");
+  assert.equal(words.phaseOf({ ...RUNNING, stopping: true }, null), "saving");
+  assert.equal(words.phaseOf({ status: "failed" }, null), "failed");
+  assert.equal(words.titleOf("saving"), "Stopping");
+});
+
+test("figures that are not known are left out", () => {
+  const known = { start: { device: "cpu" }, epoch: 0.5 };
+  const speed = { seconds_per_step: 0.25, tokens_per_second: 4096.4 };
+  assert.deepEqual(words.factsOf({ ...RUNNING, ...speed }, known), [
+    ["12 of 200 (6 %)", "steps"],
+    ["0.5", "epoch"],
+    ["1 min 15 s", "elapsed"],
+    ["10 min 00 s", "remaining"],
+    ["4", "steps per second"],
+    ["4,096", "tokens per second"],
+    ["cpu", "device"],
+  ]);
+  const over = { ...RUNNING, status: "completed", step: 200 };
+  assert.deepEqual(
+    words.factsOf(over, { start: null, epoch: null }).map(([, label]) => label),
+    ["steps", "elapsed"],
+  );
+});
+
+test("the sentence below says why it ended, what it waits for, or that it is silent", () => {
+  const reason = (answer) => words.reasonOf(answer, words.phaseOf(answer, null));
+  assert.equal(reason({ status: "failed", reason: "Out of memory." }), "Out of memory.");
+  assert.match(reason({ ...RUNNING, silent: 61 }), /No sign of life for 1 min 01 s/);
+  assert.equal(reason({ ...RUNNING, silent: 59 }), "");
+  assert.match(reason({ ...RUNNING, step: 0 }), /loads the model/);
+  assert.match(reason({ ...RUNNING, stopping: true }), /Stopping/);
+});
+
+test("a run in the queue says how many are before it", () => {
+  const reason = (place) => words.reasonOf({ status: "queued", place }, "queued");
+  assert.equal(reason(null), "");
+  assert.equal(reason({ running: [], before: 0 }), "The worker is being started.");
+  const busy = "first · nano is using the device. ";
+  assert.equal(reason({ running: ["first · nano"], before: 0 }), `${busy}This run is next.`);
+  assert.equal(reason({ running: ["first · nano"], before: 2 }), `${busy}Number 3 in the queue.`);
+});
+
+test("suggested changes and the outcome are put into words", () => {
+  assert.equal(
+    words.changesInWords({ batch_size: 32, dtype: "bfloat16" }),
+    "batch size 32, dtype bfloat16",
+  );
+  assert.equal(words.changesInWords(null), "");
+  const end = { eval_loss_before: 5.5, eval_loss_after: 4.25 };
+  assert.deepEqual(words.outcomeOf(end), { before: "5.500", after: "4.250", change: "−1.250" });
+  assert.equal(words.outcomeOf({ eval_loss_before: 5.5, eval_loss_after: null }), null);
+  assert.equal(words.outcomeOf(undefined), null);
+});

@@ -1,0 +1,130 @@
+"""The page's scripts: served by exact name, found by the import map, complete."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
+
+from qwen_ui.ui.page.head_script import HeadScript
+from qwen_ui.ui.page.modules import Modules, mounted_by, read_modules, styles
+from tests.helpers.built_app import built_app
+
+MODULES = read_modules()
+_IMPORT = re.compile(r"""(?:from|import)\s*\(?\s*"([^"]+)\"""")
+
+
+@pytest.fixture
+def client() -> TestClient:
+    return TestClient(Starlette(routes=[MODULES.route]))
+
+
+def test_a_module_is_served_as_it_is_and_kept_for_ever(client: TestClient) -> None:
+    answer = client.get(f"/modules/{MODULES.version}/page/dom.js")
+    assert answer.status_code == 200
+    assert answer.text == MODULES.texts["page/dom.js"]
+    assert answer.headers["content-type"].startswith("text/javascript")
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert "immutable" in answer.headers["cache-control"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "old/page/dom.js",
+        "VERSION/page/none.js",
+        "VERSION/page/../page/dom.js",
+        "VERSION/page/%2e%2e/page/dom.js",
+        "VERSION/page/static/dom.js",
+        "VERSION/page/base.css",
+        "VERSION/../../page/app.py",
+        "VERSION/",
+        "VERSION",
+        "",
+    ],
+)
+def test_nothing_else_is_served(client: TestClient, path: str) -> None:
+    asked = f"/modules/{path.replace('VERSION', MODULES.version)}"
+    answer = client.get(asked)
+    plain = asked.replace("/page/../", "/").replace("/%2e%2e/", "/")
+    assert answer.status_code == 404 or plain != asked, "the client itself shortens a path"
+    if answer.status_code == 200:
+        assert answer.text == MODULES.texts["page/dom.js"]
+
+
+def test_nothing_is_written(client: TestClient) -> None:
+    assert client.post(f"/modules/{MODULES.version}/page/dom.js").status_code == 405
+
+
+def test_another_text_is_another_version() -> None:
+    other = Modules({**MODULES.texts, "page/dom.js": ""})
+    assert other.version != MODULES.version
+
+
+def test_the_head_names_the_modules_before_all_other_scripts() -> None:
+    def page(scope: object) -> object: ...
+
+    found = re.search(r'<script type="importmap">(.*?)</script>', MODULES.head)
+    assert found
+    assert json.loads(found[1]) == {"imports": {"qwen/": f"./modules/{MODULES.version}/"}}
+
+
+def test_the_head_is_put_into_the_page_and_into_nothing_else() -> None:
+    from starlette.responses import HTMLResponse  # noqa: PLC0415
+    from starlette.routing import Route  # noqa: PLC0415
+
+    def html(request: object) -> HTMLResponse:
+        return HTMLResponse("<html><head><title>x</title></head></html>")
+
+    app = Starlette(routes=[Route("/", html), Route("/other", html)])
+    client = TestClient(HeadScript(app, "<b>mine</b>"))
+    assert client.get("/").text == "<html><head><b>mine</b><title>x</title></head></html>"
+    assert "mine" not in client.get("/other").text
+
+
+def imports_of(name: str) -> list[str]:
+    """What a module imports, as `room/file.js`."""
+    room = name.split("/")[0]
+    found = _IMPORT.findall(MODULES.texts[name])
+    return [
+        one.removeprefix("qwen/") if one.startswith("qwen/") else f"{room}/{one.removeprefix('./')}"
+        for one in found
+    ]
+
+
+@pytest.mark.parametrize("name", MODULES.texts)
+def test_every_import_is_there_and_no_tab_imports_another(name: str) -> None:
+    room = name.split("/")[0]
+    for imported in imports_of(name):
+        assert imported in MODULES.texts
+        assert imported.split("/")[0] in {room, "page"}
+
+
+def test_every_component_mounts_a_module_that_is_there() -> None:
+    scripts = [getattr(block, "js_on_load", None) or "" for block in built_app().blocks.values()]
+    mounted = {name for script in scripts for name in imports_of_text(script)}
+    assert mounted
+    for name in mounted:
+        assert re.search(r"^export const mount\b", MODULES.texts[name], re.MULTILINE), name
+
+
+def imports_of_text(script: str) -> list[str]:
+    return [name.removeprefix("qwen/") for name in _IMPORT.findall(script)]
+
+
+def test_a_component_s_input_event_is_offered_where_it_is_asked_for() -> None:
+    assert "trigger('input')" in mounted_by("page/run_view.js", fires_input=True)
+    assert "trigger" not in mounted_by("page/run_view.js")
+
+
+def test_no_script_puts_anything_into_the_window() -> None:
+    for name, text in MODULES.texts.items():
+        assert "window.Qwen" not in text, name
+
+
+def test_the_page_s_colours_come_before_what_uses_them() -> None:
+    found = styles()
+    assert found.index("--q-accent:") < found.index(".qr-view") < found.index(".qc-view")
