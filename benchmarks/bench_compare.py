@@ -25,7 +25,8 @@ import torch
 
 from benchmarks.training import nano, trainer_seconds
 from qwen_ui.compare.comparison import carry_on, read_comparison, results
-from qwen_ui.compare.verdict import rows_of, verdict_sentence
+from qwen_ui.compare.rows import rows_of
+from qwen_ui.compare.verdict import verdict_sentence
 from qwen_ui.data.batches import Examples, load_examples
 from qwen_ui.data.order import Order
 from qwen_ui.engine.setup import set_up

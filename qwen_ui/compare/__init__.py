@@ -22,13 +22,8 @@ if TYPE_CHECKING:
         results,
         stop_all,
     )
-    from qwen_ui.compare.verdict import (
-        comparison_record,
-        headline,
-        row_records,
-        rows_of,
-        verdict_sentence,
-    )
+    from qwen_ui.compare.rows import row_records, rows_of
+    from qwen_ui.compare.verdict import comparison_record, headline, verdict_sentence
 
 __all__ = [
     "Comparison",
@@ -59,8 +54,8 @@ __getattr__ = lazy_face(
         "make_comparison": "comparison",
         "read_comparison": "comparison",
         "results": "comparison",
-        "row_records": "verdict",
-        "rows_of": "verdict",
+        "row_records": "rows",
+        "rows_of": "rows",
         "stop_all": "comparison",
         "verdict_sentence": "verdict",
     },

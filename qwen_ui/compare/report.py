@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from qwen_ui.compare.comparison import Comparison, results
-from qwen_ui.compare.verdict import Row, headline, rows_of, verdict_sentence
+from qwen_ui.compare.rows import Row, rows_of
+from qwen_ui.compare.verdict import headline, verdict_sentence
 
 COLUMNS = (
     "plan",

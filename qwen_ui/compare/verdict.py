@@ -1,86 +1,17 @@
-"""The runs of a comparison -> one row a plan, and a sentence that says no more than they do."""
+"""The verdict of a comparison, in words that say no more than the runs do."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from statistics import fmean, stdev
 from typing import Any
 
 from qwen_ui.compare.comparison import Comparison, results
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One plan over all seeds; means, and the spread where there are several.
-
-    Attributes:
-        trainable, share: elements that train, and their part of all.
-        before, after: evaluation losses (nats a token).
-        spread: sample standard deviation of `after` over the seeds; 0 for one seed.
-        seconds: of training, evaluation and starting aside.
-        peak_bytes, delta_bytes: of memory, and of the file of trained tensors.
-        rate_source: where the learning rate comes from.
-    """
-
-    plan: str
-    runs: int
-    trainable: int
-    share: float
-    learning_rate: float
-    before: float
-    after: float
-    spread: float
-    seconds: float
-    tokens_per_second: float
-    peak_bytes: int
-    delta_bytes: int
-    rate_source: str = "given"
-
-    @property
-    def perplexity(self) -> float:
-        """Of the evaluation loss after training."""
-        return math.exp(min(self.after, 700.0))
-
-    @property
-    def gain(self) -> float:
-        """Nats by which the evaluation loss fell."""
-        return self.before - self.after
-
-    @property
-    def gain_per_million(self) -> float:
-        """Nats gained for a million parameters that train."""
-        return self.gain / self.trainable * 1e6
-
-    @property
-    def gain_per_second(self) -> float:
-        """Nats gained for a second of training."""
-        return self.gain / self.seconds if self.seconds else 0.0
-
-
-def rows_of(results: Sequence[dict[str, Any]]) -> list[Row]:
-    """One row for each plan of which a run is completed, in the order of the plans."""
-    rows = []
-    for plan in dict.fromkeys(result["plan"] for result in results):
-        done = [r for r in results if r["plan"] == plan and r["status"] == "completed"]
-        if done:
-            rows.append(_row(plan, done))
-    return rows
-
-
-def row_records(rows: Sequence[Row]) -> list[dict[str, Any]]:
-    """Rows as JSON: their fields, what follows from them, and whether they are on the front."""
-    front = {row.plan for row in pareto(rows)}
-    derived = ("perplexity", "gain", "gain_per_million", "gain_per_second")
-    return [
-        {**asdict(row), **{k: getattr(row, k) for k in derived}, "front": row.plan in front}
-        for row in rows
-    ]
+from qwen_ui.compare.paired import PairedDifference, paired_difference
+from qwen_ui.compare.rows import Row, row_records, rows_of
 
 
 def comparison_record(comparison: Comparison) -> dict[str, Any]:
-    """What the command `compare --json` prints."""
+    """The comparison as the command `compare --json` prints it."""
     found = results(comparison)
     rows = rows_of(found)
     return {
@@ -88,74 +19,73 @@ def comparison_record(comparison: Comparison) -> dict[str, Any]:
         "runs": found,
         "rows": row_records(rows),
         "verdict": verdict_sentence(rows),
+        "paired": paired_record(rows),
     }
 
 
-def _row(plan: str, done: Sequence[dict[str, Any]]) -> Row:
-    after = [float(r["eval_loss_after"]) for r in done]
-    first = done[0]
-    return Row(
-        plan=plan,
-        runs=len(done),
-        trainable=first["trainable_parameters"],
-        share=first["trainable_parameters"] / first["total_parameters"],
-        learning_rate=first["learning_rate"],
-        before=fmean(float(r["eval_loss_before"]) for r in done),
-        after=fmean(after),
-        spread=stdev(after) if len(after) > 1 else 0.0,
-        seconds=fmean(float(r["elapsed"]) for r in done),
-        tokens_per_second=fmean(float(r["tokens_per_second"]) for r in done),
-        peak_bytes=max(r["peak_bytes"] for r in done),
-        delta_bytes=first["delta_bytes"] or 0,
-        rate_source=first.get("learning_rate_source") or "given",
-    )
+def paired_record(rows: Sequence[Row]) -> dict[str, Any] | None:
+    """The paired difference as JSON; None where there is none yet."""
+    found = paired_difference(rows)
+    if found is None:
+        return None
+    several = len(found.seeds) > 1
+    return {
+        "lower": found.lower.plan,
+        "higher": found.higher.plan,
+        "seeds": list(found.seeds),
+        "differences": list(found.differences),
+        "mean": found.mean,
+        "half_width": found.half_width if several else None,
+        "decided": found.decided,
+    }
 
 
 def headline(rows: Sequence[Row]) -> str:
     """The verdict in a few words; "" where there is none yet."""
-    if len(rows) < 2:
+    found = paired_difference(rows)
+    if found is None:
         return ""
-    best, second = _first_two(rows)
-    gap = second.after - best.after
-    if min(best.runs, second.runs) < 2:
-        return f"{best.plan} ends {gap:.2f} nats lower than {second.plan}, on one seed"
-    if gap <= best.spread + second.spread:
-        return f"No difference shown between {best.plan} and {second.plan}"
-    return f"{best.plan} beats {second.plan} by {gap:.2f} nats"
+    lower, higher = found.lower.plan, found.higher.plan
+    if len(found.seeds) < 2:
+        return f"{lower} ends {found.mean:.2f} nats lower than {higher}, on one seed"
+    if not found.decided:
+        return f"No difference shown between {lower} and {higher}"
+    return f"{lower} beats {higher} by {found.mean:.2f} nats"
 
 
 def verdict_sentence(rows: Sequence[Row]) -> str:
-    """The best plan against the next one, and whether the seeds tell them apart."""
+    """The plan that ends lowest against the next one, and whether the seeds tell them apart."""
     if len(rows) < 2:
         return "Nothing to compare yet: fewer than two plans have a completed run."
-    best, second = _first_two(rows)
-    gap = second.after - best.after
-    times = best.trainable / second.trainable
+    found = paired_difference(rows)
+    if found is None:
+        return "Nothing to compare yet: the plans have no completed seed in common."
+    lower, higher = found.lower, found.higher
+    times = lower.trainable / higher.trainable
     size = f"{times:,.0f} times" if times >= 2 else f"{times:.2g} times"
     said = (
-        f"{best.plan} ends at {best.after:.3f} nats, {second.plan} at {second.after:.3f} "
-        f"({gap:.3f} apart), with {size} the trainable parameters"
+        f"{lower.plan} ends at {_mean_loss(lower, found):.3f} nats per token, {higher.plan} at "
+        f"{_mean_loss(higher, found):.3f}, with {size} the trainable parameters"
     )
-    if min(best.runs, second.runs) < 2:
-        alone = "One seed each" if best.runs == second.runs else "One seed alone of one of them"
-        return f"{said}. {alone}: how far chance by itself takes them apart is not known."
-    noise = best.spread + second.spread
-    spread = f"the spread of the seeds ({noise:.3f} nats, {min(best.runs, second.runs)} seeds)"
-    if gap <= noise:
-        return f"{said}. That is within {spread}: no difference shown."
-    return f"{said}. The difference is beyond {spread}."
+    return f"{said}. {_certainty(found)}"
 
 
-def _first_two(rows: Sequence[Row]) -> tuple[Row, Row]:
-    best, second = sorted(rows, key=lambda row: row.after)[:2]
-    return best, second
+def _mean_loss(row: Row, found: PairedDifference) -> float:
+    return sum(row.losses[seed] for seed in found.seeds) / len(found.seeds)
 
 
-def pareto(rows: Sequence[Row]) -> list[Row]:
-    """The plans that no other beats with as few parameters, from the fewest parameters up."""
-    ordered = sorted(rows, key=lambda row: (row.trainable, row.after))
-    front: list[Row] = []
-    for row in ordered:
-        if not front or row.after < front[-1].after:
-            front.append(row)
-    return front
+def _certainty(found: PairedDifference) -> str:
+    count = len(found.seeds)
+    if count < 2:
+        return (
+            "On one seed: the seed-to-seed variance is unknown, so this is no verdict. Run more "
+            "seeds."
+        )
+    said = (
+        f"Over {count} shared seeds the difference is {found.mean:.3f} ± {found.half_width:.3f} "
+        "nats (95 % interval of the paired differences)"
+    )
+    if found.decided:
+        return f"{said}."
+    agree = "All seeds agree, but they are too few. " if found.agree else ""
+    return f"{said}: no difference shown. {agree}Run more seeds to tell them apart."

@@ -22,7 +22,8 @@ from qwen_ui.compare.comparison import (
     results,
 )
 from qwen_ui.compare.report import markdown_report
-from qwen_ui.compare.verdict import Row, headline, pareto, rows_of, verdict_sentence
+from qwen_ui.compare.rows import rows_of
+from qwen_ui.compare.verdict import verdict_sentence
 from qwen_ui.errors import PlanError, RunError, SettingsError
 from qwen_ui.freeze import preset
 from qwen_ui.paths import ASSETS
@@ -162,48 +163,3 @@ def test_a_plan_file_takes_part(tmp_path: Path) -> None:
         "bitfit on last:2",
         "mine",
     ]
-
-
-def row(plan: str, trainable: int, after: float, spread: float = 0.0, runs: int = 2) -> Row:
-    return Row(plan, runs, trainable, 0.1, 1e-3, 6.0, after, spread, 10.0, 100.0, 1, 1)
-
-
-def test_a_difference_beyond_the_spread_of_the_seeds_is_called_one() -> None:
-    said = verdict_sentence([row("attention", 1000, 5.0, 0.01), row("bitfit", 10, 5.5, 0.02)])
-    assert said.startswith("attention ends at 5.000 nats, bitfit at 5.500 (0.500 apart)")
-    assert "100 times the trainable parameters" in said
-    assert "beyond the spread of the seeds (0.030 nats, 2 seeds)" in said
-
-
-def test_a_difference_within_it_is_not() -> None:
-    said = verdict_sentence([row("attention", 1000, 5.0, 0.3), row("bitfit", 10, 5.5, 0.3)])
-    assert "within the spread" in said
-    assert "beyond" not in said
-
-
-def test_the_headline_says_no_more_than_the_verdict() -> None:
-    far = [row("attention", 1000, 5.0, 0.01), row("bitfit", 10, 5.5, 0.02)]
-    near = [row("attention", 1000, 5.0, 0.3), row("bitfit", 10, 5.5, 0.3)]
-    once = [row("attention", 1000, 5.0, runs=1), row("bitfit", 10, 5.5, runs=1)]
-    assert headline(far) == "attention beats bitfit by 0.50 nats"
-    assert headline(near) == "No difference shown between attention and bitfit"
-    assert headline(once) == "attention ends 0.50 nats lower than bitfit, on one seed"
-    assert headline(far[:1]) == ""
-
-
-def test_one_seed_proves_nothing() -> None:
-    rows = [row("attention", 1000, 5.0, runs=1), row("bitfit", 10, 5.5, runs=1)]
-    assert "One seed each" in verdict_sentence(rows)
-    assert "Nothing to compare" in verdict_sentence(rows[:1])
-    uneven = [row("attention", 1000, 5.0, 0.1), row("bitfit", 10, 5.5, runs=1)]
-    assert "One seed alone of one of them" in verdict_sentence(uneven)
-
-
-def test_the_front_holds_what_no_smaller_plan_beats() -> None:
-    rows = [
-        row("full", 1000, 4.0),
-        row("mlp", 500, 5.5),
-        row("attention", 100, 5.0),
-        row("b", 1, 6),
-    ]
-    assert [r.plan for r in pareto(rows)] == ["b", "attention", "full"]

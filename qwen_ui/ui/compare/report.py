@@ -19,7 +19,8 @@ from qwen_ui.compare.report import (
     samples_of,
     setup_of,
 )
-from qwen_ui.compare.verdict import Row, headline, rows_of, verdict_sentence
+from qwen_ui.compare.rows import Row, rows_of
+from qwen_ui.compare.verdict import headline, verdict_sentence
 from qwen_ui.runs.side_by_side import overlay
 from qwen_ui.ui.compare.svg_chart import COLOURS, Series, chart
 

@@ -36,7 +36,8 @@ def state(name: str, axis: Axis = "step") -> dict[str, Any]:
     """
     from qwen_ui.compare.comparison import read_comparison, results
     from qwen_ui.compare.report import samples_of, setup_of
-    from qwen_ui.compare.verdict import headline, row_records, rows_of, verdict_sentence
+    from qwen_ui.compare.rows import row_records, rows_of
+    from qwen_ui.compare.verdict import headline, verdict_sentence
     from qwen_ui.runs.side_by_side import overlay
     from qwen_ui.workers.launch import dispatch
 

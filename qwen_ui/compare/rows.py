@@ -1,0 +1,110 @@
+"""The runs of a comparison as one row per plan, and the rows that no smaller plan beats."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from statistics import fmean, stdev
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One plan over all seeds: means, and the spread where there are several.
+
+    Attributes:
+        losses: evaluation loss after training (nats per token) of each seed.
+        trainable, share: elements that train, and their part of all.
+        before, after: evaluation losses (nats per token).
+        spread: sample standard deviation of `after` over the seeds; 0 for one seed.
+        seconds: of training, evaluation and starting aside.
+        peak_bytes, delta_bytes: of memory, and of the file of trained tensors.
+        rate_source: where the learning rate comes from.
+    """
+
+    plan: str
+    runs: int
+    trainable: int
+    share: float
+    learning_rate: float
+    before: float
+    after: float
+    spread: float
+    seconds: float
+    tokens_per_second: float
+    peak_bytes: int
+    delta_bytes: int
+    rate_source: str = "given"
+    losses: dict[int, float] = field(default_factory=dict)
+
+    @property
+    def perplexity(self) -> float:
+        """Of the evaluation loss after training."""
+        return math.exp(min(self.after, 700.0))
+
+    @property
+    def gain(self) -> float:
+        """Nats by which the evaluation loss fell."""
+        return self.before - self.after
+
+    @property
+    def gain_per_million(self) -> float:
+        """Nats gained for a million parameters that train."""
+        return self.gain / self.trainable * 1e6
+
+    @property
+    def gain_per_second(self) -> float:
+        """Nats gained for a second of training."""
+        return self.gain / self.seconds if self.seconds else 0.0
+
+
+def rows_of(results: Sequence[dict[str, Any]]) -> list[Row]:
+    """One row for each plan of which a run is completed, in the order of the plans."""
+    rows = []
+    for plan in dict.fromkeys(result["plan"] for result in results):
+        done = [r for r in results if r["plan"] == plan and r["status"] == "completed"]
+        if done:
+            rows.append(_row(plan, done))
+    return rows
+
+
+def row_records(rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """Rows as JSON: their fields, what follows from them, and whether they are on the front."""
+    front = {row.plan for row in pareto(rows)}
+    derived = ("perplexity", "gain", "gain_per_million", "gain_per_second")
+    return [
+        {**asdict(row), **{k: getattr(row, k) for k in derived}, "front": row.plan in front}
+        for row in rows
+    ]
+
+
+def _row(plan: str, done: Sequence[dict[str, Any]]) -> Row:
+    after = [float(r["eval_loss_after"]) for r in done]
+    first = done[0]
+    return Row(
+        plan=plan,
+        runs=len(done),
+        trainable=first["trainable_parameters"],
+        share=first["trainable_parameters"] / first["total_parameters"],
+        learning_rate=first["learning_rate"],
+        before=fmean(float(r["eval_loss_before"]) for r in done),
+        after=fmean(after),
+        spread=stdev(after) if len(after) > 1 else 0.0,
+        seconds=fmean(float(r["elapsed"]) for r in done),
+        tokens_per_second=fmean(float(r["tokens_per_second"]) for r in done),
+        peak_bytes=max(r["peak_bytes"] for r in done),
+        delta_bytes=first["delta_bytes"] or 0,
+        rate_source=first.get("learning_rate_source") or "given",
+        losses={r["seed"]: float(r["eval_loss_after"]) for r in done},
+    )
+
+
+def pareto(rows: Sequence[Row]) -> list[Row]:
+    """The plans that no other beats with as few parameters, from the fewest parameters up."""
+    ordered = sorted(rows, key=lambda row: (row.trainable, row.after))
+    front: list[Row] = []
+    for row in ordered:
+        if not front or row.after < front[-1].after:
+            front.append(row)
+    return front
