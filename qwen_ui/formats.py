@@ -1,33 +1,80 @@
-"""Numbers for reading; the exact ones stand in titles and tables."""
+"""Numbers as people read them; the exact ones stand in titles and tables.
+
+The page's scripts write the same texts (`ui/page/static/format.js`): `tests/formats.json` holds
+both to one table of cases.
+"""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
+_Units = Sequence[tuple[float, str]]
+_COUNTS: _Units = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "K"))
+_BYTES: _Units = ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB"))
+_FLOPS: _Units = ((1e15, "PFLOP"), (1e12, "TFLOP"), (1e9, "GFLOP"), (1e6, "MFLOP"))
+_LEAST_ROUNDED = 100_000  # counts below are short enough to be given in full
+
 
 def short_count(count: int) -> str:
-    """Three significant digits: `1.54 B`, `22.0 M`, `8,192`."""
-    for limit, unit in ((10**12, "T"), (10**9, "B"), (10**6, "M")):
-        if count >= limit:
-            return f"{_three_digits(count / limit)} {unit}"
-    if count >= 100_000:
-        return f"{count / 1000:.0f} K"
-    return f"{count:,}"
+    """A count to three significant digits: `1.54 B`, `22.0 M`; below 100,000 in full: `8,192`."""
+    if count < _LEAST_ROUNDED:
+        return f"{count:,}"
+    return _in_units(count, _COUNTS) or f"{count:,}"
 
 
 def short_bytes(count: float) -> str:
-    """Decimal units, as disks and papers count: `3.09 GB`, `16.4 kB`."""
-    for limit, unit in ((10**12, "TB"), (10**9, "GB"), (10**6, "MB"), (10**3, "kB")):
-        if count >= limit:
-            return f"{_three_digits(count / limit)} {unit}"
-    return f"{count:.0f} B"
+    """Bytes in decimal units, as disks and papers count: `3.09 GB`, `16.4 kB`."""
+    return _in_units(count, _BYTES) or f"{count:.0f} B"
 
 
 def short_flops(count: float) -> str:
     """Floating-point operations: `8.12 TFLOP`."""
-    for limit, unit in ((10**15, "PFLOP"), (10**12, "TFLOP"), (10**9, "GFLOP"), (10**6, "MFLOP")):
-        if count >= limit:
-            return f"{_three_digits(count / limit)} {unit}"
-    return f"{count:.0f} FLOP"
+    return _in_units(count, _FLOPS) or f"{count:.0f} FLOP"
 
 
-def _three_digits(value: float) -> str:
-    return f"{value:.2f}" if value < 10 else f"{value:.1f}" if value < 100 else f"{value:.0f}"
+def percent(fraction: float) -> str:
+    """A share of one in per cent: `22.4 %`, `0.37 %`, `0.00053 %`.
+
+    Three significant digits from 1 % on, two below. Only nothing is `0 %` and only all `100 %`.
+    """
+    if fraction in (0, 1):
+        return f"{100 * fraction:.0f} %"
+    value = 100 * fraction
+    text = _significant(value, 2 if value < 1 else 3)
+    return "99.9 %" if fraction < 1 and float(text) >= 100 else f"{text} %"
+
+
+def duration(seconds: float) -> str:
+    """A time span: `45 s`, `3 min 05 s`, `2 h 07 min`."""
+    whole = math.floor(seconds + 0.5)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+def shape_text(shape: Sequence[int]) -> str:
+    """A tensor's shape: `1,536 × 8,960`."""
+    return " × ".join(f"{size:,}" for size in shape) or "scalar"
+
+
+def _in_units(value: float, units: _Units) -> str:
+    """In the largest unit that has a whole part once rounded; "" where the smallest has none."""
+    for size, unit in units:
+        text = _significant(value / size, 3)
+        if float(text) >= 1:
+            return f"{text} {unit}"
+    return ""
+
+
+def _significant(value: float, digits: int) -> str:
+    """So many significant digits, never as a power of ten: 9.996 to three of them is `10.0`."""
+    text = f"{value:.{_decimals(value, digits)}f}"
+    return text if float(text) == 0 else f"{value:.{_decimals(float(text), digits)}f}"
+
+
+def _decimals(value: float, digits: int) -> int:
+    magnitude = math.floor(math.log10(abs(value))) if value else 0
+    return max(0, digits - 1 - magnitude)

@@ -12,6 +12,7 @@ from qwen_ui.cli.table import table
 from qwen_ui.cli.train import exit_if_failed
 from qwen_ui.compare import carry_on, comparison_record, make_comparison
 from qwen_ui.compare.comparison import named_plans, parse_rates
+from qwen_ui.formats import short_bytes
 
 
 @app.command()
@@ -81,7 +82,7 @@ def compare_text(record: dict[str, Any]) -> str:
                 f"{row['before']:.3f}",
                 f"{row['after']:.3f}{spread}",
                 f"{row['seconds']:.1f}",
-                f"{row['peak_bytes'] / 1e6:,.0f} MB",
+                short_bytes(row["peak_bytes"]),
                 "*" if row["front"] else "",
             )
         )

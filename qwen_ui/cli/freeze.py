@@ -22,6 +22,7 @@ from qwen_ui.cli.shared import (
     write,
 )
 from qwen_ui.cli.table import table
+from qwen_ui.formats import short_bytes, short_flops
 from qwen_ui.freeze import Selection, export_formats, export_text, resolve
 from qwen_ui.freeze import cost as pricing
 from qwen_ui.freeze.cost.optimizers import optimizer_names
@@ -129,9 +130,9 @@ def cost_text(selection: Selection, cost: Cost, full: Cost) -> str:
     for field in fields(cost):
         mine, whole = getattr(cost, field.name), getattr(full, field.name)
         if field.name.startswith("flops"):
-            shown = (f"{mine / 1e12:,.3f} TFLOP", f"{whole / 1e12:,.3f} TFLOP")
+            shown = (short_flops(mine), short_flops(whole))
         elif field.name.endswith("_bytes"):
-            shown = (f"{mine / 1e9:,.3f} GB", f"{whole / 1e9:,.3f} GB")
+            shown = (short_bytes(mine), short_bytes(whole))
         else:
             continue
         ratio = f"{mine / whole:.3f}" if whole else "-"

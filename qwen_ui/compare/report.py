@@ -9,6 +9,7 @@ from typing import Any
 from qwen_ui.compare.comparison import Comparison, results
 from qwen_ui.compare.rows import Row, rows_of
 from qwen_ui.compare.verdict import headline, verdict_sentence
+from qwen_ui.formats import percent, short_bytes
 
 COLUMNS = (
     "plan",
@@ -62,15 +63,15 @@ def cells_of(row: Row) -> tuple[str, ...]:
     return (
         row.plan,
         f"{row.trainable:,}",
-        f"{100 * row.share:.3g} %",
+        percent(row.share),
         f"{row.learning_rate:.1e}",
         f"{row.before:.3f}",
         f"{row.after:.3f}{spread}",
         f"{row.perplexity:,.1f}",
         f"{row.seconds:.1f}",
         f"{row.tokens_per_second:,.0f}",
-        f"{row.peak_bytes / 1e6:,.0f} MB",
-        f"{row.delta_bytes / 1e3:,.0f} KB",
+        short_bytes(row.peak_bytes),
+        short_bytes(row.delta_bytes),
         f"{row.gain_per_million:.3g}",
         f"{row.gain_per_second:.3g}",
     )

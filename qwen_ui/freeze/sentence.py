@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from qwen_ui.formats import percent
 from qwen_ui.freeze.canonical import grouped_kinds, whole_roles
 from qwen_ui.model.anatomy import Anatomy
 
@@ -14,19 +15,6 @@ _ROLE_WORDS = {
     "attention": "attention",
     "router": "router",
 }
-
-
-def percent(fraction: float) -> str:
-    """A share for reading: `1.43 %`, `0.00053 %`, `100 %`; two or three significant digits."""
-    value = 100 * fraction
-    if value in (0, 100):
-        return f"{value:.0f} %"
-    if value >= 99.995:
-        return "over 99.99 %"
-    decimals = 2
-    while decimals < 10 and round(value, decimals) < 10 ** (1 - decimals):
-        decimals += 1
-    return f"{value:.{decimals}f} %"
 
 
 def summarize(anatomy: Anatomy, names: frozenset[str]) -> str:

@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
+from qwen_ui.formats import shape_text
 from qwen_ui.model.anatomy import Anatomy, Kind
 from qwen_ui.model.settings import head_size, language_config, setting
 
@@ -93,5 +94,5 @@ def _text(value: Any) -> str:
 
 
 def _describe(kind: Kind) -> str:
-    shape = " × ".join(f"{size:,}" for size in kind.shape) or "one value"
+    shape = shape_text(kind.shape)
     return f"{shape}, {len(kind.blocks)} blocks" if kind.blocks else shape

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from typing import Any, Protocol
 
+from qwen_ui.formats import shape_text
 from qwen_ui.model.anatomy import Anatomy, Module, Parameter, Role
 from qwen_ui.model.settings import head_size, key_value_heads, language_config, setting, whole
 
@@ -195,5 +196,5 @@ def _pick(readings: Any, preferred: tuple[str, ...]) -> str:
 
 def product(shape: tuple[int, ...]) -> str:
     """`256 × 1,536 = 393,216`."""
-    sizes = " × ".join(f"{size:,}" for size in shape)
+    sizes = shape_text(shape)
     return sizes if len(shape) < 2 else f"{sizes} = {math.prod(shape):,}"

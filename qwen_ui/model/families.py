@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from textwrap import wrap
 
 from qwen_ui.errors import ModelError
+from qwen_ui.formats import percent
 from qwen_ui.model.anatomy import Anatomy
 from qwen_ui.model.blocks import hidden_layers
 from qwen_ui.model.catalog import configuration_from_dict
@@ -54,7 +55,7 @@ class Family:
         for parameter in anatomy.parameters:
             roles[str(parameter.role)] += parameter.numel
         shares = ", ".join(
-            f"{role} {100 * count / anatomy.total_parameters:.1f} %"
+            f"{role} {percent(count / anatomy.total_parameters)}"
             for role, count in roles.most_common()
         )
         forms = sum(len(f.indexes) for f in find_folds(anatomy) if f.parent == anatomy.stack)

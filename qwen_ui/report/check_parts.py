@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+from qwen_ui.formats import percent, shape_text
 from qwen_ui.model.anatomy import Anatomy, Kind, Parameter, Role
 from qwen_ui.model.settings import head_size, key_value_heads, language_config, text, whole
 
@@ -139,11 +140,11 @@ def _count(mlps: dict[tuple[int, str], dict[str, Parameter]]) -> str:
 
 
 def _sizes(parameter: Parameter) -> str:
-    return " × ".join(f"{size:,}" for size in parameter.shape)
+    return shape_text(parameter.shape)
 
 
 def _shape(kind: Kind) -> str:
-    return " × ".join(f"{size:,}" for size in kind.shape)
+    return shape_text(kind.shape)
 
 
 def check_unusual(anatomy: Anatomy) -> tuple[bool, str]:
@@ -154,5 +155,5 @@ def check_unusual(anatomy: Anatomy) -> tuple[bool, str]:
     count = sum(kind.parameters for kind in unusual)
     listed = ", ".join(f"`{kind.kind}`" for kind in unusual[:6])
     more = f" and {len(unusual) - 6} more kinds" if len(unusual) > 6 else ""
-    share = 100 * count / anatomy.total_parameters
-    return False, f"No: {count:,} parameters ({share:.3g} %) in {listed}{more}."
+    share = percent(count / anatomy.total_parameters)
+    return False, f"No: {count:,} parameters ({share}) in {listed}{more}."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from qwen_ui.formats import shape_text
 from qwen_ui.model.anatomy import Anatomy, Parameter, Role
 from qwen_ui.model.explain import explain_module
 from qwen_ui.model.folding import KindGroup, find_folds, group_kinds
@@ -89,7 +90,7 @@ def _owner(anatomy: Anatomy, role: Role) -> str:
 
 
 def _line(anatomy: Anatomy, kind: KindGroup) -> str:
-    shape = " × ".join(f"{size:,}" for size in kind.shape) or "scalar"
+    shape = shape_text(kind.shape)
     if not kind.blocks:
         return f"- `{kind.label}` {shape}" + (f", {kind.tensors} ×" if kind.tensors > 1 else "")
     first = next(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from qwen_ui.formats import percent, shape_text
 from qwen_ui.model.anatomy import Anatomy, Parameter, Role
 from qwen_ui.model.folding import ranges
 from qwen_ui.report.check_names import block_pattern
@@ -79,12 +80,12 @@ def _recipe(anatomy: Anatomy, title: str, parameters: tuple[Parameter, ...], con
     if not parameters:
         return f"### {title}\n\nNothing to train: the top blocks have no such parameter."
     count = sum(parameter.numel for parameter in parameters)
-    share = 100 * count / anatomy.total_parameters
+    share = percent(count / anatomy.total_parameters)
     return "\n".join(
         (
             f"### {title}",
             "",
-            f"Trains {count:,} parameters ({share:.4g} %) in {len(parameters)} tensors.",
+            f"Trains {count:,} parameters ({share}) in {len(parameters)} tensors.",
             "",
             "```python",
             f"assert train_only(model, lambda name: {condition}) == {count}",
@@ -107,7 +108,7 @@ def _exact_names(anatomy: Anatomy, parameters: tuple[Parameter, ...]) -> Iterato
         likewise = f"; blocks {ranges(blocks[1:])} likewise" if len(blocks) > 1 else ""
         yield from ("", f"The exact names in block {blocks[0]}{likewise}:", "")
         for kind, shape in form:
-            sizes = " × ".join(f"{size:,}" for size in shape) or "scalar"
+            sizes = shape_text(shape)
             yield f"- `{anatomy.stack}.{blocks[0]}.{kind}` {sizes}"
     without = [b.index for b in anatomy.blocks[-TOP_BLOCKS:] if b.index not in by_block]
     if without:

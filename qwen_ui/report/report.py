@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from qwen_ui.formats import percent, shape_text
 from qwen_ui.model.anatomy import Anatomy, Module
 from qwen_ui.model.folding import children_by_parent, find_folds, short_ranges
 from qwen_ui.report.checks import Check, audit
@@ -94,7 +95,7 @@ class _TableWalk:
         parameter = self.anatomy.by_name[name]
         leaf = name.rpartition(".")[2]
         path = f"`{shown}.{leaf}`" if shown else f"`{leaf}`"
-        shape = " × ".join(f"{size:,}" for size in parameter.shape) or "scalar"
+        shape = shape_text(parameter.shape)
         if name == parameter.name:
             self._row(path, shape, parameter.numel * times, str(parameter.role))
         else:
@@ -102,7 +103,7 @@ class _TableWalk:
 
     def _row(self, name: str, what: str, count: int, role: str) -> None:
         total = self.anatomy.total_parameters
-        share = f"{100 * count / total:.4f} %" if total else "0 %"
+        share = percent(count / total) if total else "0 %"
         self.rows.append(f"| {name} | {what} | {count:,} | {share} | {role} |")
 
 

@@ -16,6 +16,7 @@ import psutil
 
 from qwen_ui.errors import UserError
 from qwen_ui.files import read_json, write_json
+from qwen_ui.formats import short_bytes
 from qwen_ui.runs.events import read_events
 from qwen_ui.runs.failure import OF_MEMORY
 from qwen_ui.runs.folder import status_of
@@ -25,7 +26,6 @@ from qwen_ui.runs.status import LAUNCHED, write_status
 from qwen_ui.runs.writer import run_lock
 
 ADVICE = "advice.json"
-GB = 1e9
 # A process needs some hundred MB beside the tensors of a step; see `qwen_ui.freeze.cost.estimate`.
 OVERHEAD_BYTES = 6e8
 # What other programs hold is worth a word from here on.
@@ -76,23 +76,23 @@ def memory_advice(spec: RunSpec, room: Room, peak: Callable[[int, int], float]) 
     batch, length = spec.batch_size, spec.sequence_length
     need = needs(batch, length)
     said = (
-        f"Batch {batch} of {length} tokens needs {need / GB:.1f} GB, "
-        f"{room.free / GB:.1f} GB were free"
+        f"Batch {batch} of {length} tokens needs {short_bytes(need)}, "
+        f"{short_bytes(room.free)} were free"
     )
     if room.others > WORTH_SAYING_BYTES:
-        said += f" (other programs held {room.others / GB:.1f} GB)"
+        said += f" (other programs held {short_bytes(room.others)})"
     if need <= room.free:
         half = {"batch_size": batch // 2} if batch > 1 else {}
         return Advice(f"{said}: by its price it fits, so other programs took the rest.", half)
     while batch > 1:
         batch //= 2
         if needs(batch, length) <= room.free:
-            fits = f"batch {batch} fits ({needs(batch, length) / GB:.1f} GB)."
+            fits = f"batch {batch} fits ({short_bytes(needs(batch, length))})."
             return Advice(f"{said}; {fits}", {"batch_size": batch})
     while length > SHORTEST:
         length //= 2
         if needs(1, length) <= room.free:
-            fits = f"batch 1 of {length} tokens fits ({needs(1, length) / GB:.1f} GB)."
+            fits = f"batch 1 of {length} tokens fits ({short_bytes(needs(1, length))})."
             return Advice(f"{said}; {fits}", {"batch_size": 1, "sequence_length": length})
     return Advice(f"{said}; no batch fits. Train fewer blocks, or a smaller model.")
 

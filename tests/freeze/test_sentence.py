@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from qwen_ui.freeze import FreezePlan, preset, resolve
-from qwen_ui.freeze.sentence import percent
 from qwen_ui.model import Anatomy
 from tests.helpers.small_models import small_model
 
@@ -49,18 +48,3 @@ def test_many_groups_end_in_a_number(qwen: Anatomy) -> None:
     rules = [{"layers": str(i), "kinds": [kind]} for i, kind in enumerate(kinds)]
     summary = resolve(FreezePlan.from_dict({"schema": 1, "rules": rules}), qwen).summary
     assert summary.endswith("; and 2 more groups.")
-
-
-@pytest.mark.parametrize(
-    ("fraction", "text"),
-    [
-        (0, "0 %"),
-        (1, "100 %"),
-        (0.0142697, "1.43 %"),
-        (5.3067e-6, "0.00053 %"),
-        (0.9999999, "over 99.99 %"),
-        (0.5, "50.00 %"),
-    ],
-)
-def test_shares_are_rounded_for_reading(fraction: float, text: str) -> None:
-    assert percent(fraction) == text

@@ -32,7 +32,7 @@ def test_the_golden_file_holds_the_figures_that_are_known() -> None:
         "1,543,714,304 parameters in 338 tensors",
         "`model.layers.{0-27}.self_attn` | Qwen2Attention | 154,198,016",
         "`model.layers.{0-27}.mlp` | Qwen2MLP | 1,156,055,040",
-        "Trains 22,028,288 parameters (1.427 %) in 28 tensors",
+        "Trains 22,028,288 parameters (1.43 %) in 28 tensors",
         "Trains 8,192 parameters",
         "`model.layers.0.self_attn.o_proj.bias`",
         "counting tied tensors twice would give 1,777,088,000",

@@ -77,7 +77,7 @@ def spec(batch: int = 4) -> RunSpec:
 def test_the_largest_batch_that_fits_is_named() -> None:
     said = memory_advice(spec(), Room("cpu", 6.1e9), lambda batch, length: 2.3e9 * batch)
     assert said.text == (
-        "Batch 4 of 128 tokens needs 9.8 GB, 6.1 GB were free; batch 2 fits (5.2 GB)."
+        "Batch 4 of 128 tokens needs 9.80 GB, 6.10 GB were free; batch 2 fits (5.20 GB)."
     )
     assert said.changes == {"batch_size": 2}
     said = memory_advice(spec(), Room("cpu", 2.0e9), lambda batch, length: 2e7 * batch * length)
@@ -91,7 +91,7 @@ def test_the_largest_batch_that_fits_is_named() -> None:
 def test_what_other_programs_hold_is_said() -> None:
     room = Room("cuda", 6.1e9, others=40e9)
     said = memory_advice(spec(), room, lambda batch, length: 2.3e9 * batch).text
-    assert "6.1 GB were free (other programs held 40.0 GB); batch 2 fits" in said
+    assert "6.10 GB were free (other programs held 40.0 GB); batch 2 fits" in said
     fits = memory_advice(spec(), Room("cuda", 20e9, 60e9), lambda batch, length: 2.3e9 * batch)
     assert "by its price it fits" in fits.text
 

@@ -98,7 +98,7 @@ def test_a_kill_for_memory_is_explained_with_the_price_of_the_run() -> None:
     advice = json.loads((folder / ADVICE).read_text())
     assert 1 <= advice["changes"]["batch_size"] < 256
     assert recorded_status(folder).reason.startswith("The system killed the worker")
-    assert "3.0 GB were free" in recorded_status(folder).reason
+    assert "3.00 GB were free" in recorded_status(folder).reason
 
 
 def test_a_dashboard_whose_port_is_taken_says_so() -> None:

@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from qwen_ui.errors import SettingsError
-from qwen_ui.formats import short_bytes, short_flops
+from qwen_ui.formats import percent, short_bytes, short_flops
 from qwen_ui.freeze import StepSettings, full_cost
 from qwen_ui.freeze.cost.estimate import MAX_TOKENS, price
 
@@ -183,6 +183,6 @@ def _sentence(plan: Cost, full: Cost) -> str:
     flops = plan.flops_step / full.flops_step
     peak = plan.peak_bytes / full.peak_bytes
     return (
-        f"A step takes {flops:.0%} of the computation and {peak:.0%} of the memory of training "
-        "everything."
+        f"A step takes {percent(flops)} of the computation and {percent(peak)} of the memory of "
+        "training everything."
     )

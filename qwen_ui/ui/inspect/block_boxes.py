@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from html import escape
 
-from qwen_ui.model.anatomy import Anatomy, Module, Parameter
+from qwen_ui.formats import shape_text
+from qwen_ui.model.anatomy import Anatomy, Module
 from qwen_ui.model.folding import children_by_parent
 from qwen_ui.ui.inspect.tree import subtree_roles
 
@@ -85,7 +86,7 @@ class Boxes:
         # A plain module (a linear map, a norm) is told by its title alone.
         fused = any(len(p.shape) > 2 for p in own) and len(own) > 1
         cells = [
-            (p.name, p.name.rpartition(".")[2], _sizes(p))
+            (p.name, p.name.rpartition(".")[2], shape_text(p.shape))
             for p in (own if holders or fused else [])
         ]
         cells += [
@@ -132,7 +133,7 @@ class Boxes:
         tensors = [self.anatomy.by_name[name] for name in module.own]
         largest = max(tensors, key=lambda tensor: tensor.numel)
         bias = any(n.endswith(".bias") for n in module.own) and len(tensors) > 1
-        return _sizes(largest) + (" + b" if bias else "")
+        return shape_text(largest.shape) + (" + b" if bias else "")
 
     def _path(self, name: str) -> str:
         return name.removeprefix(f"{self.block}.")
@@ -145,10 +146,6 @@ class Boxes:
 
 def text_at(x: float, y: float, text: str, style: str) -> str:
     return f'<text x="{x:.1f}" y="{y}" class="{style}">{escape(text)}</text>'
-
-
-def _sizes(parameter: Parameter) -> str:
-    return " × ".join(f"{size:,}" for size in parameter.shape) or "1"
 
 
 def _cut(text: str, most: int) -> str:

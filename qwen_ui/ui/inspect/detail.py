@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import Any
 
 from qwen_ui.errors import ModelError
-from qwen_ui.formats import short_bytes, short_count
+from qwen_ui.formats import percent, short_bytes, short_count
 from qwen_ui.model.anatomy import Anatomy, Module, Parameter
 from qwen_ui.model.dimensions import explain_shape, product
 from qwen_ui.model.explain import Explanation, explain_module
@@ -227,7 +227,7 @@ def _role(role: str) -> str:
 
 def _share(count: int, anatomy: Anatomy) -> str:
     total = anatomy.total_parameters
-    return f"{100 * count / total:.4g} %" if total else "0 %"
+    return percent(count / total) if total else "0 %"
 
 
 def _bytes(count: int) -> str:

@@ -1,7 +1,7 @@
 """Every plotly figure. The only importer of plotly.
 
 plotly reads no CSS variables, so colours are given for the light and the dark page; they are those
-of `assets/style.css` (Okabe-Ito, https://jfly.uni-koeln.de/color/).
+of `ui/page/static/base.css` (Okabe-Ito, https://jfly.uni-koeln.de/color/).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import plotly.graph_objects as go
 # `sys.modules` half made where another thread imports it: it is whole before any figure is drawn.
 from pandas import Series  # noqa: F401
 
-from qwen_ui.formats import short_count
+from qwen_ui.formats import percent, shape_text, short_count
 from qwen_ui.model.folding import group_kinds
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def parameter_treemap(anatomy: Anatomy, *, dark: bool) -> go.Figure:
     cells += [(role, role, "model", count, colours[role], role) for role, count in roles.items()]
     for group in groups:
         role = str(group.role)
-        where = f"{group.label}<br>{group.tensors} × {_sizes(group.shape)}"
+        where = f"{group.label}<br>{group.tensors} × {shape_text(group.shape)}"
         name = f"{role}/{group.label}/{bool(group.blocks)}"
         cells.append((name, _leaf(group.label), role, group.parameters, colours[role], where))
     ids, labels, parents, values, paint, hover = (
@@ -93,13 +93,15 @@ def parameter_treemap(anatomy: Anatomy, *, dark: bool) -> go.Figure:
             labels=labels,
             parents=parents,
             values=values,
-            customdata=hover,
+            customdata=[
+                f"{name}<br>{value:,} parameters, {percent(value / anatomy.total_parameters)}"
+                for name, value in zip(hover, values, strict=True)
+            ],
             branchvalues="total",
             marker={"colors": paint, "line": {"color": SURFACE[dark], "width": 2}, "pad": _PAD},
             text=[short_count(value) for value in values],
             texttemplate="%{label}<br>%{text}",
-            hovertemplate="%{customdata}<br>%{value:,} parameters, %{percentRoot:.3%}"
-            "<extra></extra>",
+            hovertemplate="%{customdata}<extra></extra>",
             pathbar={"visible": False},
             tiling={"pad": 1},
         )
@@ -112,10 +114,6 @@ def _leaf(label: str) -> str:
     """The shortest name that says what it is: `q_proj`, `q_proj.bias`, `gate_up_proj`."""
     path = label.removesuffix(".weight").split(".")
     return ".".join(path[-2:]) if path[-1] == "bias" else path[-1]
-
-
-def _sizes(shape: tuple[int, ...]) -> str:
-    return " × ".join(f"{size:,}" for size in shape) or "1"
 
 
 _PAD = {"t": 22, "l": 2, "r": 2, "b": 2}

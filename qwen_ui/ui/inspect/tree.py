@@ -10,6 +10,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Any
 
+from qwen_ui.formats import shape_text
 from qwen_ui.model.anatomy import Anatomy, Module
 from qwen_ui.model.folding import Fold, children_by_parent, find_folds
 
@@ -152,7 +153,7 @@ class _Walk:
             type=TENSOR,
             label=name.rpartition(".")[2],
             name=name,
-            what=" × ".join(f"{size:,}" for size in parameter.shape) or "scalar",
+            what=shape_text(parameter.shape),
             role=str(parameter.role),
             count=parameter.numel,
             bytes=parameter.bytes,

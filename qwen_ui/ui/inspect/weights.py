@@ -7,6 +7,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from qwen_ui.errors import ModelError
+from qwen_ui.formats import percent
 
 if TYPE_CHECKING:
     from qwen_ui.model import Anatomy
@@ -86,7 +87,7 @@ def _statistics(found: Statistics) -> Iterator[tuple[str, str]]:
     yield "mean", f"{found.mean:.4g}"
     yield "standard deviation", f"{found.standard_deviation:.4g}"
     yield "extreme values", f"{found.minimum:.4g} to {found.maximum:.4g}"
-    yield "zeros", f"{100 * found.zeros:.4g} %"
+    yield "zeros", percent(found.zeros)
     yield "NaN or infinite", f"{found.not_finite:,}" if found.not_finite else "none"
 
 

@@ -39,7 +39,7 @@ def test_the_table_has_both_figures_and_their_ratio() -> None:
     assert rows["saved activations"]["full"] == "7.56 GB"
     assert rows["gradients"]["ratio"] == pytest.approx(22_028_288 / 1_543_714_304)
     assert record["prefix"] == 24
-    assert record["sentence"].startswith("A step takes 43% of the computation")
+    assert record["sentence"].startswith("A step takes 42.8 % of the computation")
 
 
 def test_a_price_is_answered_for_what_is_ticked() -> None:

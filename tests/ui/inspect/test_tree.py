@@ -67,7 +67,7 @@ def test_the_panel_of_a_module_has_formula_class_configuration_and_share(qwen: A
     assert "down(silu(gate(x)) · up(x))" in said
     assert "Qwen2MLP" in said
     assert "<dt>intermediate_size</dt><dd>8960</dd>" in said
-    assert "41,287,680 (2.675 %)" in said
+    assert "41,287,680 (2.67 %)" in said
 
 
 def test_the_panel_of_a_fold_speaks_for_all(qwen: Anatomy) -> None:
