@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
@@ -48,3 +49,29 @@ def continuation(trainee: Trainee, tokenizer: Any, prompt: str, tokens: int) -> 
     finally:
         model.train(was_training)
     return str(tokenizer.decode(out[0, ids.shape[1] :], skip_special_tokens=True))
+
+
+class Sampler:
+    """Continues the same prompts whenever it is asked to.
+
+    Args:
+        prompts: what a person gave; none takes one from the evaluation examples.
+        tokens: length of a continuation; 0 samples nothing.
+    """
+
+    def __init__(
+        self,
+        trainee: Trainee,
+        tokenizer: Any,
+        evaluation: Examples,
+        *,
+        prompts: Sequence[str],
+        tokens: int,
+    ) -> None:
+        self._trainee, self._tokenizer, self._tokens = trainee, tokenizer, tokens
+        self._prompts = tuple(prompts) or (prompt_from(evaluation, tokenizer),)
+
+    def samples(self) -> Iterator[tuple[str, str]]:
+        """(prompt, continuation) of each. Every process has to ask: sharded weights need all."""
+        for prompt in self._prompts if self._tokens else ():
+            yield prompt, continuation(self._trainee, self._tokenizer, prompt, self._tokens)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from qwen_ui.engine.chunked_loss import head_loss
+from qwen_ui.engine.movement import MAX_ORIGIN_BYTES
 from qwen_ui.engine.optimizer import PORTION_BYTES
-from qwen_ui.engine.trainer import MAX_ORIGIN_BYTES
 from qwen_ui.freeze import StepSettings
 from qwen_ui.freeze.cost.estimate import Engine
 

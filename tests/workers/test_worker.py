@@ -121,7 +121,7 @@ class Killed(BaseException):
 def killed_and_resumed(spec, kill_at, monkeypatch):
     """The folder of a run whose worker died after this step and was started again."""
     folder = create_run(spec.model_dump(mode="json"), spec.plan)
-    honest = Trainer._reason_to_stop
+    honest = Trainer._stop_requested
 
     def die(self):
         if self._progress.step == kill_at:
@@ -129,7 +129,7 @@ def killed_and_resumed(spec, kill_at, monkeypatch):
         return honest(self)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Trainer, "_reason_to_stop", die)
+        patch.setattr(Trainer, "_stop_requested", die)
         patch.setattr("qwen_ui.workers.worker._failed", lambda writer, error: 1)
         main(folder)
     main(folder)
