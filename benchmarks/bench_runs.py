@@ -73,9 +73,9 @@ def lists() -> None:
     size = len(json.dumps(asdict(update)))
     seconds = timed(lambda: changes(runs_folder(), seen))
     print(f"1,000 runs, nothing new:        {seconds:8.3f} s  {size:,} bytes")
-    keeper = Supervisor()
-    keeper.round()
-    print(f"1,000 runs, a keeper's round:   {timed(keeper.round):8.3f} s")
+    supervisor = Supervisor()
+    supervisor.round()
+    print(f"1,000 runs, a supervisor round: {timed(supervisor.round):8.3f} s")
 
 
 def charts() -> None:

@@ -16,7 +16,7 @@ from typing import Any
 
 from qwen_ui.freeze import preset
 from qwen_ui.runs.spec import make_spec
-from qwen_ui.workers.launch import keep_ready, start, wait
+from qwen_ui.workers import preload, start, wait
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
@@ -28,7 +28,7 @@ def main() -> None:
     arguments = parser.parse_args()
     runs = arguments.runs
     if arguments.forked:
-        keep_ready(wait=True)
+        preload(wait=True)
     with tempfile.TemporaryDirectory() as home:
         os.environ["QWEN_UI_HOME"] = home
         seconds = [first_loss() for _ in range(runs)]

@@ -21,12 +21,13 @@ import psutil
 from playwright.sync_api import Browser, CDPSession, Page, sync_playwright
 
 from benchmarks.bench_runs import step_event, write_run
+from qwen_ui import workers
 from qwen_ui.freeze import preset
 from qwen_ui.paths import ASSETS
 from qwen_ui.runs.events import FILE_NAME, encode, read_events
 from qwen_ui.runs.spec import make_spec
 from qwen_ui.runs.summary import run_folder
-from qwen_ui.workers import launch
+from qwen_ui.workers import processes
 from tests.browser.conftest import FLAGS, Dashboard
 
 WINDOW_SECONDS, PAIRS = 4.0, 20
@@ -45,13 +46,13 @@ LOOK = """
 
 def fake_run(pause: float) -> Path:
     """A run whose worker records steps without a model."""
-    launch.WORKER = "tests.helpers.step_worker"
-    return run_folder(launch.start({"model": "nano", "steps": 10**6, "pause": pause}))
+    processes.WORKER = "tests.helpers.step_worker"
+    return run_folder(workers.start({"model": "nano", "steps": 10**6, "pause": pause}))
 
 
 def nano_run() -> Path:
     """A run that trains the nano twin on one thread."""
-    launch.WORKER = "qwen_ui.workers.worker"
+    processes.WORKER = "qwen_ui.workers.worker"
     data = str(ASSETS / "data" / "kjv-train.txt")
     spec = make_spec(
         model="nano",
@@ -63,7 +64,7 @@ def nano_run() -> Path:
         threads=1,
         warmup_steps=10,
     )
-    return run_folder(launch.start(spec))
+    return run_folder(workers.start(spec))
 
 
 def steps_of(folder: Path) -> list[dict[str, Any]]:
@@ -98,7 +99,7 @@ def screen(browser: Browser, dashboard: Dashboard) -> None:
         page.evaluate(LOOK)
         time.sleep(20)
         seen: list[list[float]] = page.evaluate("window.seenAt")
-    launch.kill(folder.name)
+    workers.kill(folder.name)
     waits, first = [], seen[0][0]
     for event in steps_of(folder):
         shown = next((at for step, at in seen if step >= event["step"]), None)
@@ -115,7 +116,7 @@ def truth(browser: Browser, dashboard: Dashboard) -> None:
         folder = fake_run(pause=0.1)
         until(lambda folder=folder: steps_of(folder))
         with watching(browser, dashboard.url) as page:
-            pid = launch.worker_pid(folder)
+            pid = workers.worker_pid(folder)
             assert pid is not None
             psutil.Process(pid).kill()
             began = time.monotonic()
@@ -206,7 +207,7 @@ def idle(browser: Browser, dashboard: Dashboard) -> None:
         watched = share_of_a_core(process, 12)
     time.sleep(3)
     alone = share_of_a_core(process, 20)
-    launch.kill(folder.name)
+    workers.kill(folder.name)
     print(f"dashboard beside a run: {alone:.1%} of a core, {watched:.1%} with one tab watching")
 
 
@@ -241,7 +242,7 @@ def slower(browser: Browser, dashboard: Dashboard) -> None:
         taken[away].append(share)
     for tab in tabs:
         tab.__exit__(None, None, None)
-    launch.kill(folder.name)
+    workers.kill(folder.name)
     ratios = [a / b - 1 for a, b in zip(seconds[False], seconds[True], strict=True)]
     low, middle, high = statistics.quantiles(ratios, n=4)
     error = 1.25 * statistics.stdev(ratios) / len(ratios) ** 0.5
@@ -268,7 +269,7 @@ def others(folder: Path) -> float:
     """Seconds that this benchmark's browser and dashboard have taken so far."""
     total = 0.0
     for process in psutil.Process().children(recursive=True):
-        if process.pid != launch.worker_pid(folder):
+        if process.pid != workers.worker_pid(folder):
             times = process.cpu_times()
             total += times.user + times.system
     return total

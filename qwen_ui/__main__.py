@@ -2,7 +2,7 @@
 
 import os
 
-# Before torch is imported; see `qwen_ui.runs.process.child_environment`.
+# Before torch is imported; see `qwen_ui.workers.processes.child_environment`.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 from qwen_ui.cli.main import main

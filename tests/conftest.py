@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-# Tests share the processor with browsers, dashboards and workers; see `process.child_environment`.
+# Tests share the processor with browsers, dashboards and workers; see `workers.processes`.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 # A busy machine is slow, not wrong: examples have no deadline. A failure is printed to be repeated.
@@ -74,11 +74,11 @@ def sentences(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def forked_workers() -> Iterator[None]:
     """Workers are forked, as the dashboard's are; it saves each its imports."""
-    from qwen_ui.workers import launch  # noqa: PLC0415
+    from qwen_ui.workers import spawn  # noqa: PLC0415
 
-    launch.keep_ready()
+    spawn.preload()
     yield
-    launch._fork_server.stop()
+    spawn._fork_server.stop()
 
 
 @pytest.fixture
@@ -86,14 +86,11 @@ def step_worker(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Workers that only write a run, without a model; none is left at the end."""
     from qwen_ui.paths import runs_folder  # noqa: PLC0415
     from qwen_ui.runs import run_names  # noqa: PLC0415
-    from qwen_ui.runs.process import end_tree  # noqa: PLC0415
-    from qwen_ui.workers import launch  # noqa: PLC0415
+    from qwen_ui.workers import processes, worker_pid  # noqa: PLC0415
 
-    monkeypatch.setattr(launch, "WORKER", "tests.helpers.step_worker")
+    monkeypatch.setattr(processes, "WORKER", "tests.helpers.step_worker")
     yield
-    # The end of a worker lets the next of the queue begin: not any more.
-    monkeypatch.setattr(launch, "dispatch", lambda: [])
     for name in run_names():
-        pid = launch.worker_pid(runs_folder() / name)
+        pid = worker_pid(runs_folder() / name)
         if pid is not None:
-            end_tree(pid)
+            processes.end_tree(pid)

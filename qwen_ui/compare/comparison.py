@@ -22,7 +22,7 @@ from qwen_ui.freeze.plan import MAX_PLAN_BYTES
 from qwen_ui.paths import home
 from qwen_ui.runs.events import Event
 from qwen_ui.runs.summary import followed_digest, run_folder, run_summary, status_of
-from qwen_ui.workers.launch import keep_ready, resume, start, stop, wait
+from qwen_ui.workers import preload, resume, start, stop, wait
 
 COMPARISON_FILE = "comparison.json"
 MAX_RUNS = 64
@@ -181,7 +181,7 @@ def carry_on(comparison: Comparison, on_event: Callable[[Event], None] | None = 
     The first run waits for imports, as it would anyway; those after it are forked.
     """
     if len(comparison.entries) > 1:
-        keep_ready(wait=True)
+        preload(wait=True)
     comparison = begin(comparison)
     for run in comparison.runs:
         wait(run, on_event)

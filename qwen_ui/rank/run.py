@@ -40,7 +40,7 @@ from qwen_ui.rank.gradients import (
 )
 from qwen_ui.rank.ranking import TOP, Ranking, Words, agreement, rank_correlation, words_of
 from qwen_ui.rank.scores import Scores, Tick, ablation_scores, weight_scores
-from qwen_ui.runs.process import child_environment
+from qwen_ui.workers.processes import child_environment
 
 __all__ = [
     "METHODS",

@@ -7,31 +7,12 @@ creation time that psutil reports is derived from the wall clock there); elsewhe
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 
 import psutil
 
 _GROUP = Path("/sys/fs/cgroup")
-
-
-PACKAGE_PARENT = Path(__file__).resolve().parents[2]
-
-
-def child_environment() -> dict[str, str]:
-    """What a Python process of ours is started with.
-
-    Threads that share out a matrix product spin while they wait for each other by default, and on a
-    machine with other work take the processor from the very thread they wait for: beside one other
-    training, steps of 0.6 to 9 s came down to 0.2 to 0.6 s without (docs/decisions/workers.md).
-    """
-    paths = (str(PACKAGE_PARENT), os.environ.get("PYTHONPATH", ""))
-    return {
-        "OMP_WAIT_POLICY": "PASSIVE",
-        **os.environ,
-        "PYTHONPATH": os.pathsep.join(filter(None, paths)),
-    }
 
 
 def stamp(pid: int) -> str | None:
@@ -47,8 +28,8 @@ def stamp(pid: int) -> str | None:
         return None
 
 
-def lives(pid: int | None, begun: str | None) -> bool:
-    """Whether the process of this id and stamp still lives (a zombie does not)."""
+def is_alive(pid: int | None, begun: str | None) -> bool:
+    """Whether the process of this id and start time is alive (a zombie is not)."""
     return bool(pid and begun) and stamp(int(pid or 0)) == begun
 
 
@@ -82,18 +63,3 @@ def free_memory() -> int:
     except (OSError, ValueError):
         return free
     return min(free, max(0, int(limit) - used)) if limit.isdecimal() else free
-
-
-def end_tree(pid: int) -> None:
-    """End this process and its children at once, and wait until they are gone."""
-    try:
-        process = psutil.Process(pid)
-        tree = [*process.children(recursive=True), process]
-    except psutil.NoSuchProcess:
-        return
-    for member in tree:
-        try:
-            member.kill()
-        except psutil.NoSuchProcess:
-            continue
-    psutil.wait_procs(tree, timeout=10)

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
 from qwen_ui.files import read_json, write_json
-from qwen_ui.runs.process import free_memory, lives, memory_kills, stamp
+from qwen_ui.runs.process import free_memory, is_alive, memory_kills, stamp
 
 FILE_NAME = "status.json"
 LAUNCHED = "process.json"
@@ -65,9 +65,9 @@ def true_status(folder: Path) -> Status:
         return status
     if status.status == "queued":
         launched = read_json(folder / LAUNCHED)
-        if not launched or lives(launched.get("pid"), launched.get("begun")):
+        if not launched or is_alive(launched.get("pid"), launched.get("begun")):
             return status
-    elif lives(status.pid, status.begun):
+    elif is_alive(status.pid, status.begun):
         return status
     # It may have ended between our reading of the file and our look at the processes.
     again = recorded_status(folder)

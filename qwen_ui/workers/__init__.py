@@ -12,20 +12,11 @@ from qwen_ui.lazy import lazy_face
 if TYPE_CHECKING:
     from qwen_ui.workers.cluster import write_for_cluster
     from qwen_ui.workers.devices import cores, find_devices
-    from qwen_ui.workers.launch import (
-        dispatch,
-        keep_ready,
-        kill,
-        place,
-        queued_runs,
-        resume,
-        retry,
-        start,
-        stop,
-        wait,
-        worker_pid,
-    )
+    from qwen_ui.workers.launch import resume, retry, start, wait
     from qwen_ui.workers.memory_advice import OVERHEAD_BYTES
+    from qwen_ui.workers.queue import dispatch, queue_position, queued_runs
+    from qwen_ui.workers.spawn import preload
+    from qwen_ui.workers.stopping import kill, stop, worker_pid
     from qwen_ui.workers.supervisor import Supervisor
 
 __all__ = [
@@ -34,9 +25,9 @@ __all__ = [
     "cores",
     "dispatch",
     "find_devices",
-    "keep_ready",
     "kill",
-    "place",
+    "preload",
+    "queue_position",
     "queued_runs",
     "resume",
     "retry",
@@ -52,18 +43,18 @@ __getattr__ = lazy_face(
         "OVERHEAD_BYTES": "memory_advice",
         "Supervisor": "supervisor",
         "cores": "devices",
-        "dispatch": "launch",
+        "dispatch": "queue",
         "find_devices": "devices",
-        "keep_ready": "launch",
-        "kill": "launch",
-        "place": "launch",
-        "queued_runs": "launch",
+        "kill": "stopping",
+        "preload": "spawn",
+        "queue_position": "queue",
+        "queued_runs": "queue",
         "resume": "launch",
         "retry": "launch",
         "start": "launch",
-        "stop": "launch",
+        "stop": "stopping",
         "wait": "launch",
-        "worker_pid": "launch",
+        "worker_pid": "stopping",
         "write_for_cluster": "cluster",
     },
 )

@@ -1,12 +1,13 @@
-"""A process that has imported torch and transformers, and forks a worker from itself when asked.
+"""A process that has imported torch and transformers, and forks workers from itself.
 
-The imports are most of what a short run on a CPU waits for: 5 of 7 s before the first loss here
-(docs/training.md). A fork has them at once, and shares their memory. It is as free as a worker that
-was started by itself: a session, a log and an end of its own; this process may go before it.
+The imports are most of what a short run on a CPU waits for: 5 of 7 s before the first loss
+(docs/training.md). A fork has them at once and shares their memory. It is as detached as a worker
+that was started by a command: a session, a log and an end of its own; this process may end before
+it. Why not the standard library's fork server: docs/decisions/workers.md.
 
-Only on Linux and only where no GPU is: a fork must not inherit a driver's state, and elsewhere the
-system's own libraries forbid forks. There, and whenever this process is not ready, `fork` says None
-and a worker is started the plain way.
+Only on Linux and only where there is no GPU: a fork must not inherit a driver's state, and the
+system libraries of macOS forbid forks. There, and whenever this process is not ready, `fork` gives
+None and a worker is started by a command.
 """
 
 from __future__ import annotations
@@ -23,14 +24,14 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from qwen_ui.runs.process import child_environment
+from qwen_ui.workers.processes import child_environment
 
-IMPORTED = ("qwen_ui.workers.worker", "qwen_ui.engine.setup", "qwen_ui.engine.trainer")
+PRELOADED = ("qwen_ui.workers.worker", "qwen_ui.engine.setup", "qwen_ui.engine.trainer")
 GPU_DEVICES = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")
 # Read by libraries when they are imported: a worker that is to have others cannot be forked.
 READ_AT_IMPORT = ("OMP_", "MKL_", "KMP_", "HF_", "TRANSFORMERS_", "TORCH", "PYTORCH", "PYTHON")
-# A fork takes milliseconds; one that does not answer is given up, and a worker started plainly.
-ANSWER_PATIENCE_SECONDS = 20.0
+# A fork takes milliseconds; a server that does not answer is given up.
+ANSWER_TIMEOUT_SECONDS = 20.0
 
 
 def available() -> bool:
@@ -39,7 +40,7 @@ def available() -> bool:
 
 
 class ForkServer:
-    """The asking end. Safe to call from several threads."""
+    """The client of the process. Safe to call from several threads."""
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[str] | None = None
@@ -76,71 +77,65 @@ class ForkServer:
             log: the file that takes the worker's output.
             environment: of the worker.
         """
+        request = {"module": module, "folder": str(folder), "log": str(log), "cwd": os.getcwd()}
         with self._lock:
             if not self._is_ready() or _at_import(environment) != _at_import(self._environment):
                 return None
-            request = {
-                "module": module,
-                "folder": str(folder),
-                "log": str(log),
-                "environment": environment,
-                "cwd": os.getcwd(),
-            }
-            try:
-                answer = self._ask(json.dumps(request))
-            except OSError:
-                answer = ""
+            answer = self._ask(json.dumps({**request, "environment": environment}))
             if not answer:
-                self._gone()
+                self._end()
                 return None
             return int(answer)
 
     def stop(self) -> None:
         """End the process. Workers that it forked go on."""
         with self._lock:
-            self._gone()
+            self._end()
 
     def _is_ready(self, wait: float = 0.0) -> bool:
-        if self._process is None or self._process.stdout is None:
-            return False
-        if not self._ready and select.select([self._process.stdout], [], [], wait)[0]:
-            self._ready = bool(self._process.stdout.readline())
-            if not self._ready:
-                self._gone()
+        if self._process is not None and not self._ready:
+            self._ready = bool(answer := self._answer(wait))
+            if answer == "":
+                self._end()
         return self._ready
 
-    def _ask(self, line: str) -> str:
+    def _ask(self, line: str) -> str | None:
         assert self._process is not None
         assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(line + "\n")
-        self._process.stdin.flush()
-        answered = select.select([self._process.stdout], [], [], ANSWER_PATIENCE_SECONDS)[0]
-        return self._process.stdout.readline() if answered else ""
+        try:
+            self._process.stdin.write(line + "\n")
+            self._process.stdin.flush()
+        except OSError:
+            return ""
+        return self._answer(ANSWER_TIMEOUT_SECONDS)
 
-    def _gone(self) -> None:
+    def _answer(self, wait: float) -> str | None:
+        """The next line of the process: "" where it has ended, None where there is none yet."""
+        assert self._process is not None
+        output = self._process.stdout
+        assert output is not None
+        return output.readline() if select.select([output], [], [], wait)[0] else None
+
+    def _end(self) -> None:
         process, self._process, self._ready = self._process, None, False
-        if process is None:
-            return
-        for pipe in (process.stdin, process.stdout):
-            if pipe is not None:
-                pipe.close()
-        process.terminate()
-        process.wait()
+        if process is not None:
+            process.terminate()
+            # Closes the pipes, where a request may be stuck, and reaps the process.
+            process.communicate()
 
 
 def _at_import(environment: dict[str, str]) -> dict[str, str]:
     return {k: v for k, v in environment.items() if k.startswith(READ_AT_IMPORT)}
 
 
-def _main() -> int:
+def _serve() -> int:
     """Fork a worker for every line of standard input, until it ends; in a worker, its exit code."""
-    for module in IMPORTED:
+    for module in PRELOADED:
         import_module(module)
     # What is here now is never garbage: a collection in a worker need not copy its pages.
     gc.collect()
     gc.freeze()
-    signal.signal(signal.SIGCHLD, _take_ended)
+    signal.signal(signal.SIGCHLD, _reap)
     print("ready", flush=True)
     for line in sys.stdin:
         pid = os.fork()
@@ -150,8 +145,8 @@ def _main() -> int:
     return 0
 
 
-def _take_ended(*_: Any) -> None:
-    """Take workers that ended off the system's table."""
+def _reap(*_: Any) -> None:
+    """Reap the workers that have exited."""
     try:
         while os.waitpid(-1, os.WNOHANG)[0]:
             pass
@@ -177,4 +172,4 @@ def _work(request: dict[str, Any]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(_main())
+    sys.exit(_serve())

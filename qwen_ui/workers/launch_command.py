@@ -13,9 +13,9 @@ from pathlib import Path
 
 from qwen_ui.errors import SettingsError
 from qwen_ui.runs.spec import RunSpec
+from qwen_ui.workers import processes
 from qwen_ui.workers.devices import cores
 
-WORKER = "qwen_ui.workers.worker"
 PORT = 29_500
 
 
@@ -45,7 +45,7 @@ def launch_command(spec: RunSpec, folder: Path, *, nodes: int = 1, device: str =
     Raises:
         SettingsError: the processes cannot be shared out evenly.
     """
-    worker = ("-m", WORKER, str(folder))
+    worker = ("-m", processes.WORKER, str(folder))
     if spec.processes == 1 and nodes == 1:
         return Launch((sys.executable, *worker), {})
     each = _each(spec, nodes)

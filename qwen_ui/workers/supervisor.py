@@ -1,7 +1,7 @@
-"""What a living dashboard sees to: workers that died are marked, what waits begins, stops are kept.
+"""What runs need while they wait, train and end, done in one round over their folders.
 
-None of it hangs on the dashboard that started a run. One that was started later (after a crash, a
-restart of the machine, on another port) does the same for every run that it finds.
+A round depends on no earlier one and on no memory of who started a run: after a crash, or a restart
+of the machine, another dashboard does the same for every run that it finds.
 """
 
 from __future__ import annotations
@@ -12,75 +12,112 @@ import subprocess
 import sys
 import threading
 import time
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from qwen_ui.paths import runs_folder
 from qwen_ui.runs.failure import OF_MEMORY
 from qwen_ui.runs.folder import open_folders, run_names, status_of
-from qwen_ui.runs.process import PACKAGE_PARENT
-from qwen_ui.runs.status import Status
+from qwen_ui.runs.process import is_alive
 from qwen_ui.runs.writer import STOP
-from qwen_ui.workers.launch import dispatch
 from qwen_ui.workers.memory_advice import ADVICE
-from qwen_ui.workers.stopping import end_deaf, patience_of, worker_pid
+from qwen_ui.workers.processes import reap, start_detached
+from qwen_ui.workers.queue import dispatch
+from qwen_ui.workers.spawn import spawned
+from qwen_ui.workers.stopping import end_unresponsive, processes_of, stop_timeout
 
 ROUND_SECONDS = 2.0
+# How soon the end of a worker, or a new event of a run that is followed, is noticed.
+POLL_SECONDS = 0.2
 logger = logging.getLogger("qwen_ui")
 
 
 class Supervisor:
-    """Looks after the runs of this home; a round costs one look at every folder."""
+    """Looks after all runs of this home; one thread at a time may call `round`."""
 
     def __init__(self) -> None:
         self._asked: dict[str, float] = {}
         self._seen_over: set[str] = set()
-
-    def round(self) -> None:
-        """Look at every run that is not over, and once at those that are."""
-        for folder in open_folders():
-            self._seen_over.discard(folder.name)
-            if not status_of(folder).over:
-                self._keep_stop(folder)
-        for name in set(run_names()) - self._seen_over:
-            folder = runs_folder() / name
-            if folder.is_dir() and (status := status_of(folder)).over:
-                self._seen_over.add(name)
-                self._asked.pop(name, None)
-                self._explain(folder, status)
-        dispatch()
+        self._unexplained: deque[Path] = deque()
+        self._explaining: subprocess.Popen[bytes] | None = None
+        self._watched: list[tuple[int, str]] = []
 
     def start(self) -> None:
-        """Go round for as long as this process lives."""
-        threading.Thread(target=self._go, name="keeper", daemon=True).start()
+        """Do rounds in a thread for as long as this process lives."""
+        threading.Thread(target=self._supervise, name="supervisor", daemon=True).start()
 
-    def _go(self) -> None:
-        while True:
-            try:
-                self.round()
-            except OSError:
-                # A disk that is full or gone for a while: said once a round, tried again.
-                logger.exception("looking after the runs failed")
-            time.sleep(ROUND_SECONDS)
+    def round(self) -> None:
+        """Reap ended children, mark the dead, enforce stops, explain, and start what waits.
 
-    def _keep_stop(self, folder: Path) -> None:
-        if not (folder / STOP).exists() or worker_pid(folder) is None:
+        Runs that are over are read once. A disk that is full or gone is logged; the next round
+        tries again.
+        """
+        reap()
+        self._watched = []
+        with _logged():
+            self._seen_over -= {folder.name for folder in open_folders()}
+            for name in run_names():
+                if name not in self._seen_over:
+                    with _logged():
+                        self._look_after(runs_folder() / name)
+        with _logged():
+            self._explain_next()
+        with _logged():
+            dispatch()
+
+    def _look_after(self, folder: Path) -> None:
+        # A run whose process is gone is marked as interrupted here, with the reason.
+        status = status_of(folder)
+        if not status.over:
+            self._watched += processes_of(folder)
+            self._enforce_stop(folder)
+            return
+        self._seen_over.add(folder.name)
+        self._asked.pop(folder.name, None)
+        explained = (folder / ADVICE).is_file()
+        if status.reason.startswith(OF_MEMORY) and not explained and os.access(folder, os.W_OK):
+            self._unexplained.append(folder)
+
+    def _enforce_stop(self, folder: Path) -> None:
+        if not (folder / STOP).exists() or not processes_of(folder):
+            # A run that is resumed and asked again has its whole time again.
+            self._asked.pop(folder.name, None)
             return
         waited = time.monotonic() - self._asked.setdefault(folder.name, time.monotonic())
-        if waited >= patience_of(folder):
-            end_deaf(folder, waited)
+        if waited >= stop_timeout(folder):
+            end_unresponsive(folder, waited)
 
-    def _explain(self, folder: Path, status: Status) -> None:
+    def _explain_next(self) -> None:
         """Work out what would have fitted in a process of its own: it needs torch, and seconds."""
-        if not status.reason.startswith(OF_MEMORY) or (folder / ADVICE).is_file():
+        if self._explaining is not None and self._explaining.poll() is None:
             return
-        if not os.access(folder, os.W_OK):
-            return
-        command = [sys.executable, "-m", "qwen_ui.workers.memory_advice", str(folder)]
-        threading.Thread(target=_run, args=(command,), daemon=True).start()
+        self._explaining = None
+        if self._unexplained:
+            folder = self._unexplained.popleft()
+            command = (sys.executable, "-m", "qwen_ui.workers.memory_advice", str(folder))
+            self._explaining = start_detached(command)
+
+    def _supervise(self) -> None:
+        while True:
+            spawned.clear()
+            self.round()
+            self._rest()
+
+    def _rest(self) -> None:
+        """Wait for the next round, which is due at once when a worker has started or ended."""
+        due = time.monotonic() + ROUND_SECONDS
+        while (left := due - time.monotonic()) > 0:
+            if spawned.wait(min(left, POLL_SECONDS) if self._watched else left):
+                return
+            if not all(is_alive(pid, begun) for pid, begun in self._watched):
+                return
 
 
-def _run(command: list[str]) -> None:
-    with open(os.devnull, "r+b") as nowhere:
-        subprocess.run(
-            command, cwd=PACKAGE_PARENT, stdin=nowhere, stdout=nowhere, stderr=nowhere, check=False
-        )
+@contextmanager
+def _logged() -> Iterator[None]:
+    try:
+        yield
+    except OSError:
+        logger.exception("looking after the runs failed")

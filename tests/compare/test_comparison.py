@@ -28,7 +28,7 @@ from qwen_ui.errors import PlanError, RunError, SettingsError
 from qwen_ui.freeze import preset
 from qwen_ui.paths import ASSETS
 from qwen_ui.runs.summary import read_events, run_folder, status_of
-from qwen_ui.workers.launch import worker_pid
+from qwen_ui.workers import worker_pid
 from tests.helpers.settings import SETTINGS
 
 

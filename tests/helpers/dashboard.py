@@ -1,23 +1,29 @@
-"""A dashboard without a page: a process that starts a run and stays, to be killed.
+"""A dashboard without a page: a process that starts runs, supervises them, and waits to be killed.
 
-`python -m tests.helpers.dashboard SPEC_JSON`: starts the run and prints its name. Without a spec it
-starts what is queued, at the moment that its input ends.
+`python -m tests.helpers.dashboard [--preload] SPEC_JSON ...` prints the name of each run. Without a
+spec it starts what is queued, at the moment that its input ends.
 """
 
 from __future__ import annotations
 
 import json
+import signal
 import sys
-import time
 
-from qwen_ui.workers import launch
+from qwen_ui import workers
+from qwen_ui.workers import processes
 
-launch.WORKER = "tests.helpers.step_worker"
+processes.WORKER = "tests.helpers.step_worker"
 
-if len(sys.argv) > 1:
-    print(launch.start(json.loads(sys.argv[1])), flush=True)
-    time.sleep(600)
+specs = [argument for argument in sys.argv[1:] if argument != "--preload"]
+if "--preload" in sys.argv:
+    workers.preload(wait=True)
+if specs:
+    workers.Supervisor().start()
+    for spec in specs:
+        print(workers.start(json.loads(spec)), flush=True)
+    signal.pause()
 else:
     print("ready", flush=True)
     sys.stdin.read()
-    print(*launch.dispatch(), flush=True)
+    print(*workers.dispatch(), flush=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from qwen_ui.errors import RunError
-from qwen_ui.runs.process import lives, stamp
+from qwen_ui.runs.process import is_alive, stamp
 from qwen_ui.runs.status import recorded_status, write_status
 from qwen_ui.runs.summary import (
     RunWriter,
@@ -23,7 +23,7 @@ from qwen_ui.runs.summary import (
     run_summary,
     status_of,
 )
-from qwen_ui.workers.launch import queued_runs
+from qwen_ui.workers import queued_runs
 
 SPEC = {"model": "nano", "steps": 4}
 PLAN = {"name": "attention", "rules": []}
@@ -34,7 +34,7 @@ def dead_process() -> tuple[int, str]:
     process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     begun = stamp(process.pid)
     assert begun is not None
-    assert lives(process.pid, begun)
+    assert is_alive(process.pid, begun)
     process.communicate(b"\n")
     return process.pid, begun
 
@@ -113,7 +113,7 @@ def test_a_zombie_does_not_live() -> None:
     begun = None
     while (now := stamp(process.pid)) is not None:
         begun = now
-    assert not lives(process.pid, begun)
+    assert not is_alive(process.pid, begun)
     process.wait()
 
 

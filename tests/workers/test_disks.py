@@ -11,21 +11,22 @@ from typing import Any
 import psutil
 import pytest
 
+from qwen_ui import workers
 from qwen_ui.errors import RunError
 from qwen_ui.paths import runs_folder
 from qwen_ui.runs.failure import SENTENCES
 from qwen_ui.runs.folder import create_run
 from qwen_ui.runs.index import glances
-from qwen_ui.runs.process import end_tree
 from qwen_ui.runs.summary import run_folder, run_names, status_of
-from qwen_ui.workers import launch
-from tests.workers.test_faults import TRUTH_SECONDS, spec, steps, until
+from qwen_ui.workers import processes
+from tests.helpers.step_runs import spec, steps
+from tests.helpers.waiting import until
 
 
 @pytest.fixture
 def small_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A file system of 512 kB that is the home of all runs."""
-    monkeypatch.setattr(launch, "WORKER", "tests.helpers.step_worker")
+    monkeypatch.setattr(processes, "WORKER", "tests.helpers.step_worker")
     disk = tmp_path / "disk"
     disk.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=512k", "tmpfs", str(disk)]
@@ -33,12 +34,10 @@ def small_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path
         pytest.skip("no right to mount a file system here")
     monkeypatch.setenv("QWEN_UI_HOME", str(disk))
     yield disk
-    # The end of a worker lets the next of the queue begin: not on a disk that is taken away.
-    monkeypatch.setattr(launch, "dispatch", lambda: [])
     for name in run_names():
-        pid = launch.worker_pid(runs_folder() / name)
+        pid = workers.worker_pid(runs_folder() / name)
         if pid is not None:
-            end_tree(pid)
+            processes.end_tree(pid)
     subprocess.run(["umount", "-l", str(disk)], check=True)
 
 
@@ -52,7 +51,7 @@ def fill_with_runs() -> None:
 
 
 def long_run(**more: Any) -> Path:
-    return run_folder(launch.start(spec(steps=100_000, pause=0.001, **more)))
+    return run_folder(workers.start(spec(steps=100_000, pause=0.001, **more)))
 
 
 def test_a_full_disk_ends_a_run_with_its_reason_and_room_lets_it_go_on(small_disk: Path) -> None:
@@ -68,7 +67,7 @@ def test_a_full_disk_ends_a_run_with_its_reason_and_room_lets_it_go_on(small_dis
     with pytest.raises(RunError, match="disk is full"):
         fill_with_runs()
     filler.unlink()
-    launch.resume(folder.name)
+    workers.resume(folder.name)
     until(lambda: steps(folder)[-1] > done[-1] or status_of(folder).over, 60)
     assert steps(folder)[: len(done)] == done
     assert steps(folder)[-1] > done[-1]
@@ -79,21 +78,21 @@ def test_a_disk_that_turns_read_only_is_told_and_loses_nothing(small_disk: Path)
     until(lambda: len(steps(folder)) > 20, 60)
     before = len(steps(folder))
     # Refused while files are open for writing; a disk that fails does not ask, so the worker goes.
-    pid = launch.worker_pid(folder)
+    pid = workers.worker_pid(folder)
     assert pid is not None
     psutil.Process(pid).suspend()
     psutil.Process(pid).kill()
-    until(lambda: not psutil.pid_exists(pid) or launch.worker_pid(folder) is None, 10)
+    until(lambda: not psutil.pid_exists(pid) or workers.worker_pid(folder) is None, 10)
     remount(small_disk, "ro")
     try:
-        until(lambda: status_of(folder).over, TRUTH_SECONDS)
+        until(lambda: status_of(folder).over, 5)
         assert status_of(folder).status == "interrupted"
         assert len(steps(folder)) >= before
         (record,) = glances(runs_folder())
         assert record["status"] == "interrupted"
         with pytest.raises(RunError, match="cannot be written"):
-            launch.start(spec())
+            workers.start(spec())
     finally:
         remount(small_disk, "rw")
-    launch.resume(folder.name)
+    workers.resume(folder.name)
     until(lambda: steps(folder)[-1] > before, 60)

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import os
-import time
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from qwen_ui.runs.process import child_environment, lives, stamp
-from qwen_ui.runs.summary import run_folder, status_of
-from qwen_ui.workers import fork_server, launch
+from qwen_ui import workers
+from qwen_ui.runs import run_folder, status_of
+from qwen_ui.runs.process import is_alive, stamp
+from qwen_ui.workers import fork_server, processes, spawn
 from qwen_ui.workers.fork_server import ForkServer
+from qwen_ui.workers.processes import child_environment
+from tests.helpers.step_runs import long_spec, spec, steps
+from tests.helpers.waiting import until
 
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.usefixtures("step_worker"),
     pytest.mark.skipif(not fork_server.available(), reason="workers are not forked here"),
 ]
-SPEC = {"model": "nano", "plan": {"name": "attention"}, "steps": 5, "pause": 0.0}
-LONG = {**SPEC, "steps": 2000, "pause": 0.01}
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +38,7 @@ def server(started: ForkServer, monkeypatch: pytest.MonkeyPatch) -> ForkServer:
     """A server of this file's own, in use by `launch`; alive, whatever the last test did."""
     started.start()
     assert started.ready(wait=120)
-    monkeypatch.setattr(launch, "_fork_server", started)
+    monkeypatch.setattr(spawn, "_fork_server", started)
     return started
 
 
@@ -45,21 +47,14 @@ def parent_of(pid: int) -> int:
     return int(status.split("PPid:")[1].split()[0])
 
 
-def until(what: object, patience: float = 60.0) -> None:
-    deadline = time.monotonic() + patience
-    while not what():  # type: ignore[operator]
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.02)
-
-
 def pid_of(server: ForkServer) -> int:
     assert server._process is not None
     return server._process.pid
 
 
 def test_a_forked_worker_is_a_process_of_its_own(server: ForkServer) -> None:
-    run = launch.start(LONG)
-    pid = launch.worker_pid(run_folder(run))
+    run = workers.start(long_spec())
+    pid = workers.worker_pid(run_folder(run))
     assert pid is not None
     until(lambda: status_of(run_folder(run)).step > 0)
     assert parent_of(pid) == pid_of(server)
@@ -67,8 +62,8 @@ def test_a_forked_worker_is_a_process_of_its_own(server: ForkServer) -> None:
     assert Path(f"/proc/{pid}/fd/0").readlink() == Path(os.devnull)
     for output in (1, 2):
         assert Path(f"/proc/{pid}/fd/{output}").readlink() == run_folder(run) / "worker.log"
-    launch.stop(run)
-    assert launch.wait(run)["status"] == "stopped"
+    workers.stop(run)
+    assert workers.wait(run)["status"] == "stopped"
     until(lambda: not Path(f"/proc/{pid}").exists())  # No zombie is left.
 
 
@@ -76,30 +71,27 @@ def test_a_worker_with_other_libraries_settings_is_not_forked(
     server: ForkServer, tmp_path: Path
 ) -> None:
     environment = {**child_environment(), "OMP_NUM_THREADS": "7"}
-    assert server.fork(launch.WORKER, tmp_path, tmp_path / "log", environment) is None
+    assert server.fork(processes.WORKER, tmp_path, tmp_path / "log", environment) is None
     assert server.ready()
 
 
 def test_a_worker_outlives_the_process_that_forked_it(server: ForkServer) -> None:
-    run = launch.start(LONG)
+    run = workers.start(long_spec())
     folder = run_folder(run)
-    until(lambda: status_of(folder).step > 3)
+    until(lambda: len(steps(folder)) > 3)
     pid, begun = pid_of(server), stamp(pid_of(server))
-    assert server._process is not None
-    assert server._process.stdin is not None
-    server._process.stdin.close()  # What the system does when the dashboard is killed.
-    until(lambda: not lives(pid, begun))
-    before = status_of(folder).step
-    until(lambda: status_of(folder).step > before)
-    launch.kill(run)
+    os.kill(pid, signal.SIGKILL)
+    until(lambda: not is_alive(pid, begun))
+    before = len(steps(folder))
+    until(lambda: len(steps(folder)) > before)
+    workers.kill(run)
     assert status_of(folder).status == "interrupted"
-    server.stop()
 
 
 def test_without_it_a_worker_is_started_the_plain_way(server: ForkServer) -> None:
     os.kill(pid_of(server), 9)
-    run = launch.start(SPEC)
-    assert launch.wait(run)["status"] == "completed"
+    run = workers.start(spec())
+    assert workers.wait(run)["status"] == "completed"
     assert not server.ready()
 
 
@@ -110,4 +102,4 @@ def test_one_that_is_not_ready_or_not_allowed_forks_nothing(
     server = ForkServer()
     server.start()
     assert not server.ready(wait=1)
-    assert server.fork(launch.WORKER, tmp_path, tmp_path / "log", {}) is None
+    assert server.fork(processes.WORKER, tmp_path, tmp_path / "log", {}) is None

@@ -39,15 +39,11 @@ def state(name: str, axis: Axis = "step") -> dict[str, Any]:
     from qwen_ui.compare.rows import row_records, rows_of
     from qwen_ui.compare.verdict import headline, verdict_sentence
     from qwen_ui.runs.side_by_side import overlay
-    from qwen_ui.workers.launch import dispatch
 
     comparison = read_comparison(name)
     found = results(comparison)
     curves = overlay(comparison.runs, axis=axis, only=("smooth", "eval"))
     drawn = {run["run"]: run["lines"] for run in curves}
-    if any(record["status"] == "queued" for record in found):
-        # Whoever started them may be gone, and with it who would start the next one.
-        dispatch()
     rows = rows_of(found)
     return {
         "name": comparison.name,

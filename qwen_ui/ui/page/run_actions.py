@@ -33,16 +33,16 @@ def act(
         changes: of settings, for `retry`.
         name, tags, note: for `describe`; what is None stays.
     """
+    from qwen_ui import workers
     from qwen_ui.runs.folder import annotate, delete_run
-    from qwen_ui.workers import launch
 
     match action:
         case "stop":
-            launch.stop(run)
+            workers.stop(run)
         case "kill":
-            launch.kill(run)
+            workers.kill(run)
         case "resume":
-            launch.resume(run)
+            workers.resume(run)
         case "retry":
             return {"run": retry(run, changes or {})}
         case "describe":
@@ -58,13 +58,13 @@ def retry(run: str, changes: dict[str, str]) -> str:
     Raises:
         SettingsError: a text is no value of its setting.
     """
+    from qwen_ui import workers
     from qwen_ui.runs.spec import make_spec
-    from qwen_ui.workers import launch
 
     given = read_json(run_folder(run) / "spec.json")
     # An empty field means automatic. pydantic reads numbers from texts, and says which it cannot.
     given |= {key: text or None for key, text in changes.items() if key in EDITABLE}
-    return launch.start(make_spec(**given))
+    return workers.start(make_spec(**given))
 
 
 def settings(run: str) -> dict[str, Any]:

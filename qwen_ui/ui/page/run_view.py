@@ -157,9 +157,9 @@ def _facts(events: list[Event]) -> dict[str, Any]:
 def _place(folder: Path) -> dict[str, Any]:
     """The titles of the runs that have the device, and how many wait before this one."""
     from qwen_ui.paths import runs_folder
-    from qwen_ui.workers.launch import place
+    from qwen_ui.workers import queue_position
 
-    running, before = place(folder.name)
+    running, before = queue_position(folder.name)
     return {
         "running": [title_of(runs_folder() / name) for name in running if name != folder.name],
         "before": len(before),

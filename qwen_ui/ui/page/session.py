@@ -8,7 +8,7 @@ from collections import OrderedDict
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from qwen_ui.workers.launch import keep_ready
+from qwen_ui.workers import preload
 
 if TYPE_CHECKING:
     from qwen_ui.model import Anatomy
@@ -32,7 +32,7 @@ def load_libraries() -> None:
     # look at all of them again and again.
     gc.collect()
     gc.freeze()
-    keep_ready()
+    preload()
 
 
 class Session:

@@ -1,0 +1,59 @@
+"""The queue: runs that wait for the device, started in their order as far as there is room."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from qwen_ui.files import locked
+from qwen_ui.paths import runs_folder
+from qwen_ui.runs.folder import open_folders, queue_lock
+from qwen_ui.runs.status import LAUNCHED, Status, recorded_status
+from qwen_ui.workers.spawn import spawn
+from qwen_ui.workers.stopping import worker_pid
+
+
+def capacity() -> int:
+    """How many runs may have workers at the same time (`QWEN_UI_WORKERS`, 1 by default)."""
+    value = os.environ.get("QWEN_UI_WORKERS", "1")
+    return max(1, int(value)) if value.isdecimal() else 1
+
+
+def queued_runs() -> list[str]:
+    """The names of the runs that wait for their turn, the next one first."""
+    recorded = ((folder.name, recorded_status(folder)) for folder in open_folders())
+    waiting = [(name, status) for name, status in recorded if _waits(name, status)]
+    return [name for name, _ in sorted(waiting, key=lambda pair: (pair[1].created, pair[0]))]
+
+
+def queue_position(run: str) -> tuple[list[str], list[str]]:
+    """The runs that have the device, and the runs that wait before this one."""
+    waiting = queued_runs()
+    ahead = waiting[: waiting.index(run)] if run in waiting else []
+    return [folder.name for folder in open_folders() if _is_busy(folder)], ahead
+
+
+def dispatch() -> list[str]:
+    """Start waiting runs as far as there is room. Several processes may call it at the same time.
+
+    Returns:
+        The names of the runs that were started.
+    """
+    if not queued_runs():
+        return []
+    started = []
+    with locked(queue_lock()):
+        room = capacity() - sum(1 for folder in open_folders() if _is_busy(folder))
+        for name in queued_runs()[: max(0, room)]:
+            spawn(runs_folder() / name)
+            started.append(name)
+    return started
+
+
+def _waits(name: str, status: Status) -> bool:
+    return status.status == "queued" and not (runs_folder() / name / LAUNCHED).is_file()
+
+
+def _is_busy(folder: Path) -> bool:
+    """Whether this run has a living process (one that is over may still be saving)."""
+    return not recorded_status(folder).over and worker_pid(folder) is not None

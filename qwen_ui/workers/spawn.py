@@ -1,0 +1,57 @@
+"""Worker processes are started here: forked where that is possible, else by a command.
+
+A worker is detached: a session of its own, its output in its run's folder. It needs nothing from
+the process that started it, which may end before it.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from pathlib import Path
+
+from qwen_ui.files import read_json
+from qwen_ui.runs.failure import LOG_NAME
+from qwen_ui.runs.spec import read_spec
+from qwen_ui.runs.status import note_launch
+from qwen_ui.workers import processes
+from qwen_ui.workers.devices import find_devices
+from qwen_ui.workers.fork_server import ForkServer
+from qwen_ui.workers.launch_command import Launch, launch_command
+
+PRELOAD_TIMEOUT_SECONDS = 60.0
+
+# Set whenever this process has started a worker; the supervisor waits for it between its rounds.
+spawned = threading.Event()
+_fork_server = ForkServer()
+
+
+def preload(*, wait: bool = False) -> None:
+    """Start a process that imports what training needs; workers are then forked from it.
+
+    Args:
+        wait: until the imports are done. For a command that starts several runs, not for a page.
+    """
+    _fork_server.start()
+    if wait:
+        _fork_server.ready(PRELOAD_TIMEOUT_SECONDS)
+
+
+def spawn(folder: Path) -> None:
+    """Start the worker of this run, or several workers where its spec says so."""
+    if read_json(folder / "spec.json").get("processes", 1) != 1:
+        spec = read_spec(folder / "spec.json")
+        pid = _execute(folder, launch_command(spec, folder, device=find_devices(spec.device).kind))
+    else:
+        forked = _fork_server.fork(
+            processes.WORKER, folder, folder / LOG_NAME, processes.child_environment()
+        )
+        command = (sys.executable, "-m", processes.WORKER, str(folder))
+        pid = _execute(folder, Launch(command, {})) if forked is None else forked
+    note_launch(folder, pid)
+    spawned.set()
+
+
+def _execute(folder: Path, launch: Launch) -> int:
+    with (folder / LOG_NAME).open("ab") as log:
+        return processes.start_detached(launch.command, launch.environment, log).pid
