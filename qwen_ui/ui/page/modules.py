@@ -20,6 +20,7 @@ from starlette.routing import Route
 
 ROOMS = ("page", "inspect", "freeze", "train", "runs", "compare")
 FIRST = "page/idle_clock.js"  # no module: it runs before gradio's scripts
+FIRST_SEEN = ("page/", "inspect/")  # of the tab that a page opens with
 _UI = Path(__file__).resolve().parent.parent
 _HEADERS = {
     "cache-control": "public, max-age=31536000, immutable",
@@ -44,8 +45,12 @@ class Modules:
         """What the page's head begins with."""
         first = self.texts[FIRST]
         assert "</script" not in first.lower(), f"{FIRST} would end its own element"
-        names = {"imports": {"qwen/": f"./modules/{self.version}/"}}
-        return f'<script>{first}</script><script type="importmap">{json.dumps(names)}</script>'
+        base = f"./modules/{self.version}/"
+        names = json.dumps({"imports": {"qwen/": base}})
+        # Fetched side by side at once, not one after the other as each is found to be imported.
+        wanted = (name for name in self.texts if name.startswith(FIRST_SEEN) and name != FIRST)
+        links = "".join(f'<link rel="modulepreload" href="{base}{name}">' for name in wanted)
+        return f'<script>{first}</script><script type="importmap">{names}</script>{links}'
 
     @property
     def route(self) -> Route:

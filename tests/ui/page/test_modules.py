@@ -36,23 +36,17 @@ def test_a_module_is_served_as_it_is_and_kept_for_ever(client: TestClient) -> No
     [
         "old/page/dom.js",
         "VERSION/page/none.js",
-        "VERSION/page/../page/dom.js",
-        "VERSION/page/%2e%2e/page/dom.js",
         "VERSION/page/static/dom.js",
+        "VERSION/page/..%2fpage/dom.js",
+        "VERSION/..%2f..%2fpage/app.py",
         "VERSION/page/base.css",
-        "VERSION/../../page/app.py",
         "VERSION/",
         "VERSION",
         "",
     ],
 )
 def test_nothing_else_is_served(client: TestClient, path: str) -> None:
-    asked = f"/modules/{path.replace('VERSION', MODULES.version)}"
-    answer = client.get(asked)
-    plain = asked.replace("/page/../", "/").replace("/%2e%2e/", "/")
-    assert answer.status_code == 404 or plain != asked, "the client itself shortens a path"
-    if answer.status_code == 200:
-        assert answer.text == MODULES.texts["page/dom.js"]
+    assert client.get(f"/modules/{path.replace('VERSION', MODULES.version)}").status_code == 404
 
 
 def test_nothing_is_written(client: TestClient) -> None:
@@ -64,12 +58,13 @@ def test_another_text_is_another_version() -> None:
     assert other.version != MODULES.version
 
 
-def test_the_head_names_the_modules_before_all_other_scripts() -> None:
-    def page(scope: object) -> object: ...
-
-    found = re.search(r'<script type="importmap">(.*?)</script>', MODULES.head)
-    assert found
-    assert json.loads(found[1]) == {"imports": {"qwen/": f"./modules/{MODULES.version}/"}}
+def test_the_head_names_the_modules_before_anything_asks_for_one() -> None:
+    names, rest = re.findall(r'<script type="importmap">(.*?)</script>(.*)', MODULES.head)[0]
+    base = f"./modules/{MODULES.version}/"
+    assert json.loads(names) == {"imports": {"qwen/": base}}
+    fetched = re.findall(r'<link rel="modulepreload" href="(.*?)">', rest)
+    assert f"{base}page/dom.js" in fetched
+    assert {link.removeprefix(base) for link in fetched} <= set(MODULES.texts)
 
 
 def test_the_head_is_put_into_the_page_and_into_nothing_else() -> None:
