@@ -130,7 +130,7 @@ def train(case: Case, seed: int, rate: float, sizes: dict[str, int]) -> dict[str
     with tempfile.TemporaryDirectory() as folder:
         run = set_up(spec, Path(folder))
         began = time.process_time()
-        losses = [run.loop.step(step).loss for step in range(1, spec.steps + 1)]
+        losses = [run.loop.step(step).loss for step in range(1, spec.optimization.steps + 1)]
         seconds = time.process_time() - began
         after = run.loop.evaluate()
     return {
@@ -140,7 +140,7 @@ def train(case: Case, seed: int, rate: float, sizes: dict[str, int]) -> dict[str
         "rate": rate,
         **sizes,
         "trainable": run.loop.optimizer.elements,
-        "total": run.selection.total_parameters,
+        "total": run.base.selection.total_parameters,
         "prefix_blocks": run.loop.trainee.prefix_blocks,
         "after": after,
         "losses": [round(loss, 4) for loss in losses],

@@ -96,9 +96,10 @@ def our_seconds(name: str, steps: int, threads: int, seed: int) -> tuple[float, 
     spec = make_spec(model="nano", plan=plan, data=TRAIN, steps=steps, threads=threads, seed=seed)
     with tempfile.TemporaryDirectory() as folder:
         run = set_up(spec, Path(folder))
-    kept, order = run.loop.sources[0]._kept, Order(run.training, spec.batch_size, spec.seed)
-    assert kept is not None
-    hits = sum(kept.holds(i) for step in range(steps) for i in order.batch(step))
+    cache = run.loop.prefix_sources[0].cache
+    order = Order(run.data.training, spec.optimization.batch_size, seed)
+    assert cache is not None
+    hits = sum(cache.holds(i) for step in range(steps) for i in order.batch(step))
     begun = time.perf_counter()
     for step in range(1, steps + 1):
         run.loop.step(step)

@@ -23,11 +23,12 @@ import torch
 from transformers import AutoModelForCausalLM, Qwen2Config
 
 from qwen_ui.engine.step_price import as_worker
+from qwen_ui.files import write_json
 from qwen_ui.freeze import StepSettings, full_cost, preset, resolve
 from qwen_ui.freeze.cost.estimate import price
 from qwen_ui.model import open_model
 from qwen_ui.paths import ASSETS
-from qwen_ui.runs.spec import RunSpec
+from qwen_ui.runs.spec import SPEC_NAME, make_spec
 
 PLANS = {
     "attention, last 4": ("attention", "last:4"),
@@ -66,7 +67,7 @@ def measure(model: str, plan: tuple[str, str | None], cache: str, folder: Path) 
     """What the worker of this run took."""
     text = folder / "text.txt"
     text.write_text((ASSETS / "data" / "kjv-train.txt").read_text(encoding="utf-8")[:60_000])
-    spec = RunSpec(
+    spec = make_spec(
         model=model,
         plan=preset(*plan).to_dict(),
         data=str(text),
@@ -76,7 +77,7 @@ def measure(model: str, plan: tuple[str, str | None], cache: str, folder: Path) 
         learning_rate=1e-4,
         prefix_cache=cache,
     )
-    (folder / "spec.json").write_text(spec.model_dump_json(), encoding="utf-8")
+    write_json(folder / SPEC_NAME, spec.to_dict())
     subprocess.run(
         [sys.executable, "-m", "benchmarks.price_worker", str(folder)],
         env={**os.environ, **TIGHT, "QWEN_UI_HOME": str(folder / "home")},

@@ -27,9 +27,9 @@ from qwen_ui.runs.writer import RunWriter
 def main(folder: Path) -> None:
     found: dict[str, Any] = {}
     with RunWriter(folder) as writer:
-        prepared = set_up(read_spec(folder / "spec.json"), folder)
+        prepared = set_up(read_spec(folder), folder)
         trainer = Trainer(prepared, writer)
-        take, last = prepared.loop.step, prepared.spec.steps
+        take, last = prepared.loop.step, prepared.spec.optimization.steps
 
         def step(number: int) -> Any:
             if number == 2:
@@ -69,11 +69,11 @@ def counted_step(prepared: Prepared) -> dict[str, int]:
     """Saved activations and FLOPs of one more step of the worker's loop."""
     loop, model = prepared.loop, prepared.model
     batch = loop._batches(1)[0]
-    kept = loop.sources[0].fetch(batch)
+    prefix = loop.prefix_sources[0].fetch(batch)
     saved = SavedBytes({p.untyped_storage()._cdata for p in model.parameters()})
     with flop_counter() as counter:
         with saved_tensors_hooks(saved.pack, lambda tensor: tensor):
-            loss = loop.trainee(batch, kept)
+            loss = loop.trainee(batch, prefix)
         activations = saved.total
         saved.storages.clear()
         loss.backward()

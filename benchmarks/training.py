@@ -28,7 +28,7 @@ from qwen_ui.data.tokens import Example
 from qwen_ui.engine.forward import Trainee
 from qwen_ui.engine.loop import Loop
 from qwen_ui.engine.optimizer import BETAS, EPSILON, MasterAdamW, decayed_names
-from qwen_ui.engine.prefix_cache import KeptPrefix, PrefixKey
+from qwen_ui.engine.prefix_cache import PrefixCache, PrefixKey
 from qwen_ui.freeze import FreezePlan, Selection, apply, resolve
 from qwen_ui.model import open_model
 
@@ -71,8 +71,8 @@ def tiled_model(configuration: PreTrainedConfig, dtype: torch.dtype) -> PreTrain
 def random_examples(words: int, count: int, length: int, share: float = 1.0) -> Examples:
     """Sequences of random tokens, the last `share` of each carrying loss."""
     generator = torch.Generator().manual_seed(0)
-    silent = max(1, round(length * (1 - share)))
-    carries = (False,) * silent + (True,) * (length - silent)
+    without = max(1, round(length * (1 - share)))
+    carries = (False,) * without + (True,) * (length - without)
     rows = torch.randint(0, words, (count, length), generator=generator).tolist()
     return Examples(tuple(Example(tuple(row), carries, "random") for row in rows))
 
@@ -86,17 +86,17 @@ def our_loop(
     *,
     keep: bool = True,
 ) -> tuple[Loop, Selection]:
-    """Our loop over a model in memory, its shortcuts proven."""
+    """Our loop over a model in memory, its shortcuts verified."""
     selection = resolve(plan, open_model(model))
     apply(selection, model)
-    trainee = Trainee(model, selection, keep_prefix=keep)
-    kept = None
+    trainee = Trainee(model, selection, cache_prefix=keep)
+    cache = None
     if trainee.cut is not None:
         key = PrefixKey(
             f"bench {time.time_ns()}", examples.digest, trainee.prefix_blocks, "", "", ""
         )
         width = model.config.get_text_config().hidden_size
-        kept = KeptPrefix(key, examples, width, model.dtype, 2 * 1024**3)
+        cache = PrefixCache(key, examples, width, model.dtype, 2 * 1024**3)
     loop = Loop(
         trainee,
         MasterAdamW(model, weight_decay=DECAY, gradient_clip=CLIP),
@@ -104,9 +104,9 @@ def our_loop(
         examples,
         rate=lambda step: rate,
         batch_size=batch_size,
-        kept=(kept, kept),
+        caches=(cache, cache),
     )
-    for said in loop.settle():
+    for said in loop.verify():
         print(said)
     return loop, selection
 

@@ -1,4 +1,4 @@
-"""Options of the command line that are the fields of `RunSpec`: one place says what they mean."""
+"""Options of the command line that are the settings of a run: `RunSpec` says what they mean."""
 
 from __future__ import annotations
 
@@ -8,37 +8,48 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
-from qwen_ui.runs.spec import RunSpec
+from qwen_ui.runs.spec import FORMER_NAMES, PLACES, field_of
+
+# Options that are given once for every value are in the singular.
+_SINGULAR = {"sample_prompts": "sample_prompt", "trackers": "tracker"}
 
 
 def with_settings(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command an option for every field of `RunSpec` that it does not name itself.
+    """Give a command an option for every setting of a run that it does not name itself.
 
-    The command takes them as `**settings`; what a person leaves out has the field's default.
+    The command takes them as `**settings`; an option that is not given has the setting's default.
     """
     signature = inspect.signature(command)
     own = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
     hints = get_type_hints(command, include_extras=True)
     named = [p.replace(annotation=hints[p.name]) for p in own]
-    options = [
-        _option(name)
-        for name in RunSpec.model_fields
-        if name not in signature.parameters and name != "plan"
-    ]
+    options = [_option(name) for name in PLACES if name not in signature.parameters]
     command.__signature__ = signature.replace(parameters=[*named, *options])  # type: ignore[attr-defined]
     command.__annotations__ = {p.name: p.annotation for p in [*named, *options]}
     return command
 
 
+def present_name(option: str) -> str:
+    """The name of an option (without its dashes) that may be given by a former one."""
+    name = option.replace("-", "_")
+    return _words(FORMER_NAMES[name]) if name in FORMER_NAMES else option
+
+
+def flag_of(name: str) -> str:
+    """The option of a setting: `batch_size` is `--batch-size`."""
+    return "--" + _words(_SINGULAR.get(name, name))
+
+
+def _words(name: str) -> str:
+    return name.replace("_", "-")
+
+
 def _option(name: str) -> inspect.Parameter:
-    field = RunSpec.model_fields[name]
+    field = field_of(name)
     repeated = field.default == ()
     # What a list may hold is checked by the spec: typer knows no list of choices.
     kind: Any = list[str] if repeated else field.annotation
-    flag = "--" + {"sample_prompts": "sample-prompt", "trackers": "tracker"}.get(
-        name, name.replace("_", "-")
-    )
-    option = typer.Option(flag, help=field.description)
+    option = typer.Option(flag_of(name), help=" ".join((field.description or "").split()))
     return inspect.Parameter(
         name,
         inspect.Parameter.KEYWORD_ONLY,

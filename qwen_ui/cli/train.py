@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from qwen_ui.cli.options import with_settings
+from qwen_ui.cli.options import present_name, with_settings
 from qwen_ui.cli.shared import (
     AsJson,
     Data,
@@ -24,13 +24,12 @@ from qwen_ui.cli.shared import (
 )
 from qwen_ui.cli.table import loss_cell
 from qwen_ui.engine import checked_spec
-from qwen_ui.files import read_json
-from qwen_ui.runs import copy_results, run_folder
+from qwen_ui.runs import copy_results, recorded_settings, run_folder
 from qwen_ui.workers import resume as resume_run
 from qwen_ui.workers import start, wait
 
 
-@app.command()
+@app.command(context_settings={"token_normalize_func": present_name})
 @with_settings
 def train(
     model: ModelWithWeights,
@@ -61,7 +60,7 @@ def resume(run: Run, as_json: AsJson = False) -> None:
 def _follow(run: str, as_json: bool, output: Path | None) -> None:
     """Show a run's progress on standard error until it ends, then its summary."""
     folder = run_folder(run)
-    steps = int(read_json(folder / "spec.json").get("steps", 0))
+    steps = int(recorded_settings(folder).get("steps", 0))
     with typer.progressbar(length=steps, label=run, file=sys.stderr) as bar:
         record = wait(run, lambda event: bar.update(1) if event["event"] == "step" else None)
     if output is not None:

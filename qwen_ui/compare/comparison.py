@@ -21,6 +21,7 @@ from qwen_ui.freeze import FreezePlan, preset, preset_plans
 from qwen_ui.freeze.plan import MAX_PLAN_BYTES
 from qwen_ui.paths import home
 from qwen_ui.runs.events import Event
+from qwen_ui.runs.spec import RunSpec, parse_spec
 from qwen_ui.runs.summary import followed_digest, run_folder, run_summary, status_of
 from qwen_ui.workers import preload, resume, start, stop, wait
 
@@ -38,13 +39,13 @@ class Entry:
     Attributes:
         label: the plan's name.
         seed: of order and sampling.
-        spec: the run's settings, as a run folder holds them.
+        spec: the run's settings.
         run: its id; None before it was started.
     """
 
     label: str
     seed: int
-    spec: dict[str, Any]
+    spec: RunSpec
     run: str | None = None
 
 
@@ -105,7 +106,7 @@ def make_comparison(
     Args:
         plans: two or more, of different names.
         learning_rates: one a plan; None, or none at all, takes the suggested one.
-        settings: the other fields of `RunSpec`, the same for all. Unless told otherwise a run
+        settings: the other settings of `make_spec`, the same for all. Unless told otherwise a run
             writes five checkpoints, so that what is cut off goes on from there.
 
     Raises:
@@ -132,7 +133,7 @@ def make_comparison(
                 learning_rate=rate,
                 **settings,
             )
-            entries.append(Entry(contender.name, seed, spec.model_dump(mode="json")))
+            entries.append(Entry(contender.name, seed, spec))
     comparison = Comparison(secrets.token_hex(4), tuple(entries))
     comparison.folder.mkdir(parents=True)
     _write(comparison)
@@ -149,7 +150,8 @@ def read_comparison(name: str) -> Comparison:
     values = read_json(file) if file.is_file() else {}
     if "entries" not in values:
         raise RunError(f"There is no comparison '{name}'. Start a new one.")
-    return Comparison(Path(name).name, tuple(Entry(**entry) for entry in values["entries"]))
+    entries = ({**entry, "spec": parse_spec(entry["spec"])} for entry in values["entries"])
+    return Comparison(Path(name).name, tuple(Entry(**entry) for entry in entries))
 
 
 def latest_comparison() -> Comparison | None:
@@ -270,5 +272,5 @@ def parse_rates(text: str | None) -> list[float | None]:
 
 
 def _write(comparison: Comparison) -> None:
-    record = {"entries": [asdict(entry) for entry in comparison.entries]}
-    write_json(comparison.folder / COMPARISON_FILE, record)
+    entries = [asdict(entry) | {"spec": entry.spec.to_dict()} for entry in comparison.entries]
+    write_json(comparison.folder / COMPARISON_FILE, {"entries": entries})

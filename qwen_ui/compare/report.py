@@ -32,12 +32,16 @@ def setup_of(comparison: Comparison) -> str:
     """What all runs share, in a sentence."""
     spec = comparison.entries[0].spec
     seeds = ", ".join(dict.fromkeys(str(entry.seed) for entry in comparison.entries))
-    held_out = spec.get("eval_data")
-    measured = f"measured on {Path(held_out).name}" if held_out else "measured on a held-out part"
+    data, optimization = spec.data, spec.optimization
+    measured = (
+        f"measured on {Path(data.eval_data).name}"
+        if data.eval_data
+        else "measured on a held-out part"
+    )
     return (
-        f"{len(comparison.labels)} plans on {spec['model']}: trained on "
-        f"{Path(spec['data']).name} and {measured}, {spec['steps']:,} steps of "
-        f"{spec['batch_size']} x {spec['sequence_length']} tokens, "
+        f"{len(comparison.labels)} plans on {spec.model.source}: trained on "
+        f"{Path(data.source).name} and {measured}, {optimization.steps:,} steps of "
+        f"{optimization.batch_size} x {data.sequence_length} tokens, "
         f"{'seeds' if ',' in seeds else 'seed'} {seeds}; each plan at its own learning rate."
     )
 

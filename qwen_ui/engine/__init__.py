@@ -12,9 +12,9 @@ from qwen_ui.lazy import lazy_face
 
 if TYPE_CHECKING:
     from qwen_ui.engine.delta import apply_delta, delta_file
+    from qwen_ui.engine.rate_finder import steepest_rate
     from qwen_ui.engine.rates import SuggestedRate, suggest_learning_rate
     from qwen_ui.engine.request import checked_spec
-    from qwen_ui.engine.schedule import steepest_rate
     from qwen_ui.engine.setup import Prepared, set_up
     from qwen_ui.engine.step_price import as_worker
     from qwen_ui.engine.trainer import Trainer
@@ -42,7 +42,7 @@ __getattr__ = lazy_face(
         "checked_spec": "request",
         "delta_file": "delta",
         "set_up": "setup",
-        "steepest_rate": "schedule",
+        "steepest_rate": "rate_finder",
         "suggest_learning_rate": "rates",
     },
 )

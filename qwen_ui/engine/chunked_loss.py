@@ -1,4 +1,4 @@
-"""The loss at the positions that carry it, in chunks, with its gradients made on the way.
+"""The loss at the positions that carry it, in chunks, with its gradients computed on the way.
 
 Logits of a whole batch are never held at once. Gradients are exact: the softmax less the one-hot
 target, times the head, is written over the logits of its chunk, so that backward needs no logits
@@ -22,8 +22,8 @@ from torch.nn import functional as F
 # 32 rows took twice as long (docs/decisions/engine.md).
 CHUNK_ROWS = 512
 
-# Logits narrower than float32 are widened so many at a time.
-WIDENED = 2**22
+# Logits narrower than float32 are converted so many at a time.
+CONVERTED = 2**22
 
 # Below this a float32 softmax loses digits on its way to 0 (the smallest normal one is 1.2e-38).
 SMALLEST_LIKELIHOOD = 1e-30
@@ -47,7 +47,7 @@ def head_loss(hidden_NH: torch.Tensor, head: nn.Module, targets_N: torch.Tensor)
 def fused_loss(device: torch.device) -> Callable[..., torch.Tensor] | None:
     """Liger's fused head and loss, on CUDA where it is installed; None elsewhere.
 
-    It is proven on the first batch as every shortcut is (`verify`).
+    It is verified on the first batch as every shortcut is (`verify`).
     """
     if device.type != "cuda" or importlib.util.find_spec("liger_kernel") is None:
         return None
@@ -117,16 +117,18 @@ def _chunk(
     """The loss of one chunk of rows; its gradients go to `grads`."""
     hidden, targets = hidden_NH[rows], targets_N[rows, None]
     logits = F.linear(hidden, weight_VH, bias_V)
-    likelihood = _to_slope(logits, targets, grads)
+    likelihood = _logits_to_gradient(logits, targets, grads)
     if grads.hidden is not None:
         torch.mm(logits, weight_VH.to(logits.dtype), out=grads.hidden[rows])
     if grads.weight is not None:
         _add_product(grads.weight, logits, hidden)
-    return _surprise(likelihood, hidden, weight_VH, bias_V, targets).sum()
+    return _negative_log_likelihood(likelihood, hidden, weight_VH, bias_V, targets).sum()
 
 
-def _to_slope(logits_NV: torch.Tensor, targets_N1: torch.Tensor, grads: _Gradients) -> torch.Tensor:
-    """Write their gradient over these logits: the likelihoods of the targets (N), in float32.
+def _logits_to_gradient(
+    logits_NV: torch.Tensor, targets_N1: torch.Tensor, grads: _Gradients
+) -> torch.Tensor:
+    """Overwrite logits with their gradient; return the targets' likelihoods (N) in float32.
 
     At a wide vocabulary a further pass over the logits costs half a softmax, so there is none that
     finds the highest. Narrow logits go through one float32 buffer, some rows at a time: freed and
@@ -134,52 +136,55 @@ def _to_slope(logits_NV: torch.Tensor, targets_N1: torch.Tensor, grads: _Gradien
     """
     if logits_NV.dtype == torch.float32:
         return _softmax(logits_NV, targets_N1, grads)
-    size = WIDENED // logits_NV.shape[1] + 1
+    size = CONVERTED // logits_NV.shape[1] + 1
     buffer = logits_NV.new_empty(
         (min(size, len(logits_NV)), logits_NV.shape[1]), dtype=torch.float32
     )
     likelihoods = []
-    for part, aims in zip(logits_NV.split(size), targets_N1.split(size), strict=True):
+    for part, targets in zip(logits_NV.split(size), targets_N1.split(size), strict=True):
         wide = buffer[: len(part)].copy_(part)
-        likelihoods.append(_softmax(wide, aims, grads))
+        likelihoods.append(_softmax(wide, targets, grads))
         if grads.wanted:
             part.copy_(wide)
     return torch.cat(likelihoods)
 
 
-def _softmax(scores_NV: torch.Tensor, targets_N1: torch.Tensor, grads: _Gradients) -> torch.Tensor:
-    """As `_to_slope`, for scores in float32."""
-    slope = torch.softmax(scores_NV, dim=-1, out=scores_NV)
-    likelihood = slope.gather(1, targets_N1).squeeze(1)
+def _softmax(logits_NV: torch.Tensor, targets_N1: torch.Tensor, grads: _Gradients) -> torch.Tensor:
+    """As `_logits_to_gradient`, for logits in float32."""
+    probabilities = torch.softmax(logits_NV, dim=-1, out=logits_NV)
+    likelihood = probabilities.gather(1, targets_N1).squeeze(1)
     if grads.wanted:
-        slope.scatter_add_(1, targets_N1, slope.new_full((), -1.0).expand_as(targets_N1))
+        minus_one = probabilities.new_full((), -1.0)
+        gradient = probabilities.scatter_add_(1, targets_N1, minus_one.expand_as(targets_N1))
         if grads.bias is not None:
-            grads.bias += slope.sum(0)
+            grads.bias += gradient.sum(0)
     return likelihood
 
 
-def _surprise(
+def _negative_log_likelihood(
     likelihood_N: torch.Tensor,
     hidden_NH: torch.Tensor,
     weight_VH: torch.Tensor,
     bias_V: torch.Tensor | None,
     targets_N1: torch.Tensor,
 ) -> torch.Tensor:
-    """-log of these likelihoods (N), from the logits again where one is too small for float32."""
+    """-log of these likelihoods (N), from the logits again where one underflows in float32."""
     loss_N = -likelihood_N.log()
-    # The price of a step is traced through here with tensors that have no values.
+    # The cost of a step is traced through here with tensors that have no values.
     if isinstance(likelihood_N, FakeTensor):
         return loss_N
-    faint = likelihood_N < SMALLEST_LIKELIHOOD
-    if not bool(faint.any()):
+    underflowed = likelihood_N < SMALLEST_LIKELIHOOD
+    if not bool(underflowed.any()):
         return loss_N
-    logits = F.linear(hidden_NH[faint], weight_VH, bias_V).float()
-    loss_N[faint] = F.cross_entropy(logits, targets_N1[faint, 0], reduction="none")
+    logits = F.linear(hidden_NH[underflowed], weight_VH, bias_V).float()
+    loss_N[underflowed] = F.cross_entropy(logits, targets_N1[underflowed, 0], reduction="none")
     return loss_N
 
 
-def _add_product(total_VH: torch.Tensor, slope: torch.Tensor, hidden: torch.Tensor) -> None:
-    if slope.dtype == torch.float32:
-        total_VH.addmm_(slope.t(), hidden)
+def _add_product(
+    total_VH: torch.Tensor, gradient_NV: torch.Tensor, hidden_NH: torch.Tensor
+) -> None:
+    if gradient_NV.dtype == torch.float32:
+        total_VH.addmm_(gradient_NV.t(), hidden_NH)
     else:
-        total_VH += slope.t() @ hidden
+        total_VH += gradient_NV.t() @ hidden_NH

@@ -1,4 +1,4 @@
-"""The trained tensors alone, in a file that knows its plan and base; and putting them back."""
+"""The trained tensors alone, in a file that names its plan and base; and applying them."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from qwen_ui.files import replaced
 from qwen_ui.model import open_model
 from qwen_ui.model.weights.fingerprint import folder_fingerprint
 from qwen_ui.runs.folder import run_folder
+from qwen_ui.runs.spec import flat_settings
 
 FORMAT = "qwen_ui delta 1"
 METADATA_KEY = "qwen_ui"
@@ -35,18 +36,18 @@ class Delta:
         tensors: the trained tensors by name; adapters by the names that `peft` gives them.
         base: fingerprint of the weights that it belongs to.
         plan: the freeze plan, as its dictionary.
-        spec: the settings of the run, as their dictionary.
+        settings: of the run, by their flat names.
     """
 
     tensors: dict[str, torch.Tensor]
     base: str
     plan: dict[str, Any]
-    spec: dict[str, Any]
+    settings: dict[str, Any]
 
     @property
     def adapters(self) -> bool:
         """Whether the tensors are LoRA adapters, to be added to weights of the base."""
-        return bool(self.spec.get("lora_rank"))
+        return bool(self.settings.get("lora_rank"))
 
     @cached_property
     def weights(self) -> dict[str, torch.Tensor]:
@@ -77,36 +78,41 @@ def write_delta(
     spec: dict[str, Any],
     step: int,
 ) -> None:
-    """Write a delta: the whole file appears at once, or none does."""
-    told = {"format": FORMAT, "base": base, "plan": plan, "spec": spec, "step": step}
+    """Write a delta: the whole file appears at once, or none does.
+
+    Args:
+        tensors: the trained tensors by name.
+        base: fingerprint of the weights that were trained.
+        plan, spec: of the run, as their records.
+        step: steps done.
+    """
+    record = {"format": FORMAT, "base": base, "plan": plan, "spec": spec, "step": step}
     # Under one key: safetensors writes several in another order each time, and equal runs are to
     # leave equal files.
-    metadata = {METADATA_KEY: json.dumps(told, sort_keys=True)}
-    held = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    metadata = {METADATA_KEY: json.dumps(record, sort_keys=True)}
+    on_cpu = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     with replaced(file) as part:
-        save_file(held, part, metadata=metadata)
+        save_file(on_cpu, part, metadata=metadata)
 
 
 def read_delta(file: Path) -> Delta:
     """A delta from its file.
 
     Raises:
-        RunError: there is none, or the file is no delta.
+        RunError: there is none, or the file is not a delta.
     """
     if not file.is_file():
         raise RunError(f"There is no delta '{file}'. A run writes one when it ends.")
     try:
         with safe_open(file, framework="pt") as opened:
-            told = json.loads((opened.metadata() or {}).get(METADATA_KEY, "{}"))
-            if not isinstance(told, dict) or told.get("format") != FORMAT:
-                raise RunError(f"'{file}' is no delta of this program. Name a delta.safetensors.")
+            record = json.loads((opened.metadata() or {}).get(METADATA_KEY, "{}"))
+            if not isinstance(record, dict) or record.get("format") != FORMAT:
+                raise RunError(
+                    f"'{file}' is not a delta of this program. Give a delta.safetensors file."
+                )
             tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
-            return Delta(
-                tensors,
-                told["base"],
-                told["plan"],
-                told["spec"],
-            )
+            settings = flat_settings(record["spec"])
+            return Delta(tensors, record["base"], record["plan"], settings)
     except (SafetensorError, KeyError, ValueError) as error:
         raise RunError(f"'{file}' cannot be read as a delta ({error}). Copy it again.") from error
 
@@ -132,20 +138,20 @@ def apply_delta(file: Path, base: str, output: Path) -> Applied:
 
     Raises:
         RunError: the delta was trained on other weights, or the output is in use.
-        ModelError: the base has no weights at hand.
+        ModelError: the weights of the base are not on this machine.
     """
     delta = read_delta(file)
     folder = open_model(base).weights_folder
     if folder is None:
-        raise ModelError(f"'{base}' has no weights at hand. Name the folder that holds them.")
+        raise ModelError(f"The weights of '{base}' are not on this machine. Give their folder.")
     if folder_fingerprint(folder) != delta.base:
-        trained_on = delta.spec.get("model", "another model")
+        trained_on = delta.settings.get("model", "another model")
         raise RunError(
             f"The delta was trained on other weights ('{trained_on}') than those of '{base}'. "
-            "Name the very base that the run used."
+            "Give the base that the run used."
         )
     if output.exists() and (not output.is_dir() or any(output.iterdir())):
-        raise RunError(f"'{output}' is there and not an empty folder. Name a new one.")
+        raise RunError(f"'{output}' exists and is not an empty folder. Give a new one.")
     part = output.with_name(f".{output.name}.part")
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
@@ -193,7 +199,7 @@ def _save_by_transformers(delta: Delta, folder: Path, target: Path) -> None:
     unknown = sorted(delta.weights.keys() - parameters.keys())
     if unknown:
         raise RunError(
-            f"The base has no tensor '{unknown[0]}', which the delta trains. Name the base that "
+            f"The base has no tensor '{unknown[0]}', which the delta trains. Give the base that "
             "the run used."
         )
     with torch.no_grad():

@@ -1,4 +1,4 @@
-"""The steps: no process, no files, no clock. Whoever runs it says what to do between them."""
+"""The training steps and the evaluation: no files, no clock, nothing between the steps."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 import torch
 from torch import nn
 
 from qwen_ui.data.batches import Batch, Examples, collate
 from qwen_ui.data.order import Order
-from qwen_ui.engine.forward import PrefixSource, Trainee
+from qwen_ui.engine.forward import Trainee
 from qwen_ui.engine.optimizer import MasterAdamW
-from qwen_ui.engine.prefix_cache import KeptPrefix
-from qwen_ui.engine.verify import check_packing, proof_batch, settle
+from qwen_ui.engine.prefix_cache import PrefixCache
+from qwen_ui.engine.prefix_source import PrefixSource
+from qwen_ui.engine.process_group import ProcessGroup
+from qwen_ui.engine.verify import check_packing, proof_batch, verify_shortcuts
 
-# Batches made of token ids that are held ready: a run with few of them makes each once.
-READY_BATCHES = 256
-CPU = torch.device("cpu")
+# Collated batches that are held: a run with few of them makes each once.
+HELD_BATCHES = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class StepReport:
     """What a step did.
 
     Attributes:
-        step: counted from 1.
+        step: number of the step, from 1.
         loss: mean over all tokens of the step that carry loss, over all processes (nats).
         learning_rate: of this step.
         gradient_norm: of all gradients together, before clipping.
@@ -45,31 +45,6 @@ class StepReport:
     epoch: float
 
 
-@dataclass(frozen=True)
-class Team:
-    """The processes that train together; alone by default.
-
-    Attributes:
-        count: processes.
-        rank: this one, counted from 0.
-        device: where this one computes.
-        wrapped: the trainee as accelerate prepared it; None means as it is.
-        sharded: the weights are shared out, so that a forward takes all processes together.
-        total: sums a tensor over the processes.
-        waits: context in which gradients are not yet exchanged.
-        computes: context of mixed precision.
-    """
-
-    count: int = 1
-    rank: int = 0
-    device: torch.device = CPU
-    wrapped: nn.Module | None = None
-    sharded: bool = False
-    total: Callable[[torch.Tensor], torch.Tensor] = lambda value: value
-    waits: Callable[[], Any] = nullcontext
-    computes: Callable[[], Any] = nullcontext
-
-
 class Loop:
     """Training of one trainee.
 
@@ -78,10 +53,12 @@ class Loop:
         optimizer: made after the plan.
         training, evaluation: examples.
         rate: learning rate of a step.
-        batch_size: sequences of a batch, for each process.
-        accumulation: batches of a step.
+        batch_size: sequences per process per micro-batch.
+        gradient_accumulation_steps: micro-batches per step.
+        seed: of data order and dropout.
         pad: token that fills up short sequences.
-        kept: kept prefix outputs of the training and of the evaluation examples.
+        caches: of the prefix's outputs for the training and for the evaluation examples.
+        group: the processes that train together.
     """
 
     def __init__(
@@ -93,71 +70,66 @@ class Loop:
         *,
         rate: Callable[[int], float],
         batch_size: int,
-        accumulation: int = 1,
+        gradient_accumulation_steps: int = 1,
         seed: int = 0,
         pad: int = 0,
-        kept: tuple[KeptPrefix | None, KeptPrefix | None] = (None, None),
-        team: Team | None = None,
+        caches: tuple[PrefixCache | None, PrefixCache | None] = (None, None),
+        group: ProcessGroup | None = None,
     ) -> None:
-        self.team = team or Team()
+        self.group = group or ProcessGroup()
         self.trainee, self.optimizer = trainee, optimizer
         self._training, self._evaluation = training, evaluation
         self._rate, self._batch_size, self._pad = rate, batch_size, pad
-        self._accumulation, self._seed = accumulation, seed
-        self._order = Order(training, batch_size * self.team.count, seed)
-        agree: Callable[[bool], bool] = self._all if self.team.sharded else bool
-        self.sources = tuple(PrefixSource(trainee, k, agree) for k in kept)
-        self._ready = lru_cache(maxsize=READY_BATCHES)(self._collate)
+        self._accumulation, self._seed = gradient_accumulation_steps, seed
+        self._order = Order(training, batch_size * self.group.world_size, seed)
+        agree: Callable[[bool], bool] = self.group.all if self.group.sharded else bool
+        self.prefix_sources = tuple(PrefixSource(trainee, cache, agree) for cache in caches)
+        self._collated = lru_cache(maxsize=HELD_BATCHES)(self._collate)
         self.tokens = 0
 
-    def settle(self) -> list[str]:
-        """Prove the shortcuts on the first batch, before any step; sentences on what fell back.
+    def verify(self) -> list[str]:
+        """Verify the shortcuts on the first batch, before any step; sentences on what fell back.
 
         Raises:
             SettingsError: samples are packed and the model lets them see each other.
         """
-        with self.team.computes():
-            check_packing(self.trainee, self._training, self._pad, self.team.device)
+        with self.group.autocast():
+            check_packing(self.trainee, self._training, self._pad, self.group.device)
         if self.trainee.cut is None and not self.trainee.chunked:
             return []
         batch = self._batches(1)[0]
         self.trainee.eval()
-        with self.team.computes():
-            kept = self.sources[0].fetch(batch)
-            words = self.trainee.model.config.get_text_config().vocab_size
-            short, length = proof_batch(self._training, batch, words, self._pad)
-            short = short.to(self.team.device)
-            if kept is not None and short is not batch:
-                kept = kept[: len(short.indexes), :length]
-            said = settle(self.trainee, short, kept, self._all)
+        with self.group.autocast():
+            prefix = self.prefix_sources[0].fetch(batch)
+            vocabulary = self.trainee.model.config.get_text_config().vocab_size
+            short, length = proof_batch(self._training, batch, vocabulary, self._pad)
+            short = short.to(self.group.device)
+            if prefix is not None and short is not batch:
+                prefix = prefix[: len(short.indexes), :length]
+            said = verify_shortcuts(self.trainee, short, prefix, self.group.all)
         self.trainee.train()
         return said
 
-    def _all(self, passed: bool) -> bool:
-        """Whether all processes passed: they have to agree on what they run."""
-        failed = torch.tensor(float(not passed), device=self.team.device)
-        return float(self.team.total(failed)) == 0
-
     def step(self, step: int) -> StepReport:
-        """Take the step of this number, counted from 1.
+        """Take the step with this number, counted from 1.
 
         Raises:
-            FloatingPointError: the loss or a gradient is no finite number; nothing was changed.
+            FloatingPointError: the loss or a gradient is not finite; nothing was changed.
         """
         # What drops out depends on the step alone, so that there is no random state to restore.
-        torch.manual_seed(self._seed + 1_000_003 * step + 7919 * self.team.rank)
-        team, batches = self.team, self._batches(step)
+        torch.manual_seed(self._seed + 1_000_003 * step + 7919 * self.group.rank)
+        group, batches = self.group, self._batches(step)
         carrying, seen = self._step_tokens(step)
-        summed = torch.zeros((), device=team.device)
+        summed = torch.zeros((), device=group.device)
         for number, batch in enumerate(batches):
-            with nullcontext() if number == len(batches) - 1 else team.waits():
-                with team.computes():
-                    kept = self.sources[0].fetch(batch)
-                    loss = (team.wrapped or self.trainee)(batch, kept)
+            with nullcontext() if number == len(batches) - 1 else group.no_sync():
+                with group.autocast():
+                    prefix = self.prefix_sources[0].fetch(batch)
+                    loss = (group.wrapped or self.trainee)(batch, prefix)
                 # DDP averages over the processes; the loss is a mean over all their tokens.
-                (loss * (team.count / carrying)).backward()
+                (loss * (group.world_size / carrying)).backward()
             summed += loss.detach()
-        loss = float(team.total(summed)) / carrying
+        loss = float(group.all_reduce_sum(summed)) / carrying
         if not math.isfinite(loss):
             self.optimizer.zero_grad()
             raise FloatingPointError(f"The loss of step {step} is {loss}.")
@@ -169,34 +141,34 @@ class Loop:
 
     def evaluate(self) -> float:
         """Mean loss over all loss-carrying tokens of the evaluation examples (nats)."""
-        team, size = self.team, self._batch_size
+        group, size = self.group, self._batch_size
         by_length = sorted(
             range(len(self._evaluation.items)), key=lambda i: len(self._evaluation.items[i].tokens)
         )
-        groups = [tuple(by_length[i : i + size]) for i in range(0, len(by_length), size)]
+        chunks = [tuple(by_length[i : i + size]) for i in range(0, len(by_length), size)]
         summed = torch.zeros((), dtype=torch.float64)
-        with _evaluating(self.trainee), torch.no_grad(), team.computes():
-            # Every process takes as many groups: one too many is run and not counted.
-            for first in range(0, len(groups), team.count):
-                number = first + team.rank
-                indexes = groups[min(number, len(groups) - 1)]
-                batch = collate(self._evaluation, indexes, self._pad).to(team.device)
-                loss = float(self.trainee(batch, self.sources[1].fetch(batch)))
-                summed += loss if number < len(groups) else 0.0
+        with _evaluating(self.trainee), torch.no_grad(), group.autocast():
+            # Every process takes equally many chunks: one too many is run and not counted.
+            for first in range(0, len(chunks), group.world_size):
+                number = first + group.rank
+                indexes = chunks[min(number, len(chunks) - 1)]
+                batch = collate(self._evaluation, indexes, self._pad).to(group.device)
+                loss = float(self.trainee(batch, self.prefix_sources[1].fetch(batch)))
+                summed += loss if number < len(chunks) else 0.0
         count = sum(example.loss_tokens for example in self._evaluation.items)
-        return float(team.total(summed.float().to(team.device))) / count
+        return float(group.all_reduce_sum(summed.float().to(group.device))) / count
 
     def _batches(self, step: int) -> list[Batch]:
-        """This process's batches of a step."""
+        """This process's micro-batches of a step."""
         first = (step - 1) * self._accumulation
-        begin = self.team.rank * self._batch_size
+        begin = self.group.rank * self._batch_size
         return [
-            self._ready(self._order.batch(first + number)[begin : begin + self._batch_size])
+            self._collated(self._order.batch(first + number)[begin : begin + self._batch_size])
             for number in range(self._accumulation)
         ]
 
     def _collate(self, indexes: tuple[int, ...]) -> Batch:
-        return collate(self._training, indexes, self._pad).to(self.team.device)
+        return collate(self._training, indexes, self._pad).to(self.group.device)
 
     def _step_tokens(self, step: int) -> tuple[int, int]:
         """Tokens of a step over all processes: those that carry loss, and all."""

@@ -1,4 +1,4 @@
-"""AdamW over the trained tensors alone, on float32 masters where the weights are narrower.
+"""AdamW for the trained tensors alone, on float32 master weights where the weights are narrower.
 
 A bfloat16 weight near 0.02 has steps of about 1e-4: at a rate of 1e-6 plain AdamW moves 2 % of them
 (docs/decisions/engine.md). The master takes the small steps, and the weight is its rounding.
@@ -11,22 +11,22 @@ import math
 import torch
 from torch import nn
 
-from qwen_ui.engine.sharding import fill, laid_out_as, whole
+from qwen_ui.engine.sharding import fill, sharded_like, whole
 
 BETAS = (0.9, 0.999)
 EPSILON = 1e-8
 
-# Gradients that are narrower than their masters are widened so many bytes at a time.
+# Gradients narrower than their masters are converted to float32 so many bytes at a time.
 PORTION_BYTES = 128 * 1024**2
 
 
 class MasterAdamW:
-    """Decay, clip, step: for the parameters of a module that require gradients.
+    """Weight decay, gradient clipping and steps for the parameters that require gradients.
 
     Args:
         module: a plan has been applied to it.
-        weight_decay: for matrices (two dimensions or more) that are no norm's and no embedding's.
-        gradient_clip: largest norm of all gradients together; 0 for none.
+        weight_decay: of matrices (two dimensions or more), except those of norms and embeddings.
+        gradient_clip: maximum norm of all gradients together; 0 for none.
     """
 
     def __init__(self, module: nn.Module, *, weight_decay: float, gradient_clip: float) -> None:
@@ -57,28 +57,29 @@ class MasterAdamW:
         """Take one step at this rate; the norm of the gradients before clipping.
 
         Raises:
-            FloatingPointError: the norm is no finite number; nothing was changed.
+            FloatingPointError: the norm is not finite; nothing was changed.
         """
-        # Widened twice where they are many, so that no more than a portion stands in float32.
-        once = self._widened(self._portions[0]) if len(self._portions) == 1 else None
-        norm = _together([_norm(once or self._widened(names)) for names in self._portions])
+        # Converted twice where they are many, so that only one portion stands in float32.
+        once = self._float32_gradients(self._portions[0]) if len(self._portions) == 1 else None
+        norms = [_norm(once or self._float32_gradients(names)) for names in self._portions]
+        norm = _total_norm(norms)
         if not math.isfinite(norm):
-            raise FloatingPointError("The gradients are no finite numbers.")
+            raise FloatingPointError("The gradients are not finite.")
         for group in self.adam.param_groups:
             group["lr"] = rate
         for names in self._portions:
-            self._take(names, once or self._widened(names), norm)
+            self._update(names, once or self._float32_gradients(names), norm)
         return float(norm)
 
-    def _widened(self, names: list[str]) -> list[torch.Tensor | None]:
-        """The gradients of these in float32."""
+    def _float32_gradients(self, names: list[str]) -> list[torch.Tensor | None]:
+        """The gradients of these parameters in float32."""
         held = [self.parameters[name].grad for name in names]
         return [None if gradient is None else gradient.float() for gradient in held]
 
-    def _take(
+    def _update(
         self, names: list[str], gradients: list[torch.Tensor | None], norm: torch.Tensor
     ) -> None:
-        """The step of these; AdamW passes over what has no gradient, and counts its steps apart."""
+        """Step these; AdamW skips those without a gradient, and counts their steps apart."""
         held = [self.masters[name] for name in names]
         for master, gradient in zip(held, gradients, strict=True):
             master.grad = gradient
@@ -92,12 +93,12 @@ class MasterAdamW:
                     self.parameters[name].copy_(master)
 
     def trained(self) -> dict[str, torch.Tensor]:
-        """The trained tensors, whole, at the precision they are trained in, by name."""
+        """The trained tensors by name, unsharded, at the precision they are trained in."""
         return {name: whole(master.detach()) for name, master in self.masters.items()}
 
     @property
     def elements(self) -> int:
-        """Elements that train."""
+        """Number of elements that train."""
         return sum(parameter.numel() for parameter in self.parameters.values())
 
     def state_bytes(self) -> int:
@@ -107,7 +108,7 @@ class MasterAdamW:
         return sum(t.numel() * t.element_size() for t in [*moments, *masters])
 
     def state_tensors(self) -> dict[str, torch.Tensor]:
-        """All that a checkpoint has to hold: masters, both moments, step counts."""
+        """All that a checkpoint has to hold: masters, both moments and step counts."""
         tensors = {f"master/{n}": whole(m.detach()) for n, m in self.masters.items()}
         for name, master in self.masters.items():
             for key, value in self.adam.state.get(master, {}).items():
@@ -115,7 +116,7 @@ class MasterAdamW:
         return tensors
 
     def load_state_tensors(self, tensors: dict[str, torch.Tensor]) -> None:
-        """Take over what `state_tensors` gave, for the same plan on the same model."""
+        """Restore what `state_tensors` gave, for the same plan on the same model."""
         with torch.no_grad():
             for name, master in self.masters.items():
                 fill(master, tensors[f"master/{name}"])
@@ -123,14 +124,14 @@ class MasterAdamW:
                 state = {"step": tensors.get(f"step/{name}")}
                 for key in ("exp_avg", "exp_avg_sq"):
                     if (value := tensors.get(f"{key}/{name}")) is not None:
-                        state[key] = laid_out_as(master, value).clone()
+                        state[key] = sharded_like(master, value).clone()
                 if state["step"] is not None:
                     state["step"] = state["step"].to(master.device)
                     self.adam.state[master] = state
 
 
 def decayed_names(module: nn.Module) -> frozenset[str]:
-    """Parameters that weight decay is for: matrices, but no norm's and no embedding's.
+    """Parameters that decay: matrices, except those of norms and embeddings.
 
     Decided by dimension and class: names such as "LayerNorm" miss Qwen's norms.
     """
@@ -159,7 +160,7 @@ def _norm(gradients: list[torch.Tensor | None]) -> torch.Tensor | None:
     return whole(torch.nn.utils.get_total_norm(present)) if present else None
 
 
-def _together(norms: list[torch.Tensor | None]) -> torch.Tensor:
+def _total_norm(norms: list[torch.Tensor | None]) -> torch.Tensor:
     """The norm of all from the norms of the portions."""
     found = [norm for norm in norms if norm is not None]
     assert found, "a backward pass leaves gradients"
@@ -169,7 +170,7 @@ def _together(norms: list[torch.Tensor | None]) -> torch.Tensor:
 def _portions(
     parameters: dict[str, nn.Parameter], masters: dict[str, nn.Parameter]
 ) -> list[list[str]]:
-    """Names whose gradients stand in float32 at once: what is float32 already, then the rest."""
+    """Names whose gradients stand in float32 together: those that are float32, then the rest."""
     wide = [name for name in parameters if masters[name] is parameters[name]]
     portions, size = [wide, list[str]()], 0
     for name, parameter in parameters.items():

@@ -1,9 +1,9 @@
-"""What the frozen blocks put out, kept in a file that later epochs and later runs read.
+"""The outputs of the frozen blocks, cached in a file that later epochs and later runs read.
 
-One memory-mapped file for each key under `QWEN_UI_HOME/prefixes`; the system keeps the part in
-use in memory. The key names weights, tokens, length, dtype, depth and versions, so a stale file
-is never met. Each sequence carries a checksum, looked at when a process first reads it: a file
-torn by a crash of the machine is computed again, never trusted.
+One memory-mapped file per key under `QWEN_UI_HOME/prefixes`; the system holds the part in use in
+memory. The key names weights, tokens, length, dtype, depth and versions, so that a stale file is
+never read. Each sequence has a checksum, compared when a process first reads it: what a crash of
+the machine has damaged is computed again, never trusted.
 """
 
 from __future__ import annotations
@@ -22,18 +22,19 @@ import torch
 from qwen_ui.data.batches import Batch, Examples
 from qwen_ui.paths import home
 
+DATA_SUFFIX, SUMS_SUFFIX = ".kept", ".sums"
 _ABSENT = 0
 
 
 @dataclass(frozen=True, slots=True)
 class PrefixKey:
-    """What a kept prefix depends on.
+    """Everything that cached outputs depend on.
 
     Attributes:
-        weights: fingerprint of the frozen tensors it went through.
+        weights: fingerprint of the model's weights.
         tokens: digest of the examples.
-        depth: blocks.
-        dtype: of the kept tensor.
+        depth: number of blocks of the prefix.
+        dtype: of the cached tensor.
         device: its type: other devices round otherwise.
         versions: of torch and transformers.
     """
@@ -51,10 +52,17 @@ class PrefixKey:
         return hashlib.sha256(json.dumps(fields).encode()).hexdigest()[:32]
 
 
-class KeptPrefix:
-    """Outputs of the prefix, one row of (tokens, H) for each example, within a budget.
+class PrefixCache:
+    """Outputs of the prefix, one row of (tokens, H) per example, within a budget.
 
-    Examples beyond the budget are never kept: `holds` is False for them, always.
+    Examples beyond the budget are never cached: `holds` is always False for them.
+
+    Args:
+        key: names the file.
+        examples: whose outputs are cached.
+        width: H, the hidden size.
+        dtype: of the outputs.
+        budget: bytes on disk, of this file and of the files of other keys.
     """
 
     def __init__(
@@ -66,13 +74,13 @@ class KeptPrefix:
         self.capacity = int(np.searchsorted(ends * self._row_bytes, budget, side="right"))
         self._width, self._dtype = width, dtype
         self._starts, self._lengths = ends - lengths, lengths
-        self._seen: set[int] = set()
+        self._verified: set[int] = set()
         if self.capacity:
             self._open(key, self.bytes, budget)
 
     @property
     def bytes(self) -> int:
-        """Bytes that the file may grow to."""
+        """Maximum size of the file."""
         if not self.capacity:
             return 0
         last = self.capacity - 1
@@ -84,45 +92,45 @@ class KeptPrefix:
         # The capacity is part of the name: files of two budgets are not of one size.
         stem = folder / f"{key.name}-{self.capacity}"
         make_room(folder, stem.name, budget - size)
-        self._data = _File(stem.with_suffix(".kept"), size, np.uint8)
-        self._sums = _File(stem.with_suffix(".sums"), self.capacity * 8, np.uint64)
+        self._data = _File(stem.with_suffix(DATA_SUFFIX), size, np.uint8)
+        self._sums = _File(stem.with_suffix(SUMS_SUFFIX), self.capacity * 8, np.uint64)
 
     def holds(self, index: int) -> bool:
-        """Whether this example's output is here and whole."""
-        if index in self._seen:
+        """Whether this example's output is cached and undamaged."""
+        if index in self._verified:
             return True
         if index >= self.capacity or self._sums.values[index] == _ABSENT:
             return False
         if self._sums.values[index] != _checksum(self._row(index)):
             return False
-        self._seen.add(index)
+        self._verified.add(index)
         return True
 
-    def put(self, batch: Batch, kept_BTH: torch.Tensor) -> None:
-        """Keep the rows of a batch that are not here yet.
+    def put(self, batch: Batch, prefix_BTH: torch.Tensor) -> None:
+        """Cache the rows of a batch that are not cached yet.
 
         Raises:
-            OSError: the disk is full. What was kept before stays good.
+            OSError: the disk is full. What was cached before stays good.
         """
-        on_cpu = kept_BTH.to("cpu", self._dtype)
+        on_cpu = prefix_BTH.to("cpu", self._dtype)
         for row, index in enumerate(batch.indexes):
             if index < self.capacity and not self.holds(index):
                 values = on_cpu[row, : self._lengths[index]].contiguous()
                 data = values.view(torch.uint8).view(-1).numpy()
                 self._data.write(int(self._starts[index]) * self._row_bytes, data)
                 self._sums.write(index * 8, np.array([_checksum(data)], dtype=np.uint64))
-                self._seen.add(index)
+                self._verified.add(index)
 
     def get(self, batch: Batch) -> torch.Tensor:
-        """The kept tensor of a batch (B, T, H), 0 at the padding and where an example is absent."""
+        """The outputs for a batch (B, T, H), 0 at padding and where an example is not cached."""
         B, T = batch.tokens_BT.shape
-        kept = torch.zeros((B, T, self._width), dtype=self._dtype)
+        prefix_BTH = torch.zeros((B, T, self._width), dtype=self._dtype)
         for row, index in enumerate(batch.indexes):
             if not self.holds(index):
                 continue
             values = torch.from_numpy(self._row(index)).view(self._dtype)
-            kept[row, : self._lengths[index]] = values.view(-1, self._width)
-        return kept.to(batch.tokens_BT.device)
+            prefix_BTH[row, : self._lengths[index]] = values.view(-1, self._width)
+        return prefix_BTH.to(batch.tokens_BT.device)
 
     def _row(self, index: int) -> Any:
         start = int(self._starts[index]) * self._row_bytes
@@ -130,7 +138,7 @@ class KeptPrefix:
 
 
 class _File:
-    """A file of a fixed size: read through a memory map, written by calls that can say "full".
+    """A file of a fixed size, read through a memory map and written by calls that can fail.
 
     A write through the map would end the process where the disk is full (SIGBUS).
     """
@@ -154,13 +162,13 @@ class _File:
 
 
 def make_room(folder: Path, keep: str, room: int) -> None:
-    """Remove what was used longest ago, until the other files fit into `room` bytes."""
-    others = [file for file in folder.glob("*.kept") if file.stem != keep]
+    """Remove the least recently used files, until those other than `keep` fit into `room` bytes."""
+    others = [file for file in folder.glob(f"*{DATA_SUFFIX}") if file.stem != keep]
     others.sort(key=lambda file: file.stat().st_mtime, reverse=True)
     for file in others:
         room -= file.stat().st_blocks * 512
         if room < 0:
-            file.with_suffix(".sums").unlink(missing_ok=True)
+            file.with_suffix(SUMS_SUFFIX).unlink(missing_ok=True)
             file.unlink(missing_ok=True)
 
 

@@ -1,4 +1,4 @@
-"""What a person asks for -> a `RunSpec` that can run, or, before launch, what is wrong with it."""
+"""The settings that a person gives -> a `RunSpec` that can run, or a message before launch."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ def checked_spec(
 
     Args:
         anatomy: of the model, where it is open already.
-        settings: the other fields of `RunSpec`.
+        settings: the other settings, by their flat names (`runs.spec.PLACES`).
 
     Raises:
-        ModelError: no such model, or its weights are not at hand.
+        ModelError: no such model, or its weights are not on this machine.
         PlanError: the plan trains nothing in this model, or nothing that LoRA adapts.
         SettingsError: a setting is out of its range, or LoRA is asked for and `peft` missing.
     """
@@ -38,7 +38,7 @@ def checked_spec(
         raise PlanError(
             "The plan trains nothing. Choose what trains first, for instance 'attention'."
         )
-    if spec.lora_rank:
+    if spec.model.lora_rank:
         from qwen_ui.engine.lora import adapted_modules, check_peft  # noqa: PLC0415  imports torch
 
         check_peft()
@@ -47,6 +47,6 @@ def checked_spec(
     if found.weights_folder is None:
         raise ModelError(
             f"The weights of '{model}' are not on this machine. Fetch them with `hf download "
-            f"{hub_id(model)}`, name a folder that holds them, or rehearse the same plan on 'nano'."
+            f"{hub_id(model)}`, give a folder that has them, or rehearse the same plan on 'nano'."
         )
     return spec

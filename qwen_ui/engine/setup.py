@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import torch
 from accelerate import Accelerator
-from torch import nn
 
 from qwen_ui.data.batches import Examples, load_split
+from qwen_ui.engine.accelerator import make_accelerator, make_process_group
 from qwen_ui.engine.forward import Trainee
 from qwen_ui.engine.loop import Loop
 from qwen_ui.engine.lora import add_adapters
 from qwen_ui.engine.optimizer import MasterAdamW
-from qwen_ui.engine.prefix_cache import KeptPrefix, PrefixKey
-from qwen_ui.engine.process_group import make_accelerator, make_team
+from qwen_ui.engine.prefix_cache import PrefixCache, PrefixKey
+from qwen_ui.engine.prefix_cut import block_list
 from qwen_ui.engine.rates import SuggestedRate, suggest_learning_rate
 from qwen_ui.engine.schedule import rate_of
 from qwen_ui.errors import PlanError
@@ -27,169 +28,168 @@ from qwen_ui.model.weights.fingerprint import folder_fingerprint
 from qwen_ui.model.weights.loading import load_model, load_tokenizer, training_dtype, weights_folder
 from qwen_ui.runs.spec import RunSpec
 
+# Share of the cache's budget that the evaluation examples get.
+EVALUATION_SHARE = 10
+
 
 @dataclass(frozen=True)
+class Base:
+    """The weights that a run starts from, and which of them it trains."""
+
+    selection: Selection
+    folder: Path
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Of the weights; reads all of them when it is first asked for."""
+        return folder_fingerprint(self.folder)
+
+
+@dataclass(frozen=True, slots=True)
+class TokenizedData:
+    """The examples of a run, and the tokenizer that made them."""
+
+    tokenizer: Any
+    training: Examples
+    evaluation: Examples
+
+
+@dataclass(frozen=True, slots=True)
 class Prepared:
     """A run that can begin.
 
     Attributes:
-        fingerprint: of the base's weights.
-        rate: the highest learning rate, and where it comes from.
+        rate: the peak learning rate, and where it comes from.
         notes: sentences that the person should read.
     """
 
     spec: RunSpec
-    selection: Selection
-    model: PreTrainedModel
-    tokenizer: Any
-    training: Examples
-    evaluation: Examples
-    loop: Loop
+    base: Base
+    data: TokenizedData
     accelerator: Accelerator
-    fingerprint: str
     rate: SuggestedRate
+    loop: Loop
     notes: tuple[str, ...]
+
+    @property
+    def model(self) -> PreTrainedModel:
+        """The model that the loop trains."""
+        return self.loop.trainee.model
 
 
 def set_up(spec: RunSpec, folder: Path) -> Prepared:
-    """Everything of a run, its shortcuts proven on the first batch.
+    """Everything of a run, its shortcuts verified on the first batch.
+
+    Args:
+        folder: of the run; trackers write there.
 
     Raises:
         UserError: the model, the plan, the data or a setting cannot be used.
     """
-    if spec.threads is not None:
-        torch.set_num_threads(spec.threads)
-    torch.manual_seed(spec.seed)
-    anatomy = open_model(spec.model)
+    if spec.resources.threads is not None:
+        torch.set_num_threads(spec.resources.threads)
+    torch.manual_seed(spec.optimization.seed)
+    base = _choose(spec)
+    data = _read(spec, base.folder)
+    accelerator = make_accelerator(spec.resources, folder)
+    trainee = _load(spec, base, accelerator.device)
+    rate = _peak_rate(spec, base.selection)
+    loop = _make_loop(spec, base, data, accelerator, trainee, rate.rate)
+    notes = [*base.selection.warnings, *data.training.notes, trainee.why_uncut, *loop.verify()]
+    return Prepared(
+        spec, base, data, accelerator, rate, loop, notes=tuple(note for note in notes if note)
+    )
+
+
+def _choose(spec: RunSpec) -> Base:
+    """Resolve the plan on the model, and find its weights."""
+    anatomy = open_model(spec.model.source)
     selection = resolve(FreezePlan.from_dict(spec.plan), anatomy)
     if not selection.names:
         raise PlanError("The plan trains nothing. Choose at least one parameter.")
-    source = weights_folder(anatomy)
-    tokenizer = load_tokenizer(source)
+    return Base(selection, weights_folder(anatomy))
+
+
+def _read(spec: RunSpec, weights: Path) -> TokenizedData:
+    tokenizer = load_tokenizer(weights)
     training, evaluation = load_split(
-        spec.data,
-        spec.eval_data,
-        spec.eval_fraction,
+        spec.data.source,
+        spec.data.eval_data,
+        spec.data.validation_split,
         tokenizer,
-        spec.sequence_length,
-        packing=spec.packing,
-        seed=spec.seed,
+        spec.data.sequence_length,
+        packing=spec.data.packing,
+        seed=spec.optimization.seed,
     )
-    accelerator = make_accelerator(spec, folder)
-    model = load_model(source, anatomy, training_dtype(spec.dtype, anatomy, accelerator.device))
-    apply(selection, model)
-    if spec.lora_rank:
-        add_adapters(model, selection, spec.lora_rank, spec.seed)
-    trainee = Trainee(model, selection, keep_prefix=spec.prefix_cache == "auto")
-    fingerprint = folder_fingerprint(source)
-    rate = _rate(spec, selection)
-    loop = _loop(
-        spec,
-        trainee,
-        selection,
-        training,
-        evaluation,
-        tokenizer,
-        accelerator,
-        fingerprint,
-        rate.rate,
-    )
-    notes = [*selection.warnings, *training.notes, trainee.why_uncut, *loop.settle()]
-    return Prepared(
-        spec,
-        selection,
-        model,
-        tokenizer,
-        training,
-        evaluation,
-        loop,
-        accelerator,
-        fingerprint,
-        rate,
-        tuple(note for note in notes if note),
-    )
+    return TokenizedData(tokenizer, training, evaluation)
 
 
-def _stack(model: nn.Module, selection: Selection) -> nn.ModuleList:
-    stack = model.get_submodule(selection.anatomy.stack)
-    assert isinstance(stack, nn.ModuleList), type(stack)
-    return stack
+def _load(spec: RunSpec, base: Base, device: torch.device) -> Trainee:
+    """The model with its weights and its plan applied."""
+    anatomy = base.selection.anatomy
+    model = load_model(base.folder, anatomy, training_dtype(spec.model.dtype, anatomy, device))
+    apply(base.selection, model)
+    if spec.model.lora_rank:
+        add_adapters(model, base.selection, spec.model.lora_rank, spec.optimization.seed)
+    return Trainee(model, base.selection, cache_prefix=spec.resources.prefix_cache == "auto")
 
 
-def _rate(spec: RunSpec, selection: Selection) -> SuggestedRate:
-    if spec.learning_rate is None:
-        return suggest_learning_rate(selection, lora=spec.lora_rank > 0)
-    return SuggestedRate(spec.learning_rate, "given")
+def _peak_rate(spec: RunSpec, selection: Selection) -> SuggestedRate:
+    given = spec.optimization.learning_rate
+    if given is None:
+        return suggest_learning_rate(selection, lora=spec.model.lora_rank > 0)
+    return SuggestedRate(given, "given")
 
 
-def _loop(
+def _make_loop(
     spec: RunSpec,
-    trainee: Trainee,
-    selection: Selection,
-    training: Examples,
-    evaluation: Examples,
-    tokenizer: Any,
+    base: Base,
+    data: TokenizedData,
     accelerator: Accelerator,
-    fingerprint: str,
-    peak: float,
+    trainee: Trainee,
+    peak_rate: float,
 ) -> Loop:
-    stack = _stack(trainee.model, selection) if spec.sharded else None
-    team = make_team(accelerator, trainee, stack)
+    settings = spec.optimization
+    blocks = block_list(trainee.model, base.selection.anatomy) if spec.resources.sharded else None
+    group = make_process_group(accelerator, trainee, blocks)
     # After the plan and after the move to the device: an optimizer made earlier would hold others.
     optimizer = MasterAdamW(
-        trainee.model, weight_decay=spec.weight_decay, gradient_clip=spec.gradient_clip
+        trainee.model, weight_decay=settings.weight_decay, gradient_clip=settings.gradient_clip
     )
     return Loop(
         trainee,
         optimizer,
-        training,
-        evaluation,
-        rate=rate_of(
-            peak=peak,
-            steps=spec.steps,
-            warmup=spec.warmup,
-            schedule=spec.schedule,
-            range_test=spec.rate_test,
-        ),
-        batch_size=spec.batch_size,
-        accumulation=spec.accumulation,
-        seed=spec.seed,
-        pad=tokenizer.pad_token_id or 0,
-        kept=_kept(spec, trainee, training, evaluation, fingerprint, team.device),
-        team=team,
+        data.training,
+        data.evaluation,
+        rate=rate_of(settings, peak_rate),
+        batch_size=settings.batch_size,
+        gradient_accumulation_steps=settings.gradient_accumulation_steps,
+        seed=settings.seed,
+        pad=data.tokenizer.pad_token_id or 0,
+        caches=_caches(spec, base, data, trainee, group.device),
+        group=group,
     )
 
 
-def _kept(
-    spec: RunSpec,
-    trainee: Trainee,
-    training: Examples,
-    evaluation: Examples,
-    fingerprint: str,
-    device: torch.device,
-) -> tuple[KeptPrefix | None, KeptPrefix | None]:
+def _caches(
+    spec: RunSpec, base: Base, data: TokenizedData, trainee: Trainee, device: torch.device
+) -> tuple[PrefixCache | None, PrefixCache | None]:
+    """Caches of the prefix's outputs for the training and the evaluation examples."""
     if trainee.cut is None:
         return None, None
-    width = trainee.model.config.get_text_config().hidden_size
-    evaluation_share = spec.prefix_budget_bytes // 10
-    shares = (spec.prefix_budget_bytes - evaluation_share, evaluation_share)
-    dtype = trainee.model.dtype
-    pairs = zip((training, evaluation), shares, strict=True)
-    first, second = (
-        KeptPrefix(
-            PrefixKey(
-                weights=fingerprint,
-                tokens=examples.digest,
-                depth=trainee.prefix_blocks,
-                dtype=f"{dtype} {spec.mixed_precision}",
-                device=device.type,
-                versions=f"{torch.__version__} {transformers_version}",
-            ),
-            examples,
-            width,
-            dtype,
-            share,
+    config, dtype = trainee.model.config.get_text_config(), trainee.model.dtype
+
+    def cache(examples: Examples, budget: int) -> PrefixCache:
+        key = PrefixKey(
+            weights=base.fingerprint,
+            tokens=examples.digest,
+            depth=trainee.prefix_blocks,
+            dtype=f"{dtype} {spec.resources.mixed_precision}",
+            device=device.type,
+            versions=f"{torch.__version__} {transformers_version}",
         )
-        for examples, share in pairs
-    )
-    return first, second
+        return PrefixCache(key, examples, config.hidden_size, dtype, budget)
+
+    budget = spec.resources.prefix_budget_bytes
+    for_evaluation = budget // EVALUATION_SHARE
+    return cache(data.training, budget - for_evaluation), cache(data.evaluation, for_evaluation)

@@ -1,9 +1,9 @@
-"""FSDP2: every process holds a share of each tensor, and whole blocks only while they compute.
+"""FSDP2: every process holds a shard of each tensor, and whole blocks only while they compute.
 
 torch's `fully_shard` is used itself. Accelerate's FSDP2 wants model and optimizer in one call and
-makes the parameters anew, whereas ours needs the plan, the masters and the kept prefix around them;
-and it knows no root that begins after a frozen prefix. The process group and
-device are accelerate's.
+makes the parameters anew, whereas ours needs the plan, the masters and the prefix cache around
+them; and it knows no root that begins after a frozen prefix. The process group and the device are
+accelerate's.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from torch.distributed.fsdp import FSDPModule, fully_shard, register_fsdp_forwar
 from torch.distributed.tensor import DTensor, distribute_tensor
 
 
-def shard(trainee: nn.Module, stack: nn.ModuleList, processes: int, device: str) -> None:
-    """Share out each block, and what lies outside the blocks with the trainee as the root."""
+def shard(trainee: nn.Module, blocks: nn.ModuleList, processes: int, device: str) -> None:
+    """Shard each block, and what lies outside the blocks with the trainee as the root."""
     mesh = init_device_mesh(device, (processes,))
-    for block in stack:
+    for block in blocks:
         fully_shard(block, mesh=mesh)
     fully_shard(trainee, mesh=mesh)
     # What the root holds (embedding, last norm, head) is whole inside these calls too.
@@ -31,7 +31,7 @@ def shard(trainee: nn.Module, stack: nn.ModuleList, processes: int, device: str)
 
 
 @contextmanager
-def gradients_wait(trainee: nn.Module) -> Iterator[None]:
+def no_gradient_sync(trainee: nn.Module) -> Iterator[None]:
     """Inside, gradients are summed on each process and not yet exchanged."""
     assert isinstance(trainee, FSDPModule)
     trainee.set_requires_gradient_sync(False)
@@ -42,22 +42,22 @@ def gradients_wait(trainee: nn.Module) -> Iterator[None]:
 
 
 def whole(tensor: torch.Tensor) -> torch.Tensor:
-    """The whole of a tensor that may be shared out; all processes have to ask together."""
+    """The whole of a tensor that may be sharded; all processes have to ask together."""
     return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
 
 
 def local(tensor: torch.Tensor) -> torch.Tensor:
-    """This process's share of a tensor that may be shared out."""
+    """This process's shard of a tensor; all of it where it is not sharded."""
     return tensor.to_local() if isinstance(tensor, DTensor) else tensor
 
 
 def fill(target: torch.Tensor, values: torch.Tensor) -> None:
-    """Copy whole values into a tensor that may be shared out."""
-    target.copy_(laid_out_as(target, values))
+    """Copy whole values into a tensor that may be sharded."""
+    target.copy_(sharded_like(target, values))
 
 
-def laid_out_as(target: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
-    """These whole values, shared out as the target is."""
+def sharded_like(target: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
+    """These whole values, placed and sharded as the target is."""
     if not isinstance(target, DTensor):
         return values.to(target.device)
     moved: Any = values.to(target.device_mesh.device_type)

@@ -14,11 +14,10 @@ from qwen_ui.engine.early_stopping import EarlyStopping
 from qwen_ui.engine.hardware import device_name, peak_bytes
 from qwen_ui.engine.loop import StepReport
 from qwen_ui.engine.movement import Movement
+from qwen_ui.engine.rate_finder import finder_message
 from qwen_ui.engine.sample import Sampler
-from qwen_ui.engine.schedule import steepest_rate
 from qwen_ui.engine.setup import Prepared
-from qwen_ui.runs.null_writer import SilentWriter
-from qwen_ui.runs.writer import RunWriter
+from qwen_ui.runs.null_writer import Writer
 
 CHECKPOINTS = "checkpoints"
 MOVEMENTS = 20
@@ -32,33 +31,37 @@ class Trainer:
         writer: records events and status; one that writes nothing in all but the first process.
     """
 
-    def __init__(self, prepared: Prepared, writer: RunWriter | SilentWriter) -> None:
-        spec, loop = prepared.spec, prepared.loop
+    def __init__(self, prepared: Prepared, writer: Writer) -> None:
+        spec, data, loop = prepared.spec, prepared.data, prepared.loop
         self._run, self._writer, self._spec, self._loop = prepared, writer, spec, loop
+        self._steps = spec.optimization.steps
+        self._finder = spec.optimization.learning_rate_finder
         self._progress = Progress()
         self._range_test: list[StepReport] = []
         self._sampler = Sampler(
             loop.trainee,
-            prepared.tokenizer,
-            prepared.evaluation,
-            prompts=spec.sample_prompts,
-            tokens=spec.sample_tokens,
+            data.tokenizer,
+            data.evaluation,
+            prompts=spec.evaluation.sample_prompts,
+            tokens=spec.evaluation.sample_tokens,
         )
         self._movement = Movement(
-            loop.optimizer.trained(), prepared.selection, lora=spec.lora_rank > 0
+            loop.optimizer.trained(), prepared.base.selection, lora=spec.model.lora_rank > 0
         )
         self._stopping = EarlyStopping(
-            loop.optimizer, patience=spec.early_stopping, holds=self._movement.measured
+            loop.optimizer,
+            patience=spec.evaluation.early_stopping_patience,
+            holds=self._movement.measured,
         )
 
     def run(self) -> None:
         """Train to the last step, or until something asks to stop."""
         self._begin()
         status, reason = "completed", ""
-        for step in range(self._progress.step + 1, self._spec.steps + 1):
+        for step in range(self._progress.step + 1, self._steps + 1):
             self._step(step)
             if self._stop_requested():
-                status, reason = "stopped", f"Stopped by hand after step {step}."
+                status, reason = "stopped", f"Stopped by the user after step {step}."
                 break
             if reason := self._stopping.reason_to_stop(self._progress):
                 break
@@ -66,14 +69,14 @@ class Trainer:
 
     def _begin(self) -> None:
         resumed = self._resume()
-        self._writer.status("running", steps=self._spec.steps, step=self._progress.step)
+        self._writer.status("running", steps=self._steps, step=self._progress.step)
         self._writer.event("start", **self._start_fields())
         for note in self._run.notes:
             self._writer.event("log", level="warning", message=note)
-        if self._spec.trackers:
-            config = _flat(self._spec.model_dump(mode="json"))
+        if self._spec.resources.trackers:
+            config = _scalars(self._spec.flat())
             self._run.accelerator.init_trackers("qwen_ui", config=config)
-        if not resumed and not self._spec.rate_test:
+        if not resumed and not self._finder:
             before = self._evaluate()
             self._progress = replace(self._progress, eval_before=before, eval_best=before)
             self._sample()
@@ -91,24 +94,24 @@ class Trainer:
 
     def _start_fields(self) -> dict[str, Any]:
         run, loop = self._run, self._loop
-        total = run.selection.total_parameters
+        total = run.base.selection.total_parameters
         trained = loop.optimizer.elements
         return {
             "step": self._progress.step,
-            "steps": self._spec.steps,
-            "device": loop.team.device.type,
-            "device_name": device_name(loop.team.device),
-            "processes": loop.team.count,
+            "steps": self._steps,
+            "device": loop.group.device.type,
+            "device_name": device_name(loop.group.device),
+            "processes": loop.group.world_size,
             "threads": torch.get_num_threads(),
             "dtype": str(next(run.model.parameters()).dtype).removeprefix("torch."),
             "prefix_blocks": loop.trainee.prefix_blocks,
             "trainable_parameters": trained,
-            "total_parameters": total + (trained if self._spec.lora_rank else 0),
+            "total_parameters": total + (trained if self._spec.model.lora_rank else 0),
             "learning_rate": run.rate.rate,
             "learning_rate_source": run.rate.source,
-            "training_examples": len(run.training.items),
-            "evaluation_examples": len(run.evaluation.items),
-            "fingerprint": run.fingerprint,
+            "training_examples": len(run.data.training.items),
+            "evaluation_examples": len(run.data.evaluation.items),
+            "fingerprint": run.base.fingerprint,
         }
 
     def _step(self, step: int) -> None:
@@ -118,16 +121,16 @@ class Trainer:
         elapsed = self._progress.elapsed + seconds
         self._progress = replace(self._progress, step=step, tokens=report.tokens, elapsed=elapsed)
         self._record_step(report, seconds)
-        last = step == spec.steps
-        if spec.rate_test:
+        evaluation, last = spec.evaluation, step == self._steps
+        if self._finder:
             self._range_test.append(report)
-        if _due(step, spec.eval_every) and not last:
+        if _due(step, evaluation.eval_every) and not last:
             self._progress = self._stopping.judged(self._progress, self._evaluate())
-        if _due(step, spec.sample_every) and not last:
+        if _due(step, evaluation.sample_every) and not last:
             self._sample()
-        if _due(step, max(1, spec.steps // MOVEMENTS)):
+        if _due(step, max(1, self._steps // MOVEMENTS)):
             self._record_movement()
-        if _due(step, spec.checkpoint_every) and not last:
+        if _due(step, spec.resources.checkpoint_every) and not last:
             self._checkpoint()
 
     def _record_step(self, report: StepReport, seconds: float) -> None:
@@ -136,9 +139,9 @@ class Trainer:
             **asdict(report),
             seconds=seconds,
             elapsed=self._progress.elapsed,
-            memory_bytes=peak_bytes(self._loop.team.device),
+            memory_bytes=peak_bytes(self._loop.group.device),
         )
-        if self._spec.trackers:
+        if self._spec.resources.trackers:
             values = {"loss": report.loss, "learning_rate": report.learning_rate}
             self._run.accelerator.log(values, step=report.step)
 
@@ -159,16 +162,14 @@ class Trainer:
 
     def _checkpoint(self) -> None:
         state = self._loop.optimizer.state_tensors() | self._stopping.state_tensors()
-        if self._loop.team.rank == 0:
+        if self._loop.group.rank == 0:
             write_checkpoint(self._writer.folder / CHECKPOINTS, state, self._progress)
 
     def _stop_requested(self) -> bool:
         """Whether a person asked the run to stop before its last step."""
-        team, asked = self._loop.team, self._writer.stop_requested
-        if team.count > 1:
-            # Only the first process looks at the folder; all have to stop at the same step.
-            asked = float(team.total(torch.tensor(float(asked), device=team.device))) > 0
-        return asked and self._progress.step < self._spec.steps
+        # Only the first process looks at the folder; all have to stop at the same step.
+        asked = self._loop.group.any(self._writer.stop_requested)
+        return asked and self._progress.step < self._steps
 
     def _finish(self, status: str, reason: str) -> None:
         if status == "stopped":
@@ -177,13 +178,13 @@ class Trainer:
             self._stopping.restore_best()
         self._record_movement()
         after = None
-        if self._spec.rate_test:
+        if self._finder:
             self._record_best_rate()
         else:
             after = self._evaluate()
             self._sample()
         delta = self._write_delta()
-        if self._spec.trackers:
+        if self._spec.resources.trackers:
             self._run.accelerator.end_training()
         self._writer.event(
             "end",
@@ -197,22 +198,20 @@ class Trainer:
 
     def _record_best_rate(self) -> None:
         rates = [report.learning_rate for report in self._range_test]
-        best = steepest_rate(rates, [report.loss for report in self._range_test])
-        said = f"{best:.1e}" if best else "none: the loss never fell"
-        message = f"The loss falls fastest at a learning rate of {said}."
+        message = finder_message(rates, [report.loss for report in self._range_test])
         self._writer.event("log", level="info", message=message)
 
     def _write_delta(self) -> str:
         file = self._writer.folder / DELTA_NAME
         # In every process: where the weights are sharded, none holds a whole tensor.
         trained = self._loop.optimizer.trained()
-        if self._loop.team.rank == 0:
+        if self._loop.group.rank == 0:
             write_delta(
                 file,
                 trained,
-                base=self._run.fingerprint,
+                base=self._run.base.fingerprint,
                 plan=self._spec.plan,
-                spec=self._spec.model_dump(mode="json"),
+                spec=self._spec.to_dict(),
                 step=self._progress.step,
             )
         return file.name
@@ -222,6 +221,6 @@ def _due(step: int, every: int) -> bool:
     return every > 0 and step % every == 0
 
 
-def _flat(values: dict[str, Any]) -> dict[str, Any]:
+def _scalars(values: dict[str, Any]) -> dict[str, Any]:
     """Settings as trackers take them: no lists, no dictionaries."""
     return {k: v if isinstance(v, int | float | str) else str(v) for k, v in values.items()}

@@ -18,7 +18,7 @@ from qwen_ui.errors import SettingsError
 # Largest relative difference of the loss, and of the norm of the gradients' difference.
 TOLERANCES = {torch.float32: (1e-5, 1e-3), torch.bfloat16: (2e-2, 2e-1)}
 _MIXES = "this model lets samples in one sequence see each other. Turn packing off."
-# A whole batch of plain logits is not to be held for the proof: a shorter one proves as much.
+# A whole batch of plain logits may not fit into memory; a shorter batch proves as much.
 MAX_PROOF_LOGITS = 16 * 1024**2
 
 
@@ -40,7 +40,7 @@ class Proof:
 def proof_batch(examples: Examples, batch: Batch, vocabulary: int, pad: int) -> tuple[Batch, int]:
     """A batch small enough for plain logits, from the start of this one: (batch, its length).
 
-    Causal models put out the same for the start of a sequence, whatever follows.
+    Causal models give the same for the start of a sequence, whatever follows.
     """
     rows, length = batch.tokens_BT.shape
     if rows * length * vocabulary <= MAX_PROOF_LOGITS:
@@ -53,9 +53,9 @@ def proof_batch(examples: Examples, batch: Batch, vocabulary: int, pad: int) -> 
     return collate(Examples((short,)), (0,), pad), length
 
 
-def prove(trainee: Trainee, batch: Batch, kept_BTH: torch.Tensor | None) -> Proof:
-    """Loss and gradients by the shortcuts and by the model's own forward, compared."""
-    loss, gradients = _measure(trainee, trainee(batch, kept_BTH))
+def prove(trainee: Trainee, batch: Batch, prefix_BTH: torch.Tensor | None) -> Proof:
+    """Compare loss and gradients by the shortcuts with those of the model's own forward."""
+    loss, gradients = _measure(trainee, trainee(batch, prefix_BTH))
     plain_loss, plain = _measure(trainee, trainee(batch, plain=True))
     difference = torch.linalg.vector_norm(gradients - plain)
     relative = float(difference / torch.linalg.vector_norm(plain).clamp_min(1e-20))
@@ -68,8 +68,9 @@ def prove(trainee: Trainee, batch: Batch, kept_BTH: torch.Tensor | None) -> Proo
 
 
 def check_packing(trainee: Trainee, examples: Examples, pad: int, device: torch.device) -> None:
-    """Refuse packing where samples of one sequence see each other: the first packed one is run
-    whole and sample by sample, and the losses compared.
+    """Refuse packing where samples of one sequence see each other.
+
+    The first packed sequence is run whole and sample by sample, and the losses are compared.
 
     Raises:
         SettingsError: the model takes no positions, or the losses differ.
@@ -99,31 +100,32 @@ def check_packing(trainee: Trainee, examples: Examples, pad: int, device: torch.
         raise SettingsError(f"Packing is not possible: {_MIXES} {losses}")
 
 
-def settle(
+def verify_shortcuts(
     trainee: Trainee,
     batch: Batch,
-    kept_BTH: torch.Tensor | None,
-    agree: Callable[[bool], bool] = bool,
+    prefix_BTH: torch.Tensor | None,
+    all_agree: Callable[[bool], bool] = bool,
 ) -> list[str]:
-    """Turn off what does not prove exact; the sentences that say so, none where all is exact.
+    """Turn off every shortcut that is not exact; the sentences that say so, none where all are.
 
     Args:
-        trainee: what to prove, and to change.
-        batch, kept_BTH: the first batch and its kept prefix.
-        agree: whether all processes passed, given that this one did; they have to do alike.
+        trainee: what to verify, and to change.
+        batch, prefix_BTH: the first batch and the output of the prefix for it.
+        all_agree: whether it passed in all processes, given that it did in this one; they have to
+            do alike.
     """
-    proof = prove(trainee, batch, kept_BTH)
-    if agree(proof.passed):
+    proof = prove(trainee, batch, prefix_BTH)
+    if all_agree(proof.passed):
         return []
     chunked = trainee.chunked
     trainee.chunked = False
-    if chunked and agree(prove(trainee, batch, kept_BTH).passed):
+    if chunked and all_agree(prove(trainee, batch, prefix_BTH).passed):
         return [_sentence("the chunked head", proof)]
     trainee.cut, trainee.chunked = None, chunked
-    if chunked and not agree(prove(trainee, batch, None).passed):
+    if chunked and not all_agree(prove(trainee, batch, None).passed):
         trainee.chunked = False
-        return [_sentence("the kept prefix and the chunked head", proof)]
-    return [_sentence("the kept prefix", proof)]
+        return [_sentence("the cached prefix and the chunked head", proof)]
+    return [_sentence("the cached prefix", proof)]
 
 
 def _measure(trainee: Trainee, loss: torch.Tensor) -> tuple[float, torch.Tensor]:
@@ -139,7 +141,7 @@ def _measure(trainee: Trainee, loss: torch.Tensor) -> tuple[float, torch.Tensor]
 
 def _sentence(shortcut: str, proof: Proof) -> str:
     return (
-        f"On the first batch {shortcut} gave another loss (relative difference "
-        f"{proof.loss:.1e}) or other gradients ({proof.gradient:.1e}) than the full "
-        f"forward: this run goes without."
+        f"On the first batch {shortcut} gave a different loss (relative difference "
+        f"{proof.loss:.1e}) or different gradients ({proof.gradient:.1e}) than the full forward "
+        "pass, so this run does not use it."
     )

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
         run_names,
         status_of,
     )
-    from qwen_ui.runs.spec import RunSpec, make_spec, read_spec
+    from qwen_ui.runs.spec import RunSpec, make_spec, parse_spec, read_spec, recorded_settings
     from qwen_ui.runs.status import Status
     from qwen_ui.runs.summary import list_runs, run_row, run_summary
     from qwen_ui.runs.writer import RunWriter, run_lock
@@ -39,8 +39,10 @@ __all__ = [
     "list_runs",
     "make_spec",
     "open_folders",
+    "parse_spec",
     "read_events",
     "read_spec",
+    "recorded_settings",
     "run_folder",
     "run_lock",
     "run_names",
@@ -62,8 +64,10 @@ __getattr__ = lazy_face(
         "list_runs": "summary",
         "make_spec": "spec",
         "open_folders": "folder",
+        "parse_spec": "spec",
         "read_events": "events",
         "read_spec": "spec",
+        "recorded_settings": "spec",
         "run_row": "summary",
         "run_folder": "folder",
         "run_lock": "writer",

@@ -27,6 +27,7 @@ from qwen_ui.files import read_json, write_json
 from qwen_ui.paths import runs_folder
 from qwen_ui.runs.environment import environment
 from qwen_ui.runs.failure import last_words, reason_for
+from qwen_ui.runs.spec import SPEC_NAME, flat_settings
 from qwen_ui.runs.status import (
     Status,
     recorded_status,
@@ -49,11 +50,16 @@ def create_run(spec: dict[str, Any], plan: dict[str, Any]) -> Path:
 
     Its name sorts by time and says what it is: `20261125-154210-attention-nano-3f9c`.
 
+    Args:
+        spec: as `RunSpec.to_dict` gives it.
+        plan: the freeze plan, as its dictionary.
+
     Raises:
         RunError: the disk is full, or nothing can be written there.
     """
     runs = runs_folder()
-    words = [str(plan.get("name") or "plan"), Path(str(spec.get("model") or "model")).name]
+    settings = flat_settings(spec)
+    words = [str(plan.get("name") or "plan"), Path(str(settings.get("model") or "model")).name]
     slug = "-".join(re.sub(r"[^a-z0-9.]+", "-", word.lower()).strip("-.")[:32] for word in words)
     while True:
         name = f"{time.strftime('%Y%m%d-%H%M%S')}-{slug}-{secrets.token_hex(2)}"
@@ -62,10 +68,11 @@ def create_run(spec: dict[str, Any], plan: dict[str, Any]) -> Path:
     part = runs / f".new-{name}"
     try:
         part.mkdir(parents=True)
-        write_json(part / "spec.json", spec)
+        write_json(part / SPEC_NAME, spec)
         write_json(part / "plan.json", plan)
         write_json(part / "environment.json", environment())
-        write_status(part, Status(steps=int(spec.get("steps") or 0), created=round(time.time(), 3)))
+        steps = int(settings.get("steps") or 0)
+        write_status(part, Status(steps=steps, created=round(time.time(), 3)))
         os.rename(part, runs / name)
     except OSError as error:
         shutil.rmtree(part, ignore_errors=True)
@@ -86,7 +93,7 @@ def run_folder(run: str) -> Path:
         RunError: there is no such run.
     """
     folder = runs_folder() / run
-    if not _RUN.fullmatch(run) or not (folder / "spec.json").is_file():
+    if not _RUN.fullmatch(run) or not (folder / SPEC_NAME).is_file():
         raise RunError(
             f"There is no run '{run[:150]}'. `python -m qwen_ui runs` lists what there is."
         )
@@ -160,7 +167,7 @@ def delete_run(run: str) -> None:
 def copy_results(folder: Path, target: Path) -> None:
     """Copy what a run leaves (delta, plan, settings) to a folder of the person's."""
     target.mkdir(parents=True, exist_ok=True)
-    for name in ("delta.safetensors", "plan.json", "spec.json"):
+    for name in ("delta.safetensors", "plan.json", SPEC_NAME):
         if (folder / name).is_file():
             shutil.copyfile(folder / name, target / name)
 

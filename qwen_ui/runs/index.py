@@ -24,6 +24,7 @@ from qwen_ui.runs.events import FILE_NAME as EVENTS
 from qwen_ui.runs.events import log_size, read_events
 from qwen_ui.runs.fold import Glance
 from qwen_ui.runs.folder import run_names, status_of
+from qwen_ui.runs.spec import recorded_settings
 from qwen_ui.runs.status import FILE_NAME as STATUS
 from qwen_ui.runs.status import recorded_status
 
@@ -152,7 +153,7 @@ def _read(folder: Path, row: Any) -> tuple[str, int, str, str, int]:
 
 def _record(folder: Path, glance: Glance) -> dict[str, Any]:
     """What a list of runs may show, filter and sort by."""
-    status, spec = recorded_status(folder), read_json(folder / "spec.json")
+    status, settings = recorded_status(folder), recorded_settings(folder)
     plan, meta = read_json(folder / "plan.json"), read_json(folder / META)
     return {
         "run": folder.name,
@@ -165,10 +166,10 @@ def _record(folder: Path, glance: Glance) -> dict[str, Any]:
         "eval_before": glance.eval_before,
         "eval_after": glance.eval_after,
         "best_eval": glance.best_eval,
-        "model": spec.get("model") or "",
+        "model": settings.get("model") or "",
         "plan": plan.get("name") or "",
-        "data": Path(str(spec.get("data") or "")).name,
-        "learning_rate": glance.start.get("learning_rate") or spec.get("learning_rate"),
+        "data": Path(str(settings.get("data") or "")).name,
+        "learning_rate": glance.start.get("learning_rate") or settings.get("learning_rate"),
         "trainable": glance.start.get("trainable_parameters"),
         "device": glance.start.get("device"),
         "elapsed": glance.elapsed,

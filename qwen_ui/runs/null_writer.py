@@ -1,11 +1,30 @@
-"""What the other processes of a run write: nothing."""
+"""What the engine writes to: a protocol, and the writer of processes that leave no trace."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Protocol, Self
+
+
+class Writer(Protocol):
+    """A run's folder as the engine writes to it; `RunWriter` is the one that does."""
+
+    folder: Path
+
+    @property
+    def stop_requested(self) -> bool:
+        """Whether somebody asked the run to stop."""
+        ...
+
+    def event(self, name: str, **fields: Any) -> None:
+        """Record one event."""
+        ...
+
+    def status(self, status: str, reason: str = "", **changes: Any) -> None:
+        """Replace the status."""
+        ...
 
 
 def first_process() -> bool:
@@ -13,8 +32,8 @@ def first_process() -> bool:
     return os.environ.get("RANK", "0") == "0"
 
 
-class SilentWriter:
-    """Takes what `RunWriter` takes."""
+class NullWriter:
+    """A writer that writes nothing: all processes of a run but the first have one."""
 
     stop_requested = False
 
@@ -22,13 +41,10 @@ class SilentWriter:
         self.folder = folder
 
     def event(self, name: str, **fields: Any) -> None:
-        """Nothing is written."""
+        """Record nothing."""
 
     def status(self, status: str, reason: str = "", **changes: Any) -> None:
-        """Nothing is written."""
-
-    def heartbeat(self) -> None:
-        """Nothing is written."""
+        """Record nothing."""
 
     def __enter__(self) -> Self:
         return self
@@ -39,4 +55,4 @@ class SilentWriter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Nothing is held."""
+        """Release nothing."""

@@ -13,6 +13,7 @@ from qwen_ui.runs.curves import SERIES, Carry, Line, csv_of, lines_of, thinned
 from qwen_ui.runs.events import Event, read_events
 from qwen_ui.runs.folder import run_folder, status_of
 from qwen_ui.runs.follow import Follower
+from qwen_ui.runs.spec import recorded_settings
 
 MOST_RUNS = 24
 # Runs are told apart by the rest of their names: plan, model and four digits.
@@ -74,9 +75,8 @@ def overlay(
 def settings_of(run: str) -> dict[str, str]:
     """A run's settings and plan as flat texts, to compare: `learning_rate` -> `0.001`."""
     folder = run_folder(run)
-    flat: dict[str, str] = {}
-    spec = {key: value for key, value in read_json(folder / "spec.json").items() if key != "plan"}
-    _flatten(spec, "", flat)
+    settings = recorded_settings(folder)
+    flat = {name: _text(value) for name, value in settings.items() if name != "plan"}
     plan = read_json(folder / "plan.json")
     flat["plan.name"] = str(plan.get("name") or "")
     for number, rule in enumerate(plan.get("rules") or [], start=1):
@@ -110,11 +110,5 @@ def runs_csv(runs: Sequence[str]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _flatten(value: Any, name: str, into: dict[str, str]) -> None:
-    if isinstance(value, dict):
-        for key, part in value.items():
-            _flatten(part, f"{name}.{key}" if name else str(key), into)
-    elif isinstance(value, str):
-        into[name] = value
-    else:
-        into[name] = json.dumps(value, ensure_ascii=False)
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -1,146 +1,202 @@
-"""`RunSpec`: all that a run is told, validated, as one immutable value that a file can hold."""
+"""`RunSpec`: all settings of a run, checked, as one immutable value that a file can hold.
+
+In a run's folder settings stand in groups. On the command line, in forms and as arguments they
+stand flat, each by the name of its field.
+"""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
+from pydantic.fields import FieldInfo
 
 from qwen_ui.errors import SettingsError
+from qwen_ui.files import read_json
+from qwen_ui.runs.spec_groups import (
+    DataSettings,
+    EvaluationSettings,
+    ModelSettings,
+    OptimizationSettings,
+    ResourceSettings,
+    Settings,
+)
 
-Schedule = Literal["cosine", "linear", "constant"]
-Tracker = Literal["tensorboard", "trackio", "wandb", "mlflow"]
-GIB = 1024**3
+SPEC_NAME = "spec.json"
+# Version 1 had no number and no groups, and other names for some settings.
+SCHEMA = 2
+FORMER_NAMES = {
+    "accumulation": "gradient_accumulation_steps",
+    "early_stopping": "early_stopping_patience",
+    "eval_fraction": "validation_split",
+    "rate_test": "learning_rate_finder",
+}
 
 
-class RunSpec(BaseModel):
-    """The settings of a run; each field's line is also the help of its option (`cli`)."""
+class RunSpec(Settings):
+    """The settings of a run; each group says what it holds."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
-
-    model: str = Field(min_length=1)
-    """As a person names it: a preset, a folder, a hub id."""
+    model: ModelSettings
     plan: dict[str, Any]
-    """A `FreezePlan` as its dictionary."""
-    data: str = Field(min_length=1)
-    """A file, a `datasets` folder or a hub id."""
-    eval_data: str | None = None
-    """Data of its own to evaluate on; else a share of the data is held out."""
-    eval_fraction: float = Field(default=0.05, gt=0, lt=1)
-    """The share of the data that is held out to evaluate on."""
-    steps: int = Field(default=100, ge=1, le=10_000_000)
-    """Optimizer steps."""
-    learning_rate: float | None = Field(default=None, gt=0, le=10)
-    """The highest rate; by default the one suggested for plan and model size."""
-    batch_size: int = Field(default=8, ge=1, le=65_536)
-    """Sequences that a process takes at once."""
-    accumulation: int = Field(default=1, ge=1, le=65_536)
-    """Batches summed into one step, weighted by their tokens."""
-    sequence_length: int = Field(default=128, ge=2, le=1_048_576)
-    """Tokens of a sequence at most."""
-    packing: bool = False
-    """Short samples share a sequence; none sees another."""
-    seed: int = Field(default=0, ge=0, lt=2**31)
-    """Of the order of the data and of what drops out."""
-    schedule: Schedule = "cosine"
-    """How the rate goes down after the warm-up."""
-    warmup_steps: int | None = Field(default=None, ge=0)
-    """Steps of linear warm-up; by default a tenth of the steps, 100 at most."""
-    weight_decay: float = Field(default=0.0, ge=0, le=1)
-    """On trained matrices alone, never on biases, norms and embeddings."""
-    gradient_clip: float = Field(default=1.0, ge=0)
-    """Largest norm of all gradients together; 0 turns it off."""
-    prefix_cache: Literal["auto", "off"] = "auto"
-    """auto keeps what the frozen blocks put out; off computes it at every step."""
-    prefix_budget_bytes: int = Field(default=4 * GIB, ge=0)
-    """Largest size of the kept outputs on disk; what exceeds it is computed at every step."""
-    dtype: Literal["auto", "float32", "bfloat16"] = "auto"
-    """Of the weights in memory; auto is float32 on CPU and MPS, the model's own on CUDA."""
-    mixed_precision: Literal["no", "bf16"] = "no"
-    """Accelerate's: leaves weights as they are and casts in the operations."""
-    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
-    """Where the run computes."""
-    threads: int | None = Field(default=None, ge=1, le=1024)
-    """Threads of the CPU; by default torch's choice."""
-    processes: int = Field(default=1, ge=1, le=4096)
-    """Processes that train together; checked against those that run."""
-    sharded: bool = False
-    """Share out the weights over the processes (FSDP2) instead of copying them (DDP)."""
-    checkpoint_every: int = Field(default=0, ge=0)
-    """Steps between checkpoints; 0 for none in between."""
-    eval_every: int = Field(default=0, ge=0)
-    """Steps between evaluations; 0 for before and after only."""
-    early_stopping: int = Field(default=0, ge=0)
-    """Evaluations without a better loss before the run ends; 0 turns it off."""
-    rate_test: bool = False
-    """Raise the rate from a ten-thousandth of the peak to ten times it, to find the best one."""
-    sample_prompts: tuple[str, ...] = Field(default=(), max_length=16)
-    """A prompt to continue before, during and after (repeat for more); else one from the data."""
-    sample_every: int = Field(default=0, ge=0)
-    """Steps between samples; 0 for before and after only."""
-    sample_tokens: int = Field(default=32, ge=0, le=4096)
-    """Tokens of a sample; 0 for no samples."""
-    lora_rank: int = Field(default=0, ge=0, le=1024)
-    """Train LoRA adapters of this rank on the plan's linear modules instead; 0 for none."""
-    trackers: tuple[Tracker, ...] = ()
-    """A tracker to log to as well (repeat for more); none by default."""
+    """The freeze plan, as `FreezePlan.to_dict` gives it."""
+    data: DataSettings
+    optimization: OptimizationSettings
+    evaluation: EvaluationSettings
+    resources: ResourceSettings
 
-    @property
-    def warmup(self) -> int:
-        """Steps of warm-up that are taken."""
-        if self.warmup_steps is None:
-            return min(self.steps // 10, 100)
-        return self.warmup_steps
+    def flat(self) -> dict[str, Any]:
+        """All settings by their flat names, with the plan."""
+        groups = {name: getattr(self, group) for name, (group, _) in PLACES.items()}
+        found = {name: getattr(groups[name], field) for name, (_, field) in PLACES.items()}
+        return {"plan": self.plan, **found}
 
-    def to_json(self) -> str:
-        return json.dumps(self.model_dump(mode="json"), indent=2)
+    def changed(self, **settings: Any) -> RunSpec:
+        """The same settings with these, by their flat names, in place of theirs.
+
+        Raises:
+            SettingsError: a value is unknown or out of its range.
+        """
+        return make_spec(**{**self.flat(), **settings})
+
+    def to_dict(self) -> dict[str, Any]:
+        """The record that a run's folder holds."""
+        return {"schema": SCHEMA, **self.model_dump(mode="json")}
+
+
+_GROUPS: dict[str, type[Settings]] = {
+    name: field.annotation
+    for name, field in RunSpec.model_fields.items()
+    if isinstance(field.annotation, type) and issubclass(field.annotation, Settings)
+}
+# Flat name of every setting -> its group and its field there.
+PLACES: dict[str, tuple[str, str]] = {
+    (group if field == "source" else field): (group, field)
+    for group, settings in _GROUPS.items()
+    for field in settings.model_fields
+}
+_FLAT_NAMES: dict[tuple[str | int, ...], str] = {place: name for name, place in PLACES.items()}
+
+
+def field_of(name: str) -> FieldInfo:
+    """The field of the setting with this flat name: type, default, limits, description."""
+    group, field = PLACES[name]
+    return _GROUPS[group].model_fields[field]
+
+
+def label_of(name: str) -> str:
+    """The label of a setting in every form: `batch_size` is `Batch size`."""
+    return field_of(name).title or name.replace("_", " ").capitalize()
+
+
+def choices_of(name: str) -> tuple[str, ...] | None:
+    """The values that a setting may have, where there are few; None for any other."""
+    kind = field_of(name).annotation
+    return get_args(kind) if get_origin(kind) is Literal else None
 
 
 def make_spec(**values: Any) -> RunSpec:
-    """A spec from values that a person gave.
+    """A spec from settings by their flat names, with the plan.
 
     Raises:
         SettingsError: a value is missing, unknown or out of its range.
     """
-    try:
-        spec = RunSpec(**values)
-    except ValidationError as error:
-        raise SettingsError(_sentence(error)) from error
-    if spec.warmup > spec.steps:
+    record: dict[str, Any] = {group: {} for group, _ in PLACES.values()}
+    for name, value in values.items():
+        if name == "plan":
+            record["plan"] = value
+        elif name in PLACES:
+            group, field = PLACES[name]
+            record[group][field] = value
+        else:
+            raise SettingsError(f"There is no setting '{name}'. Check its spelling.")
+    return _validated(record)
+
+
+def parse_spec(record: Mapping[str, Any]) -> RunSpec:
+    """A spec from a record of any version; the reverse of `RunSpec.to_dict`.
+
+    Raises:
+        SettingsError: a value is missing, unknown or out of its range, or the version is.
+    """
+    if "schema" not in record:
+        return make_spec(**flat_settings(record))
+    if record["schema"] != SCHEMA:
         raise SettingsError(
-            f"warmup_steps is {spec.warmup}, more than the {spec.steps} steps of the run. "
-            "Give fewer steps of warm-up."
+            f"These settings are of version {record['schema']}, and this program reads up to "
+            f"{SCHEMA}. Update the program."
         )
-    if spec.lora_rank and spec.sharded:
-        raise SettingsError("LoRA is not trained with shared-out weights. Turn sharded off.")
-    if spec.early_stopping and not spec.eval_every:
-        raise SettingsError("early_stopping needs eval_every: set it to the steps between checks.")
-    return spec
+    return _validated({name: value for name, value in record.items() if name != "schema"})
 
 
-def read_spec(file: Path) -> RunSpec:
-    """The spec that a run folder holds.
+def read_spec(folder: Path) -> RunSpec:
+    """The spec that a run's folder holds.
 
     Raises:
         SettingsError: the file cannot be read, or holds no spec.
     """
+    file = folder / SPEC_NAME
     try:
-        values = json.loads(file.read_text(encoding="utf-8"))
+        record = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise SettingsError(f"'{file}' cannot be read ({error}). Start the run again.") from error
-    if not isinstance(values, dict):
+    if not isinstance(record, dict):
         raise SettingsError(f"'{file}' holds no settings. Start the run again.")
-    return make_spec(**values)
+    return parse_spec(record)
+
+
+def recorded_settings(folder: Path) -> dict[str, Any]:
+    """The settings in a run's folder by their flat names, for lists that must not fail.
+
+    Nothing is checked; see `flat_settings`. {} where the file is missing or torn.
+    """
+    return flat_settings(read_json(folder / SPEC_NAME))
+
+
+def flat_settings(record: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of a record of any version by their flat names, with the plan.
+
+    Nothing is checked: what is missing in the record is missing here.
+    """
+    if "schema" not in record:
+        return {FORMER_NAMES.get(name, name): value for name, value in record.items()}
+    flat = {"plan": record["plan"]} if "plan" in record else {}
+    for name, (group, field) in PLACES.items():
+        settings = record.get(group)
+        if isinstance(settings, dict) and field in settings:
+            flat[name] = settings[field]
+    return flat
+
+
+def _validated(record: dict[str, Any]) -> RunSpec:
+    try:
+        spec = RunSpec(**record)
+    except ValidationError as error:
+        raise SettingsError(_sentence(error)) from error
+    steps, warmup = spec.optimization.steps, spec.optimization.warmup
+    if warmup > steps:
+        raise SettingsError(
+            f"warmup_steps is {warmup}, more than the {steps} steps of the run. Give fewer steps "
+            "of warmup."
+        )
+    if spec.model.lora_rank and spec.resources.sharded:
+        raise SettingsError("LoRA cannot be trained with sharded weights. Turn sharded off.")
+    if spec.evaluation.early_stopping_patience and not spec.evaluation.eval_every:
+        raise SettingsError(
+            "early_stopping_patience needs eval_every. Set it to the steps between evaluations."
+        )
+    return spec
 
 
 def _sentence(error: ValidationError) -> str:
     first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"]) or "the settings"
+    where = first["loc"]
+    name = _FLAT_NAMES.get(where[:2]) or ".".join(map(str, where)) or "the settings"
     if first["type"] == "missing":
-        return f"The setting '{where}' is missing. Give it a value."
+        return f"The setting '{name}' is missing. Give it a value."
     if first["type"] == "extra_forbidden":
-        return f"There is no setting '{where}'. Check its spelling."
+        return f"There is no setting '{name}'. Check its spelling."
     given = repr(first["input"])[:80]
-    return f"The setting '{where}' cannot be {given}: {first['msg'].rstrip('.')}. Change it."
+    return f"The setting '{name}' cannot be {given}: {first['msg'].rstrip('.')}. Change it."

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from qwen_ui.runs.folder import create_run
-from qwen_ui.runs.spec import RunSpec, make_spec
+from qwen_ui.runs.spec import RunSpec
 from qwen_ui.runs.status import recorded_status, write_status
 from qwen_ui.workers.launch_command import accelerate_config, launch_command, slurm_script
 
@@ -34,11 +34,11 @@ def write_for_cluster(spec: RunSpec, *, machines: int, each: int) -> ForCluster:
     Raises:
         SettingsError: a number is out of its range.
     """
-    spec = make_spec(**{**spec.model_dump(), "processes": machines * each})
-    folder = create_run(spec.model_dump(mode="json"), spec.plan)
+    spec = spec.changed(processes=machines * each)
+    folder = create_run(spec.to_dict(), spec.plan)
     said = f"Written for {machines} x {each} processes; nothing was started on this machine."
     write_status(folder, replace(recorded_status(folder), status="stopped", reason=said))
-    device = "cpu" if spec.device == "cpu" else "cuda"
+    device = "cpu" if spec.resources.device == "cpu" else "cuda"
     head = "# On every machine, with HEAD_NODE set to the name of the first one.\n"
     launch = launch_command(spec, folder, nodes=machines, device=device)
     written = ForCluster(

@@ -11,12 +11,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from pydantic import BaseModel
-
 from qwen_ui.errors import RunError
-from qwen_ui.files import locked, read_json
+from qwen_ui.files import locked
 from qwen_ui.runs.events import Event, read_events
 from qwen_ui.runs.folder import create_run, queue_lock, run_folder, status_of
+from qwen_ui.runs.spec import RunSpec, read_spec
 from qwen_ui.runs.status import LAUNCHED, write_status
 from qwen_ui.runs.summary import run_summary
 from qwen_ui.runs.writer import STOP
@@ -25,13 +24,13 @@ from qwen_ui.workers.queue import dispatch
 from qwen_ui.workers.supervisor import POLL_SECONDS, Supervisor
 
 
-def start(spec: BaseModel | dict[str, Any]) -> str:
+def start(spec: RunSpec | dict[str, Any]) -> str:
     """Make a run of this `RunSpec`, and start it or leave it queued where the device is busy.
 
     Returns:
         The run's name.
     """
-    record = spec.model_dump(mode="json") if isinstance(spec, BaseModel) else spec
+    record = spec.to_dict() if isinstance(spec, RunSpec) else spec
     folder = create_run(record, record.get("plan") or {})
     dispatch()
     return folder.name
@@ -59,8 +58,13 @@ def resume(run: str) -> str:
 
 
 def retry(run: str, **changes: Any) -> str:
-    """Start a new run with the settings of this one, some of them changed."""
-    return start({**read_json(run_folder(run) / "spec.json"), **changes})
+    """Start a new run with the settings of this one, some of them changed.
+
+    Raises:
+        RunError: no such run.
+        SettingsError: a change is not a value of its setting.
+    """
+    return start(read_spec(run_folder(run)).changed(**changes))
 
 
 def wait(run: str, on_event: Callable[[Event], None] | None = None) -> dict[str, Any]:

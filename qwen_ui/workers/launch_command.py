@@ -43,16 +43,16 @@ def launch_command(spec: RunSpec, folder: Path, *, nodes: int = 1, device: str =
         device: what the processes compute on: cpu, cuda or mps.
 
     Raises:
-        SettingsError: the processes cannot be shared out evenly.
+        SettingsError: the processes cannot be divided evenly.
     """
-    worker = ("-m", processes.WORKER, str(folder))
-    if spec.processes == 1 and nodes == 1:
+    worker, resources = ("-m", processes.WORKER, str(folder)), spec.resources
+    if resources.processes == 1 and nodes == 1:
         return Launch((sys.executable, *worker), {})
     each = _each(spec, nodes)
     environment: dict[str, str] = {}
     if device == "cpu":
         # Without it accelerate sees one process; and torchrun would leave each a single thread.
-        threads = spec.threads or max(1, cores() // each)
+        threads = resources.threads or max(1, cores() // each)
         environment = {"ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": str(threads)}
     where = (
         ("--standalone",)
@@ -72,19 +72,20 @@ def launch_command(spec: RunSpec, folder: Path, *, nodes: int = 1, device: str =
 
 def accelerate_config(spec: RunSpec, *, nodes: int = 1, device: str = "cpu") -> str:
     """A configuration file for `accelerate launch --config_file`, as YAML."""
-    kind = "NO" if spec.processes == 1 else {"cuda": "MULTI_GPU", "cpu": "MULTI_CPU"}[device]
+    resources = spec.resources
+    kind = "NO" if resources.processes == 1 else {"cuda": "MULTI_GPU", "cpu": "MULTI_CPU"}[device]
     values: dict[str, object] = {
         "compute_environment": "LOCAL_MACHINE",
-        "distributed_type": "FSDP" if spec.sharded else kind,
-        "mixed_precision": spec.mixed_precision,
+        "distributed_type": "FSDP" if resources.sharded else kind,
+        "mixed_precision": resources.mixed_precision,
         "num_machines": nodes,
-        "num_processes": spec.processes,
+        "num_processes": resources.processes,
         "machine_rank": 0,
         "main_process_port": PORT,
         "use_cpu": device == "cpu",
     }
     lines = [f"{key}: {_yaml(value)}" for key, value in values.items()]
-    if spec.sharded:
+    if resources.sharded:
         lines += ["fsdp_config:", *(f"  {key}: {_yaml(value)}" for key, value in FSDP.items())]
     return "\n".join(lines) + "\n"
 
@@ -120,12 +121,13 @@ def slurm_script(spec: RunSpec, folder: Path, *, nodes: int, hours: int = 4) -> 
 
 
 def _each(spec: RunSpec, nodes: int) -> int:
-    if nodes < 1 or spec.processes % nodes:
+    processes = spec.resources.processes
+    if nodes < 1 or processes % nodes:
         raise SettingsError(
-            f"{spec.processes} processes cannot be shared out over {nodes} nodes. Choose a "
-            "multiple of the nodes."
+            f"{processes} processes cannot be divided over {nodes} nodes. Choose a multiple of the "
+            "nodes."
         )
-    return spec.processes // nodes
+    return processes // nodes
 
 
 def _quoted(word: str) -> str:

@@ -73,7 +73,7 @@ def memory_advice(spec: RunSpec, room: Room, peak: Callable[[int, int], float]) 
     def needs(batch: int, length: int) -> float:
         return peak(batch, length) + OVERHEAD_BYTES
 
-    batch, length = spec.batch_size, spec.sequence_length
+    batch, length = spec.optimization.batch_size, spec.data.sequence_length
     need = needs(batch, length)
     said = (
         f"Batch {batch} of {length} tokens needs {short_bytes(need)}, "
@@ -109,11 +109,11 @@ def advice_for(spec: RunSpec, room: Room, *, keep_prefix: bool = False) -> Advic
     from qwen_ui.freeze.cost.estimate import price  # noqa: PLC0415
     from qwen_ui.model import open_model  # noqa: PLC0415
 
-    anatomy = open_model(spec.model)
+    anatomy = open_model(spec.model.source)
     selection = resolve(FreezePlan.from_dict(spec.plan), anatomy)
     # `auto` means float32 everywhere but on CUDA; there None leaves the model's own.
     auto = None if room.device == "cuda" else "float32"
-    dtype = auto if spec.dtype == "auto" else spec.dtype
+    dtype = auto if spec.model.dtype == "auto" else spec.model.dtype
 
     def peak(batch: int, length: int) -> float:
         plain = StepSettings(batch_size=batch, sequence_length=length)
@@ -143,7 +143,7 @@ def write_advice(folder: Path, room: Room) -> Advice:
     """
     starts = (event for event in read_events(folder)[0] if event["event"] == "start")
     kept = bool(next(starts, {}).get("prefix_blocks"))
-    advice = advice_for(read_spec(folder / "spec.json"), room, keep_prefix=kept)
+    advice = advice_for(read_spec(folder), room, keep_prefix=kept)
     write_json(folder / ADVICE, asdict(advice))
     return advice
 

@@ -10,9 +10,8 @@ import sys
 import threading
 from pathlib import Path
 
-from qwen_ui.files import read_json
 from qwen_ui.runs.failure import LOG_NAME
-from qwen_ui.runs.spec import read_spec
+from qwen_ui.runs.spec import read_spec, recorded_settings
 from qwen_ui.runs.status import note_launch
 from qwen_ui.workers import processes
 from qwen_ui.workers.devices import find_devices
@@ -39,9 +38,10 @@ def preload(*, wait: bool = False) -> None:
 
 def spawn(folder: Path) -> None:
     """Start the worker of this run, or several workers where its spec says so."""
-    if read_json(folder / "spec.json").get("processes", 1) != 1:
-        spec = read_spec(folder / "spec.json")
-        pid = _execute(folder, launch_command(spec, folder, device=find_devices(spec.device).kind))
+    if recorded_settings(folder).get("processes", 1) != 1:
+        spec = read_spec(folder)
+        device = find_devices(spec.resources.device).kind
+        pid = _execute(folder, launch_command(spec, folder, device=device))
     else:
         forked = _fork_server.fork(
             processes.WORKER, folder, folder / LOG_NAME, processes.child_environment()

@@ -11,12 +11,12 @@ import psutil
 import pytest
 from playwright.sync_api import Page, expect
 
-from qwen_ui.files import read_json, write_json
+from qwen_ui.files import write_json
 from qwen_ui.freeze import preset
 from qwen_ui.runs.failure import SENTENCES
 from qwen_ui.runs.folder import create_run
-from qwen_ui.runs.spec import make_spec
-from qwen_ui.runs.summary import RunWriter, run_names
+from qwen_ui.runs.spec import make_spec, read_spec
+from qwen_ui.runs.summary import RunWriter, run_folder, run_names
 from qwen_ui.workers.memory_advice import ADVICE
 from tests.browser.conftest import Dashboard
 from tests.helpers.browser_runs import (
@@ -140,7 +140,7 @@ def test_curves_are_downloaded_as_pictures_and_csv(going_on: Begun, page: Page) 
 def test_a_run_out_of_memory_is_retried_with_what_fits(page: Page) -> None:
     plan = preset("bitfit").to_dict()
     given = make_spec(model="nano", plan=plan, data="none.txt", batch_size=64, steps=2)
-    folder = create_run(given.model_dump(mode="json"), plan)
+    folder = create_run(given.to_dict(), plan)
     with RunWriter(folder) as run:
         run.status("failed", f"{SENTENCES['memory'].split('. ')[0]}. Batch 32 fits.")
     write_json(folder / ADVICE, {"text": "Batch 32 fits.", "changes": {"batch_size": 32}})
@@ -149,23 +149,17 @@ def test_a_run_out_of_memory_is_retried_with_what_fits(page: Page) -> None:
     view = page.locator("#qr-opened .qr-view")
     view.get_by_role("button", name="Retry with batch size 32").click()
     expect(view.locator(".qr-changed")).to_have_count(1)
-    view.get_by_label("learning rate").fill("-1")
+    view.get_by_label("Learning rate").fill("-1")
     view.get_by_role("button", name="Start it").click()
     expect(view.locator(".qr-form .q-wrong")).to_contain_text("learning_rate")
-    view.get_by_label("learning rate").fill("")
+    view.get_by_label("Learning rate").fill("")
     view.get_by_role("button", name="Start it").click()
     expect(view.locator(".qr-run")).not_to_have_text(folder.name)
     # The new run fails, for its data is not there; that is a reason too.
     expect(view.locator(".qr-badge")).to_have_text("Failed")
     expect(view.locator(".qr-reason")).to_contain_text("There is no file 'none.txt'")
-    newest = dashboard_spec(run_names()[0])
-    assert (newest["batch_size"], newest["learning_rate"]) == (32, None)
-
-
-def dashboard_spec(run: str) -> dict[str, object]:
-    from qwen_ui.runs.summary import run_folder  # noqa: PLC0415
-
-    return read_json(run_folder(run) / "spec.json")
+    newest = read_spec(run_folder(run_names()[0])).optimization
+    assert (newest.batch_size, newest.learning_rate) == (32, None)
 
 
 @pytest.mark.timeout(900)

@@ -123,11 +123,14 @@ def test_every_plan_and_seed_is_an_entry() -> None:
         ("att", 1),
         ("mlp", 1),
     ]
-    assert [e.spec["learning_rate"] for e in comparison.entries] == [1e-3, None, 1e-3, None]
-    same = {
-        k: v for k, v in comparison.entries[0].spec.items() if k not in ("plan", "learning_rate")
-    }
-    assert same.items() <= {**comparison.entries[1].spec}.items()
+    assert [e.spec.optimization.learning_rate for e in comparison.entries] == [
+        1e-3,
+        None,
+        1e-3,
+        None,
+    ]
+    first, second = (entry.spec for entry in comparison.entries[:2])
+    assert second.changed(plan=first.plan, learning_rate=1e-3) == first
     assert comparison.runs == ()
     assert read_comparison(comparison.name) == comparison
 

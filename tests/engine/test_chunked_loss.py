@@ -34,10 +34,10 @@ def test_loss_and_gradients_equal_the_plain_ones(monkeypatch, trains, bias, chun
         torch.testing.assert_close(a, b, rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize("widened", [1, 200, 2**22])
+@pytest.mark.parametrize("converted", [1, 200, 2**22])
 @pytest.mark.parametrize("trains", [False, True])
-def test_bfloat16_is_as_close_as_the_plain_way(monkeypatch, widened, trains):
-    monkeypatch.setattr(module, "WIDENED", widened)
+def test_bfloat16_is_as_close_as_the_plain_way(monkeypatch, converted, trains):
+    monkeypatch.setattr(module, "CONVERTED", converted)
     torch.manual_seed(0)
     head = nn.Linear(32, 64, bias=trains, dtype=torch.bfloat16).requires_grad_(trains)
     hidden = torch.randn(9, 32, dtype=torch.bfloat16, requires_grad=True)

@@ -4,13 +4,11 @@ import itertools
 
 import pytest
 import torch
-from transformers import AutoTokenizer, BloomConfig, GPT2Config
+from transformers import AutoTokenizer, GPT2Config
 
 from qwen_ui.data.batches import load_examples
 from qwen_ui.engine import optimizer as optimizer_module
-from qwen_ui.engine.forward import Trainee
 from qwen_ui.engine.optimizer import MasterAdamW, decayed_names
-from qwen_ui.errors import SettingsError
 from qwen_ui.freeze import FreezePlan, Rule, preset
 from qwen_ui.freeze.cost.live_bytes import LiveBytes
 from tests.helpers import tiny_models
@@ -59,7 +57,7 @@ def test_frozen_tensors_stay_bitwise_equal_and_trained_ones_move(tiny, sentences
 
 
 def test_nothing_of_the_frozen_depth_is_in_the_backward_graph(tiny, sentences):
-    engine = make_engine(tiny, sentences, PLANS["top one"], keep=False)
+    engine = make_engine(tiny, sentences, PLANS["top one"], cache=False)
     seen = []
     for block in engine.model.model.layers[:3]:
         block.register_forward_hook(lambda m, a, out: seen.append(out.requires_grad))
@@ -73,40 +71,17 @@ def test_the_frozen_blocks_are_not_run_again_in_later_epochs(tiny, sentences):
     engine.model.model.layers[0].register_forward_hook(lambda m, a, out: calls.append(1))
     before = engine.loop.step(1).loss
     assert calls == []
-    without = make_engine(tiny, sentences, PLANS["top one"], keep=False)
+    without = make_engine(tiny, sentences, PLANS["top one"], cache=False)
     assert before == pytest.approx(without.loop.step(1).loss, rel=1e-6)
 
 
 def test_what_exceeds_the_budget_is_computed_each_time(tiny, sentences):
     engine = make_engine(tiny, sentences, PLANS["top one"], budget=4000)
-    plain = make_engine(tiny, sentences, PLANS["top one"], keep=False)
+    plain = make_engine(tiny, sentences, PLANS["top one"], cache=False)
     steps = range(1, 16)
     assert [engine.loop.step(s).loss for s in steps] == pytest.approx(
         [plain.loop.step(s).loss for s in steps], rel=1e-5
     )
-
-
-def test_a_shortcut_that_is_not_exact_is_not_taken(tiny, sentences, monkeypatch):
-    honest = Trainee.forward
-
-    def wrong(self, batch, kept_BTH=None, **way):
-        return honest(self, batch, None if kept_BTH is None else kept_BTH * 1.01, **way)
-
-    monkeypatch.setattr(Trainee, "forward", wrong)
-    engine = make_engine(tiny, sentences, PLANS["attention"])
-    assert "the kept prefix gave another loss" in engine.said[0]
-    assert engine.trainee.prefix_blocks == 0
-    assert engine.trainee.chunked
-
-
-def test_a_head_that_scales_its_logits_falls_back_to_the_models_own(tiny, sentences, monkeypatch):
-    engine = make_engine(tiny, sentences, PLANS["attention"])
-    head = engine.model.get_output_embeddings()
-    head.register_forward_hook(lambda m, a, out: out * 0.5)
-    said = engine.loop.settle()
-    assert "the chunked head" in said[0]
-    assert not engine.trainee.chunked
-    assert engine.trainee.prefix_blocks == 2
 
 
 def test_dropout_below_keeps_nothing_and_says_so(tmp_path, sentences, monkeypatch):
@@ -124,7 +99,7 @@ def test_dropout_below_keeps_nothing_and_says_so(tmp_path, sentences, monkeypatc
 def test_accumulated_batches_weigh_by_their_tokens(tiny, sentences):
     tokenizer = AutoTokenizer.from_pretrained(tiny)
     examples = load_examples(str(sentences), tokenizer, 48)
-    engine = make_engine(tiny, sentences, PLANS["attention"], accumulation=2)
+    engine = make_engine(tiny, sentences, PLANS["attention"], gradient_accumulation_steps=2)
     report = engine.loop.step(1)
     model, total, count = load(tiny), 0.0, 0
     for number in range(2):
@@ -144,24 +119,6 @@ def test_packed_samples_do_not_see_each_other(tmp_path, sentences, family):
     count = sum(item.loss_tokens for item in alone.items)
     expected = separate_loss(load(folder).eval(), alone) / count
     assert engine.loop.evaluate() == pytest.approx(expected, rel=1e-5)
-
-
-def test_packing_is_refused_where_the_model_mixes_samples(tmp_path, sentences, monkeypatch):
-    bloom = BloomConfig(vocab_size=260, hidden_size=16, n_layer=4, n_head=4)
-    monkeypatch.setitem(tiny_models.FAMILIES, "bloom", lambda: bloom)
-    folder = tiny_models.save_model(tmp_path / "bloom", "bloom")
-    with pytest.raises(SettingsError, match="see each other"):
-        make_engine(folder, sentences, PLANS["mlp"], packing=True)
-
-
-def test_packed_samples_that_see_each_other_are_noticed(tiny, sentences, monkeypatch):
-    monkeypatch.setattr("qwen_ui.data.batches._positions", _positions_that_count_through)
-    with pytest.raises(SettingsError, match="together"):
-        make_engine(tiny, sentences, PLANS["attention"], packing=True)
-
-
-def _positions_that_count_through(items, length):
-    return torch.arange(length).expand(len(items), length)
 
 
 def test_a_loss_that_is_no_number_changes_nothing(tiny, sentences):

@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM
 
 from qwen_ui.compare.comparison import Contender, lora_reference, make_comparison, named_plans
-from qwen_ui.engine.delta import apply_delta, read_delta
+from qwen_ui.engine.delta import apply_delta, read_delta, write_delta
 from qwen_ui.engine.rates import suggest_learning_rate
 from qwen_ui.engine.request import checked_spec
 from qwen_ui.engine.setup import set_up
@@ -20,7 +20,7 @@ from qwen_ui.engine.trainer import Trainer
 from qwen_ui.errors import PlanError, SettingsError
 from qwen_ui.freeze import preset, resolve
 from qwen_ui.model import open_model
-from qwen_ui.runs.null_writer import SilentWriter
+from qwen_ui.runs.null_writer import NullWriter
 from qwen_ui.runs.spec import make_spec
 from tests.helpers.settings import SETTINGS
 
@@ -57,7 +57,7 @@ def test_adapters_alone_train_and_their_delta_becomes_the_same_model(
     assert prepared.loop.trainee.prefix_blocks == 26
     assert not any("proven" in note or "without" in note for note in prepared.notes)
     before = prepared.loop.evaluate()
-    trainer = Trainer(prepared, SilentWriter(tmp_path))
+    trainer = Trainer(prepared, NullWriter(tmp_path))
     trainer.run()
     now = dict(model.named_parameters())
     assert all(torch.equal(now[name], value) for name, value in frozen.items())
@@ -89,6 +89,21 @@ def test_adapters_alone_train_and_their_delta_becomes_the_same_model(
         assert torch.equal(changed[name], (base[name].float() + change).to(base[name].dtype))
 
 
+@pytest.mark.parametrize("spec", [{"lora_rank": 2}, {"schema": 2, "model": {"lora_rank": 2}}])
+def test_a_delta_of_any_version_says_whether_it_holds_adapters(
+    tmp_path: Path, spec: dict[str, Any]
+) -> None:
+    file = tmp_path / "delta.safetensors"
+    tensors = {
+        "q_proj.lora_A.default.weight": torch.ones(2, 3),
+        "q_proj.lora_B.default.weight": torch.ones(4, 2),
+    }
+    write_delta(file, tensors, base="x", plan={}, spec=spec, step=1)
+    assert read_delta(file).weights.keys() == {"q_proj.weight"}
+    write_delta(file, tensors, base="x", plan={}, spec={}, step=1)
+    assert read_delta(file).weights.keys() == tensors.keys()
+
+
 def test_a_plan_without_linear_modules_is_refused_before_launch(settings: dict[str, Any]) -> None:
     with pytest.raises(PlanError, match="linear"):
         checked_spec(model="nano", plan=preset("norms"), **settings)
@@ -98,7 +113,7 @@ def test_what_cannot_be_done_is_said_before_launch(
     settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plan = preset("attention")
-    with pytest.raises(SettingsError, match="shared-out"):
+    with pytest.raises(SettingsError, match="sharded weights"):
         make_spec(model="nano", plan=plan.to_dict(), data="x", lora_rank=8, sharded=True)
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(SettingsError, match="pip install peft"):
@@ -118,5 +133,5 @@ def test_lora_is_named_among_plans_and_has_a_rate_of_its_own(
     assert "2106.09685" in suggested.source
     del settings["lora_rank"], settings["learning_rate"]
     entries = make_comparison("nano", named_plans("attention,lora"), **settings).entries
-    assert [entry.spec["lora_rank"] for entry in entries] == [0, 8]
-    assert entries[0].spec["plan"] == entries[1].spec["plan"]
+    assert [entry.spec.model.lora_rank for entry in entries] == [0, 8]
+    assert entries[0].spec.plan == entries[1].spec.plan

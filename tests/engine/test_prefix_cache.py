@@ -5,26 +5,27 @@ import torch
 from transformers import AutoTokenizer
 
 from qwen_ui.data.batches import Example, Examples, collate, load_examples
-from qwen_ui.engine.forward import PrefixSource, Trainee
-from qwen_ui.engine.prefix_cache import KeptPrefix, PrefixKey
+from qwen_ui.engine.forward import Trainee
+from qwen_ui.engine.prefix_cache import PrefixCache, PrefixKey
+from qwen_ui.engine.prefix_source import PrefixSource
 from qwen_ui.freeze import apply, preset, resolve
 from qwen_ui.model import open_model
 from qwen_ui.paths import home
-from tests.helpers.engine import kept_prefix, load
+from tests.helpers.engine import load, prefix_cache
 
 WIDTH = 8
 
 
 def opened(examples, *, depth=2, weights="w", budget=10**6):
     key = PrefixKey(weights, examples.digest, depth, "float32", "cpu", "v")
-    return KeptPrefix(key, examples, WIDTH, torch.float32, budget)
+    return PrefixCache(key, examples, WIDTH, torch.float32, budget)
 
 
 def filled(examples, **key):
-    kept, batch = opened(examples, **key), collate(examples, (0, 3), 0)
+    cache, batch = opened(examples, **key), collate(examples, (0, 3), 0)
     values = torch.randn(*batch.tokens_BT.shape, WIDTH)
-    kept.put(batch, values)
-    return kept, batch, values
+    cache.put(batch, values)
+    return cache, batch, values
 
 
 def real(batch, values):
@@ -36,7 +37,7 @@ def examples_of(sentences, tiny):
     return load_examples(str(sentences), AutoTokenizer.from_pretrained(tiny), 48)
 
 
-def test_what_is_kept_comes_back_bitwise_also_in_a_later_process(sentences, tiny):
+def test_what_is_cached_comes_back_bitwise_also_in_a_later_process(sentences, tiny):
     examples = examples_of(sentences, tiny)
     _, batch, values = filled(examples)
     again = opened(examples)
@@ -69,9 +70,9 @@ def test_a_torn_row_is_not_trusted(sentences, tiny):
 def test_the_budget_bounds_the_file(sentences, tiny):
     examples = examples_of(sentences, tiny)
     budget = 3 * 48 * WIDTH * 4
-    kept = opened(examples, budget=budget)
-    assert 0 < kept.capacity < len(examples.items)
-    assert kept.bytes <= budget
+    cache = opened(examples, budget=budget)
+    assert 0 < cache.capacity < len(examples.items)
+    assert cache.bytes <= budget
     assert all(file.stat().st_size <= budget for file in (home() / "prefixes").glob("*.kept"))
     assert opened(examples, budget=0).capacity == 0
 
@@ -86,7 +87,7 @@ def test_files_that_no_longer_fit_make_room(sentences, tiny):
 @pytest.mark.parametrize(
     ("lengths", "packed", "first", "computed"),
     [
-        ((48, 48, 48, 48), (), (0, 2), 2),  # two of four are kept already
+        ((48, 48, 48, 48), (), (0, 2), 2),  # two of four are cached already
         ((48, 48, 48, 48), (), (), 4),
         ((48, 20, 48, 30), (), (0, 1), 2),  # those absent are padded, too
         ((48, 20, 48, 48), (), (0, 1), 4),  # those absent alone would go without a mask
@@ -102,18 +103,18 @@ def test_only_what_is_absent_is_computed_and_to_the_same_bits(
     model = load(tiny)
     selection = resolve(preset("attention", "last:2"), open_model(str(tiny)))
     apply(selection, model)
-    trainee = Trainee(model, selection, keep_prefix=True)
+    trainee = Trainee(model, selection, cache_prefix=True)
     tokens = torch.randint(0, 90, (4, 48), generator=torch.Generator().manual_seed(0)).tolist()
     rows = [row[:length] for row, length in zip(tokens, lengths, strict=True)]
     starts = [(0, 20) if number in packed else (0,) for number in range(len(rows))]
     examples = Examples(
         tuple(Example(tuple(r), (True,) * len(r), "", s) for r, s in zip(rows, starts, strict=True))
     )
-    kept = kept_prefix(examples, trainee.prefix_blocks, model)
-    batch, source, seen = collate(examples, (0, 1, 2, 3), 0), PrefixSource(trainee, kept), []
+    cache = prefix_cache(examples, trainee.prefix_blocks, model)
+    batch, source, seen = collate(examples, (0, 1, 2, 3), 0), PrefixSource(trainee, cache), []
     together = trainee.run_prefix(batch.inputs)
     if first:
-        kept.put(collate(examples, first, 0), together[list(first)])
+        cache.put(collate(examples, first, 0), together[list(first)])
     run = trainee.run_prefix
     trainee.__dict__["run_prefix"] = lambda i: seen.append(len(i["input_ids"])) or run(i)
     found = source.fetch(batch)
@@ -128,13 +129,13 @@ def test_what_lies_beyond_the_budget_is_computed_each_time(tiny, sentences):
     model = load(tiny)
     selection = resolve(preset("attention", "last:2"), open_model(str(tiny)))
     apply(selection, model)
-    trainee = Trainee(model, selection, keep_prefix=True)
+    trainee = Trainee(model, selection, cache_prefix=True)
     budget = 2 * 48 * model.config.hidden_size * 4
-    kept = kept_prefix(examples, trainee.prefix_blocks, model, budget)
-    assert 0 < kept.capacity < len(examples.items)
+    cache = prefix_cache(examples, trainee.prefix_blocks, model, budget)
+    assert 0 < cache.capacity < len(examples.items)
     last = len(examples.items) - 1
-    batch, source = collate(examples, (0, 1, last - 1, last), 0), PrefixSource(trainee, kept)
+    batch, source = collate(examples, (0, 1, last - 1, last), 0), PrefixSource(trainee, cache)
     together = trainee.run_prefix(batch.inputs)
     for _ in range(2):
         torch.testing.assert_close(real(batch, source.fetch(batch)), real(batch, together))
-    assert not kept.holds(last)
+    assert not cache.holds(last)

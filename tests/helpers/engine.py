@@ -14,7 +14,7 @@ from qwen_ui.data.order import Order
 from qwen_ui.engine.forward import Trainee
 from qwen_ui.engine.loop import Loop
 from qwen_ui.engine.optimizer import BETAS, EPSILON, MasterAdamW, decayed_names
-from qwen_ui.engine.prefix_cache import KeptPrefix, PrefixKey
+from qwen_ui.engine.prefix_cache import PrefixCache, PrefixKey
 from qwen_ui.freeze import FreezePlan, Selection, apply, resolve
 from qwen_ui.model import open_model
 
@@ -35,9 +35,9 @@ def load(folder: Path, dtype: torch.dtype = torch.float32) -> PreTrainedModel:
     return AutoModelForCausalLM.from_pretrained(folder, dtype=dtype).train()
 
 
-def kept_prefix(examples: Examples, depth: int, model, budget: int = 10**8) -> KeptPrefix:
+def prefix_cache(examples: Examples, depth: int, model, budget: int = 10**8) -> PrefixCache:
     key = PrefixKey("weights", examples.digest, depth, str(model.dtype), "cpu", "here")
-    return KeptPrefix(key, examples, model.config.hidden_size, model.dtype, budget)
+    return PrefixCache(key, examples, model.config.hidden_size, model.dtype, budget)
 
 
 def make_engine(
@@ -45,19 +45,19 @@ def make_engine(
     data: Path,
     plan: FreezePlan,
     *,
-    keep: bool = True,
+    cache: bool = True,
     budget: int = 10**8,
     dtype: torch.dtype = torch.float32,
     packing: bool = False,
-    accumulation: int = 1,
+    gradient_accumulation_steps: int = 1,
 ) -> Engine:
     tokenizer = AutoTokenizer.from_pretrained(folder)
     examples = load_examples(str(data), tokenizer, 48, packing=packing)
     model = load(folder, dtype)
     selection = resolve(plan, open_model(str(folder)))
     apply(selection, model)
-    trainee = Trainee(model, selection, keep_prefix=keep)
-    kept = kept_prefix(examples, trainee.prefix_blocks, model, budget) if trainee.cut else None
+    trainee = Trainee(model, selection, cache_prefix=cache)
+    held = prefix_cache(examples, trainee.prefix_blocks, model, budget) if trainee.cut else None
     loop = Loop(
         trainee,
         MasterAdamW(model, weight_decay=DECAY, gradient_clip=CLIP),
@@ -65,10 +65,10 @@ def make_engine(
         examples,
         rate=lambda step: RATE,
         batch_size=BATCH,
-        accumulation=accumulation,
-        kept=(kept, kept),
+        gradient_accumulation_steps=gradient_accumulation_steps,
+        caches=(held, held),
     )
-    return Engine(loop, model, trainee, selection, examples, loop.settle())
+    return Engine(loop, model, trainee, selection, examples, loop.verify())
 
 
 def plain_losses(folder: Path, examples: Examples, selection: Selection, steps: int) -> list[float]:

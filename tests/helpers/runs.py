@@ -33,7 +33,7 @@ def spec_for(
 
 def train(spec: RunSpec) -> Path:
     """The folder of a run that was trained to its end."""
-    folder = create_run(spec.model_dump(mode="json"), spec.plan)
+    folder = create_run(spec.to_dict(), spec.plan)
     main(folder)
     return folder
 

@@ -1,7 +1,8 @@
 """A worker without a model: a real process that writes a run through `RunWriter`, fast to start.
 
-`python -m tests.helpers.step_worker RUN_FOLDER`; the run's spec says `steps`, `pause` (seconds a
-step) and `checkpoint_every`. It keeps its checkpoint as the step's number, and resumes from it.
+`python -m tests.helpers.step_worker RUN_FOLDER`; the run's settings say `steps` and
+`checkpoint_every`, and may hold more than a spec: `pause` (seconds per step). Its checkpoint is the
+step's number, from which it resumes.
 """
 
 from __future__ import annotations
@@ -17,11 +18,12 @@ from typing import Any
 from qwen_ui.files import write_json
 from qwen_ui.runs.events import read_events
 from qwen_ui.runs.failure import reason_for
+from qwen_ui.runs.spec import recorded_settings
 from qwen_ui.runs.summary import RunWriter
 
 
 def main(folder: Path) -> None:
-    spec = json.loads((folder / "spec.json").read_text())
+    spec = recorded_settings(folder)
     if "file_limit" in spec:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (spec["file_limit"],) * 2)
@@ -40,7 +42,7 @@ def train(run: RunWriter, spec: dict[str, Any], folder: Path) -> None:
     began = known[first]["elapsed"] if first else 0.0
     run.event("start", step=first, steps=spec["steps"], device="cpu", prefix_blocks=24)
     for step in range(first + 1, spec["steps"] + 1):
-        time.sleep(spec["pause"])
+        time.sleep(spec.get("pause", 0))
         if step == spec.get("clock_jumps_at"):
             time.time = lambda: 86_400.0
         run.event(
@@ -54,7 +56,7 @@ def train(run: RunWriter, spec: dict[str, Any], folder: Path) -> None:
             tokens=step * 1024,
             memory_bytes=10**9,
         )
-        if step % spec.get("checkpoint_every", 10) == 0:
+        if step % (spec.get("checkpoint_every") or 10) == 0:
             write_json(checkpoint, {"step": step})
         if not spec.get("deaf") and run.stop_requested:
             write_json(checkpoint, {"step": step})

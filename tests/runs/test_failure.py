@@ -107,7 +107,7 @@ def test_a_worker_out_of_memory_says_what_would_have_fitted(
     error: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     given = make_spec(model="nano", plan=preset("full").to_dict(), data="x", batch_size=512)
-    folder = create_run(given.model_dump(mode="json"), given.plan)
+    folder = create_run(given.to_dict(), given.plan)
     raised = next(one for one, kind in KNOWN if kind == error)
     monkeypatch.setattr("qwen_ui.engine.setup.set_up", lambda *_: (_ for _ in ()).throw(raised))
     monkeypatch.setattr("qwen_ui.workers.worker.room_now", lambda: Room("cpu", 2.6e9))

@@ -6,9 +6,9 @@ import pytest
 
 from qwen_ui import workers
 from qwen_ui.errors import RunError
-from qwen_ui.runs import read_events, run_folder, status_of
+from qwen_ui.runs import make_spec, read_events, read_spec, run_folder, status_of
 from qwen_ui.workers import processes
-from tests.helpers.step_runs import long_spec, spec, steps
+from tests.helpers.step_runs import PLAN, long_spec, spec, steps
 from tests.helpers.waiting import until
 
 pytestmark = pytest.mark.usefixtures("step_worker")
@@ -67,11 +67,13 @@ def test_a_completed_run_is_not_resumed() -> None:
 
 
 def test_retry_changes_settings_and_keeps_the_rest() -> None:
-    run = workers.start(spec(steps=2))
+    given = make_spec(model="nano", plan=PLAN, data="x.txt", steps=2, batch_size=3)
+    run = workers.start(given)
     workers.wait(run)
     again = workers.wait(workers.retry(run, steps=4))
     assert again["run"] != run
     assert len(again["losses"]) == 4
+    assert read_spec(run_folder(again["run"])) == given.changed(steps=4)
 
 
 def test_whoever_waits_for_one_run_moves_the_whole_queue_on() -> None:

@@ -150,7 +150,7 @@ def test_kills_for_memory_are_explained_with_the_price_of_the_run_one_at_a_time(
     both = []
     for _ in range(2):
         given = make_spec(model="nano", plan=preset("full").to_dict(), data="x.txt", batch_size=256)
-        folder = create_run(given.model_dump(mode="json"), given.plan)
+        folder = create_run(given.to_dict(), given.plan)
         (folder / "process.json").write_text('{"pid": 1, "begun": "x", "memory_free": 3e9}')
         write_status(folder, Status("interrupted", SENTENCES["killed for memory"]))
         both.append(folder)

@@ -96,7 +96,7 @@ def test_a_folder_in_use_is_not_written_to(tiny, sentences, tmp_path):
 
 
 def test_a_file_that_is_no_delta_is_refused(tiny, tmp_path):
-    with pytest.raises(RunError, match="no delta of this program"):
+    with pytest.raises(RunError, match="not a delta of this program"):
         apply_delta(tiny / "model.safetensors", str(tiny), tmp_path / "whole")
     with pytest.raises(RunError, match="There is no delta"):
         read_delta(tmp_path / "nowhere.safetensors")
@@ -120,7 +120,7 @@ class Killed(BaseException):
 
 def killed_and_resumed(spec, kill_at, monkeypatch):
     """The folder of a run whose worker died after this step and was started again."""
-    folder = create_run(spec.model_dump(mode="json"), spec.plan)
+    folder = create_run(spec.to_dict(), spec.plan)
     honest = Trainer._stop_requested
 
     def die(self):
@@ -156,7 +156,7 @@ def test_a_killed_run_resumes_to_bitwise_the_same_losses_and_delta(
 
 def test_stop_saves_a_checkpoint_and_a_delta(tiny, sentences, monkeypatch):
     spec = spec_for(tiny, sentences, steps=50)
-    folder = create_run(spec.model_dump(mode="json"), spec.plan)
+    folder = create_run(spec.to_dict(), spec.plan)
     honest = Trainer._step
 
     def ask(self, step):
@@ -176,7 +176,13 @@ def test_stop_saves_a_checkpoint_and_a_delta(tiny, sentences, monkeypatch):
 
 def test_early_stopping_ends_a_run_that_no_longer_learns(tiny, sentences):
     spec = spec_for(
-        tiny, sentences, steps=60, eval_every=2, early_stopping=2, learning_rate=1.0, plan="full"
+        tiny,
+        sentences,
+        steps=60,
+        eval_every=2,
+        early_stopping_patience=2,
+        learning_rate=1.0,
+        plan="full",
     )
     folder = train(spec)
     assert len(losses_of(folder)) < 60
@@ -185,7 +191,7 @@ def test_early_stopping_ends_a_run_that_no_longer_learns(tiny, sentences):
 
 def test_early_stopping_leaves_the_best_tensors_resumed_or_not(tiny, sentences, monkeypatch):
     """A rate that is good at first and then too high for the little data: it gets worse again."""
-    often = {"eval_every": 5, "checkpoint_every": 5, "early_stopping": 3}
+    often = {"eval_every": 5, "checkpoint_every": 5, "early_stopping_patience": 3}
     spec = spec_for(tiny, sentences, steps=400, learning_rate=0.02, plan="full", **often)
     folder = train(spec)
     told = run_summary(folder)
@@ -202,7 +208,7 @@ def test_early_stopping_leaves_the_best_tensors_resumed_or_not(tiny, sentences, 
 
 
 def test_a_range_test_names_a_rate(tiny, sentences):
-    folder = train(spec_for(tiny, sentences, steps=30, rate_test=True, plan="full"))
+    folder = train(spec_for(tiny, sentences, steps=30, learning_rate_finder=True, plan="full"))
     rates = [event["learning_rate"] for event in events_of(folder, "step")]
     assert rates == sorted(rates)
     assert rates[-1] / rates[0] == pytest.approx(1e5)
@@ -230,8 +236,8 @@ def test_a_loss_that_explodes_fails_the_run_with_what_to_do(tiny, sentences, mon
     ],
 )
 def test_a_persons_mistake_fails_the_run_in_one_sentence(tiny, sentences, values, said):
-    spec = spec_for(tiny, sentences).model_copy(update=values)
-    folder = create_run(spec.model_dump(mode="json"), spec.plan)
+    spec = spec_for(tiny, sentences).changed(**values)
+    folder = create_run(spec.to_dict(), spec.plan)
     assert main(folder) == 2
     told = run_summary(folder)
     assert told["status"] == "failed"

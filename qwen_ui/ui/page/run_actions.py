@@ -5,17 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
-from qwen_ui.files import read_json
 from qwen_ui.runs.curves import csv_of
 from qwen_ui.runs.events import read_events
+from qwen_ui.runs.spec import choices_of, field_of, label_of, recorded_settings
 from qwen_ui.runs.summary import run_folder
 
 Action = Literal["stop", "kill", "resume", "retry", "describe", "delete"]
 # What a retry may change: the settings that a person tries.
 EDITABLE = (
-    *("steps", "learning_rate", "batch_size", "accumulation", "sequence_length", "seed"),
-    *("schedule", "warmup_steps", "weight_decay", "gradient_clip", "eval_every"),
-    *("checkpoint_every", "early_stopping", "prefix_cache", "dtype", "device"),
+    *("steps", "learning_rate", "batch_size", "gradient_accumulation_steps", "sequence_length"),
+    *("seed", "schedule", "warmup_steps", "weight_decay", "gradient_clip", "eval_every"),
+    *("checkpoint_every", "early_stopping_patience", "prefix_cache", "dtype", "device"),
 )
 
 
@@ -59,25 +59,21 @@ def retry(run: str, changes: dict[str, str]) -> str:
         SettingsError: a text is no value of its setting.
     """
     from qwen_ui import workers
-    from qwen_ui.runs.spec import make_spec
 
-    given = read_json(run_folder(run) / "spec.json")
     # An empty field means automatic. pydantic reads numbers from texts, and says which it cannot.
-    given |= {key: text or None for key, text in changes.items() if key in EDITABLE}
-    return workers.start(make_spec(**given))
+    given = {name: text or None for name, text in changes.items() if name in EDITABLE}
+    return workers.retry(run, **given)
 
 
 def settings(run: str) -> dict[str, Any]:
-    """The settings that a retry may change: `name`, `value`, and `choices` where there are few."""
-    from qwen_ui.runs.spec import RunSpec
-
-    spec = read_json(run_folder(run) / "spec.json")
-    properties = RunSpec.model_json_schema()["properties"]
+    """The settings that a retry may change: `name`, `label`, `value`, and `choices` or None."""
+    recorded = recorded_settings(run_folder(run))
     found = [
         {
             "name": name,
-            "value": spec.get(name, properties[name].get("default")),
-            "choices": properties[name].get("enum"),
+            "label": label_of(name),
+            "value": recorded.get(name, field_of(name).default),
+            "choices": choices_of(name),
         }
         for name in EDITABLE
     ]

@@ -17,6 +17,7 @@ from pydantic import Field, NonNegativeInt
 from qwen_ui.files import read_json
 from qwen_ui.runs.curves import Axis, Carry, lines_of, thinned
 from qwen_ui.runs.events import Event, read_events
+from qwen_ui.runs.spec import recorded_settings
 from qwen_ui.runs.status import Status
 from qwen_ui.runs.summary import run_folder, status_of
 from qwen_ui.runs.writer import STOP
@@ -117,9 +118,9 @@ def progress(folder: Path, status: Status, carry: Carry) -> dict[str, Any]:
 
 def title_of(folder: Path) -> str:
     """The name that a person gave, else what trains and where."""
-    meta, spec = read_json(folder / "meta.json"), read_json(folder / "spec.json")
-    plan = (spec.get("plan") or {}).get("name") or read_json(folder / "plan.json").get("name")
-    return meta.get("name") or f"{plan or 'plan'} · {Path(str(spec.get('model') or '')).name}"
+    meta, settings = read_json(folder / "meta.json"), recorded_settings(folder)
+    plan = read_json(folder / "plan.json").get("name") or "plan"
+    return meta.get("name") or f"{plan} · {Path(str(settings.get('model') or '')).name}"
 
 
 def _facts(events: list[Event]) -> dict[str, Any]:

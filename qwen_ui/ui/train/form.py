@@ -20,14 +20,14 @@ WHOLE_NUMBERS = (
     "steps",
     "batch_size",
     "sequence_length",
-    "accumulation",
+    "gradient_accumulation_steps",
     "seed",
     "eval_every",
-    "early_stopping",
+    "early_stopping_patience",
     "checkpoint_every",
     "processes",
 )
-RANGE_TEST_STEPS = 80
+FINDER_STEPS = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,14 +89,14 @@ def spec_of(form: dict[str, Any], model: str, plan: FreezePlan) -> RunSpec:
 
     values = dict(form)
     data, held_out = kept_files(values.pop("data"), values.pop("upload"), values.pop("eval_upload"))
-    share = values.pop("held_out")
-    if not share or not 0 < share < 100:
-        raise SettingsError("The part of the data to hold out has to lie between 0 and 100 %.")
-    prompts = [line.strip() for line in values.pop("prompts").splitlines() if line.strip()]
+    split = values.pop("validation_percent")
+    if not split or not 0 < split < 100:
+        raise SettingsError("The validation split must be between 0 and 100 %.")
+    prompts = [line.strip() for line in values.pop("sample_prompts").splitlines() if line.strip()]
     values["learning_rate"] = values["learning_rate"] or None
     for name in WHOLE_NUMBERS:
         values[name] = _whole(name, values[name])
-    warmup = values.pop("warmup") or 0
+    warmup = values.pop("warmup_percent") or 0
     values["warmup_steps"] = round(warmup / 100 * values["steps"])
     values["sharded"] = bool(values["sharded"]) and values["processes"] > 1
     return make_spec(
@@ -105,33 +105,33 @@ def spec_of(form: dict[str, Any], model: str, plan: FreezePlan) -> RunSpec:
         plan=plan.to_dict(),
         data=data,
         eval_data=held_out,
-        eval_fraction=share / 100,
+        validation_split=split / 100,
         sample_prompts=tuple(prompts),
         sample_every=values["eval_every"],
     )
 
 
-def range_test_of(spec: RunSpec) -> RunSpec:
-    """The learning-rate range test for this run: its data and batches, nothing in between."""
+def finder_of(spec: RunSpec) -> RunSpec:
+    """The learning-rate finder for this run: its data and batches, nothing in between."""
     quiet = {
-        "steps": RANGE_TEST_STEPS,
-        "rate_test": True,
+        "steps": FINDER_STEPS,
+        "learning_rate_finder": True,
         "warmup_steps": 0,
         "sample_prompts": (),
         "sample_tokens": 0,
         "trackers": (),
     }
-    never = dict.fromkeys(("eval_every", "sample_every", "checkpoint_every", "early_stopping"), 0)
-    return spec.model_copy(update={**quiet, **never})
+    every = ("eval_every", "sample_every", "checkpoint_every", "early_stopping_patience")
+    return spec.changed(**quiet, **dict.fromkeys(every, 0))
 
 
 def rate_found(run: str) -> tuple[float | None, str] | None:
-    """(rate, sentence) of a range test; None while it goes on.
+    """(rate, sentence) of a learning-rate finder; None while it is running.
 
     Raises:
         RunError: there is no such run.
     """
-    from qwen_ui.engine.schedule import steepest_rate
+    from qwen_ui.engine.rate_finder import steepest_rate
     from qwen_ui.runs.summary import read_events, run_folder, status_of
 
     folder = run_folder(run)
@@ -139,13 +139,13 @@ def rate_found(run: str) -> tuple[float | None, str] | None:
     if not status.over:
         return None
     if status.status != "completed":
-        return None, f"The range test is {status.status}. {status.reason}"
+        return None, f"The learning-rate finder is {status.status}. {status.reason}"
     steps = [event for event in read_events(folder)[0] if event["event"] == "step"]
     rate = steepest_rate([s["learning_rate"] for s in steps], [s["loss"] for s in steps])
     if rate is None:
-        return None, "The loss never fell in the range test: look at the data and the plan."
+        return None, "The loss never fell in the learning-rate finder: check the data and the plan."
     rate = float(f"{rate:.1e}")
-    return rate, f"{rate:g}, where the loss fell fastest in the range test ({len(steps)} steps)."
+    return rate, f"{rate:g}, where the loss fell fastest over {len(steps)} steps of the finder."
 
 
 def latest_run() -> str:

@@ -4,43 +4,44 @@ from __future__ import annotations
 
 import importlib.util
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, get_args
 
 import gradio as gr
 
+from qwen_ui.runs.spec import choices_of, label_of
+from qwen_ui.runs.spec_groups import Tracker
 from qwen_ui.ui.page.data_choice import CHAT, KJV, OWN, own_file
 from qwen_ui.workers.devices import cores
 
-TRACKERS = ("tensorboard", "trackio", "wandb", "mlflow")
 PROMPTS = "And it came to pass\nIn the beginning"
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The fields, named as in `RunSpec`.
+    """The fields, named as the settings of a run.
 
-    `upload`, `eval_upload`, `held_out`, `prompts` and `warmup` are the form's own.
+    `upload`, `eval_upload` and the percentages are the form's own; `sample_prompts` is one text.
     """
 
     data: gr.Radio
     upload: gr.File
     eval_upload: gr.File
-    held_out: gr.Number
+    validation_percent: gr.Number
     steps: gr.Number
     learning_rate: gr.Number
     batch_size: gr.Number
     sequence_length: gr.Number
     schedule: gr.Dropdown
-    warmup: gr.Number
+    warmup_percent: gr.Number
     weight_decay: gr.Number
     gradient_clip: gr.Number
-    accumulation: gr.Number
+    gradient_accumulation_steps: gr.Number
     packing: gr.Checkbox
     seed: gr.Number
     eval_every: gr.Number
-    early_stopping: gr.Number
+    early_stopping_patience: gr.Number
     checkpoint_every: gr.Number
-    prompts: gr.Textbox
+    sample_prompts: gr.Textbox
     prefix_cache: gr.Dropdown
     dtype: gr.Dropdown
     mixed_precision: gr.Dropdown
@@ -60,8 +61,8 @@ class Form:
     Attributes:
         settings: the fields.
         preview: the tokens of the first sequences.
-        find_rate: starts a learning-rate range test.
-        rate_note: what the test found.
+        find_rate: starts the learning-rate finder.
+        rate_note: what it found.
     """
 
     settings: Settings
@@ -72,27 +73,29 @@ class Form:
 
 def installed_trackers() -> list[str]:
     """Those of accelerate's trackers that can be used here."""
-    return [name for name in TRACKERS if importlib.util.find_spec(name) is not None]
+    return [name for name in get_args(Tracker) if importlib.util.find_spec(name) is not None]
 
 
 def build_form() -> Form:
     """All fields, in the order in which a person fills them in."""
     made: dict[str, Any] = {}
     made["data"] = gr.Radio([KJV, CHAT, OWN], value=KJV, label="Data", elem_id="qt-data")
-    made["upload"] = own_file("To train on: .txt, .jsonl, .json, .csv or .parquet", "qt-upload")
-    made["eval_upload"] = own_file("To evaluate on, else a part is held out", "qt-eval-upload")
+    made["upload"] = own_file("Training data: .txt, .jsonl, .json, .csv or .parquet", "qt-upload")
+    made["eval_upload"] = own_file(
+        "Evaluation data (default: a part is held out)", "qt-eval-upload"
+    )
     with gr.Accordion("What the model will see", open=False, elem_id="qt-preview"):
         preview = gr.HTML("", apply_default_css=False)
     with gr.Row():
-        made["steps"] = _whole(60, "Steps", 1)
-        made["batch_size"] = _whole(8, "Batch size", 1)
+        made["steps"] = _whole("steps", 60, 1)
+        made["batch_size"] = _whole("batch_size", 8, 1)
     with gr.Row():
-        made["sequence_length"] = _whole(128, "Sequence length", 2)
+        made["sequence_length"] = _whole("sequence_length", 128, 2)
         made["learning_rate"] = gr.Number(
-            None, label="Learning rate", min_width=86, elem_id="qt-rate"
+            None, label=label_of("learning_rate"), min_width=86, elem_id="qt-rate"
         )
     find_rate = gr.Button(
-        "Find the rate by a range test", size="sm", variant="secondary", elem_id="qt-find-rate"
+        label_of("learning_rate_finder"), size="sm", variant="secondary", elem_id="qt-find-rate"
     )
     rate_note = gr.HTML("", apply_default_css=False)
     with gr.Accordion("More settings", open=False):
@@ -105,51 +108,51 @@ def build_form() -> Form:
 def _optimizer(made: dict[str, Any]) -> None:
     _heading("Optimizer and data")
     with gr.Row():
-        made["schedule"] = _choice(["cosine", "linear", "constant"], "Schedule")
-        made["warmup"] = gr.Number(10, label="Warm-up, % of steps", minimum=0, min_width=86)
+        made["schedule"] = _choice("schedule")
+        made["warmup_percent"] = gr.Number(10, label="Warmup, % of steps", minimum=0, min_width=86)
     with gr.Row():
-        made["weight_decay"] = gr.Number(0.0, label="Weight decay", minimum=0, min_width=90)
-        made["gradient_clip"] = gr.Number(1.0, label="Gradient clip", minimum=0, min_width=90)
+        made["weight_decay"] = _number("weight_decay", 0.0)
+        made["gradient_clip"] = _number("gradient_clip", 1.0)
     with gr.Row():
-        made["accumulation"] = _whole(1, "Batches a step", 1)
-        made["seed"] = _whole(0, "Seed", 0)
-    made["packing"] = gr.Checkbox(
-        False, label="Pack short samples together (none sees another)", container=False
-    )
+        made["gradient_accumulation_steps"] = _whole("gradient_accumulation_steps", 1, 1)
+        made["seed"] = _whole("seed", 0, 0)
+    made["packing"] = gr.Checkbox(False, label=label_of("packing"), container=False)
 
 
 def _checks(made: dict[str, Any]) -> None:
-    _heading("Checks on the way (in steps; 0: never)")
+    _heading("Evaluation and checkpoints (in steps; 0: never)")
     with gr.Row():
-        made["eval_every"] = _whole(20, "Evaluate every", 0)
-        made["checkpoint_every"] = _whole(0, "Checkpoint every", 0)
+        made["eval_every"] = _whole("eval_every", 20, 0)
+        made["checkpoint_every"] = _whole("checkpoint_every", 0, 0)
     with gr.Row():
-        made["early_stopping"] = _whole(0, "Stop after evaluations without a better loss", 0)
-        made["held_out"] = gr.Number(
-            5, label="Held out where no file is, %", minimum=0, maximum=100, min_width=86
+        made["early_stopping_patience"] = _whole("early_stopping_patience", 0, 0)
+        made["validation_percent"] = gr.Number(
+            5, label=f"{label_of('validation_split')}, %", minimum=0, maximum=100, min_width=86
         )
-    made["prompts"] = gr.Textbox(
-        PROMPTS, label="Prompts of the samples, one a line", max_length=8000, lines=2, max_lines=8
+    made["sample_prompts"] = gr.Textbox(
+        PROMPTS,
+        label=f"{label_of('sample_prompts')}, one per line",
+        max_length=8000,
+        lines=2,
+        max_lines=8,
     )
 
 
 def _machine(made: dict[str, Any]) -> None:
     _heading("Machine")
     with gr.Row():
-        made["device"] = _choice(["auto", "cpu", "cuda", "mps"], "Device")
+        made["device"] = _choice("device")
         made["processes"] = gr.Dropdown(
-            [1], value=1, label="Processes", min_width=90, interactive=cores() > 1
+            [1], value=1, label=label_of("processes"), min_width=90, interactive=cores() > 1
         )
     with gr.Row():
-        made["dtype"] = _choice(["auto", "float32", "bfloat16"], "Dtype")
-        made["mixed_precision"] = _choice(["no", "bf16"], "Mixed precision")
-    made["prefix_cache"] = _choice(["auto", "off"], "Keep what the frozen blocks put out")
-    made["sharded"] = gr.Checkbox(
-        False, label="Share out the weights (FSDP2)", container=False, visible=False
-    )
+        made["dtype"] = _choice("dtype")
+        made["mixed_precision"] = _choice("mixed_precision")
+    made["prefix_cache"] = _choice("prefix_cache")
+    made["sharded"] = gr.Checkbox(False, label=label_of("sharded"), container=False, visible=False)
     found = installed_trackers()
     made["trackers"] = gr.CheckboxGroup(
-        found, value=[], label="Also log to", visible=bool(found), elem_id="qt-trackers"
+        found, value=[], label=label_of("trackers"), visible=bool(found), elem_id="qt-trackers"
     )
 
 
@@ -157,9 +160,15 @@ def _heading(text: str) -> None:
     gr.HTML(f'<h4 class="qt-heading">{text}</h4>', apply_default_css=False)
 
 
-def _whole(value: int, label: str, least: int) -> gr.Number:
-    return gr.Number(value, label=label, precision=0, minimum=least, min_width=86)
+def _whole(name: str, value: int, least: int) -> gr.Number:
+    return gr.Number(value, label=label_of(name), precision=0, minimum=least, min_width=86)
 
 
-def _choice(choices: list[str], label: str) -> gr.Dropdown:
-    return gr.Dropdown(list(choices), value=choices[0], label=label, min_width=90)
+def _number(name: str, value: float) -> gr.Number:
+    return gr.Number(value, label=label_of(name), minimum=0, min_width=90)
+
+
+def _choice(name: str) -> gr.Dropdown:
+    choices = choices_of(name)
+    assert choices is not None, name
+    return gr.Dropdown(list(choices), value=choices[0], label=label_of(name), min_width=90)

@@ -18,9 +18,9 @@ from qwen_ui.ui.page.run_view import run_view
 from qwen_ui.ui.page.session import Session
 from qwen_ui.ui.page.stand_in import trained_model
 from qwen_ui.ui.train.form import (
+    finder_of,
     intent,
     latest_run,
-    range_test_of,
     rate_found,
     spec_of,
 )
@@ -41,11 +41,11 @@ class TrainTab:
 
     Attributes:
         what: which model trains, what of it, and the suggested rate.
-        form: the settings, with preview and range test.
+        form: the settings, with preview and learning-rate finder.
         machines: what starts the run on several machines.
         price: what the run needs and what is free.
         launch: the one primary button.
-        testing: the range test that goes on, "" for none.
+        testing: the run of the learning-rate finder, "" for none.
         poll: ticks while it does.
         view: the run, drawn by `page/static/run_view.js`; its value is the run's name.
     """
@@ -239,8 +239,8 @@ def _wire_launch(
     def on_find_rate(source: str, plan: FreezePlan, *values: Any) -> tuple[Any, ...]:
         from qwen_ui.workers import launch
 
-        run = launch.start(range_test_of(asked(source, plan, values)))
-        note = '<p class="qt-note">A range test runs; the rate is filled in when it ends.</p>'
+        run = launch.start(finder_of(asked(source, plan, values)))
+        note = '<p class="qt-note">The finder is running; its rate is filled in at the end.</p>'
         return run, run, gr.Timer(active=True), gr.Button(interactive=False), note
 
     @guarded

@@ -47,8 +47,8 @@ def test_one_click_is_both_plans_over_two_seeds_on_the_twin(begun: list[Any]) ->
     assert comparison.name == name == compare_tab.latest_name()
     assert comparison.labels == ("attention on last:4", "bitfit on last:4")
     assert [entry.seed for entry in comparison.entries] == [0, 0, 1, 1]
-    assert {entry.spec["model"] for entry in comparison.entries} == {"nano"}
-    assert {entry.spec["steps"] for entry in comparison.entries} == {60}
+    assert {entry.spec.model.source for entry in comparison.entries} == {"nano"}
+    assert {entry.spec.optimization.steps for entry in comparison.entries} == {60}
 
 
 def test_plans_are_compared_on_a_file_of_ones_own(begun: list[Any], tmp_path: Path) -> None:
@@ -57,10 +57,10 @@ def test_plans_are_compared_on_a_file_of_ones_own(begun: list[Any], tmp_path: Pa
     plans = compare_tab.ticked_plans(["bitfit", compare_tab.REFERENCE], "last:1", FreezePlan())
     compare_tab.begin_comparison(Session(), "nano", plans, OWN, str(file), 5, 1)
     first, second = begun[0].entries
-    assert (first.spec["lora_rank"], second.spec["lora_rank"]) == (0, 8)
-    assert is_known_data(first.spec["data"])
-    assert Path(first.spec["data"]).read_text() == file.read_text()
-    assert first.spec["eval_data"] is None
+    assert (first.spec.model.lora_rank, second.spec.model.lora_rank) == (0, 8)
+    assert is_known_data(first.spec.data.source)
+    assert Path(first.spec.data.source).read_text() == file.read_text()
+    assert first.spec.data.eval_data is None
 
 
 @pytest.mark.parametrize("file", ["/etc/passwd", "uploads/../secret.txt", ""])
@@ -149,7 +149,7 @@ def test_the_view_of_nothing_says_so() -> None:
 
 def finished_run(entry: Any, loss: float) -> str:
     """A run folder as a worker leaves it, written by the same writer."""
-    folder = create_run(entry.spec, entry.spec["plan"])
+    folder = create_run(entry.spec.to_dict(), entry.spec.plan)
     counts = {"trainable_parameters": 10, "total_parameters": 100, "learning_rate": 1e-3}
     with RunWriter(folder) as writer:
         writer.event("start", step=0, steps=2, prefix_blocks=24, **counts)

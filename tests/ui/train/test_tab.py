@@ -20,9 +20,9 @@ from qwen_ui.ui.page.data_choice import KJV, OWN
 from qwen_ui.ui.page.session import Session
 from qwen_ui.ui.page.stand_in import trained_model
 from qwen_ui.ui.train.form import (
+    finder_of,
     intent,
     latest_run,
-    range_test_of,
     rate_found,
     spec_of,
 )
@@ -35,7 +35,7 @@ FORM: dict[str, Any] = {
     "data": KJV,
     "upload": None,
     "eval_upload": None,
-    "held_out": 5,
+    "validation_percent": 5,
     "steps": 60,
     "learning_rate": 0.003,
     "batch_size": 8,
@@ -48,16 +48,16 @@ FORM: dict[str, Any] = {
     "prefix_cache": "auto",
     "dtype": "auto",
     "device": "auto",
-    "warmup": 10,
-    "accumulation": 1,
+    "warmup_percent": 10,
+    "gradient_accumulation_steps": 1,
     "packing": False,
-    "early_stopping": 0,
+    "early_stopping_patience": 0,
     "checkpoint_every": 0,
     "mixed_precision": "no",
     "processes": 1,
     "sharded": True,
     "trackers": [],
-    "prompts": " And \n\nIn the beginning",
+    "sample_prompts": " And \n\nIn the beginning",
 }
 
 
@@ -89,11 +89,11 @@ def test_a_plan_that_trains_nothing_cannot_be_launched(session: Session) -> None
 
 def test_the_form_becomes_a_spec() -> None:
     spec = spec_of(FORM, "nano", preset("bitfit"))
-    assert spec.data == str(ASSETS / "data" / "kjv-train.txt")
-    assert spec.eval_data == str(ASSETS / "data" / "kjv-eval.txt")
-    assert spec.sample_prompts == ("And", "In the beginning")
-    assert spec.warmup_steps == 6
-    assert not spec.sharded, "one process has nobody to share with"
+    assert spec.data.source == str(ASSETS / "data" / "kjv-train.txt")
+    assert spec.data.eval_data == str(ASSETS / "data" / "kjv-eval.txt")
+    assert spec.evaluation.sample_prompts == ("And", "In the beginning")
+    assert spec.optimization.warmup_steps == 6
+    assert not spec.resources.sharded, "one process has nobody to share with"
     assert FreezePlan.from_dict(spec.plan) == preset("bitfit")
 
 
@@ -102,23 +102,23 @@ def test_an_uploaded_file_is_kept(tmp_path: Path) -> None:
     file.write_text("once upon a time")
     spec = spec_of({**FORM, "data": OWN, "upload": str(file)}, "nano", preset("bitfit"))
     file.unlink()
-    assert Path(spec.data).read_text() == "once upon a time"
-    assert Path(spec.data).parent == home() / "uploads"
-    assert spec.eval_data is None
-    assert spec.eval_fraction == 0.05
+    assert Path(spec.data.source).read_text() == "once upon a time"
+    assert Path(spec.data.source).parent == home() / "uploads"
+    assert spec.data.eval_data is None
+    assert spec.data.validation_split == 0.05
 
 
 def test_an_own_file_is_evaluated_on_a_part_or_on_another_file(tmp_path: Path) -> None:
     for name in ("mine", "other"):
         (tmp_path / f"{name}.txt").write_text(name)
-    own = {**FORM, "data": OWN, "upload": str(tmp_path / "mine.txt"), "held_out": 20}
-    assert spec_of(own, "nano", preset("bitfit")).eval_fraction == 0.2
+    own = {**FORM, "data": OWN, "upload": str(tmp_path / "mine.txt"), "validation_percent": 20}
+    assert spec_of(own, "nano", preset("bitfit")).data.validation_split == 0.2
     other = {**own, "eval_upload": str(tmp_path / "other.txt")}
-    held_out = spec_of(other, "nano", preset("bitfit")).eval_data
+    held_out = spec_of(other, "nano", preset("bitfit")).data.eval_data
     assert held_out is not None
     assert Path(held_out).read_text() == "other"
-    with pytest.raises(SettingsError, match="hold out"):
-        spec_of({**own, "held_out": 0}, "nano", preset("bitfit"))
+    with pytest.raises(SettingsError, match="validation split"):
+        spec_of({**own, "validation_percent": 0}, "nano", preset("bitfit"))
 
 
 @pytest.mark.parametrize(
@@ -181,10 +181,10 @@ def test_the_price_is_marked_where_it_does_not_fit(session: Session) -> None:
 
 
 def test_a_range_test_fills_in_the_rate_where_the_loss_falls_fastest() -> None:
-    spec = range_test_of(spec_of(FORM, "nano", preset("bitfit")))
-    assert spec.rate_test
-    assert (spec.eval_every, spec.sample_tokens) == (0, 0)
-    folder = create_run(spec.model_dump(mode="json"), spec.plan)
+    spec = finder_of(spec_of(FORM, "nano", preset("bitfit")))
+    assert spec.optimization.learning_rate_finder
+    assert (spec.evaluation.eval_every, spec.evaluation.sample_tokens) == (0, 0)
+    folder = create_run(spec.to_dict(), spec.plan)
     with RunWriter(folder) as run:
         assert rate_found(folder.name) is None
         for step in range(1, 41):
@@ -207,7 +207,7 @@ def test_what_is_written_for_several_machines_is_not_started() -> None:
     assert name in command
     assert "num_processes: 8" in accelerate
     assert (runs_folder() / name / "job.slurm").read_text() == slurm
-    assert read_spec(runs_folder() / name / "spec.json").processes == 8
+    assert read_spec(runs_folder() / name).resources.processes == 8
 
 
 def test_own_data_without_a_file_is_a_sentence() -> None:

@@ -47,17 +47,17 @@ const settingInput = ({ choices, value }) => {
 
 /**
  * A new run with the settings of another, some of them changed.
- * @param settings [{name, value, choices}] of that run.
+ * @param settings [{name, label, value, choices}] of that run.
  * @param changes {name: value} to begin with.
  * @param retry is given {name: text} of those that are changed.
  */
 export const retryForm = (settings, changes, retry, onclose) => {
   const grid = make("div", "qr-fields");
   const changed = {};
-  for (const { name, value, choices } of settings) {
+  for (const { name, label, value, choices } of settings) {
     const was = value === null ? "" : String(value);
     const input = settingInput({ choices, value: changes[name] ?? was });
-    const wrap = field(name.replaceAll("_", " "), input);
+    const wrap = field(label, input);
     wrap.title = `It was ${was || "automatic"}`;
     const mark = () => {
       wrap.classList.toggle("qr-changed", input.value !== was);
