@@ -77,7 +77,15 @@ def cells_of(row: Row) -> tuple[str, ...]:
     )
 
 
-def rate_notes(rows: Sequence[Row]) -> list[str]:
+def legend_of(rows: Sequence[Row]) -> str:
+    """What the figures mean, and where the learning rates come from."""
+    return (
+        "Losses in nats per token, over all held-out tokens; ± is the standard deviation over the "
+        f"seeds. Learning rates: {'; '.join(_rate_notes(rows))}."
+    )
+
+
+def _rate_notes(rows: Sequence[Row]) -> list[str]:
     """The learning rates, by where they come from."""
     by_source: dict[str, list[str]] = {}
     for row in rows:
@@ -105,8 +113,7 @@ def markdown_report(comparison: Comparison, picture: str = "") -> str:
         "",
         *(f"| {' | '.join(map(_cell, cells))} |" for cells in table),
         "",
-        "Losses in nats a token, over all held-out tokens; ± is the standard deviation over the "
-        "seeds. Learning rates: " + "; ".join(rate_notes(rows)) + ".",
+        legend_of(rows),
         "",
     ]
     if picture:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import html
 from typing import TYPE_CHECKING, Any
 
 from qwen_ui.formats import short_bytes, short_count
 from qwen_ui.model.settings import key_value_heads, language_config, whole
+from qwen_ui.ui.page.templates import render
 
 if TYPE_CHECKING:
     from qwen_ui.model import Anatomy
@@ -34,12 +34,8 @@ def facts(anatomy: Anatomy) -> list[tuple[str, str, str]]:
 
 
 def facts_html(anatomy: Anatomy) -> str:
-    cells = (
-        f'<div class="q-fact" title="{html.escape(exact)}"><dt>{html.escape(label)}</dt>'
-        f"<dd>{html.escape(value)}</dd></div>"
-        for label, value, exact in facts(anatomy)
-    )
-    return f'<dl class="q-facts">{"".join(cells)}</dl>'
+    """The strip as HTML."""
+    return render("page/facts.html", facts=facts(anatomy))
 
 
 def _block_classes(anatomy: Anatomy) -> list[str]:

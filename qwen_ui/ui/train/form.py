@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import html
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from qwen_ui.errors import SettingsError, UserError
 from qwen_ui.freeze import FreezePlan
 from qwen_ui.ui.page.data_choice import kept_files
-from qwen_ui.ui.page.signs import FLAME, SNOWFLAKE
 from qwen_ui.ui.page.stand_in import trained_model
+from qwen_ui.ui.page.templates import render
 
 if TYPE_CHECKING:
     from qwen_ui.runs.spec import RunSpec
@@ -58,24 +57,19 @@ def intent(session: Session, source: str, plan: FreezePlan) -> Intent:
         refuse_quantized(session.anatomy(model))
         selection = resolve(plan, session.anatomy(model))
     except UserError as error:
-        return Intent(source, None, f'<p class="qt-what qt-bad">{html.escape(str(error))}</p>')
-    lines = [f"Trains <b>{html.escape(model)}</b>."]
-    if model != source:
-        lines = [
-            f"Trains <b>{html.escape(model)}</b>: the weights of {html.escape(source)} are not on "
-            "this machine. Its small twin has the same parameter names, so the plan holds for both."
-        ]
+        return Intent(source, None, render("train/intent.html", model="", problem=str(error)))
+    told = {"model": model, "stands_in_for": source if model != source else "", "problem": ""}
     if not selection.names:
-        text = f"{SNOWFLAKE} The plan trains nothing. Tick something on the Freeze tab first."
-        return Intent(model, None, _paragraph(lines[0]) + f'<p class="qt-what qt-bad">{text}</p>')
+        return Intent(model, None, render("train/intent.html", **told, summary=""))
     suggested = suggest_learning_rate(selection)
-    lines.append(f"{FLAME} {html.escape(selection.summary)}")
-    rate = f"Suggested rate {suggested.rate:g}: {html.escape(suggested.source)}."
-    return Intent(
-        model,
-        suggested.rate,
-        "".join(map(_paragraph, lines)) + f'<p class="qt-what qt-note">{rate}</p>',
+    text = render(
+        "train/intent.html",
+        **told,
+        summary=selection.summary,
+        rate=f"{suggested.rate:g}",
+        source=suggested.source,
     )
+    return Intent(model, suggested.rate, text)
 
 
 def spec_of(form: dict[str, Any], model: str, plan: FreezePlan) -> RunSpec:
@@ -164,7 +158,3 @@ def _whole(name: str, value: Any) -> int:
     if float(value) != int(value):
         raise SettingsError(f"The setting '{name}' is {value:g}. Give it a whole number.")
     return int(value)
-
-
-def _paragraph(text: str) -> str:
-    return f'<p class="qt-what">{text}</p>'

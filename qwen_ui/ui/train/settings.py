@@ -9,6 +9,7 @@ from typing import Any
 import gradio as gr
 
 from qwen_ui.ui.page.data_choice import CHAT, KJV, OWN, own_file
+from qwen_ui.ui.page.templates import render
 from qwen_ui.workers.devices import cores
 
 TRACKERS = ("tensorboard", "trackio", "wandb", "mlflow")
@@ -154,7 +155,7 @@ def _machine(made: dict[str, Any]) -> None:
 
 
 def _heading(text: str) -> None:
-    gr.HTML(f'<h4 class="qt-heading">{text}</h4>', apply_default_css=False)
+    gr.HTML(render("train/heading.html", text=text), apply_default_css=False)
 
 
 def _whole(value: int, label: str, least: int) -> gr.Number:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
@@ -17,6 +16,7 @@ from qwen_ui.ui.page.header import Header
 from qwen_ui.ui.page.run_view import run_view
 from qwen_ui.ui.page.session import Session
 from qwen_ui.ui.page.stand_in import trained_model
+from qwen_ui.ui.page.templates import render
 from qwen_ui.ui.train.form import (
     intent,
     latest_run,
@@ -69,7 +69,8 @@ def build(session: Session) -> TrainTab:
     with gr.Row(elem_id="qt-main"):
         with gr.Column(elem_id="qt-form", scale=0):
             what = gr.HTML(
-                '<p class="qt-what qt-note">Waiting for a model …</p>', elem_id="qt-what"
+                render("train/note.html", text="Waiting for a model …", bad=False),
+                elem_id="qt-what",
             )
             form = build_form()
             machines = build_machines()
@@ -240,7 +241,8 @@ def _wire_launch(
         from qwen_ui.workers import launch
 
         run = launch.start(range_test_of(asked(source, plan, values)))
-        note = '<p class="qt-note">A range test runs; the rate is filled in when it ends.</p>'
+        text = "The learning-rate finder runs; the rate is filled in when it ends."
+        note = render("train/note.html", text=text, bad=False)
         return run, run, gr.Timer(active=True), gr.Button(interactive=False), note
 
     @guarded
@@ -250,7 +252,7 @@ def _wire_launch(
             return (gr.skip(),) * 4
         rate, said = found
         filled = gr.skip() if rate is None else rate
-        note = f'<p class="qt-note">{html.escape(said)}</p>'
+        note = render("train/note.html", text=said, bad=False)
         return filled, note, gr.Timer(active=False), gr.Button(interactive=True)
 
     @guarded
