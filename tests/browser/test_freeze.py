@@ -338,48 +338,6 @@ def test_cells_are_shaded_and_the_top_blocks_taken(freeze: Page) -> None:
     assert re.search(r"rank by activation: 0\.\d+", row.get_attribute("title") or "")
 
 
-UNDO = """() => {
-  const { Choice } = window.QwenSelector, size = 60;
-  let seed = 7;
-  const random = (limit) => { seed = (seed * 48271) % 2147483647; return seed % limit; };
-  const structure = { length: size, numel: Float64Array.from({ length: size }, (_, i) => i + 1) };
-  const failures = [];
-  for (let round = 0; round < 300; round++) {
-    const choice = new Choice(structure, () => {}), seen = [choice.ranges()];
-    for (let step = 0; step < 25; step++) {
-      const tensors = Array.from({ length: 1 + random(9) }, () => random(size));
-      const before = choice.past.length;
-      const range = `${random(20)}-${20 + random(40)}`;
-      if (random(4) === 0) choice.replace(Choice.read(range, size), "");
-      else if (random(3) === 0) {
-        choice.begin();
-        for (let move = 0; move < 5; move++) choice.paint([random(size)], step % 2);
-        choice.commit();
-      } else choice.toggle(tensors);
-      if (choice.past.length > before) seen.push(choice.ranges());
-      const sum = structure.numel.reduce((all, n, t) => all + (choice.states[t] ? n : 0), 0);
-      if (sum !== choice.trained) failures.push("count");
-      const again = Choice.read(choice.ranges(), size);
-      if (again.some((state, t) => state !== choice.states[t])) failures.push("ranges");
-    }
-    for (let at = seen.length - 2; at >= 0; at--) {
-      choice.undo();
-      if (choice.ranges() !== seen[at]) failures.push("undo");
-    }
-    choice.undo();
-    for (let at = 1; at < seen.length; at++) {
-      choice.redo();
-      if (choice.ranges() !== seen[at]) failures.push("redo");
-    }
-  }
-  return failures;
-}"""
-
-
-def test_undo_and_redo_restore_every_state_of_random_edits(page: Page) -> None:
-    assert page.evaluate(UNDO) == []
-
-
 def test_pasted_names_are_taken_and_what_does_not_exist_is_named(freeze: Page) -> None:
     freeze.get_by_text("Paste a plan, names or patterns").click()
     text = freeze.locator(".qs-text")

@@ -86,12 +86,14 @@ def mounted_by(module: str, *, fires_input: bool = False, fires_load: bool = Fal
     tell = ", tell: (value) => { props.value = value; trigger('input'); }" if fires_input else ""
     loaded = ", loaded: () => trigger('load')" if fires_load else ""
     return f"""
+element.inert = true; // no click is lost on what does not answer yet
 import("qwen/{module}")
   .then(({{ mount }}) => mount({{ element, props, server, watch{tell}{loaded} }}))
   .catch((error) => {{
     element.textContent = "{_NOT_LOADED}";
     reportError(error);
-  }});
+  }})
+  .finally(() => {{ element.inert = false; }});
 """
 
 
