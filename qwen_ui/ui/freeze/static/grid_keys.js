@@ -22,7 +22,7 @@ export const placeAfterKey = (event, at, places, page) => {
     PageUp: () => ({ r: r - page, c }),
     PageDown: () => ({ r: r + page, c }),
   };
-  return event.key in ways ? places.nearest(ways[event.key]()) : null;
+  return Object.hasOwn(ways, event.key) ? places.nearest(ways[event.key]()) : null;
 };
 
 /** The place that typed text leads to: digits find a block, letters a kind. */

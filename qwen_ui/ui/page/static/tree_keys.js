@@ -32,8 +32,8 @@ const FOLDS = {
  *   or `{}` for a key of trees that has nothing to do here; null for any other key
  */
 export const treeAction = (key, tree, row, page) => {
-  if (key in FOLDS) return FOLDS[key](tree, row);
-  if (!(key in MOVES)) return null;
+  if (Object.hasOwn(FOLDS, key)) return FOLDS[key](tree, row);
+  if (!Object.hasOwn(MOVES, key)) return null;
   const last = tree.visible.length - 1;
   const place = MOVES[key](tree.place[row], last, page);
   return { to: tree.visible[Math.max(0, Math.min(last, place))] };
