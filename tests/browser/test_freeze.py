@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 from qwen_ui.freeze import FreezePlan, preset
 from tests.browser.conftest import Dashboard, clipboard, type_to
@@ -106,6 +108,44 @@ def test_a_preset_clicked_before_the_model_is_read_is_taken(page: Page) -> None:
     page.get_by_role("tab", name="Freeze").click()
     page.get_by_role("button", name="BitFit").click()
     trains(page, "8,192")
+
+
+@contextmanager
+def held(page: Page, urls: str) -> Iterator[None]:
+    """Requests to these addresses are not sent before the block ends."""
+    waiting: list[Route] = []
+    ended = False
+
+    def hold(route: Route) -> None:
+        if ended:
+            route.continue_()
+        else:
+            waiting.append(route)
+
+    page.route(urls, hold)
+    yield
+    ended = True
+    for route in waiting:
+        route.continue_()
+
+
+def test_the_grid_is_filled_and_answers_though_its_scripts_come_late(
+    browser: Browser, dashboard: Dashboard
+) -> None:
+    """The plan comes before them, and clicks are not lost."""
+    page = browser.new_page(viewport={"width": 1440, "height": 900})
+    with held(page, "**/modules/**/freeze/*.js"):
+        page.goto(dashboard.url)
+        page.get_by_role("tab", name="Freeze").click()
+        expect(page.locator("#q-summary")).to_contain_text("22,028,288")
+        expect(page.locator(".qs-presets")).to_be_visible()
+        expect(page.locator(".qs-body")).to_have_count(0)
+        bitfit = page.locator("[data-preset=bitfit]")
+        assert bitfit.evaluate("node => node.closest('[inert]') !== null")
+    expect(cell(page, 24, "self_attn.q_proj.weight")).to_have_attribute("aria-checked", "true")
+    bitfit.click()
+    trains(page, "8,192")
+    page.close()
 
 
 def test_undo_takes_back_the_last_that_the_hand_did_though_python_answered_later(
