@@ -1,4 +1,4 @@
-"""The selector: one `gr.HTML` whose DOM its own JavaScript owns (static/freeze.js).
+"""The selector: one `gr.HTML` whose DOM its own JavaScript owns (static/freeze_tab.js).
 
 The page gives an empty shell; the model's structure is fetched once through a server function, the
 states live in a `Uint8Array` of the browser, rows are drawn only where they are in view. Nothing of
@@ -117,21 +117,21 @@ def selector(session: Session) -> gr.HTML:
     return gr.HTML(
         "",
         html_template=shell(),
-        js_on_load=mounted_by("freeze/freeze.js"),
+        js_on_load=mounted_by("freeze/freeze_tab.js"),
         apply_default_css=False,
         elem_id="qs-main",
         server_functions=server_functions(session),
     )
 
 
-def hand() -> gr.HTML:
+def edits() -> gr.HTML:
     """What the browser tells Python, apart from the selector's value; see `freeze_tab`."""
     return gr.HTML(
         "",
         html_template="<span hidden></span>",
-        js_on_load=mounted_by("freeze/hand.js", fires_input=True),
+        js_on_load=mounted_by("freeze/edits.js", fires_input=True),
         apply_default_css=False,
-        elem_id="qs-hand",
+        elem_id="qs-edits",
     )
 
 

@@ -92,22 +92,26 @@ def styles() -> str:
     return "\n".join(_static("css").values())
 
 
-def mounted_by(module: str, *, fires_input: bool = False) -> str:
+def mounted_by(module: str, *, fires_input: bool = False, fires_load: bool = False) -> str:
     """The `js_on_load` of a component whose DOM a module owns: it calls the module's `mount`.
 
     Args:
         module: `room/file.js`.
         fires_input: whether `mount` is also given `tell(value)`, which sets the component's value
             and fires its `input` event. gradio offers the events that it finds quoted in here.
+        fires_load: whether `mount` is also given `loaded()`, which fires the `load` event.
     """
     tell = ", tell: (value) => { props.value = value; trigger('input'); }" if fires_input else ""
+    loaded = ", loaded: () => trigger('load')" if fires_load else ""
     return f"""
+element.inert = true; // no click is lost on what does not answer yet
 import("qwen/{module}")
-  .then(({{ mount }}) => mount({{ element, props, server, watch{tell} }}))
+  .then(({{ mount }}) => mount({{ element, props, server, watch{tell}{loaded} }}))
   .catch((error) => {{
     element.textContent = "{_NOT_LOADED}";
     reportError(error);
-  }});
+  }})
+  .finally(() => {{ element.inert = false; }});
 """
 
 
