@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qwen_ui.runs.curves import AXES, SERIES, Carry, Line, csv_of, lines_of, thinned
+from qwen_ui.runs import AXES, Carry, csv_of, lines_of, thinned
+from qwen_ui.runs.curves import SERIES, Line
 
 
 def step(n: int, loss: float | None = 2.0, **more: Any) -> dict[str, Any]:

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
-from qwen_ui.runs.events import FILE_NAME, Event, EventLog, read_events
-from qwen_ui.runs.fold import Digest
-from qwen_ui.runs.folder import create_run
 from qwen_ui.runs.follow import Follower
+
+from qwen_ui.runs import Event, create_run, read_events
+from qwen_ui.runs.events import FILE_NAME, EventLog
+from qwen_ui.runs.fold import Digest
 from qwen_ui.runs.side_by_side import overlay
 
 

@@ -10,10 +10,8 @@ import pytest
 
 from qwen_ui.errors import RunError
 from qwen_ui.paths import runs_folder
-from qwen_ui.runs import index
-from qwen_ui.runs.folder import annotate, create_run, delete_run
-from qwen_ui.runs.side_by_side import best_of, differences, overlay, runs_csv
-from qwen_ui.runs.summary import RunWriter
+from qwen_ui.runs import RunWriter, annotate, create_run, delete_run, index, runs_csv
+from qwen_ui.runs.side_by_side import best_of, differences, overlay
 
 
 def finished(name: str, loss: float, **spec: object) -> Path:

@@ -11,9 +11,7 @@ from pathlib import Path
 import pytest
 
 from qwen_ui.errors import RunError
-from qwen_ui.runs.process import is_alive, stamp
-from qwen_ui.runs.status import recorded_status, write_status
-from qwen_ui.runs.summary import (
+from qwen_ui.runs import (
     RunWriter,
     create_run,
     delete_run,
@@ -23,6 +21,8 @@ from qwen_ui.runs.summary import (
     run_summary,
     status_of,
 )
+from qwen_ui.runs.process import is_alive, stamp
+from qwen_ui.runs.status import recorded_status, write_status
 from qwen_ui.workers import queued_runs
 
 SPEC = {"model": "nano", "steps": 4}

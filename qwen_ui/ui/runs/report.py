@@ -12,9 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from qwen_ui.runs.events import read_events
-from qwen_ui.runs.folder import run_folder
-from qwen_ui.runs.side_by_side import best_of, differences, overlay
+from qwen_ui.runs import best_run, fold_run, run_curves, run_folder, setting_differences
 from qwen_ui.ui.page.run_view import plotly_script
 
 COLOURS = ("#c2410c", "#0072b2", "#009e73", "#b8860b", "#8c5383", "#56b4e9", "#7a7f87", "#16202b")
@@ -45,9 +43,9 @@ draw("evaluation", "eval", "evaluation loss", { mode: "lines+markers" });
 """
 
 
-def report(runs: Sequence[str], glances: Sequence[dict[str, Any]]) -> str:
-    """The report's HTML; `glances` are the records of these runs (`train.index`)."""
-    drawn = overlay(runs)
+def report(runs: Sequence[str], rows: Sequence[dict[str, Any]]) -> str:
+    """The report's HTML; `rows` are those of these runs (`run_rows`)."""
+    drawn = run_curves(runs)
     for number, run in enumerate(drawn):
         run["colour"] = COLOURS[number % len(COLOURS)]
     return "\n".join(
@@ -55,7 +53,7 @@ def report(runs: Sequence[str], glances: Sequence[dict[str, Any]]) -> str:
             '<!doctype html><html lang="en"><meta charset="utf-8"><title>Runs</title>',
             f"<style>{_STYLE}</style>",
             f"<h1>{len(drawn)} {'run' if len(drawn) == 1 else 'runs'}</h1>",
-            _figures(glances, best_of(glances)),
+            _figures(rows, best_run(rows)),
             '<h2>Training loss</h2><div id="training"></div>',
             '<h2>Evaluation loss</h2><div id="evaluation"></div>',
             _differences(runs),
@@ -66,27 +64,27 @@ def report(runs: Sequence[str], glances: Sequence[dict[str, Any]]) -> str:
     )
 
 
-def _figures(glances: Sequence[dict[str, Any]], best: str | None) -> str:
+def _figures(runs: Sequence[dict[str, Any]], best: str | None) -> str:
     heads = ("run", "plan", "model", "status", "steps", "loss before", "loss after", "seconds")
     rows = []
-    for glance in glances:
+    for run in runs:
         cells = (
-            glance["name"] or glance["run"],
-            glance["plan"],
-            glance["model"],
-            glance["status"],
-            f"{glance['step']:,} of {glance['steps']:,}",
-            _rounded(glance["eval_before"]),
-            _rounded(glance["eval_after"]) + (" (best)" if glance["run"] == best else ""),
-            f"{glance['elapsed']:.1f}",
+            run["name"] or run["run"],
+            run["plan"],
+            run["model"],
+            run["status"],
+            f"{run['step']:,} of {run['steps']:,}",
+            _rounded(run["eval_before"]),
+            _rounded(run["eval_after"]) + (" (best)" if run["run"] == best else ""),
+            f"{run['elapsed']:.1f}",
         )
-        rows.append(_row(cells, ' class="best"' if glance["run"] == best else ""))
+        rows.append(_row(cells, ' class="best"' if run["run"] == best else ""))
     return _table(heads, rows)
 
 
 def _differences(runs: Sequence[str]) -> str:
     rows = []
-    for row in differences(runs):
+    for row in setting_differences(runs):
         value, count = Counter(row["values"]).most_common(1)[0]
         marked = [_cell(one, "" if count > 1 and one == value else "best") for one in row["values"]]
         rows.append(f"<tr>{_cell(row['setting'])}{''.join(marked)}</tr>")
@@ -98,7 +96,7 @@ def _differences(runs: Sequence[str]) -> str:
 def _samples(runs: Sequence[str]) -> str:
     rows = []
     for run in runs:
-        events = [e for e in read_events(run_folder(run))[0] if e["event"] == "sample"]
+        events = fold_run(run_folder(run)).samples
         for event in events[:2] + events[2:][-(SHOWN_SAMPLES - 2) :]:
             cells = (run, event.get("step"), event.get("prompt"), event.get("text"))
             rows.append(_row(tuple("" if cell is None else str(cell) for cell in cells)))
