@@ -100,6 +100,8 @@ class RunFold:
         kept = bisect_right(self.columns["step"], float(back), key=lambda step: float(step or 0))
         for column in self.columns.values():
             del column[kept:]
+        if not kept:
+            self.recorded.clear()
         for events in (self.evals, self.samples, self.movements):
             # A run that begins anew measures again what it did before its first step.
             events[:] = [event for event in events if back and _step_of(event) <= back]
