@@ -27,7 +27,7 @@ def main() -> None:
     arguments = parser.parse_args()
 
     from qwen_ui.model import remote_code
-    from qwen_ui.runs.failure import reason_for
+    from qwen_ui.runs import reason_for
     from qwen_ui.ui.page.app import build_app, launch_options
     from qwen_ui.ui.page.session import Session
     from qwen_ui.workers.supervisor import Supervisor

@@ -35,7 +35,7 @@ from qwen_ui.freeze import preset, resolve
 from qwen_ui.model import open_model
 from qwen_ui.paths import ASSETS
 from qwen_ui.rank.run import METHODS, rank_all
-from qwen_ui.runs.spec import make_spec
+from qwen_ui.runs import make_spec
 
 RESULTS = Path(__file__).resolve().parents[1] / "docs" / "attention-vs-bitfit.json"
 TRAIN, HELD_OUT = (str(ASSETS / "data" / f"kjv-{part}.txt") for part in ("train", "eval"))

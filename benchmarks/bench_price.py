@@ -27,7 +27,7 @@ from qwen_ui.freeze import StepSettings, full_cost, preset, resolve
 from qwen_ui.freeze.cost.estimate import price
 from qwen_ui.model import open_model
 from qwen_ui.paths import ASSETS
-from qwen_ui.runs.spec import RunSpec
+from qwen_ui.runs import RunSpec
 
 PLANS = {
     "attention, last 4": ("attention", "last:4"),

@@ -8,7 +8,7 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
-from qwen_ui.runs.spec import RunSpec
+from qwen_ui.runs import RunSpec
 
 
 def with_settings(command: Callable[..., None]) -> Callable[..., None]:

@@ -13,50 +13,66 @@ from qwen_ui.lazy import lazy_face
 if TYPE_CHECKING:
     from qwen_ui.compare.comparison import (
         Comparison,
-        Contender,
-        begin,
-        carry_on,
         latest_comparison,
         make_comparison,
         read_comparison,
-        results,
-        stop_all,
+        write_comparison,
     )
-    from qwen_ui.compare.rows import row_records, rows_of
+    from qwen_ui.compare.contenders import Contender, lora_reference, parse_plans, parse_rates
+    from qwen_ui.compare.report import markdown_report, samples_of, setup_of
+    from qwen_ui.compare.rows import Row, row_records, rows_of
+    from qwen_ui.compare.run_results import results
+    from qwen_ui.compare.running import run_comparison, start_runs, stop_runs
     from qwen_ui.compare.verdict import comparison_record, headline, verdict_sentence
 
 __all__ = [
     "Comparison",
     "Contender",
-    "begin",
-    "carry_on",
+    "Row",
     "comparison_record",
     "headline",
     "latest_comparison",
+    "lora_reference",
     "make_comparison",
+    "markdown_report",
+    "parse_plans",
+    "parse_rates",
     "read_comparison",
     "results",
     "row_records",
     "rows_of",
-    "stop_all",
+    "run_comparison",
+    "samples_of",
+    "setup_of",
+    "start_runs",
+    "stop_runs",
     "verdict_sentence",
+    "write_comparison",
 ]
 __getattr__ = lazy_face(
     __name__,
     {
         "Comparison": "comparison",
-        "Contender": "comparison",
-        "begin": "comparison",
-        "carry_on": "comparison",
+        "Contender": "contenders",
+        "Row": "rows",
         "comparison_record": "verdict",
         "headline": "verdict",
         "latest_comparison": "comparison",
+        "lora_reference": "contenders",
         "make_comparison": "comparison",
+        "markdown_report": "report",
+        "parse_plans": "contenders",
+        "parse_rates": "contenders",
         "read_comparison": "comparison",
-        "results": "comparison",
+        "results": "run_results",
         "row_records": "rows",
         "rows_of": "rows",
-        "stop_all": "comparison",
+        "run_comparison": "running",
+        "samples_of": "report",
+        "setup_of": "report",
+        "start_runs": "running",
+        "stop_runs": "running",
         "verdict_sentence": "verdict",
+        "write_comparison": "comparison",
     },
 )

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from qwen_ui.compare.comparison import Comparison, results
+from qwen_ui.compare.comparison import Comparison
 from qwen_ui.compare.rows import Row, rows_of
+from qwen_ui.compare.run_results import results
 from qwen_ui.compare.verdict import headline, verdict_sentence
 from qwen_ui.formats import percent, short_bytes
 

@@ -13,7 +13,7 @@ from torch import nn
 from qwen_ui.engine.loop import Team
 from qwen_ui.engine.sharding import gradients_wait, shard
 from qwen_ui.errors import SettingsError
-from qwen_ui.runs.spec import RunSpec
+from qwen_ui.runs import RunSpec
 
 
 def make_accelerator(spec: RunSpec, folder: Path) -> Accelerator:

@@ -25,7 +25,7 @@ from qwen_ui.model import open_model
 from qwen_ui.model.libraries import PreTrainedModel, transformers_version
 from qwen_ui.model.weights.fingerprint import folder_fingerprint
 from qwen_ui.model.weights.loading import load_model, load_tokenizer, training_dtype, weights_folder
-from qwen_ui.runs.spec import RunSpec
+from qwen_ui.runs import RunSpec
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,7 @@ from qwen_ui.engine.movement import Movement
 from qwen_ui.engine.sample import Sampler
 from qwen_ui.engine.schedule import steepest_rate
 from qwen_ui.engine.setup import Prepared
-from qwen_ui.runs.null_writer import SilentWriter
-from qwen_ui.runs.writer import RunWriter
+from qwen_ui.runs import NullWriter, RunWriter
 
 CHECKPOINTS = "checkpoints"
 MOVEMENTS = 20
@@ -32,7 +31,7 @@ class Trainer:
         writer: records events and status; one that writes nothing in all but the first process.
     """
 
-    def __init__(self, prepared: Prepared, writer: RunWriter | SilentWriter) -> None:
+    def __init__(self, prepared: Prepared, writer: RunWriter | NullWriter) -> None:
         spec, loop = prepared.spec, prepared.loop
         self._run, self._writer, self._spec, self._loop = prepared, writer, spec, loop
         self._progress = Progress()

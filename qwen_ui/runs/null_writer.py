@@ -1,4 +1,4 @@
-"""What the other processes of a run write: nothing."""
+"""The writer of a run's other processes, which record nothing: one process writes for all."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ def first_process() -> bool:
     return os.environ.get("RANK", "0") == "0"
 
 
-class SilentWriter:
-    """Takes what `RunWriter` takes."""
+class NullWriter:
+    """A `RunWriter` that writes nothing."""
 
     stop_requested = False
 

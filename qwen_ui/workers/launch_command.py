@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from qwen_ui.errors import SettingsError
-from qwen_ui.runs.spec import RunSpec
+from qwen_ui.runs import RunSpec
 from qwen_ui.workers import processes
 from qwen_ui.workers.devices import cores
 

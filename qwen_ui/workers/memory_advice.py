@@ -17,13 +17,10 @@ import psutil
 from qwen_ui.errors import UserError
 from qwen_ui.files import read_json, write_json
 from qwen_ui.formats import short_bytes
-from qwen_ui.runs.events import read_events
+from qwen_ui.runs import RunSpec, fold_run, read_spec, run_lock, status_of
 from qwen_ui.runs.failure import OF_MEMORY
-from qwen_ui.runs.folder import status_of
 from qwen_ui.runs.process import free_memory
-from qwen_ui.runs.spec import RunSpec, read_spec
 from qwen_ui.runs.status import LAUNCHED, write_status
-from qwen_ui.runs.writer import run_lock
 
 ADVICE = "advice.json"
 # A process needs some hundred MB beside the tensors of a step; see `qwen_ui.freeze.cost.estimate`.
@@ -141,8 +138,7 @@ def write_advice(folder: Path, room: Room) -> Advice:
     Raises:
         UserError: the model or the plan can no longer be read.
     """
-    starts = (event for event in read_events(folder)[0] if event["event"] == "start")
-    kept = bool(next(starts, {}).get("prefix_blocks"))
+    kept = bool(fold_run(folder).start.get("prefix_blocks"))
     advice = advice_for(read_spec(folder / "spec.json"), room, keep_prefix=kept)
     write_json(folder / ADVICE, asdict(advice))
     return advice

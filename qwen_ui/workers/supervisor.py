@@ -18,10 +18,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from qwen_ui.paths import runs_folder
+from qwen_ui.runs import STOP, open_folders, run_names, status_of
 from qwen_ui.runs.failure import OF_MEMORY
-from qwen_ui.runs.folder import open_folders, run_names, status_of
 from qwen_ui.runs.process import is_alive
-from qwen_ui.runs.writer import STOP
 from qwen_ui.workers.memory_advice import ADVICE
 from qwen_ui.workers.processes import reap, start_detached
 from qwen_ui.workers.queue import dispatch

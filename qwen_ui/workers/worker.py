@@ -12,16 +12,15 @@ from pathlib import Path
 from typing import Any
 
 from qwen_ui.errors import UserError
-from qwen_ui.runs.failure import OF_MEMORY, reason_for
-from qwen_ui.runs.null_writer import SilentWriter, first_process
-from qwen_ui.runs.spec import read_spec
-from qwen_ui.runs.writer import RunWriter
+from qwen_ui.runs import NullWriter, RunWriter, read_spec, reason_for
+from qwen_ui.runs.failure import OF_MEMORY
+from qwen_ui.runs.null_writer import first_process
 from qwen_ui.workers.memory_advice import explained, room_now, write_advice
 
 
 def main(folder: Path) -> int:
     """Train the run of this folder; 0: ended well, 2: a person's mistake, 1: a fault of ours."""
-    with RunWriter(folder) if first_process() else SilentWriter(folder) as writer:
+    with RunWriter(folder) if first_process() else NullWriter(folder) as writer:
         try:
             spec = read_spec(folder / "spec.json")
             # torch and transformers take seconds: the folder says "running" before they are here.

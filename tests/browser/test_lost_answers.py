@@ -11,7 +11,7 @@ from dataclasses import replace
 import pytest
 from playwright.sync_api import Locator, Page, Route, expect
 
-from qwen_ui.compare.comparison import _write, make_comparison, named_plans
+from qwen_ui.compare import make_comparison, parse_plans, write_comparison
 from qwen_ui.ui.page.data_choice import KJV, data_files
 from tests.browser.conftest import Dashboard
 from tests.helpers.browser_runs import begin, finished, open_tab, reload, train_view
@@ -82,11 +82,11 @@ def test_an_overlay_goes_on(running: str, page: Page) -> None:
 
 def test_a_comparison_goes_on(running: str, page: Page) -> None:
     data, held_out = data_files(KJV, None)
-    plans = named_plans("attention,bitfit")
+    plans = parse_plans("attention,bitfit")
     made = make_comparison("nano", plans, data=data, eval_data=held_out, steps=2)
     runs = (running, finished("other", 0.02, "stopped").name)
     entries = tuple(replace(e, run=run) for e, run in zip(made.entries, runs, strict=True))
-    _write(replace(made, entries=entries))
+    write_comparison(replace(made, entries=entries))
     reload(page)
     open_tab(page, "Compare")
     view = page.locator("#qc-view")

@@ -13,21 +13,21 @@ from typing import Any
 
 import pytest
 
-from qwen_ui.compare.comparison import (
-    carry_on,
+from qwen_ui.compare import (
     latest_comparison,
     make_comparison,
-    named_plans,
+    markdown_report,
+    parse_plans,
     read_comparison,
     results,
+    rows_of,
+    run_comparison,
+    verdict_sentence,
 )
-from qwen_ui.compare.report import markdown_report
-from qwen_ui.compare.rows import rows_of
-from qwen_ui.compare.verdict import verdict_sentence
 from qwen_ui.errors import PlanError, RunError, SettingsError
 from qwen_ui.freeze import preset
 from qwen_ui.paths import ASSETS
-from qwen_ui.runs.summary import read_events, run_folder, status_of
+from qwen_ui.runs import read_events, run_folder, status_of
 from qwen_ui.workers import worker_pid
 from tests.helpers.settings import SETTINGS
 
@@ -43,9 +43,10 @@ def short_evaluation(tmp_path: Path) -> dict[str, Any]:
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_two_plans_are_run_on_the_same_data_and_judged(short_evaluation: dict[str, Any]) -> None:
-    plans = named_plans("attention,bitfit")
+    plans = parse_plans("attention,bitfit")
     rates = (3e-3, 1e-2)
-    comparison = carry_on(make_comparison("nano", plans, learning_rates=rates, **short_evaluation))
+    made = make_comparison("nano", plans, learning_rates=rates, **short_evaluation)
+    comparison = run_comparison(made)
     found = results(comparison)
     assert [r["plan"] for r in found] == ["attention on last:4", "bitfit on last:4"]
     assert {r["status"] for r in found} == {"completed"}
@@ -64,7 +65,7 @@ def test_two_plans_are_run_on_the_same_data_and_judged(short_evaluation: dict[st
     cut = replace(
         comparison, entries=(comparison.entries[0], replace(comparison.entries[1], run=None))
     )
-    again = carry_on(cut)
+    again = run_comparison(cut)
     assert again.runs[0] == comparison.runs[0]
     assert again.runs[1] != comparison.runs[1]
     assert results(again)[1]["losses"] == second["losses"]
@@ -73,8 +74,8 @@ def test_two_plans_are_run_on_the_same_data_and_judged(short_evaluation: dict[st
 
 STARTER = """
 import sys
-from qwen_ui.compare.comparison import carry_on, read_comparison
-carry_on(read_comparison(sys.argv[1]))
+from qwen_ui.compare import run_comparison, read_comparison
+run_comparison(read_comparison(sys.argv[1]))
 """
 
 
@@ -102,7 +103,7 @@ def test_a_comparison_goes_on_after_its_starter_and_its_worker_were_killed(
     while status_of(run_folder(begun[0])).status != "interrupted":
         assert time.monotonic() < deadline
         time.sleep(0.05)
-    done = carry_on(read_comparison(made.name))
+    done = run_comparison(read_comparison(made.name))
     assert done.runs[0] == begun[0]
     first, second = results(done)
     assert first["status"] == second["status"] == "completed"
@@ -112,7 +113,7 @@ def test_a_comparison_goes_on_after_its_starter_and_its_worker_were_killed(
 
 
 def test_every_plan_and_seed_is_an_entry() -> None:
-    plans = named_plans("attention, mlp@first:2+last:2")
+    plans = parse_plans("attention, mlp@first:2+last:2")
     comparison = make_comparison(
         "nano", plans, seeds=(0, 1), learning_rates=(1e-3, None), **SETTINGS
     )
@@ -137,10 +138,10 @@ def test_every_plan_and_seed_is_an_entry() -> None:
     [
         {"plans": [preset("attention")]},
         {"plans": [preset("attention"), preset("attention")]},
-        {"plans": named_plans("attention,bitfit"), "seeds": ()},
-        {"plans": named_plans("attention,bitfit"), "seeds": (1, 1)},
-        {"plans": named_plans("attention,bitfit"), "seeds": range(100)},
-        {"plans": named_plans("attention,bitfit"), "learning_rates": (1e-3,)},
+        {"plans": parse_plans("attention,bitfit"), "seeds": ()},
+        {"plans": parse_plans("attention,bitfit"), "seeds": (1, 1)},
+        {"plans": parse_plans("attention,bitfit"), "seeds": range(100)},
+        {"plans": parse_plans("attention,bitfit"), "learning_rates": (1e-3,)},
     ],
 )
 def test_what_cannot_be_compared_is_refused(wrong: dict[str, Any]) -> None:
@@ -151,7 +152,7 @@ def test_what_cannot_be_compared_is_refused(wrong: dict[str, Any]) -> None:
 
 def test_unknown_names_are_refused() -> None:
     with pytest.raises(PlanError, match="neither a preset"):
-        named_plans("attention,magic")
+        parse_plans("attention,magic")
     with pytest.raises(RunError, match="no comparison"):
         read_comparison("../../etc")
 
@@ -159,7 +160,7 @@ def test_unknown_names_are_refused() -> None:
 def test_a_plan_file_takes_part(tmp_path: Path) -> None:
     file = tmp_path / "mine.json"
     file.write_text(preset("norms").model_copy(update={"name": ""}).to_json())
-    assert [plan.name for plan in named_plans(f"bitfit,{file}", "last:2")] == [
+    assert [plan.name for plan in parse_plans(f"bitfit,{file}", "last:2")] == [
         "bitfit on last:2",
         "mine",
     ]

@@ -10,8 +10,7 @@ import yaml
 
 from qwen_ui.engine.delta import read_delta
 from qwen_ui.errors import SettingsError
-from qwen_ui.runs.spec import make_spec
-from qwen_ui.runs.summary import run_folder, run_summary
+from qwen_ui.runs import make_spec, run_folder, run_summary
 from qwen_ui.workers.devices import Devices
 from qwen_ui.workers.launch import start, wait
 from qwen_ui.workers.launch_command import accelerate_config, launch_command, slurm_script

@@ -10,11 +10,9 @@ import torch
 
 from qwen_ui.errors import DataError
 from qwen_ui.freeze import preset
-from qwen_ui.runs import failure
-from qwen_ui.runs.failure import SENTENCES, last_words, reason_for
-from qwen_ui.runs.spec import RunSpec, make_spec
+from qwen_ui.runs import RunSpec, create_run, failure, make_spec, reason_for
+from qwen_ui.runs.failure import SENTENCES, last_words
 from qwen_ui.runs.status import recorded_status
-from qwen_ui.runs.summary import create_run
 from qwen_ui.workers import worker
 from qwen_ui.workers.memory_advice import OVERHEAD_BYTES, Room, advice_for, explained, memory_advice
 

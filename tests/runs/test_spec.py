@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from qwen_ui.errors import SettingsError
-from qwen_ui.runs.spec import RunSpec, make_spec, read_spec
+from qwen_ui.runs import RunSpec, make_spec, read_spec
 
 GIVEN = {"model": "nano", "plan": {"schema": 1, "rules": []}, "data": "x.txt"}
 

@@ -8,18 +8,19 @@ from __future__ import annotations
 import base64
 from collections.abc import Sequence
 
-from qwen_ui.compare.comparison import Comparison, results
-from qwen_ui.compare.report import (
-    COLUMNS,
-    cells_of,
-    legend_of,
+from qwen_ui.compare import (
+    Comparison,
+    Row,
+    headline,
     markdown_report,
+    results,
+    rows_of,
     samples_of,
     setup_of,
+    verdict_sentence,
 )
-from qwen_ui.compare.rows import Row, rows_of
-from qwen_ui.compare.verdict import headline, verdict_sentence
-from qwen_ui.runs.side_by_side import overlay
+from qwen_ui.compare.report import COLUMNS, cells_of, legend_of
+from qwen_ui.runs import Axis, run_curves
 from qwen_ui.ui.compare.svg_chart import Series, chart
 from qwen_ui.ui.page.colours import SERIES_COLOURS
 from qwen_ui.ui.page.templates import render
@@ -63,9 +64,9 @@ def drawings(comparison: Comparison) -> dict[str, str]:
     return {title: svg for title, svg in found.items() if svg}
 
 
-def _curves(comparison: Comparison, axis: str, x_title: str) -> str:
+def _curves(comparison: Comparison, axis: Axis, x_title: str) -> str:
     started = [entry for entry in comparison.entries if entry.run is not None]
-    drawn = {run["run"]: run["lines"] for run in overlay(comparison.runs, axis=axis)}
+    drawn = {run["run"]: run["lines"] for run in run_curves(comparison.runs, axis=axis)}
     labelled: set[str] = set()
     series = []
     for entry in started:

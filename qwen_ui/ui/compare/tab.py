@@ -19,7 +19,7 @@ from qwen_ui.ui.page.session import Session
 from qwen_ui.ui.page.stand_in import trained_model
 
 if TYPE_CHECKING:
-    from qwen_ui.compare.comparison import Contender
+    from qwen_ui.compare import Contender
 
 CLASSIC = ("attention", "bitfit")
 REFERENCE, IN_FORCE = "LoRA (reference)", "the plan in force"
@@ -174,7 +174,7 @@ def begin_comparison(
     Raises:
         UserError: it cannot run.
     """
-    from qwen_ui.compare.comparison import begin, make_comparison
+    from qwen_ui.compare import make_comparison, start_runs
 
     if not steps or not seeds or steps < 1 or seeds < 1:
         raise SettingsError("A comparison needs at least 1 step and 1 seed.")
@@ -189,14 +189,14 @@ def begin_comparison(
         eval_every=max(1, int(steps) // 3),
         sample_prompts=(PROMPT,),
     )
-    return begin(comparison).name
+    return start_runs(comparison).name
 
 
 def ticked_plans(
     ticked: Sequence[str], layers: str, plan: FreezePlan
 ) -> list[FreezePlan | Contender]:
     """What is ticked: presets and LoRA on these layers, and the plan in force."""
-    from qwen_ui.compare.comparison import lora_reference
+    from qwen_ui.compare import lora_reference
 
     on = layers or None
     presets = [preset(name, on) for name in ticked if name in PRESETS]
@@ -212,7 +212,7 @@ def ticked_plans(
 
 def latest_name() -> str:
     """Name of the last comparison, "" where there is none."""
-    from qwen_ui.compare.comparison import latest_comparison
+    from qwen_ui.compare import latest_comparison
 
     found = latest_comparison()
     return found.name if found is not None else ""

@@ -6,9 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from qwen_ui.files import read_json
-from qwen_ui.runs.curves import csv_of
-from qwen_ui.runs.events import read_events
-from qwen_ui.runs.summary import run_folder
+from qwen_ui.runs import csv_of, fold_run, run_folder
 
 Action = Literal["stop", "kill", "resume", "retry", "describe", "delete"]
 # What a retry may change: the settings that a person tries.
@@ -34,7 +32,7 @@ def act(
         name, tags, note: for `describe`; what is None stays.
     """
     from qwen_ui import workers
-    from qwen_ui.runs.folder import annotate, delete_run
+    from qwen_ui.runs import annotate, delete_run
 
     match action:
         case "stop":
@@ -59,7 +57,7 @@ def retry(run: str, changes: dict[str, str]) -> str:
         SettingsError: a text is no value of its setting.
     """
     from qwen_ui import workers
-    from qwen_ui.runs.spec import make_spec
+    from qwen_ui.runs import make_spec
 
     given = read_json(run_folder(run) / "spec.json")
     # An empty field means automatic. pydantic reads numbers from texts, and says which it cannot.
@@ -69,7 +67,7 @@ def retry(run: str, changes: dict[str, str]) -> str:
 
 def settings(run: str) -> dict[str, Any]:
     """The settings that a retry may change: `name`, `value`, and `choices` where there are few."""
-    from qwen_ui.runs.spec import RunSpec
+    from qwen_ui.runs import RunSpec
 
     spec = read_json(run_folder(run) / "spec.json")
     properties = RunSpec.model_json_schema()["properties"]
@@ -86,7 +84,7 @@ def settings(run: str) -> dict[str, Any]:
 
 def log(run: str, size: int = -1) -> dict[str, Any]:
     """The end of the worker's log: its `size`, and its `text` where that is not the size known."""
-    from qwen_ui.runs.failure import LOG_NAME, log_tail
+    from qwen_ui.runs import LOG_NAME, log_tail
 
     folder = run_folder(run)
     found = _size(folder / LOG_NAME)
@@ -95,7 +93,7 @@ def log(run: str, size: int = -1) -> dict[str, Any]:
 
 def csv(run: str) -> dict[str, str]:
     """Every recorded step of a run as CSV."""
-    return {"text": csv_of(read_events(run_folder(run))[0])}
+    return {"text": csv_of(fold_run(run_folder(run)))}
 
 
 def _size(file: Path) -> int:

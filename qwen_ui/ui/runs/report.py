@@ -12,9 +12,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from qwen_ui.runs.events import read_events
-from qwen_ui.runs.folder import run_folder
-from qwen_ui.runs.side_by_side import best_of, differences, overlay
+from qwen_ui.runs import best_run, fold_run, run_curves, run_folder, setting_differences
 from qwen_ui.ui.page.colours import SERIES_COLOURS
 from qwen_ui.ui.page.run_view import plotly_script
 from qwen_ui.ui.page.templates import render
@@ -22,20 +20,20 @@ from qwen_ui.ui.page.templates import render
 SHOWN_SAMPLES = 12
 
 
-def report(runs: Sequence[str], glances: Sequence[dict[str, Any]]) -> str:
+def report(runs: Sequence[str], rows: Sequence[dict[str, Any]]) -> str:
     """The report's HTML.
 
     Args:
         runs: their names, in the order of the report.
-        glances: the records of these runs (`runs.index`).
+        rows: those of these runs (`run_rows`).
     """
-    drawn = overlay(runs)
+    drawn = run_curves(runs)
     for number, run in enumerate(drawn):
         run["colour"] = SERIES_COLOURS[number % len(SERIES_COLOURS)]
     return render(
         "runs/report.html",
         title=f"{len(drawn)} {'run' if len(drawn) == 1 else 'runs'}",
-        figures=_figures(glances, best_of(glances)),
+        figures=_figures(rows, best_run(rows)),
         runs=list(runs),
         differences=_differences(runs),
         samples=[cells for run in runs for cells in _samples(run)],
@@ -44,30 +42,30 @@ def report(runs: Sequence[str], glances: Sequence[dict[str, Any]]) -> str:
     )
 
 
-def _figures(glances: Sequence[dict[str, Any]], best: str | None) -> list[dict[str, Any]]:
+def _figures(runs: Sequence[dict[str, Any]], best: str | None) -> list[dict[str, Any]]:
     """The cells of each run's row, and whether it is the best."""
     return [
         {
-            "best": glance["run"] == best,
+            "best": run["run"] == best,
             "cells": (
-                glance["name"] or glance["run"],
-                glance["plan"],
-                glance["model"],
-                glance["status"],
-                f"{glance['step']:,} of {glance['steps']:,}",
-                _rounded(glance["eval_before"]),
-                _rounded(glance["eval_after"]) + (" (best)" if glance["run"] == best else ""),
-                f"{glance['elapsed']:.1f}",
+                run["name"] or run["run"],
+                run["plan"],
+                run["model"],
+                run["status"],
+                f"{run['step']:,} of {run['steps']:,}",
+                _rounded(run["eval_before"]),
+                _rounded(run["eval_after"]) + (" (best)" if run["run"] == best else ""),
+                f"{run['elapsed']:.1f}",
             ),
         }
-        for glance in glances
+        for run in runs
     ]
 
 
 def _differences(runs: Sequence[str]) -> list[dict[str, Any]]:
     """Each setting that differs, with (value, whether most runs have it) of each run."""
     rows = []
-    for row in differences(runs):
+    for row in setting_differences(runs):
         most, count = Counter(row["values"]).most_common(1)[0]
         cells = [(value, count > 1 and value == most) for value in row["values"]]
         rows.append({"setting": row["setting"], "cells": cells})
@@ -76,7 +74,7 @@ def _differences(runs: Sequence[str]) -> list[dict[str, Any]]:
 
 def _samples(run: str) -> list[tuple[str, ...]]:
     """Run, step, prompt and continuation of its first and last samples."""
-    events = [e for e in read_events(run_folder(run))[0] if e["event"] == "sample"]
+    events = fold_run(run_folder(run)).samples
     shown = events[:2] + events[2:][-(SHOWN_SAMPLES - 2) :]
     cells = ((run, *(event.get(key) for key in ("step", "prompt", "text"))) for event in shown)
     return [tuple("" if cell is None else str(cell) for cell in row) for row in cells]

@@ -12,7 +12,7 @@ from qwen_ui.ui.page.stand_in import trained_model
 from qwen_ui.ui.page.templates import render
 
 if TYPE_CHECKING:
-    from qwen_ui.runs.spec import RunSpec
+    from qwen_ui.runs import RunSpec
     from qwen_ui.ui.page.session import Session
 
 WHOLE_NUMBERS = (
@@ -79,7 +79,7 @@ def spec_of(form: dict[str, Any], model: str, plan: FreezePlan) -> RunSpec:
         SettingsError: a field is empty or out of range.
         DataError: no data was chosen.
     """
-    from qwen_ui.runs.spec import make_spec
+    from qwen_ui.runs import make_spec
 
     values = dict(form)
     data, held_out = kept_files(values.pop("data"), values.pop("upload"), values.pop("eval_upload"))
@@ -126,7 +126,7 @@ def rate_found(run: str) -> tuple[float | None, str] | None:
         RunError: there is no such run.
     """
     from qwen_ui.engine.schedule import steepest_rate
-    from qwen_ui.runs.summary import read_events, run_folder, status_of
+    from qwen_ui.runs import fold_run, run_folder, status_of
 
     folder = run_folder(run)
     status = status_of(folder)
@@ -134,8 +134,13 @@ def rate_found(run: str) -> tuple[float | None, str] | None:
         return None
     if status.status != "completed":
         return None, f"The range test is {status.status}. {status.reason}"
-    steps = [event for event in read_events(folder)[0] if event["event"] == "step"]
-    rate = steepest_rate([s["learning_rate"] for s in steps], [s["loss"] for s in steps])
+    columns = fold_run(folder).columns
+    steps = [
+        (rate, loss)
+        for rate, loss in zip(columns["learning_rate"], columns["loss"], strict=True)
+        if rate is not None and loss is not None
+    ]
+    rate = steepest_rate([rate for rate, _ in steps], [loss for _, loss in steps])
     if rate is None:
         return None, "The loss never fell in the range test: look at the data and the plan."
     rate = float(f"{rate:.1e}")
@@ -145,7 +150,7 @@ def rate_found(run: str) -> tuple[float | None, str] | None:
 def latest_run() -> str:
     """The run to show when the page opens: the newest that goes on, else the newest, else ""."""
     from qwen_ui.paths import runs_folder
-    from qwen_ui.runs.summary import run_names, status_of
+    from qwen_ui.runs import run_names, status_of
 
     names = run_names()
     living = (name for name in names[:50] if not status_of(runs_folder() / name).over)

@@ -7,7 +7,7 @@ from typing import Any
 
 import gradio as gr
 
-from qwen_ui.runs.spec import RunSpec
+from qwen_ui.runs import RunSpec
 from qwen_ui.ui.page.templates import render
 from qwen_ui.workers.cluster import write_for_cluster
 

@@ -30,7 +30,7 @@ from qwen_ui.ui.train.price import needs, price_html, priced_model, unpriced_htm
 from qwen_ui.ui.train.settings import Form, Settings, build_form
 
 if TYPE_CHECKING:
-    from qwen_ui.runs.spec import RunSpec
+    from qwen_ui.runs import RunSpec
 
 RATE_POLL_SECONDS = 1.5
 

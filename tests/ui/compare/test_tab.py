@@ -11,14 +11,13 @@ from typing import Any
 
 import pytest
 
-from qwen_ui.compare import comparison as compare
-from qwen_ui.compare.comparison import Comparison, make_comparison, named_plans
+from qwen_ui.compare import Comparison, make_comparison, parse_plans, write_comparison
 from qwen_ui.errors import DataError, RunError, SettingsError
 from qwen_ui.freeze import FreezePlan, preset
 from qwen_ui.rank.run import METHODS, Ranking
 from qwen_ui.rank.scores import Scores, scores_of
-from qwen_ui.runs.events import Event, EventLog, log_size, read_events
-from qwen_ui.runs.summary import RunWriter, create_run, run_folder
+from qwen_ui.runs import Event, RunWriter, create_run, read_events, run_folder
+from qwen_ui.runs.events import EventLog, log_size
 from qwen_ui.ui.compare import rank as compare_rank
 from qwen_ui.ui.compare import tab as compare_tab
 from qwen_ui.ui.compare import view as compare_view
@@ -36,7 +35,7 @@ def begun(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
         begun.append(comparison)
         return comparison
 
-    monkeypatch.setattr("qwen_ui.compare.comparison.begin", begin)
+    monkeypatch.setattr("qwen_ui.compare.running.start_runs", begin)
     return begun
 
 
@@ -169,13 +168,13 @@ def finished_run(entry: Any, loss: float) -> str:
 def finished_comparison(*losses: float) -> Comparison:
     """Attention against BitFit, its runs completed with these evaluation losses."""
     data, held_out = data_files(KJV, None)
-    plans = named_plans("attention,bitfit")
+    plans = parse_plans("attention,bitfit")
     made = make_comparison("nano", plans, data=data, eval_data=held_out, steps=2)
     entries = tuple(
         replace(entry, run=finished_run(entry, loss))
         for entry, loss in zip(made.entries, losses, strict=True)
     )
-    compare._write(replace(made, entries=entries))
+    write_comparison(replace(made, entries=entries))
     return replace(made, entries=entries)
 
 
@@ -189,7 +188,7 @@ def test_the_view_asked_again_reads_only_what_is_new(monkeypatch: pytest.MonkeyP
         read.append((folder.name, offset, end))
         return events, end
 
-    monkeypatch.setattr("qwen_ui.runs.follow.read_events", reading)
+    monkeypatch.setattr("qwen_ui.runs.reader.read_events", reading)
     first = compare_view.state(made.name)
     assert {(run, to) for run, _, to in read} == set(sizes.items())
     read.clear()
