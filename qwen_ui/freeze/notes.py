@@ -49,7 +49,7 @@ def _idle_globs(plan: FreezePlan, anatomy: Anatomy, unmatched: list[Rule]) -> li
     if not idle:
         return []
     more = f" and {len(idle) - 6:,} more" if len(idle) > 6 else ""
-    return [f"The plan names what does not exist here: {', '.join([*idle][:6])}{more}."]
+    return [f"The plan refers to parameters this model doesn't have: {', '.join([*idle][:6])}{more}."]
 
 
 def _idle(globs: Iterable[str], texts: set[str]) -> list[str]:
@@ -165,6 +165,6 @@ def _quantized(anatomy: Anatomy, names: frozenset[str]) -> list[str]:
     # The configuration alone tells the architecture; which tensors are packed is in the files.
     method = settings.get("quant_method", "some method") if isinstance(settings, dict) else settings
     return [
-        f"The weights of this model are quantized ({method}) and cannot be trained. Take its "
+        f"The weights of this model are quantized ({method}) and cannot be trained. Use its "
         "bfloat16 or float32 release."
     ]

@@ -69,13 +69,13 @@ def find_model(name: str) -> ModelSource:
         if not (path / "config.json").is_file():
             raise ModelError(
                 f"The folder '{name}' has no config.json. "
-                "Name the folder that a model was saved to."
+                "Give the folder that a model was saved to."
             )
         return ModelSource(name, read_configuration(path / "config.json"), weights_in(path))
     if _HUB_ID.fullmatch(name) and not name.startswith("."):
         return _from_hub(name)
     raise ModelError(
-        f"There is no model '{name}'. Name a preset ({', '.join(preset_names())}), "
+        f"There is no model '{name}'. Give a preset ({', '.join(preset_names())}), "
         "a folder with a config.json, a config.json file, or a hub id such as "
         "Qwen/Qwen2.5-1.5B-Instruct."
     )
@@ -92,7 +92,7 @@ def read_configuration(path: Path, *, origin: str | None = None) -> PreTrainedCo
         ModelError: too large, no JSON, no model type, or a type that transformers does not know.
     """
     if path.stat().st_size > MAX_CONFIG_BYTES:
-        raise ModelError(f"'{path}' is larger than 4 MiB: that is no model configuration.")
+        raise ModelError(f"'{path}' is larger than 4 MiB, which is too large for a configuration.")
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, OSError) as error:
@@ -114,7 +114,7 @@ def _with_its_own_code(origin: str, model_type: str) -> PreTrainedConfig:
     if not remote_code.is_trusted():
         raise ModelError(
             f"The model type '{model_type}' of '{origin}' is defined by code that comes with it, "
-            "and that code is not run. Read it; where you trust it, start with "
+            "and that code is not run. Read it, and if you trust it, start with "
             f"--trust-remote-code, or set {remote_code.VARIABLE}=1."
         )
     try:

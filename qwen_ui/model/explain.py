@@ -45,7 +45,7 @@ def explain_module(anatomy: Anatomy, name: str) -> Explanation:
 def _model(anatomy: Anatomy) -> Explanation:
     return Explanation(
         f"The whole model: {anatomy.total_parameters:,} parameters in "
-        f"{len(anatomy.parameters):,} tensors, {anatomy.block_count} blocks. It puts out a score "
+        f"{len(anatomy.parameters):,} tensors, {anatomy.block_count} blocks. It outputs a score "
         "for each token that could come next.",
         "p(next token) = softmax(head(norm(blocks(embedding(tokens)))))",
         ("model_type", "hidden_size", "num_hidden_layers", "vocab_size", "tie_word_embeddings"),
@@ -143,7 +143,7 @@ def _attention(anatomy: Anatomy, module: Module, config: dict[str, Any]) -> Expl
 def _heads(config: dict[str, Any], below: list[str]) -> str:
     heads, groups = whole(config, "num_attention_heads"), key_value_heads(config)
     if config.get("kv_lora_rank") and "kv_a" in " ".join(below):
-        return "latent: keys and values come out of one small vector a position"
+        return "latent: keys and values come out of one small vector per position"
     if heads and groups and groups < heads:
         many = f"{heads} query heads share {groups} key-value head{'s' if groups > 1 else ''}"
         return f"{'multi-query' if groups == 1 else 'grouped-query'}: {many}"

@@ -9,7 +9,7 @@ from qwen_ui.model.settings import key_value_heads, whole
 
 _QUERY = "The query projection: what each position looks for"
 _KEY = "The key projection: what each position offers to be found by"
-_VALUE = "The value projection: what each position hands on when it is attended to"
+_VALUE = "The value projection: what each position passes on when it is attended to"
 _FUSED = "The fused query, key and value projection: a name takes all three of them"
 _OUT = "The output projection: the heads' results, mixed back into the residual stream"
 _GATE = "The gate of the MLP: its activation decides how much of each inner value passes"

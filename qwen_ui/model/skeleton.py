@@ -109,7 +109,7 @@ def auto_class(configuration: PreTrainedConfig) -> Any:
             return found
     raise ModelError(
         f"transformers has no causal language model of type '{configuration.model_type}', and none "
-        "with an encoder or images either. Choose a model that puts out text."
+        "with an encoder or images either. Choose a model that generates text."
     )
 
 
@@ -163,7 +163,7 @@ def _reason(configuration: PreTrainedConfig, error: Exception) -> str:
     missing = f" It gives no value for {', '.join(unset[:8])}." if unset else ""
     return (
         f"The configuration of type '{configuration.model_type}' cannot be built as a "
-        f"language model: {type(error).__name__}: {said}.{missing} Mend the configuration, or "
+        f"language model: {type(error).__name__}: {said}.{missing} Fix the configuration, or "
         "choose another model."
     )
 

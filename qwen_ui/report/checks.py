@@ -55,7 +55,7 @@ def audit(anatomy: Anatomy) -> tuple[Check, ...]:
     )
     if anatomy.weights_folder is None:
         return (total, *found, gradients)
-    stored = Check("Do the weights at hand fit the architecture?", *check_stored(anatomy))
+    stored = Check("Do the weight files fit the architecture?", *check_stored(anatomy))
     return (total, *found, gradients, stored)
 
 

@@ -49,7 +49,7 @@ def _head(anatomy: Anatomy, checks: tuple[Check, ...]) -> str:
             f"{anatomy.block_count} blocks, {anatomy.bytes:,} bytes in {anatomy.dtype}; {verdict}.",
             "Read from the configuration alone: no weights were loaded."
             if anatomy.weights_folder is None
-            else "Read from the configuration, and of the weights at hand the headers alone.",
+            else "Read from the configuration and the headers of the weight files.",
         )
     )
 

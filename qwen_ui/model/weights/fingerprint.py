@@ -51,11 +51,11 @@ def _file_parts(file: Path) -> Iterable[tuple[str, str]]:
     with file.open("rb") as handle:
         size = int.from_bytes(handle.read(8), "little")
         if size > _MAX_HEADER_BYTES:
-            raise ModelError(f"'{file}' is no safetensors file. Download it again.")
+            raise ModelError(f"'{file}' is not a safetensors file. Download it again.")
         try:
             header: dict[str, Any] = json.loads(handle.read(size))
         except ValueError as error:
-            raise ModelError(f"The header of '{file}' is torn. Download it again.") from error
+            raise ModelError(f"The header of '{file}' is damaged. Download it again.") from error
         with mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ) as data:
             for name, entry in header.items():
                 if name == "__metadata__":

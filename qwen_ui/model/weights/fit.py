@@ -74,6 +74,7 @@ def weights_of(anatomy: Anatomy) -> StoredWeights:
     """
     if anatomy.weights_folder is None:
         raise ModelError(
-            f"No weights of '{anatomy.source}' are at hand. Name a folder that has them."
+            f"The weights of '{anatomy.source}' are not on this machine. Give a folder that has "
+            "them."
         )
     return read_weights(anatomy.weights_folder)

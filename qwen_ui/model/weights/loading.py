@@ -36,8 +36,8 @@ def weights_folder(anatomy: Anatomy) -> Path:
     name = hub_id(anatomy.source)
     if not _HUB_ID.fullmatch(name) or Path(name).exists():
         raise ModelError(
-            f"'{anatomy.source}' has no weights at hand, only a configuration. Put its safetensors "
-            "files beside the config.json, or train 'nano'."
+            f"'{anatomy.source}' has no weights on this machine, only a configuration. Put its "
+            "safetensors files next to the config.json, or train 'nano'."
         )
     return _download(name)
 
@@ -98,7 +98,7 @@ def _download(name: str) -> Path:
 
     absent = (
         f"The weights of '{name}' are not on this machine and the hub cannot be reached. Connect "
-        "to the network, name a folder that holds them, or train 'nano'."
+        "to the network, give a folder that has them, or train 'nano'."
     )
     if not is_offline() and not hub_answers():
         raise ModelError(absent)

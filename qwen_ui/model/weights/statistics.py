@@ -79,7 +79,7 @@ def spectrum(tensor: StoredTensor, top: int = 8) -> Spectrum:
         ModelError: it is no matrix, or larger than `MAX_SPECTRUM_SIDE` on its smaller side.
     """
     if len(tensor.shape) != 2:
-        raise ModelError(f"'{tensor.name}' is no matrix: singular values need two dimensions.")
+        raise ModelError(f"'{tensor.name}' is not a matrix: singular values need two dimensions.")
     if min(tensor.shape) > MAX_SPECTRUM_SIDE:
         raise ModelError(f"'{tensor.name}' is too large for singular values (limit 4,096).")
     matrix = torch.cat(list(_chunks(tensor))).reshape(tensor.shape).float()
