@@ -210,9 +210,7 @@ def _load_folder(path: Path) -> Iterable[Any]:
     try:
         loaded = datasets.load_from_disk(str(path)) if saved else datasets.load_dataset(str(path))
     except (OSError, ValueError, datasets.exceptions.DatasetsError) as error:
-        raise DataError(
-            f"The folder '{path}' is not a readable dataset ({error})."
-        ) from error
+        raise DataError(f"The folder '{path}' is not a readable dataset ({error}).") from error
     return _training_part(loaded)
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from qwen_ui.lazy import lazy_face
 
 if TYPE_CHECKING:
-    from qwen_ui.model.anatomy import Anatomy, Block, Kind, Module, Parameter, Role
+    from qwen_ui.model.anatomy import Anatomy, Block, Kind, Module, Parameter, Role, is_bias
     from qwen_ui.model.names import DEFAULT_MODEL, NANO, hub_id, preset_names
     from qwen_ui.model.opening import open_model
 
@@ -25,6 +25,7 @@ __all__ = [
     "Parameter",
     "Role",
     "hub_id",
+    "is_bias",
     "open_model",
     "preset_names",
 ]
@@ -40,6 +41,7 @@ __getattr__ = lazy_face(
         "Parameter": "anatomy",
         "Role": "anatomy",
         "hub_id": "names",
+        "is_bias": "anatomy",
         "open_model": "opening",
         "preset_names": "names",
     },

@@ -37,6 +37,16 @@ def dtype_bytes(dtype: str) -> int:
     return max(int(bits[0]) // 8, 1) if bits else 1
 
 
+def is_bias(name: str) -> bool:
+    """Whether a parameter is a bias, by its name or its kind: the last part is `bias`."""
+    return name.rpartition(".")[2] == "bias"
+
+
+def bias_beside(weight: str) -> str:
+    """Name (or kind) that the bias of this weight has, where the model has it."""
+    return f"{weight.removesuffix('weight')}bias"
+
+
 @dataclass(frozen=True, slots=True)
 class Parameter:
     """One tensor.
@@ -147,7 +157,7 @@ class Anatomy:
         blocks: the decoder layers, in order.
         stack: name of the ModuleList that holds them; empty where there is none.
         config: the configuration's values.
-        weights_folder: folder with the safetensors files, where they are at hand.
+        weights_folder: folder with the safetensors files; None where they are not on this machine.
         load_configuration: gives transformers' object; None for a bare module.
     """
 

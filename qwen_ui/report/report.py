@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from qwen_ui.formats import percent, shape_text
 from qwen_ui.model.anatomy import Anatomy, Module
-from qwen_ui.model.folding import children_by_parent, find_folds, short_ranges
+from qwen_ui.model.folding import children_by_parent, find_folds
 from qwen_ui.report.checks import Check, audit
 from qwen_ui.report.description import architecture_in_words
 from qwen_ui.report.freezing_notes import freezing_notes
@@ -82,7 +82,7 @@ class _TableWalk:
         fold = self.folds.get(module.name)
         if fold:
             times *= len(fold.indexes)
-            shown = f"{shown.rpartition('.')[0]}.{{{short_ranges(fold.indexes)}}}"
+            shown = f"{shown.rpartition('.')[0]}.{{{fold.ranges}}}"
         title = f"**{fold.label}**" if fold else module.class_name
         self._row(f"`{shown}`" if shown else "(the model)", title, module.parameters * times, "")
         for name in module.own:

@@ -81,5 +81,7 @@ def dtype_named(name: str | None) -> torch.dtype | None:
         return None
     dtype = getattr(torch, name, None)
     if not isinstance(dtype, torch.dtype) or not dtype.is_floating_point or dtype.itemsize < 2:
-        raise SettingsError(f"'{name}' is not a dtype to train in. Use float32, bfloat16 or float16.")
+        raise SettingsError(
+            f"'{name}' is not a dtype to train in. Use float32, bfloat16 or float16."
+        )
     return dtype
