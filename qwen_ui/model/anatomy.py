@@ -1,6 +1,6 @@
 """`Anatomy`: what a model is made of, by name. Records only: `reading` makes them.
 
-Every tensor is listed once. Where one tensor bears two names (a tied head), it is known by the
+Every tensor is listed once. Where one tensor has two names (a tied head), it is known by the
 first and the other is an alias; ties are found by identity, never by comparing names or values.
 """
 
@@ -15,7 +15,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from qwen_ui.model.settings import language_config
+from qwen_ui.model.config_values import language_config
 
 
 class Role(StrEnum):

@@ -19,7 +19,6 @@ from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from qwen_ui.errors import ModelError
-from qwen_ui.model import remote_code
 from qwen_ui.model.libraries import (
     AutoModelForCausalLM,
     AutoModelForImageTextToText,
@@ -28,6 +27,7 @@ from qwen_ui.model.libraries import (
     PreTrainedModel,
     no_init_weights,
 )
+from qwen_ui.model.remote_code import remote_code_is_trusted
 
 # Tokens of a traced step: shapes and gradients say the same of any length.
 TRACED_TOKENS = 8
@@ -115,7 +115,7 @@ def auto_class(configuration: PreTrainedConfig) -> Any:
 
 def _build(configuration: PreTrainedConfig) -> PreTrainedModel:
     """Without first values, a third of the work; called under the lock: it changes classes."""
-    trusted = remote_code.is_trusted()
+    trusted = remote_code_is_trusted()
     with no_init_weights():
         module: PreTrainedModel = auto_class(configuration).from_config(
             configuration, trust_remote_code=trusted

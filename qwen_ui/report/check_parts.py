@@ -7,14 +7,20 @@ from typing import Any
 
 from qwen_ui.formats import percent, shape_text
 from qwen_ui.model.anatomy import Anatomy, Kind, Parameter, Role, is_bias
-from qwen_ui.model.settings import head_size, key_value_heads, language_config, text, whole
+from qwen_ui.model.config_values import (
+    config_int,
+    config_text,
+    head_size,
+    key_value_heads,
+    language_config,
+)
 
 
 def check_attention(anatomy: Anatomy) -> tuple[bool, str]:
     """Rows of the query, key and value projections against the configuration's heads."""
     config = language_config(anatomy.config)
     heads, size, groups = (
-        whole(config, "num_attention_heads"),
+        config_int(config, "num_attention_heads"),
         head_size(config),
         key_value_heads(config),
     )
@@ -46,7 +52,7 @@ def _other_attention(anatomy: Anatomy, config: dict[str, Any]) -> str:
     if not kinds:
         return "Not applicable: no block has attention."
     listed = ", ".join(f"`{kind.kind}` {_shape(kind)}" for kind in kinds[:6])
-    rank = whole(config, "kv_lora_rank")
+    rank = config_int(config, "kv_lora_rank")
     if rank:
         return (
             f"Not by rows: latent attention, keys and values of all heads come out of {rank} "
@@ -102,7 +108,7 @@ def check_mlp(anatomy: Anatomy) -> tuple[bool, str]:
     sizes = ", ".join(
         f"{leaf.removesuffix('_proj')} {_sizes(gated[block, path][leaf])}" for leaf in _GATED
     )
-    activation = text(language_config(anatomy.config), "hidden_act") or "act"
+    activation = config_text(language_config(anatomy.config), "hidden_act") or "act"
     biases = sum(1 for p in anatomy.parameters if p.role is Role.MLP and is_bias(p.name))
     where = f"; they do not fit in block {block}" if wrong else f" in {_count(gated)}"
     return wrong is None, (

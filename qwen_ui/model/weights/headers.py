@@ -1,8 +1,8 @@
-"""Names, shapes, dtypes and places of tensors in safetensors files, read from the headers alone.
+"""Names, shapes, dtypes and offsets of tensors in safetensors files, read from the headers alone.
 
 The format (https://github.com/huggingface/safetensors, "Format"): eight bytes of little-endian
-header length N, N bytes of JSON, then the data. Nothing in a header is believed before it is
-checked: a file may be cut off, or its header may lie about sizes.
+header length N, N bytes of JSON, then the data. Nothing in a header is trusted before it is
+checked: a file may be cut off, or its header may be wrong about sizes.
 """
 
 from __future__ import annotations
@@ -24,10 +24,14 @@ DTYPES = {
     "BF16": ("bfloat16", 2),
     "F8_E4M3": ("float8_e4m3fn", 1),
     "F8_E5M2": ("float8_e5m2", 1),
+    "F8_E8M0": ("float8_e8m0fnu", 1),
     "I64": ("int64", 8),
     "I32": ("int32", 4),
     "I16": ("int16", 2),
     "I8": ("int8", 1),
+    "U64": ("uint64", 8),
+    "U32": ("uint32", 4),
+    "U16": ("uint16", 2),
     "U8": ("uint8", 1),
     "BOOL": ("bool", 1),
 }

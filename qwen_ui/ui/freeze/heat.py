@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from qwen_ui import freeze
 from qwen_ui.errors import SettingsError
 from qwen_ui.model.names import NANO
+from qwen_ui.model.weights.measures import MEASURES
 from qwen_ui.ui.freeze.selection_data import chosen, names_of
 from qwen_ui.ui.page.data_choice import KJV, data_files
 from qwen_ui.ui.page.jobs import Jobs, Tick
@@ -30,7 +31,6 @@ _DIGITS = 6
 
 def list_heats(anatomy: Anatomy) -> dict[str, Any]:
     """Groups of [name, label, hint], each with a sentence where it cannot be had here."""
-    from qwen_ui.model.weights.grid import MEASURES
     from qwen_ui.rank.run import WORDS
 
     weights = [[f"{WEIGHT}:{name}", name, ""] for name in MEASURES]
@@ -91,7 +91,6 @@ def on_blocks(
 
 
 def _work_of(anatomy: Anatomy, name: str) -> Callable[[Tick], dict[str, Any]]:
-    from qwen_ui.model.weights.grid import MEASURES
     from qwen_ui.rank.run import METHODS
 
     group, _, what = name.partition(":")

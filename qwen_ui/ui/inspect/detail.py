@@ -11,10 +11,11 @@ from typing import Any
 from qwen_ui.errors import ModelError
 from qwen_ui.formats import percent, short_bytes, short_count
 from qwen_ui.model.anatomy import Anatomy, Module, Parameter
-from qwen_ui.model.dimensions import explain_shape, product
-from qwen_ui.model.explain import Explanation, explain_module
+from qwen_ui.model.config_values import config_value, language_config
+from qwen_ui.model.explain.explanation import Explanation
+from qwen_ui.model.explain.modules import explain_module
+from qwen_ui.model.explain.shapes import explain_shape, shape_product
 from qwen_ui.model.folding import Fold, find_folds
-from qwen_ui.model.settings import language_config, setting
 from qwen_ui.ui.inspect.tree import subtree_bytes, subtree_roles
 
 MAX_SOURCE = 60_000
@@ -80,7 +81,7 @@ def _tensor(anatomy: Anatomy, parameter: Parameter, name: str) -> str:
     others = [other for other in parameter.names if other != name]
     tied = f"The same tensor as {', '.join(others)}; counted once." if others else ""
     facts = [
-        ("shape", escape(product(parameter.shape) or "one value")),
+        ("shape", escape(shape_product(parameter.shape) or "one value")),
         ("dtype", parameter.dtype),
         ("bytes", _bytes(parameter.bytes)),
         ("share", _share(parameter.numel, anatomy)),
@@ -160,7 +161,7 @@ def _shapes(anatomy: Anatomy, parameters: list[Parameter]) -> str:
     for parameter in parameters:
         why = explain_shape(anatomy, parameter)
         leaf = escape(parameter.name.rpartition(".")[2])
-        lines = why if len(parameters) == 1 and why else (product(parameter.shape), *why)
+        lines = why if len(parameters) == 1 and why else (shape_product(parameter.shape), *why)
         rows.append(f"<dt>{leaf}</dt><dd>{'<br>'.join(map(escape, lines))}</dd>")
     return f'<h3>Why this shape</h3><dl class="qi-facts">{"".join(rows)}</dl>' if rows else ""
 
@@ -168,7 +169,7 @@ def _shapes(anatomy: Anatomy, parameters: list[Parameter]) -> str:
 def _configuration(anatomy: Anatomy, keys: tuple[str, ...]) -> str:
     # Of a wrapper, the values of the language model; those that it keeps itself where it has them.
     parts = (language_config(anatomy.config), anatomy.config)
-    named = (next(filter(None, (setting(part, key) for part in parts)), None) for key in keys)
+    named = (next(filter(None, (config_value(part, key) for part in parts)), None) for key in keys)
     found = {pair[0]: _value(pair[1]) for pair in named if pair is not None}
     if "model_type" in found:
         found["model_type"] = anatomy.model_type
