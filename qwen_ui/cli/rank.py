@@ -11,6 +11,7 @@ import typer
 from qwen_ui import rank as ranking_room
 from qwen_ui.cli.shared import AsJson, Data, ModelWithWeights, app, say
 from qwen_ui.cli.table import table
+from qwen_ui.freeze.presets import TOP_BLOCKS
 
 
 @app.command()
@@ -24,7 +25,7 @@ def rank(
             "activation, change, wanda, weight or ablation."
         ),
     ] = "gradient",
-    top: Annotated[int, typer.Option(help="Number of highest blocks to name.")] = 4,
+    top: Annotated[int, typer.Option(help="Number of highest blocks to name.")] = TOP_BLOCKS,
     sequences: Annotated[int, typer.Option(help="Number of sequences of the data to use.")] = 32,
     batch_size: Annotated[int, typer.Option(help="Sequences per batch.")] = 8,
     sequence_length: Annotated[int, typer.Option(help="Tokens per sequence.")] = 128,

@@ -132,8 +132,8 @@ def load_split(
         return _split_document(records, eval_fraction, tokenizer, sequence_length)
     if len(records) < 2:
         raise DataError(
-            f"'{source}' holds one sample, so none can be held out to measure on. Add samples, or "
-            "give evaluation data of its own."
+            f"'{source}' holds one sample, so none can be held out for evaluation. Add samples, or "
+            "give separate evaluation data."
         )
     count = min(max(1, round(eval_fraction * len(records))), len(records) - 1)
     generator = torch.Generator().manual_seed(seed)

@@ -84,13 +84,13 @@ def to_record(value: Any, where: str) -> Record:
         DataError: it has none of the three shapes, or a field is no text.
     """
     if not isinstance(value, dict):
-        raise DataError(f"{where}: this is no object. Each sample needs {SHAPES}.")
+        raise DataError(f"{where}: this is not an object. Each sample needs {SHAPES}.")
     if value.get("messages") is not None:
         return Record(where, messages=_messages(value["messages"], where))
     if value.get("prompt") is not None or value.get("completion") is not None:
         prompt, completion = value.get("prompt"), value.get("completion")
         if not isinstance(prompt, str) or not isinstance(completion, str) or not completion:
-            raise DataError(f'{where}: "prompt" and "completion" have to be texts, both given.')
+            raise DataError(f'{where}: "prompt" and "completion" must both be given, as text.')
         return Record(where, prompt=prompt, completion=completion)
     text = value.get("text")
     if not isinstance(text, str):
@@ -105,12 +105,12 @@ def _messages(value: Any, where: str) -> tuple[dict[str, Any], ...]:
         # A column of a CSV file holds the turns as JSON.
         value = _parse(value, where)
     if not isinstance(value, list) or not value:
-        raise DataError(f'{where}: "messages" has to be a list of turns that is not empty.')
+        raise DataError(f'{where}: "messages" must be a non-empty list of turns.')
     for number, turn in enumerate(value, start=1):
         if not isinstance(turn, dict) or not isinstance(turn.get("role"), str):
             raise DataError(f'{where}: turn {number} needs a "role" and a "content".')
         if not isinstance(turn.get("content"), str):
-            raise DataError(f'{where}: the "content" of turn {number} has to be a text.')
+            raise DataError(f'{where}: the "content" of turn {number} must be text.')
     if not any(turn["role"] == "assistant" for turn in value):
         raise DataError(f"{where}: no turn is the assistant's, so there is nothing to learn.")
     return tuple(value)
@@ -136,8 +136,8 @@ def _read_file(path: Path, most: int | None = None) -> Iterator[Record]:
                 yield Record(path.name, text=text, whole=True)
         case other:
             raise DataError(
-                f"'{path.name}' ends in '{other}', which is not read. Use .jsonl, .json, .csv, "
-                ".parquet or .txt."
+                f"'{path.name}' ends in '{other}', which is not supported. Use .jsonl, .json, "
+                ".csv, .parquet or .txt."
             )
 
 
@@ -159,7 +159,7 @@ def _parse(text: str, where: str) -> Any:
     try:
         return json.loads(text)
     except ValueError as error:
-        raise DataError(f"{where}: not JSON ({error}). Mend or remove it.") from error
+        raise DataError(f"{where}: not valid JSON ({error}). Fix or remove it.") from error
 
 
 def _array(path: Path) -> list[Any]:
@@ -167,7 +167,7 @@ def _array(path: Path) -> list[Any]:
     if isinstance(value, dict) and isinstance(value.get("data"), list):
         value = value["data"]
     if not isinstance(value, list):
-        raise DataError(f"{path.name}: a .json file has to be a list of samples.")
+        raise DataError(f"{path.name}: a .json file must be a list of samples.")
     return value
 
 
@@ -200,7 +200,7 @@ def _load_parquet(path: Path) -> Iterable[Any]:
     try:
         return pyarrow.parquet.read_table(path).to_pylist()
     except (pyarrow.ArrowException, OSError) as error:
-        raise DataError(f"'{path.name}' is no readable parquet file ({error}).") from error
+        raise DataError(f"'{path.name}' is not a readable Parquet file ({error}).") from error
 
 
 def _load_folder(path: Path) -> Iterable[Any]:
@@ -210,9 +210,7 @@ def _load_folder(path: Path) -> Iterable[Any]:
     try:
         loaded = datasets.load_from_disk(str(path)) if saved else datasets.load_dataset(str(path))
     except (OSError, ValueError, datasets.exceptions.DatasetsError) as error:
-        raise DataError(
-            f"The folder '{path}' is no data set that can be read ({error})."
-        ) from error
+        raise DataError(f"The folder '{path}' is not a readable dataset ({error}).") from error
     return _training_part(loaded)
 
 
@@ -223,7 +221,7 @@ def _load_hub(source: str) -> Iterable[Any]:
         return _training_part(datasets.load_dataset(source))
     except (OSError, ValueError, datasets.exceptions.DatasetsError) as error:
         raise DataError(
-            f"There is no file '{source}', and the hub's data set of that name cannot be read "
+            f"There is no file '{source}', and the hub dataset of that name cannot be read "
             f"({type(error).__name__}). Check the path or the network."
         ) from error
 

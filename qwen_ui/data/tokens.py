@@ -173,7 +173,7 @@ def _assistant_spans(
         if not whole.startswith(before) or not whole.startswith(after):
             raise DataError(
                 f"{where}: the model's chat template rewrites earlier turns, so turn {index + 1} "
-                "cannot be told apart. Give one conversation a sample with a single answer."
+                "cannot be located. Give one conversation per sample, with a single answer."
             )
         # The newline that a template sets behind the end mark is never written by the model.
         spans.append((len(before), len(after.rstrip("\n"))))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from qwen_ui.lazy import lazy_face
 
 if TYPE_CHECKING:
-    from qwen_ui.freeze.canonical import canonical_plan
+    from qwen_ui.freeze.canonical import canonical_plan, moved_to_blocks
     from qwen_ui.freeze.cost.estimate import Cost, StepSettings, estimate_cost, full_cost
     from qwen_ui.freeze.export.formats import export_formats, export_text
     from qwen_ui.freeze.export.importing import import_plan
@@ -35,6 +35,7 @@ __all__ = [
     "format_layers",
     "full_cost",
     "import_plan",
+    "moved_to_blocks",
     "parse_layers",
     "preset",
     "preset_plans",
@@ -57,6 +58,7 @@ __getattr__ = lazy_face(
         "format_layers": "layers",
         "full_cost": "cost.estimate",
         "import_plan": "export.importing",
+        "moved_to_blocks": "canonical",
         "parse_layers": "layers",
         "preset": "presets",
         "preset_plans": "presets",

@@ -8,12 +8,13 @@ what is frozen ("everything but this"), the plan trains all and freezes the rest
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
+from qwen_ui.errors import PlanError
 from qwen_ui.freeze.layers import format_layers
 from qwen_ui.freeze.plan import FreezePlan, Rule
-from qwen_ui.freeze.presets import BIASES, is_bias
-from qwen_ui.model.anatomy import Anatomy, Parameter
+from qwen_ui.freeze.presets import BIASES
+from qwen_ui.model.anatomy import Anatomy, Parameter, is_bias
 
 
 def canonical_plan(anatomy: Anatomy, names: Iterable[str], name: str = "") -> FreezePlan:
@@ -28,6 +29,30 @@ def canonical_plan(anatomy: Anatomy, names: Iterable[str], name: str = "") -> Fr
     frozen = _rules(anatomy, everything - chosen, train=False)
     inverse = FreezePlan(name=name, rules=(Rule(), *frozen))
     return inverse if len(inverse.to_json()) < len(direct.to_json()) else direct
+
+
+def moved_to_blocks(
+    anatomy: Anatomy, names: frozenset[str], blocks: Collection[int], name: str = ""
+) -> FreezePlan:
+    """The plan that trains on these blocks the kinds that the names train on any block.
+
+    What trains outside the blocks stays.
+
+    Raises:
+        PlanError: no tensor of a block is among the names.
+    """
+    kinds = {p.kind for p in anatomy.parameters if p.block is not None and p.name in names}
+    if not kinds:
+        raise PlanError(
+            "The plan trains nothing in the blocks, so there is nothing to move to the highest "
+            "ones. Choose kinds first, for instance the preset Attention."
+        )
+    moved = (
+        p.name
+        for p in anatomy.parameters
+        if (p.name in names if p.block is None else p.block in blocks and p.kind in kinds)
+    )
+    return canonical_plan(anatomy, moved, name)
 
 
 def grouped_kinds(

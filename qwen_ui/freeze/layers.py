@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 
 from qwen_ui.errors import PlanError
+from qwen_ui.formats import index_ranges
 
 MAX_LENGTH = 4000
 _COUNTED = re.compile(r"(last|first|every):(\d{1,6})")
@@ -74,14 +75,4 @@ def format_layers(
     last = max(indexes)
     if indexes == frozenset(i for i in everything if i <= last):
         return f"first:{last + 1}"
-    return _format_ranges(sorted(indexes))
-
-
-def _format_ranges(indexes: list[int]) -> str:
-    runs: list[list[int]] = []
-    for index in indexes:
-        if runs and index == runs[-1][1] + 1:
-            runs[-1][1] = index
-        else:
-            runs.append([index, index])
-    return ",".join(str(start) if start == end else f"{start}-{end}" for start, end in runs)
+    return index_ranges(sorted(indexes), separator=",")

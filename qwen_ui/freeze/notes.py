@@ -8,8 +8,8 @@ from fnmatch import fnmatchcase
 
 from qwen_ui.freeze.layers import format_layers, parse_layers
 from qwen_ui.freeze.plan import FreezePlan, Rule
-from qwen_ui.freeze.presets import BIASES, is_bias
-from qwen_ui.model.anatomy import Anatomy, Role
+from qwen_ui.freeze.presets import BIASES
+from qwen_ui.model.anatomy import Anatomy, Role, bias_beside, is_bias
 
 
 def warnings_for(
@@ -48,8 +48,8 @@ def _idle_globs(plan: FreezePlan, anatomy: Anatomy, unmatched: list[Rule]) -> li
             idle |= dict.fromkeys(_idle(rule.names, {n for p in scope for n in p.names}))
     if not idle:
         return []
-    more = f" and {len(idle) - 6:,} more" if len(idle) > 6 else ""
-    return [f"The plan names what does not exist here: {', '.join([*idle][:6])}{more}."]
+    listed = ", ".join([*idle][:6]) + (f" and {len(idle) - 6:,} more" if len(idle) > 6 else "")
+    return [f"The plan refers to parameters this model doesn't have: {listed}."]
 
 
 def _idle(globs: Iterable[str], texts: set[str]) -> list[str]:
@@ -92,7 +92,7 @@ def _missing_biases(plan: FreezePlan, anatomy: Anatomy) -> list[str]:
     missing = [
         kind.removesuffix(".weight")
         for kind in dict.fromkeys(p.kind for p in anatomy.parameters if p.block in blocks)
-        if kind.endswith(".weight") and kind.removesuffix("weight") + "bias" not in kinds
+        if kind.endswith(".weight") and bias_beside(kind) not in kinds
     ]
     if not missing:
         return []
@@ -165,6 +165,6 @@ def _quantized(anatomy: Anatomy, names: frozenset[str]) -> list[str]:
     # The configuration alone tells the architecture; which tensors are packed is in the files.
     method = settings.get("quant_method", "some method") if isinstance(settings, dict) else settings
     return [
-        f"The weights of this model are quantized ({method}) and cannot be trained. Take its "
+        f"The weights of this model are quantized ({method}) and cannot be trained. Use its "
         "bfloat16 or float32 release."
     ]

@@ -132,7 +132,7 @@ class FreezePlan(BaseModel):
             PlanError: too large, no JSON, or not a plan of a schema that this version knows.
         """
         if len(text) > MAX_PLAN_BYTES:
-            raise PlanError("The plan is larger than 1 MiB: that is no plan.")
+            raise PlanError("The plan is larger than 1 MiB, which is too large for a plan.")
         try:
             values = json.loads(text)
         except ValueError as error:

@@ -151,7 +151,7 @@ def apply(selection: Selection, module: nn.Module) -> None:
     if missing:
         raise PlanError(
             f"The model has no parameter '{missing[0]}' ({len(missing)} of the plan's names are "
-            "missing). Resolve the plan on this very model."
+            "missing). Resolve the plan on this model."
         )
     for name, parameter in parameters.items():
         trains = name in selection.names

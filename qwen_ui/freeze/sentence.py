@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from qwen_ui.formats import percent
+from qwen_ui.formats import index_ranges, percent
 from qwen_ui.freeze.canonical import grouped_kinds, whole_roles
 from qwen_ui.model.anatomy import Anatomy
 
@@ -70,14 +70,7 @@ def _groups(anatomy: Anatomy, names: frozenset[str]) -> list[str]:
 def _blocks(layers: tuple[int, ...], block_count: int) -> str:
     if len(layers) == block_count > 1:
         return f"all {block_count} blocks"
-    runs: list[tuple[int, int]] = []
-    for index in layers:
-        if runs and index == runs[-1][1] + 1:
-            runs[-1] = (runs[-1][0], index)
-        else:
-            runs.append((index, index))
-    text = ", ".join(str(a) if a == b else f"{a}-{b}" for a, b in runs)
-    return f"block {text}" if len(layers) == 1 else f"blocks {text}"
+    return f"block{'s' if len(layers) > 1 else ''} {index_ranges(layers)}"
 
 
 class _Words:

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 from qwen_ui.lazy import lazy_face
 
 if TYPE_CHECKING:
-    from qwen_ui.model.anatomy import Anatomy, Block, Kind, Module, Parameter, Role
-    from qwen_ui.model.names import DEFAULT_MODEL, NANO, hub_id, preset_names
+    from qwen_ui.model.anatomy import Anatomy, Block, Kind, Module, Parameter, Role, is_bias
+    from qwen_ui.model.names import DEFAULT_MODEL, NANO, hub_id, preset_models
     from qwen_ui.model.opening import open_model
+    from qwen_ui.model.remote_code import allow_remote_code
 
 __all__ = [
     "DEFAULT_MODEL",
@@ -24,9 +25,11 @@ __all__ = [
     "Module",
     "Parameter",
     "Role",
+    "allow_remote_code",
     "hub_id",
+    "is_bias",
     "open_model",
-    "preset_names",
+    "preset_models",
 ]
 __getattr__ = lazy_face(
     __name__,
@@ -40,7 +43,9 @@ __getattr__ = lazy_face(
         "Parameter": "anatomy",
         "Role": "anatomy",
         "hub_id": "names",
+        "is_bias": "anatomy",
         "open_model": "opening",
-        "preset_names": "names",
+        "preset_models": "names",
+        "allow_remote_code": "remote_code",
     },
 )

@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING
 from qwen_ui.lazy import lazy_face
 
 if TYPE_CHECKING:
-    from qwen_ui.rank.ranking import TOP, Ranking, agreement, rank_correlation
+    from qwen_ui.rank.ranking import Ranking, agreement, rank_correlation
     from qwen_ui.rank.run import METHODS, WORDS, rank, rank_all, rank_all_apart, rank_apart
 
 __all__ = [
     "METHODS",
-    "TOP",
     "WORDS",
     "Ranking",
     "agreement",
@@ -29,7 +28,6 @@ __getattr__ = lazy_face(
     __name__,
     {
         "METHODS": "run",
-        "TOP": "ranking",
         "WORDS": "run",
         "Ranking": "ranking",
         "agreement": "ranking",

@@ -10,9 +10,8 @@ import torch
 
 from qwen_ui.freeze import FreezePlan
 from qwen_ui.freeze.layers import format_layers
+from qwen_ui.freeze.presets import TOP_BLOCKS
 from qwen_ui.rank.scores import Scores
-
-TOP = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +27,7 @@ class Ranking:
     scores: Scores
     sequences: int
 
-    def top(self, count: int = TOP) -> tuple[int, ...]:
+    def top(self, count: int = TOP_BLOCKS) -> tuple[int, ...]:
         """Indexes of the highest blocks, the highest first; of equals, the deeper one."""
         blocks = self.scores.blocks
         order = sorted(range(len(blocks)), key=lambda i: (blocks[i], i), reverse=True)
@@ -38,13 +37,13 @@ class Ranking:
         """The same with these kinds of parameters alone; see `Scores.over`."""
         return replace(self, scores=self.scores.over(kinds))
 
-    def plan(self, base: FreezePlan, count: int = TOP) -> FreezePlan:
+    def plan(self, base: FreezePlan, count: int = TOP_BLOCKS) -> FreezePlan:
         """The rules of `base`, on the highest blocks."""
         layers = format_layers(frozenset(self.top(count)), len(self.scores.blocks))
         rules = tuple(rule.model_copy(update={"layers": layers}) for rule in base.rules)
         return FreezePlan(name=f"{base.name.partition(' ')[0]} on {layers}", rules=rules)
 
-    def record(self, count: int = TOP) -> dict[str, Any]:
+    def record(self, count: int = TOP_BLOCKS) -> dict[str, Any]:
         """What the command `rank --json` prints."""
         scores = self.scores
         return {

@@ -38,13 +38,12 @@ from qwen_ui.rank.gradients import (
     relative_fisher_scores,
     relative_gradient_scores,
 )
-from qwen_ui.rank.ranking import TOP, Ranking, Words, agreement, rank_correlation, words_of
+from qwen_ui.rank.ranking import Ranking, Words, agreement, rank_correlation, words_of
 from qwen_ui.rank.scores import Scores, Tick, ablation_scores, weight_scores
 from qwen_ui.workers.processes import child_environment
 
 __all__ = [
     "METHODS",
-    "TOP",
     "WORDS",
     "Ranking",
     "agreement",

@@ -15,7 +15,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 
 from qwen_ui.errors import ModelError
 from qwen_ui.model.anatomy import Anatomy
-from qwen_ui.model.settings import language_config
+from qwen_ui.model.config_values import language_config
 from qwen_ui.model.skeleton import build_skeleton
 from qwen_ui.model.weights.fit import check_weights, weights_of
 from qwen_ui.report.check_names import check_collisions, check_pattern
@@ -55,7 +55,7 @@ def audit(anatomy: Anatomy) -> tuple[Check, ...]:
     )
     if anatomy.weights_folder is None:
         return (total, *found, gradients)
-    stored = Check("Do the weights at hand fit the architecture?", *check_stored(anatomy))
+    stored = Check("Do the weight files fit the architecture?", *check_stored(anatomy))
     return (total, *found, gradients, stored)
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from qwen_ui.formats import shape_text
-from qwen_ui.model.anatomy import Anatomy, Parameter, Role
-from qwen_ui.model.explain import explain_module
+from qwen_ui.model.anatomy import Anatomy, Role, is_bias
+from qwen_ui.model.explain.modules import explain_module
 from qwen_ui.model.folding import KindGroup, find_folds, group_kinds
 from qwen_ui.report.check_parts import check_attention, check_norms
 
@@ -101,15 +101,10 @@ def _line(anatomy: Anatomy, kind: KindGroup) -> str:
 
 
 def _biases(anatomy: Anatomy) -> str:
-    biases = [p for p in anatomy.parameters if is_bias(p)]
+    biases = [p for p in anatomy.parameters if is_bias(p.name)]
     if not biases:
         return "**Biases.** None anywhere."
     kinds = dict.fromkeys(p.kind for p in biases)
     listed = ", ".join(f"`{kind}`" for kind in list(kinds)[:12])
     total = sum(p.numel for p in biases)
     return f"**Biases.** {total:,} parameters in {len(biases)} tensors, of the kinds {listed}."
-
-
-def is_bias(parameter: Parameter) -> bool:
-    """Whether a tensor is a bias, by the last part of its name."""
-    return parameter.name.rpartition(".")[2] in ("bias", "beta")

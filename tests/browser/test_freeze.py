@@ -388,4 +388,4 @@ def test_pasted_names_are_taken_and_what_does_not_exist_is_named(freeze: Page) -
     text.fill(json.dumps({"schema": 1, "rules": [{"layers": "last:1", "kinds": kinds}]}))
     freeze.locator("[data-do=paste]").click()
     expect(freeze.locator(".qs-tensors")).to_have_text("1 of 338")
-    expect(freeze.locator(".qs-said")).to_contain_text("does not exist here: self_attn.q_norm")
+    expect(freeze.locator(".qs-said")).to_contain_text("doesn't have: self_attn.q_norm")

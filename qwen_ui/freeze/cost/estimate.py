@@ -122,8 +122,8 @@ class StepSettings:
     def __post_init__(self) -> None:
         if self.batch_size < 1 or self.sequence_length < 2:
             raise SettingsError(
-                f"A step of {self.batch_size} x {self.sequence_length} tokens is no step. "
-                "Take a batch size of at least 1 and a sequence length of at least 2."
+                f"A step cannot have {self.batch_size} x {self.sequence_length} tokens. "
+                "Use a batch size of at least 1 and a sequence length of at least 2."
             )
         if self.batch_size * self.sequence_length > MAX_TOKENS:
             raise SettingsError(f"A step of more than {MAX_TOKENS:,} tokens is not priced.")

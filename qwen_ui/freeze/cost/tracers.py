@@ -70,8 +70,8 @@ def tracer_for(anatomy: Anatomy, shape: StepShape, dtype: str | None = None) -> 
         reason = " ".join(str(error).split())[:200]
         raise ModelError(
             f"A step of '{anatomy.model_type}' cannot be traced without weights "
-            f"({type(error).__name__}: {reason}). Its price cannot be told; its plan holds all the "
-            "same."
+            f"({type(error).__name__}: {reason}). Its price cannot be computed; its plan is still "
+            "valid."
         ) from error
 
 
@@ -81,5 +81,7 @@ def dtype_named(name: str | None) -> torch.dtype | None:
         return None
     dtype = getattr(torch, name, None)
     if not isinstance(dtype, torch.dtype) or not dtype.is_floating_point or dtype.itemsize < 2:
-        raise SettingsError(f"'{name}' is no dtype to train in. Take float32, bfloat16 or float16.")
+        raise SettingsError(
+            f"'{name}' is not a dtype to train in. Use float32, bfloat16 or float16."
+        )
     return dtype

@@ -12,10 +12,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from qwen_ui.errors import PlanError
+from qwen_ui.freeze.export.axolotl import axolotl_patterns
 from qwen_ui.freeze.export.llama_factory import freeze_settings, why_not
-from qwen_ui.freeze.export.patterns import axolotl_patterns, one_regex
 from qwen_ui.freeze.export.scripts import freeze_function, model_for_transformers
 from qwen_ui.freeze.selection import Selection
+from qwen_ui.model.patterns import pattern_for
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ def _names(selection: Selection) -> str:
 
 
 def _regex(selection: Selection) -> str:
-    return one_regex(selection) + "\n"
+    return pattern_for(parameter.name for parameter in selection.parameters) + "\n"
 
 
 def _pytorch(selection: Selection) -> str:

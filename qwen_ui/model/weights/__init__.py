@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 from qwen_ui.lazy import lazy_face
 
 if TYPE_CHECKING:
-    from qwen_ui.model.weights.fingerprint import folder_fingerprint, module_fingerprint
+    from qwen_ui.model.weights.fingerprint import folder_fingerprint
     from qwen_ui.model.weights.fit import WeightsCheck, check_weights, weights_of
-    from qwen_ui.model.weights.grid import MEASURES, WeightGrid, measure_weights
+    from qwen_ui.model.weights.grid import WeightGrid, measure_weights
     from qwen_ui.model.weights.headers import StoredTensor, StoredWeights, read_weights
     from qwen_ui.model.weights.loading import (
         load_model,
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         weights_folder,
     )
     from qwen_ui.model.weights.location import cached_snapshot, preset_weights, weights_in
+    from qwen_ui.model.weights.measures import MEASURES
     from qwen_ui.model.weights.quantization import refuse_quantized
     from qwen_ui.model.weights.statistics import Spectrum, Statistics, spectrum, tensor_statistics
 
@@ -38,7 +39,6 @@ __all__ = [
     "load_model",
     "load_tokenizer",
     "measure_weights",
-    "module_fingerprint",
     "preset_weights",
     "read_weights",
     "refuse_quantized",
@@ -52,7 +52,7 @@ __all__ = [
 __getattr__ = lazy_face(
     __name__,
     {
-        "MEASURES": "grid",
+        "MEASURES": "measures",
         "Spectrum": "statistics",
         "Statistics": "statistics",
         "StoredTensor": "headers",
@@ -65,7 +65,6 @@ __getattr__ = lazy_face(
         "load_model": "loading",
         "load_tokenizer": "loading",
         "measure_weights": "grid",
-        "module_fingerprint": "fingerprint",
         "preset_weights": "location",
         "read_weights": "headers",
         "refuse_quantized": "quantization",

@@ -10,6 +10,7 @@ import gradio as gr
 
 from qwen_ui.errors import SettingsError
 from qwen_ui.freeze import FreezePlan, preset
+from qwen_ui.freeze.presets import TOP_LAYERS
 from qwen_ui.ui.compare.rank import asked_of, ranked_plans, ranking_view
 from qwen_ui.ui.compare.view import comparison_view
 from qwen_ui.ui.page.data_choice import CHAT, KJV, OWN, kept_files, own_file
@@ -83,7 +84,7 @@ def build(session: Session) -> CompareTab:
                 seeds = gr.Number(2, label="Seeds", precision=0, minimum=1, min_width=100)
             with gr.Accordion("Other plans", open=False):
                 plans = gr.CheckboxGroup(list(CHOICES), value=list(CLASSIC), label="Plans")
-                layers = gr.Textbox("last:4", label="On blocks", max_length=200)
+                layers = gr.Textbox(TOP_LAYERS, label="On blocks", max_length=200)
                 ticked = gr.Button("Compare these", elem_id="qc-ticked")
             with gr.Accordion("By index or by rank", open=False):
                 methods = gr.CheckboxGroup(

@@ -12,8 +12,9 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from qwen_ui import freeze
-from qwen_ui.errors import PlanError, SettingsError
+from qwen_ui.errors import SettingsError
 from qwen_ui.model.names import NANO
+from qwen_ui.model.weights.measures import MEASURES
 from qwen_ui.ui.freeze.selection_data import chosen, names_of
 from qwen_ui.ui.page.data_choice import KJV, data_files
 from qwen_ui.ui.page.jobs import Jobs, Tick
@@ -30,7 +31,6 @@ _DIGITS = 6
 
 def list_heats(anatomy: Anatomy) -> dict[str, Any]:
     """Groups of [name, label, hint], each with a sentence where it cannot be had here."""
-    from qwen_ui.model.weights.grid import MEASURES
     from qwen_ui.rank.run import WORDS
 
     weights = [[f"{WEIGHT}:{name}", name, ""] for name in MEASURES]
@@ -84,23 +84,13 @@ def on_blocks(
     Raises:
         PlanError: no kind of a block is among the names.
     """
-    kinds = {p.kind for p in anatomy.parameters if p.block is not None and p.name in names}
-    if not kinds:
-        raise PlanError(
-            "The plan trains nothing in the blocks, so there is nothing to move to the highest "
-            "ones. Choose kinds first, for instance the preset Attention."
-        )
-    wanted = frozenset(blocks)
-    moved = {p.name for p in anatomy.parameters if p.block in wanted and p.kind in kinds}
-    outside = {p.name for p in anatomy.parameters if p.block is None and p.name in names}
     what = plan_name.partition(" on ")[0] or "plan"
-    layers = freeze.format_layers(wanted, anatomy.block_count)
+    layers = freeze.format_layers(frozenset(blocks), anatomy.block_count)
     name = f"{what} on {layers} by {heat.partition(':')[2]}"
-    return freeze.resolve(freeze.canonical_plan(anatomy, moved | outside, name), anatomy)
+    return freeze.resolve(freeze.moved_to_blocks(anatomy, names, blocks, name), anatomy)
 
 
 def _work_of(anatomy: Anatomy, name: str) -> Callable[[Tick], dict[str, Any]]:
-    from qwen_ui.model.weights.grid import MEASURES
     from qwen_ui.rank.run import METHODS
 
     group, _, what = name.partition(":")

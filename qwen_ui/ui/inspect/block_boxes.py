@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from qwen_ui.formats import shape_text
-from qwen_ui.model.anatomy import Anatomy, Module
+from qwen_ui.model.anatomy import Anatomy, Module, is_bias
 from qwen_ui.model.folding import children_by_parent
 from qwen_ui.ui.inspect.shapes import Box, Shape, Text
 from qwen_ui.ui.inspect.tree import subtree_roles
@@ -132,7 +132,7 @@ class Boxes:
         """The shape of the largest tensor; `+ b` where a bias stands beside it."""
         tensors = [self.anatomy.by_name[name] for name in module.own]
         largest = max(tensors, key=lambda tensor: tensor.numel)
-        bias = any(n.endswith(".bias") for n in module.own) and len(tensors) > 1
+        bias = any(is_bias(n) for n in module.own) and len(tensors) > 1
         return shape_text(largest.shape) + (" + b" if bias else "")
 
     def _path(self, name: str) -> str:

@@ -7,9 +7,9 @@ that the page can light the selected one.
 from __future__ import annotations
 
 from qwen_ui.model.anatomy import Anatomy
-from qwen_ui.model.dataflow import Part, Wiring, trace_block
+from qwen_ui.model.config_values import config_int, language_config
+from qwen_ui.model.dataflow import Dataflow, Part, trace_block
 from qwen_ui.model.folding import find_folds
-from qwen_ui.model.settings import language_config, whole
 from qwen_ui.ui.inspect.block_boxes import Boxes
 from qwen_ui.ui.inspect.shapes import Circle, Path, Shape, Text
 from qwen_ui.ui.page.templates import render
@@ -29,28 +29,28 @@ def block_svg(anatomy: Anatomy, index: int) -> str:
     name = anatomy.blocks[index].name
     alike = next((f for f in find_folds(anatomy) if name in f.members), None)
     first = index if alike is None else alike.indexes[0]
-    wiring = trace_block(anatomy, first)
-    return _Drawing(anatomy, anatomy.blocks[first].name, wiring).svg()
+    dataflow = trace_block(anatomy, first)
+    return _Drawing(anatomy, anatomy.blocks[first].name, dataflow).svg()
 
 
 class _Drawing:
     """Draws from top to bottom; `y` is where the next shape goes."""
 
-    def __init__(self, anatomy: Anatomy, block: str, wiring: Wiring) -> None:
-        self.anatomy, self.block, self.wiring = anatomy, block, wiring
+    def __init__(self, anatomy: Anatomy, block: str, dataflow: Dataflow) -> None:
+        self.anatomy, self.block, self.dataflow = anatomy, block, dataflow
         self.boxes = Boxes(anatomy, block)
         self.shapes: list[Shape] = []
         self.y = 30.0
         self.stream_from = 20.0
 
     def svg(self) -> str:
-        width = whole(language_config(self.anatomy.config), "hidden_size")
+        width = config_int(language_config(self.anatomy.config), "hidden_size")
         stream = f"residual stream, {width:,} wide" if width else "residual stream"
         self.shapes.append(Text(STREAM - 12, 14, stream, "qi-note"))
-        for branch in self.wiring.branches:
+        for branch in self.dataflow.branches:
             self._branch(branch)
         bottom = self.y + 10
-        if self.wiring.traced:
+        if self.dataflow.traced:
             self._stream_to(bottom, end=True)
         else:
             note = "No step can be run without weights: parts in the order of definition."
@@ -65,7 +65,7 @@ class _Drawing:
         )
 
     def _spoken(self) -> str:
-        return "; ".join(" then ".join(part.name for part in b) for b in self.wiring.branches)
+        return "; ".join(" then ".join(part.name for part in b) for b in self.dataflow.branches)
 
     def _stream_to(self, y: float, *, end: bool = False) -> None:
         path = f"M{STREAM} {self.stream_from}V{y}"
@@ -75,7 +75,7 @@ class _Drawing:
     def _branch(self, branch: tuple[Part, ...]) -> None:
         middle = (LEFT + WIDTH) / 2
         in_stream = any(part.in_stream for part in branch)
-        if self.wiring.traced:
+        if self.dataflow.traced:
             if in_stream:
                 self._stream_to(self.y)
             self.shapes.append(Circle(STREAM, self.y, 3, "qi-fork"))
@@ -83,7 +83,7 @@ class _Drawing:
         self.y += _WIRE + 2
         for position, part in enumerate(branch):
             follows = position > 0 and branch[position - 1].name in part.reads
-            if follows and self.wiring.traced:
+            if follows and self.dataflow.traced:
                 self._wire(f"M{middle} {self.y}V{self.y + _WIRE}")
             if position:
                 self.y += _WIRE + 2
@@ -92,7 +92,7 @@ class _Drawing:
             drawn, height = self.boxes.part(name, note, (LEFT, self.y, WIDTH - LEFT - 1))
             self.shapes += drawn
             self.y += height
-        if self.wiring.traced:
+        if self.dataflow.traced:
             self._join(middle, in_stream)
 
     def _join(self, middle: float, in_stream: bool) -> None:

@@ -10,10 +10,11 @@ from typing import Any
 from qwen_ui.errors import ModelError
 from qwen_ui.formats import percent, short_bytes
 from qwen_ui.model.anatomy import Anatomy, Module, Parameter
-from qwen_ui.model.dimensions import explain_shape, product
-from qwen_ui.model.explain import Explanation, explain_module
+from qwen_ui.model.config_values import config_value, language_config
+from qwen_ui.model.explain.explanation import Explanation
+from qwen_ui.model.explain.modules import explain_module
+from qwen_ui.model.explain.shapes import explain_shape, shape_product
 from qwen_ui.model.folding import Fold, find_folds
-from qwen_ui.model.settings import language_config, setting
 from qwen_ui.ui.inspect.tree import subtree_bytes, subtree_roles
 from qwen_ui.ui.page.templates import render
 
@@ -75,7 +76,7 @@ def _tensor(anatomy: Anatomy, parameter: Parameter, name: str) -> str:
     owner = anatomy.modules_by_name[name.rpartition(".")[0]]
     others = [other for other in parameter.names if other != name]
     pairs = [
-        ("shape", product(parameter.shape) or "one value"),
+        ("shape", shape_product(parameter.shape) or "one value"),
         ("dtype", parameter.dtype),
         ("bytes", _bytes(parameter.bytes)),
         ("share", _share(parameter.numel, anatomy)),
@@ -162,7 +163,7 @@ def _shapes(anatomy: Anatomy, parameters: list[Parameter]) -> list[tuple[str, Se
     rows: list[tuple[str, Sequence[str]]] = []
     for parameter in parameters:
         why = explain_shape(anatomy, parameter)
-        lines = why if len(parameters) == 1 and why else (product(parameter.shape), *why)
+        lines = why if len(parameters) == 1 and why else (shape_product(parameter.shape), *why)
         rows.append((parameter.name.rpartition(".")[2], lines))
     return rows
 
@@ -170,7 +171,7 @@ def _shapes(anatomy: Anatomy, parameters: list[Parameter]) -> list[tuple[str, Se
 def _configuration(anatomy: Anatomy, keys: tuple[str, ...]) -> list[tuple[str, str]]:
     # Of a wrapper, the values of the language model; those that it keeps itself where it has them.
     parts = (language_config(anatomy.config), anatomy.config)
-    named = (next(filter(None, (setting(part, key) for part in parts)), None) for key in keys)
+    named = (next(filter(None, (config_value(part, key) for part in parts)), None) for key in keys)
     found = {pair[0]: _value(pair[1]) for pair in named if pair is not None}
     if "model_type" in found:
         found["model_type"] = anatomy.model_type

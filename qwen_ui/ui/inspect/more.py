@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from qwen_ui.model.difference import Difference, compare_models
-from qwen_ui.model.names import preset_names
+from qwen_ui.model.names import preset_models
+from qwen_ui.model.weights.measures import MEASURES
 from qwen_ui.ui.inspect.weights import weights_html
 from qwen_ui.ui.page.guard import guarded
 from qwen_ui.ui.page.header import Header
@@ -25,15 +26,6 @@ if TYPE_CHECKING:
 # plotly cannot read the page's CSS variables; the page says which theme it shows.
 _IS_DARK = "(...args) => [...args.slice(0, -1), document.body.classList.contains('dark')]"
 _PICK_ONE = "Pick a second model above (a preset, a folder, or a hub id) to see what differs."
-_MEASURES = (
-    "standard deviation",
-    "mean",
-    "largest magnitude",
-    "share of zeros",
-    "NaN or infinite",
-    "largest singular value",
-    "effective rank",
-)
 _SCALES = ("one scale for all kinds", "each kind on its own scale")
 
 
@@ -77,7 +69,7 @@ def build() -> More:
         with gr.Tab("Two models", id="two"):
             with gr.Row():
                 other = gr.Dropdown(
-                    choices=list(preset_names()),
+                    choices=list(preset_models()),
                     value=None,
                     allow_custom_value=True,
                     label="Second model: a preset, a folder, or a hub id",
@@ -92,8 +84,8 @@ def build() -> More:
             measured = gr.HTML("", apply_default_css=False)
             with gr.Row(visible=False) as tools:
                 measure = gr.Dropdown(
-                    choices=list(_MEASURES),
-                    value=_MEASURES[0],
+                    choices=list(MEASURES),
+                    value=MEASURES[0],
                     show_label=False,
                     container=False,
                     label="What to measure",

@@ -11,7 +11,7 @@ from markupsafe import escape
 
 from qwen_ui.errors import PlanError, UserError
 from qwen_ui.freeze import FreezePlan, preset
-from qwen_ui.model import DEFAULT_MODEL, preset_names
+from qwen_ui.model import DEFAULT_MODEL, preset_models
 from qwen_ui.ui.page.facts import facts_html
 from qwen_ui.ui.page.guard import guarded
 from qwen_ui.ui.page.session import Session
@@ -59,7 +59,7 @@ def build() -> Header:
     with gr.Row(elem_id="q-header"):
         gr.HTML(render("page/brand.html"), elem_id="q-brand", padding=False)
         picker = gr.Dropdown(
-            choices=list(preset_names()),
+            choices=list(preset_models()),
             value=DEFAULT_MODEL,
             allow_custom_value=True,
             label="Model: a preset, a folder with a config.json, or a hub id",

@@ -13,7 +13,7 @@ from qwen_ui.errors import DataError, PlanError, SettingsError
 from qwen_ui.freeze import preset, resolve
 from qwen_ui.model import open_model
 from qwen_ui.model.weights.fit import weights_of
-from qwen_ui.model.weights.grid import MEASURES
+from qwen_ui.model.weights.grid import measure_tensor
 from qwen_ui.rank.run import METHODS, rank_apart
 from qwen_ui.ui.freeze import heat
 from qwen_ui.ui.freeze.selection_data import names_of, ranges_of
@@ -47,7 +47,7 @@ def test_a_statistic_of_the_weights_has_a_number_for_every_tensor_of_a_block(apa
     for parameter, value in zip(NANO.parameters, answer["values"], strict=True):
         assert (value is None) == (parameter.block is None)
         if value is not None and parameter.block in (0, 27):
-            exact = MEASURES["standard deviation"](stored[parameter.name])
+            exact = measure_tensor(stored[parameter.name], "standard deviation")
             assert value == pytest.approx(exact, rel=1e-5)
     assert answer["blocks"] is None
     assert answer["order"] == []

@@ -11,9 +11,15 @@ from typing import Any, Protocol
 
 from qwen_ui.formats import shape_text
 from qwen_ui.model.anatomy import Anatomy, Module, Parameter, Role
-from qwen_ui.model.settings import head_size, key_value_heads, language_config, setting, whole
+from qwen_ui.model.config_values import (
+    config_int,
+    config_value,
+    head_size,
+    key_value_heads,
+    language_config,
+)
 
-_WORDS = {
+_SIZE_NAMES = {
     "hidden_size": "width of the residual stream",
     "vocab_size": "vocabulary entries",
     "intermediate_size": "inner width",
@@ -37,9 +43,9 @@ _WORDS = {
 
 
 class _Read(Protocol):
-    """Notes that a size can be read as this."""
+    """Notes one reading of a size: a label to prefer it by, and the text."""
 
-    def __call__(self, size: int | None, what: str, text: str) -> None: ...
+    def __call__(self, size: int | None, label: str, text: str) -> None: ...
 
 
 def explain_shape(anatomy: Anatomy, parameter: Parameter) -> tuple[str, ...]:
@@ -68,23 +74,23 @@ def _sides(parameter: Parameter, owner: Module, config: dict[str, Any]) -> tuple
         # Some families keep a fused expert as inputs × outputs: the width tells which it is.
         leaf = parameter.name.rpartition(".")[2]
         into_stream = "down" in leaf or leaf.startswith("w2")
-        turned = parameter.shape[2 if into_stream else 1] == whole(config, "hidden_size")
+        turned = parameter.shape[2 if into_stream else 1] == config_int(config, "hidden_size")
         return ("experts", "inputs", "outputs") if turned else ("experts", "outputs", "inputs")
     return ("values",) * rank
 
 
 def _readings(config: dict[str, Any]) -> dict[int, list[tuple[str, str]]]:
-    """Size -> (what it is, in words with the configuration's key) in order of plainness."""
+    """Size -> its readings (label, text with the configuration's key), the plainest first."""
     found: dict[int, list[tuple[str, str]]] = {}
 
-    def read(size: int | None, what: str, text: str) -> None:
+    def read(size: int | None, label: str, text: str) -> None:
         if size and size > 1:
-            found.setdefault(size, []).append((what, text))
+            found.setdefault(size, []).append((label, text))
 
-    for name, words in _WORDS.items():
-        named = setting(config, name)
+    for name, size_name in _SIZE_NAMES.items():
+        named = config_value(config, name)
         if named is not None:
-            read(whole(config, name), name, f"the {words} ({named[0]})")
+            read(config_int(config, name), name, f"the {size_name} ({named[0]})")
     _read_heads(config, read)
     _read_latent(config, read)
     _read_inner(config, read)
@@ -94,7 +100,7 @@ def _readings(config: dict[str, Any]) -> dict[int, list[tuple[str, str]]]:
 
 
 def _read_heads(config: dict[str, Any], read: _Read) -> None:
-    heads, groups = whole(config, "num_attention_heads"), key_value_heads(config)
+    heads, groups = config_int(config, "num_attention_heads"), key_value_heads(config)
     size = head_size(config)
     if not (heads and groups and size):
         return
@@ -110,9 +116,9 @@ def _read_heads(config: dict[str, Any], read: _Read) -> None:
 
 def _read_latent(config: dict[str, Any], read: _Read) -> None:
     """Multi-head latent attention: DeepSeek-V2, arXiv 2405.04434, section 2.1."""
-    heads = whole(config, "num_attention_heads")
-    rank, rope = whole(config, "kv_lora_rank"), whole(config, "qk_rope_head_dim")
-    plain, value = whole(config, "qk_nope_head_dim"), whole(config, "v_head_dim")
+    heads = config_int(config, "num_attention_heads")
+    rank, rope = config_int(config, "kv_lora_rank"), config_int(config, "qk_rope_head_dim")
+    plain, value = config_int(config, "qk_nope_head_dim"), config_int(config, "v_head_dim")
     if rank and rope:
         read(rank + rope, "latent", f"latent key-value {rank} + rotary key {rope}")
     if heads and plain and rope:
@@ -124,19 +130,25 @@ def _read_latent(config: dict[str, Any], read: _Read) -> None:
 
 
 def _read_inner(config: dict[str, Any], read: _Read) -> None:
-    width = whole(config, "hidden_size")
-    if width and setting(config, "intermediate_size") is None:
+    width = config_int(config, "hidden_size")
+    if width and config_value(config, "intermediate_size") is None:
         read(4 * width, "inner", "four times the width (no inner width is named)")
     for name in ("intermediate_size", "moe_intermediate_size"):
-        size, named = whole(config, name), setting(config, name)
+        size, named = config_int(config, name), config_value(config, name)
         if size and named:
             read(2 * size, "gate_up", f"gate and up, {size:,} each (2 × {named[0]})")
 
 
 def _read_delta(config: dict[str, Any], read: _Read) -> None:
     """Gated DeltaNet (arXiv 2412.06464), as Qwen3-Next has it."""
-    keys, key = whole(config, "linear_num_key_heads"), whole(config, "linear_key_head_dim")
-    values, value = whole(config, "linear_num_value_heads"), whole(config, "linear_value_head_dim")
+    keys, key = (
+        config_int(config, "linear_num_key_heads"),
+        config_int(config, "linear_key_head_dim"),
+    )
+    values, value = (
+        config_int(config, "linear_num_value_heads"),
+        config_int(config, "linear_value_head_dim"),
+    )
     if not (keys and key and values and value):
         return
     inner, outer = keys * key, values * value
@@ -150,10 +162,10 @@ def _read_delta(config: dict[str, Any], read: _Read) -> None:
 
 def _read_state_space(config: dict[str, Any], read: _Read) -> None:
     """Mamba: arXiv 2312.00752, section 3.4."""
-    width = whole(config, "hidden_size")
-    expand = whole(config, "expand") or whole(config, "mamba_expand")
-    state = whole(config, "state_size") or whole(config, "mamba_d_state")
-    rank = whole(config, "time_step_rank") or whole(config, "mamba_dt_rank")
+    width = config_int(config, "hidden_size")
+    expand = config_int(config, "expand") or config_int(config, "mamba_expand")
+    state = config_int(config, "state_size") or config_int(config, "mamba_d_state")
+    rank = config_int(config, "time_step_rank") or config_int(config, "mamba_dt_rank")
     if width and expand:
         read(expand * width, "mixer", f"the inner width of the mixer ({expand} × {width:,})")
         read(2 * expand * width, "mixer", f"input and gate, {expand * width:,} each")
@@ -188,13 +200,13 @@ def _preferred(parameter: Parameter, side: str) -> tuple[str, ...]:
 
 def _pick(readings: Any, preferred: tuple[str, ...]) -> str:
     for wanted in preferred:
-        for what, text in readings:
-            if what == wanted:
+        for label, text in readings:
+            if label == wanted:
                 return str(text)
     return str(readings[0][1]) if readings else ""
 
 
-def product(shape: tuple[int, ...]) -> str:
+def shape_product(shape: tuple[int, ...]) -> str:
     """`256 × 1,536 = 393,216`."""
     sizes = shape_text(shape)
     return sizes if len(shape) < 2 else f"{sizes} = {math.prod(shape):,}"

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from qwen_ui.model.anatomy import Module, Role
-from qwen_ui.model.settings import key_value_heads, whole
+from qwen_ui.model.config_values import config_int, key_value_heads
 
 _QUERY = "The query projection: what each position looks for"
 _KEY = "The key projection: what each position offers to be found by"
-_VALUE = "The value projection: what each position hands on when it is attended to"
+_VALUE = "The value projection: what each position passes on when it is attended to"
 _FUSED = "The fused query, key and value projection: a name takes all three of them"
 _OUT = "The output projection: the heads' results, mixed back into the residual stream"
 _GATE = "The gate of the MLP: its activation decides how much of each inner value passes"
@@ -67,7 +67,7 @@ def _is_cross(module: Module) -> bool:
 
 def _sharing(config: dict[str, Any]) -> str:
     """Why keys and values are smaller than queries, where they are."""
-    heads, groups = whole(config, "num_attention_heads"), key_value_heads(config)
+    heads, groups = config_int(config, "num_attention_heads"), key_value_heads(config)
     if not heads or not groups or groups >= heads or config.get("kv_lora_rank"):
         return ""
     return f"; each of its {groups} heads serves {heads // groups} query heads"

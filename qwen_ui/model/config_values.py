@@ -54,7 +54,7 @@ def language_config(config: dict[str, Any]) -> dict[str, Any]:
     return config
 
 
-def setting(config: dict[str, Any], name: str) -> tuple[str, Any] | None:
+def config_value(config: dict[str, Any], name: str) -> tuple[str, Any] | None:
     """The key under which a configuration keeps this value, and the value; None if it has none."""
     for key in _ALIASES.get(name, (name,)):
         if config.get(key) is not None:
@@ -62,24 +62,24 @@ def setting(config: dict[str, Any], name: str) -> tuple[str, Any] | None:
     return None
 
 
-def whole(config: dict[str, Any], name: str) -> int | None:
+def config_int(config: dict[str, Any], name: str) -> int | None:
     """A count or a size; None where the configuration names none."""
-    found = setting(config, name)
+    found = config_value(config, name)
     value = found[1] if found else None
     return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else None
 
 
-def text(config: dict[str, Any], name: str) -> str:
+def config_text(config: dict[str, Any], name: str) -> str:
     """A value that is a word, or ""."""
-    found = setting(config, name)
+    found = config_value(config, name)
     return found[1] if found and isinstance(found[1], str) else ""
 
 
 def head_size(config: dict[str, Any]) -> int | None:
     """Size of one attention head; the width over the heads where none is named."""
-    if (named := whole(config, "head_dim")) is not None:
+    if (named := config_int(config, "head_dim")) is not None:
         return named
-    heads, width = whole(config, "num_attention_heads"), whole(config, "hidden_size")
+    heads, width = config_int(config, "num_attention_heads"), config_int(config, "hidden_size")
     return width // heads if heads and width and width % heads == 0 else None
 
 
@@ -87,4 +87,4 @@ def key_value_heads(config: dict[str, Any]) -> int | None:
     """How many heads keys and values have; as many as the queries where nothing else is said."""
     if config.get("multi_query") is True and not config.get("new_decoder_architecture"):
         return 1  # Falcon 7B and GPT-BigCode name no number
-    return whole(config, "num_key_value_heads") or whole(config, "num_attention_heads")
+    return config_int(config, "num_key_value_heads") or config_int(config, "num_attention_heads")
