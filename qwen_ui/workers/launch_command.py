@@ -48,7 +48,7 @@ def launch_command(spec: RunSpec, folder: Path, *, nodes: int = 1, device: str =
     worker = ("-m", processes.WORKER, str(folder))
     if spec.processes == 1 and nodes == 1:
         return Launch((sys.executable, *worker), {})
-    each = _each(spec, nodes)
+    each = _per_node(spec, nodes)
     environment: dict[str, str] = {}
     if device == "cpu":
         # Without it accelerate sees one process; and torchrun would leave each a single thread.
@@ -100,7 +100,7 @@ FSDP: dict[str, object] = {
 
 def slurm_script(spec: RunSpec, folder: Path, *, nodes: int, hours: int = 4) -> str:
     """A batch script for `sbatch`: one torchrun a node, meeting at the first one."""
-    each = _each(spec, nodes)
+    each = _per_node(spec, nodes)
     launch = launch_command(spec, folder, nodes=max(nodes, 2), device="cuda")
     return "\n".join(
         [
@@ -119,7 +119,7 @@ def slurm_script(spec: RunSpec, folder: Path, *, nodes: int, hours: int = 4) -> 
     )
 
 
-def _each(spec: RunSpec, nodes: int) -> int:
+def _per_node(spec: RunSpec, nodes: int) -> int:
     if nodes < 1 or spec.processes % nodes:
         raise SettingsError(
             f"{spec.processes} processes cannot be shared out over {nodes} nodes. Choose a "

@@ -24,9 +24,10 @@ KILLED = "It was killed by the user. Resume continues from the last checkpoint."
 def processes_of(folder: Path) -> list[tuple[int, str]]:
     """Id and start time of a run's living processes: its worker, and the launcher of several."""
     status, launched = recorded_status(folder), read_json(folder / LAUNCHED)
-    pairs = ((status.pid, status.begun), (launched.get("pid"), launched.get("begun")))
-    found = [(int(pid), begun) for pid, begun in pairs if pid and begun and is_alive(pid, begun)]
-    return list(dict.fromkeys(found))
+    noted = ((status.pid, status.begun), (launched.get("pid"), launched.get("begun")))
+    # Mostly they are one process, which is looked at once.
+    pairs = dict.fromkeys((int(pid), begun) for pid, begun in noted if pid and begun)
+    return [pair for pair in pairs if is_alive(*pair)]
 
 
 def worker_pid(folder: Path) -> int | None:

@@ -50,6 +50,6 @@ def build_machines() -> Machines:
 
 def written(spec: RunSpec, machines: float | None, each: float | None) -> tuple[Any, ...]:
     """(note, column, three texts) after the button was pressed."""
-    made = write_for_cluster(spec, machines=int(machines or 1), each=int(each or 1))
+    made = write_for_cluster(spec, nodes=int(machines or 1), gpus_per_node=int(each or 1))
     note = render("train/machines.html", folder=made.folder)
     return note, gr.Column(visible=True), made.slurm, made.command, made.accelerate

@@ -123,7 +123,7 @@ def _wire_intent(tab: TrainTab, header: Header, session: Session, quiet: dict[st
         value = processes if processes in choices else 1
         return (
             gr.Dropdown(choices, value=value, interactive=len(choices) > 1),
-            gr.Button(f"Launch on {found.words}"),
+            gr.Button(f"Launch on {found.label}"),
         )
 
     gr.on(
@@ -210,7 +210,7 @@ def _wire_price(tab: TrainTab, header: Header, session: Session, quiet: dict[str
             )
         except UserError as error:
             return unpriced_html(error)
-        return price_html(need, found.free_bytes, int(processes or 1), found.words)
+        return price_html(need, found.free_bytes, int(processes or 1), found.label)
 
     gr.on(
         [header.model.change, header.plan.change, *(component.change for component in watched)],
