@@ -36,7 +36,7 @@ def preview_html(
 def drawn(found: Preview) -> str:
     """The sequences, one under the other."""
     total = sum(len(sequence.tokens) for sequence in found.sequences)
-    carrying = sum(sequence.carrying for sequence in found.sequences)
+    carrying = sum(sequence.loss_tokens for sequence in found.sequences)
     head = (
         f"The first {len(found.sequences)} sequences: {total:,} tokens, of which "
         f'<span class="qt-token qt-carries">{carrying:,} carry loss</span>.'
@@ -57,9 +57,9 @@ def _sequence(sequence: Sequence) -> str:
 def _token(token: Token) -> str:
     """One token; a line break is shown by a sign and made as well."""
     text = html.escape(token.text).replace("\n", "↵\n").replace("\t", "⇥")
-    kind = "qt-token qt-carries" if token.carries else "qt-token"
-    mark = '<span class="qt-begins" title="the next sample begins"></span>' if token.begins else ""
-    return f'{mark}<span class="{kind}">{text}</span>'
+    kind = "qt-token qt-carries" if token.in_loss else "qt-token"
+    mark = '<span class="qt-begins" title="the next sample starts"></span>'
+    return f'{mark if token.starts_sample else ""}<span class="{kind}">{text}</span>'
 
 
 def _note(text: str) -> str:
