@@ -93,7 +93,7 @@ def our_loop(
     kept = None
     if trainee.cut is not None:
         key = PrefixKey(
-            f"bench {time.time_ns()}", examples.digest, trainee.prefix_blocks, "", "", ""
+            f"bench {time.time_ns()}", examples.fingerprint, trainee.prefix_blocks, "", "", ""
         )
         width = model.config.get_text_config().hidden_size
         kept = KeptPrefix(key, examples, width, model.dtype, 2 * 1024**3)

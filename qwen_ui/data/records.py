@@ -1,7 +1,7 @@
 """Files -> records: one conversation, one prompt with its completion, or one text each.
 
-Every record knows the file and line it came from, so that one that cannot be used is named. What
-needs the `datasets` library (parquet, folders, hub ids) imports it when it is asked for.
+Every record has the file and line that it came from, so that a message can name one that cannot be
+used. Slow libraries (pyarrow, datasets) are imported for the sources that need them.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Record:
         messages: turns, each with `role` and `content`.
         prompt, completion: loss is on the completion.
         text: loss is on all of it.
-        whole: the text is a document to be cut up, not a sample of its own.
+        is_document: the text is to be cut into sequences, not one sample.
     """
 
     where: str
@@ -40,7 +40,7 @@ class Record:
     prompt: str = ""
     completion: str = ""
     text: str = ""
-    whole: bool = False
+    is_document: bool = False
 
 
 def read_records(source: str) -> list[Record]:
@@ -65,7 +65,7 @@ def read_records(source: str) -> list[Record]:
 
 
 def first_records(source: str, most: int) -> list[Record]:
-    """The first records of a source; of a large text or jsonl file the head alone is read.
+    """The first records of a source; of a large text or jsonl file only the head is read.
 
     Raises:
         DataError: as `read_records`.
@@ -81,7 +81,7 @@ def to_record(value: Any, where: str) -> Record:
     """A parsed object as a record.
 
     Raises:
-        DataError: it has none of the three shapes, or a field is no text.
+        DataError: it has none of the three shapes, or a field is not text.
     """
     if not isinstance(value, dict):
         raise DataError(f"{where}: this is not an object. Each sample needs {SHAPES}.")
@@ -117,7 +117,7 @@ def _messages(value: Any, where: str) -> tuple[dict[str, Any], ...]:
 
 
 def _read_file(path: Path, most: int | None = None) -> Iterator[Record]:
-    """Records one by one; `most` bounds the bytes read where lines can be left off."""
+    """Records one by one; `most` limits the bytes read where lines can be left out."""
     match path.suffix.lower():
         case ".jsonl" | ".ndjson":
             for number, line in enumerate(_text(path, most).split("\n"), start=1):
@@ -133,7 +133,7 @@ def _read_file(path: Path, most: int | None = None) -> Iterator[Record]:
         case ".txt":
             text = _text(path, most)
             if text.strip():
-                yield Record(path.name, text=text, whole=True)
+                yield Record(path.name, text=text, is_document=True)
         case other:
             raise DataError(
                 f"'{path.name}' ends in '{other}', which is not supported. Use .jsonl, .json, "
@@ -195,7 +195,7 @@ def _check_size(path: Path) -> None:
 
 
 def _load_parquet(path: Path) -> Iterable[Any]:
-    import pyarrow.parquet  # noqa: PLC0415  slow, and needed here alone
+    import pyarrow.parquet  # noqa: PLC0415  slow, and needed only here
 
     try:
         return pyarrow.parquet.read_table(path).to_pylist()
@@ -204,7 +204,7 @@ def _load_parquet(path: Path) -> Iterable[Any]:
 
 
 def _load_folder(path: Path) -> Iterable[Any]:
-    import datasets  # noqa: PLC0415  slow, and needed here alone
+    import datasets  # noqa: PLC0415  slow, and needed only here
 
     saved = (path / "dataset_info.json").is_file() or (path / "dataset_dict.json").is_file()
     try:
@@ -215,7 +215,7 @@ def _load_folder(path: Path) -> Iterable[Any]:
 
 
 def _load_hub(source: str) -> Iterable[Any]:
-    import datasets  # noqa: PLC0415  slow, and needed here alone
+    import datasets  # noqa: PLC0415  slow, and needed only here
 
     try:
         return _training_part(datasets.load_dataset(source))

@@ -31,7 +31,7 @@ class PrefixKey:
 
     Attributes:
         weights: fingerprint of the frozen tensors it went through.
-        tokens: digest of the examples.
+        tokens: fingerprint of the examples.
         depth: blocks.
         dtype: of the kept tensor.
         device: its type: other devices round otherwise.

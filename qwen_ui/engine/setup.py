@@ -179,7 +179,7 @@ def _kept(
         KeptPrefix(
             PrefixKey(
                 weights=fingerprint,
-                tokens=examples.digest,
+                tokens=examples.fingerprint,
                 depth=trainee.prefix_blocks,
                 dtype=f"{dtype} {spec.mixed_precision}",
                 device=device.type,

@@ -12,7 +12,8 @@ from qwen_ui.lazy import lazy_face
 
 if TYPE_CHECKING:
     from qwen_ui.freeze.canonical import canonical_plan, moved_to_blocks
-    from qwen_ui.freeze.cost.estimate import Cost, StepSettings, estimate_cost, full_cost
+    from qwen_ui.freeze.cost.estimate import estimate_cost, full_cost
+    from qwen_ui.freeze.cost.step import Cost, StepSettings
     from qwen_ui.freeze.export.formats import export_formats, export_text
     from qwen_ui.freeze.export.importing import import_plan
     from qwen_ui.freeze.layers import format_layers, parse_layers
@@ -44,11 +45,11 @@ __all__ = [
 __getattr__ = lazy_face(
     __name__,
     {
-        "Cost": "cost.estimate",
+        "Cost": "cost.step",
         "FreezePlan": "plan",
         "Rule": "plan",
         "Selection": "selection",
-        "StepSettings": "cost.estimate",
+        "StepSettings": "cost.step",
         "apply": "selection",
         "canonical_plan": "canonical",
         "default_layers": "presets",

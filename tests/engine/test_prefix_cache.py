@@ -16,7 +16,7 @@ WIDTH = 8
 
 
 def opened(examples, *, depth=2, weights="w", budget=10**6):
-    key = PrefixKey(weights, examples.digest, depth, "float32", "cpu", "v")
+    key = PrefixKey(weights, examples.fingerprint, depth, "float32", "cpu", "v")
     return KeptPrefix(key, examples, WIDTH, torch.float32, budget)
 
 

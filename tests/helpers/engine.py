@@ -36,7 +36,7 @@ def load(folder: Path, dtype: torch.dtype = torch.float32) -> PreTrainedModel:
 
 
 def kept_prefix(examples: Examples, depth: int, model, budget: int = 10**8) -> KeptPrefix:
-    key = PrefixKey("weights", examples.digest, depth, str(model.dtype), "cpu", "here")
+    key = PrefixKey("weights", examples.fingerprint, depth, str(model.dtype), "cpu", "here")
     return KeptPrefix(key, examples, model.config.hidden_size, model.dtype, budget)
 
 

@@ -11,16 +11,9 @@ from typing import TYPE_CHECKING
 from qwen_ui.lazy import lazy_face
 
 if TYPE_CHECKING:
-    from qwen_ui.freeze.cost.estimate import (
-        MAX_TOKENS,
-        Cost,
-        Engine,
-        StepSettings,
-        estimate_cost,
-        full_cost,
-        price,
-    )
+    from qwen_ui.freeze.cost.estimate import estimate_cost, full_cost, price
     from qwen_ui.freeze.cost.optimizers import optimizer_bytes, optimizer_names
+    from qwen_ui.freeze.cost.step import MAX_TOKENS, Cost, Engine, StepSettings
 
 __all__ = [
     "MAX_TOKENS",
@@ -36,10 +29,10 @@ __all__ = [
 __getattr__ = lazy_face(
     __name__,
     {
-        "MAX_TOKENS": "estimate",
-        "Cost": "estimate",
-        "Engine": "estimate",
-        "StepSettings": "estimate",
+        "MAX_TOKENS": "step",
+        "Cost": "step",
+        "Engine": "step",
+        "StepSettings": "step",
         "estimate_cost": "estimate",
         "full_cost": "estimate",
         "optimizer_bytes": "optimizers",

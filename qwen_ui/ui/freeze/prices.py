@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from qwen_ui.errors import SettingsError
 from qwen_ui.formats import percent, short_bytes, short_flops
 from qwen_ui.freeze import StepSettings, full_cost
-from qwen_ui.freeze.cost.estimate import MAX_TOKENS, price
+from qwen_ui.freeze.cost import MAX_TOKENS, price
 
 if TYPE_CHECKING:
     from qwen_ui.freeze import Cost, Selection

@@ -39,7 +39,7 @@ def drawn(found: Preview) -> str:
         "train/preview.html",
         sequences=found.sequences,
         total=sum(len(sequence.tokens) for sequence in found.sequences),
-        carrying=sum(sequence.carrying for sequence in found.sequences),
+        carrying=sum(sequence.loss_tokens for sequence in found.sequences),
         cut=found.cut,
         most=MOST_TOKENS,
     )

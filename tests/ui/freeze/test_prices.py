@@ -76,7 +76,7 @@ def test_where_nothing_fits_no_batch_does() -> None:
         ({"batch_size": "four"}, "'four' is no batch size"),
         ({"batch_size": ""}, "no batch size"),
         ({"sequence_length": "1e9"}, "no sequence length"),
-        ({"batch_size": "0"}, "no step"),
+        ({"batch_size": "0"}, "A step cannot have"),
         ({"optimizer": "magic"}, "no optimizer 'magic'"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Which tracers are at hand: kept for the models and step shapes asked for last."""
+"""Tracers of the models and step shapes that were asked for last, so that each is built once."""
 
 from __future__ import annotations
 
@@ -9,45 +9,46 @@ from collections import OrderedDict
 import torch
 
 from qwen_ui.errors import ModelError, SettingsError
-from qwen_ui.freeze.cost.segments import PieceTracer, StepShape
+from qwen_ui.freeze.cost.segment_tracer import SegmentTracer
+from qwen_ui.freeze.cost.segments import StepShape
 from qwen_ui.model.anatomy import Anatomy
 from qwen_ui.model.tracing import FakeModel, fake_model
 
 _MAX_SHAPES = 8
 _lock = threading.Lock()
-_workshops: dict[tuple[int, str | None], _Workshop] = {}
+_tracers_by_model: dict[tuple[int, str | None], _ModelTracers] = {}
 
 
-class _Workshop:
+class _ModelTracers:
     """One fake model, its lock, and the tracers of the shapes asked for last."""
 
     def __init__(self, anatomy: Anatomy, dtype: str | None) -> None:
         self._anatomy = weakref.ref(anatomy)
         self._dtype = dtype
         self._fake: FakeModel | None = None
-        self._tracers: OrderedDict[StepShape, PieceTracer] = OrderedDict()
+        self._tracers: OrderedDict[StepShape, SegmentTracer] = OrderedDict()
         self._lock = threading.RLock()
 
-    def tracer(self, shape: StepShape) -> PieceTracer:
+    def tracer(self, shape: StepShape) -> SegmentTracer:
         anatomy = self._anatomy()
         assert anatomy is not None
         with self._lock:
             if self._fake is None:
                 self._fake = fake_model(anatomy, dtype_named(self._dtype))
             if shape not in self._tracers:
-                self._tracers[shape] = PieceTracer(anatomy, self._fake, self._lock, shape)
+                self._tracers[shape] = SegmentTracer(anatomy, self._fake, self._lock, shape)
             self._tracers.move_to_end(shape)
             while len(self._tracers) > _MAX_SHAPES:
                 self._tracers.popitem(last=False)
             return self._tracers[shape]
 
 
-def tracer_for(anatomy: Anatomy, shape: StepShape, dtype: str | None = None) -> PieceTracer:
+def tracer_for(anatomy: Anatomy, shape: StepShape, dtype: str | None = None) -> SegmentTracer:
     """The tracer of this model for steps of this shape.
 
     Raises:
         ModelError: the model has no configuration, no blocks, or cannot be run on fake tensors.
-        SettingsError: the dtype is none that can train.
+        SettingsError: the dtype is not one to train in.
     """
     if anatomy.configuration is None or not anatomy.blocks:
         raise ModelError(
@@ -57,16 +58,16 @@ def tracer_for(anatomy: Anatomy, shape: StepShape, dtype: str | None = None) -> 
     dtype_named(dtype)
     key = (id(anatomy), dtype)
     with _lock:
-        if key not in _workshops:
-            _workshops[key] = _Workshop(anatomy, dtype)
-            weakref.finalize(anatomy, _workshops.pop, key, None)
-        workshop = _workshops[key]
+        if key not in _tracers_by_model:
+            _tracers_by_model[key] = _ModelTracers(anatomy, dtype)
+            weakref.finalize(anatomy, _tracers_by_model.pop, key, None)
+        tracers = _tracers_by_model[key]
     try:
-        return workshop.tracer(shape)
+        return tracers.tracer(shape)
     except ModelError:
         raise
     except Exception as error:
-        # A model class may refuse a fake step in a way of its own; the model is what is at fault.
+        # Model classes may raise anything in a fake step; it is this model that cannot be traced.
         reason = " ".join(str(error).split())[:200]
         raise ModelError(
             f"A step of '{anatomy.model_type}' cannot be traced without weights "
