@@ -122,14 +122,15 @@ def _speed(x: list[float], tokens: list[float], seconds: Column, before: float) 
 
 
 def _smoothed(x: list[float], losses: Column, carry: Carry, share: float) -> Line:
-    line: Line = ([], [])
-    for at, loss in zip(x, losses, strict=True):
+    total, weight, new = carry.sum, carry.weight, 1 - share
+    means: list[float | None] = []
+    for loss in losses:
         if loss is not None:
-            carry.sum = share * carry.sum + (1 - share) * loss
-            carry.weight = share * carry.weight + (1 - share)
-            line[0].append(at)
-            line[1].append(carry.sum / carry.weight)
-    return line
+            total = share * total + new * loss
+            weight = share * weight + new
+            means.append(total / weight)
+    carry.sum, carry.weight = total, weight
+    return [at for at, loss in zip(x, losses, strict=True) if loss is not None], means
 
 
 def _number(value: Any) -> float | None:

@@ -28,13 +28,9 @@ def thinned(line: Line, most: int = MOST_POINTS) -> Line:
 
 
 def _extremes(y: Sequence[float | None], first: int, last: int) -> set[int]:
-    low = high = -1
-    for row in range(first, last):
-        value = y[row]
-        if value is None:
-            continue
-        if low < 0 or value < y[low]:  # type: ignore[operator]
-            low = row
-        if high < 0 or value > y[high]:  # type: ignore[operator]
-            high = row
-    return {low, high} if low >= 0 else {first} if first < last else set()
+    """Where the smallest and the largest of these are, or the first where all are gaps."""
+    part = y[first:last]
+    values = [value for value in part if value is not None]
+    if not values:
+        return {first}
+    return {first + part.index(min(values)), first + part.index(max(values))}

@@ -49,7 +49,7 @@ class RunTotals:
             self.loss = new.columns["loss"][-1]
             self.tokens = int(new.last("tokens") or self.tokens)
             self.elapsed = float(new.last("elapsed") or self.elapsed)
-            peak = max((value or 0 for value in new.columns["memory_bytes"]), default=0)
+            peak = max(filter(None, new.columns["memory_bytes"]), default=0)
             self.peak_bytes = max(self.peak_bytes, int(peak))
         losses = [event["loss"] for event in new.evals if event.get("loss") is not None]
         if losses:
