@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 
 from qwen_ui.compare import Comparison, make_comparison, parse_plans, write_comparison
@@ -210,6 +211,7 @@ def test_the_view_asked_again_reads_only_what_is_new(monkeypatch: pytest.MonkeyP
 def test_the_view_shows_rows_verdict_curves_and_samples() -> None:
     made = finished_comparison(4.0, 5.0)
     found = compare_view.state(made.name)
+    assert json.loads(orjson.dumps(found))["rows"][0]["losses"] == {"0": 4.0}, "as gradio sends it"
     assert found["over"]
     assert [row["after"] for row in found["rows"]] == [4.0, 5.0]
     assert found["verdict"].startswith("attention on last:4 ends at 4.000 nats")
