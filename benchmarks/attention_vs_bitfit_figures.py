@@ -26,7 +26,7 @@ from benchmarks.attention_vs_bitfit import (
     SWEEP_SEED,
     SWEEP_STEPS,
 )
-from qwen_ui.rank.ranking import rank_correlation
+from qwen_ui.rank import rank_correlation
 from qwen_ui.ui.compare.svg_chart import Series, chart
 from qwen_ui.ui.page.colours import SERIES_COLOURS
 

@@ -10,31 +10,33 @@ from typing import TYPE_CHECKING
 from qwen_ui.lazy import lazy_face
 
 if TYPE_CHECKING:
+    from qwen_ui.rank.methods import METHODS, Method
     from qwen_ui.rank.ranking import Ranking, agreement, rank_correlation
-    from qwen_ui.rank.run import METHODS, WORDS, rank, rank_all, rank_all_apart, rank_apart
+    from qwen_ui.rank.run import rank, rank_all
+    from qwen_ui.rank.subprocess_run import rank_all_in_subprocess, rank_in_subprocess
 
 __all__ = [
     "METHODS",
-    "WORDS",
+    "Method",
     "Ranking",
     "agreement",
     "rank",
     "rank_all",
-    "rank_all_apart",
-    "rank_apart",
+    "rank_all_in_subprocess",
     "rank_correlation",
+    "rank_in_subprocess",
 ]
 __getattr__ = lazy_face(
     __name__,
     {
-        "METHODS": "run",
-        "WORDS": "run",
+        "METHODS": "methods",
+        "Method": "methods",
         "Ranking": "ranking",
         "agreement": "ranking",
         "rank": "run",
         "rank_all": "run",
-        "rank_all_apart": "run",
-        "rank_apart": "run",
+        "rank_all_in_subprocess": "subprocess_run",
         "rank_correlation": "ranking",
+        "rank_in_subprocess": "subprocess_run",
     },
 )

@@ -11,6 +11,7 @@ import gradio as gr
 from qwen_ui.errors import SettingsError
 from qwen_ui.freeze import FreezePlan, preset
 from qwen_ui.freeze.presets import TOP_LAYERS
+from qwen_ui.rank import METHODS
 from qwen_ui.ui.compare.rank import asked_of, ranked_plans, ranking_view
 from qwen_ui.ui.compare.view import comparison_view
 from qwen_ui.ui.page.data_choice import CHAT, KJV, OWN, kept_files, own_file
@@ -27,18 +28,6 @@ REFERENCE, IN_FORCE = "LoRA (reference)", "the plan in force"
 PRESETS = (*CLASSIC, "mlp", "norms", "full")
 CHOICES = (*PRESETS, REFERENCE, IN_FORCE)
 PROMPT = "And it came to pass"
-# As in `train.rank.METHODS`, which imports torch; a test holds them equal.
-RANK_METHODS = (
-    "gradient",
-    "relative-gradient",
-    "fisher",
-    "relative-fisher",
-    "activation",
-    "change",
-    "wanda",
-    "weight",
-    "ablation",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +77,7 @@ def build(session: Session) -> CompareTab:
                 ticked = gr.Button("Compare these", elem_id="qc-ticked")
             with gr.Accordion("By index or by rank", open=False):
                 methods = gr.CheckboxGroup(
-                    list(RANK_METHODS), value=list(RANK_METHODS), label="Top four blocks by"
+                    list(METHODS), value=list(METHODS), label="Top four blocks by"
                 )
                 by_rank = gr.Button("By index vs by rank", elem_id="qc-rank")
                 score = gr.Button("Show the scores", elem_id="qc-score")

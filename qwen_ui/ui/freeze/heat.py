@@ -15,6 +15,7 @@ from qwen_ui import freeze
 from qwen_ui.errors import SettingsError
 from qwen_ui.model.names import NANO
 from qwen_ui.model.weights.measures import MEASURES
+from qwen_ui.rank import METHODS
 from qwen_ui.ui.freeze.selection_data import chosen, names_of
 from qwen_ui.ui.page.data_choice import KJV, data_files
 from qwen_ui.ui.page.jobs import Jobs, Tick
@@ -31,10 +32,9 @@ _DIGITS = 6
 
 def list_heats(anatomy: Anatomy) -> dict[str, Any]:
     """Groups of [name, label, hint], each with a sentence where it cannot be had here."""
-    from qwen_ui.rank.run import WORDS
 
     weights = [[f"{WEIGHT}:{name}", name, ""] for name in MEASURES]
-    ranks = [[f"{RANK}:{name}", f"rank by {name}", how.what] for name, how in WORDS.items()]
+    ranks = [[f"{RANK}:{name}", f"rank by {name}", how.what] for name, how in METHODS.items()]
     model = stand_in_for(anatomy)
     apart = "" if model is anatomy else f" (on {NANO})"
     return {
@@ -91,7 +91,6 @@ def on_blocks(
 
 
 def _work_of(anatomy: Anatomy, name: str) -> Callable[[Tick], dict[str, Any]]:
-    from qwen_ui.rank.run import METHODS
 
     group, _, what = name.partition(":")
     if group == WEIGHT and what in MEASURES:
@@ -115,7 +114,7 @@ def _weight_heat(anatomy: Anatomy, measure: str) -> dict[str, Any]:
 
 
 def _rank_heat(anatomy: Anatomy, method: str, tick: Tick) -> dict[str, Any]:
-    from qwen_ui.rank.run import rank_apart
+    from qwen_ui.rank import rank_in_subprocess
 
     model = stand_in_for(anatomy)
     if model is None:
@@ -124,7 +123,7 @@ def _rank_heat(anatomy: Anatomy, method: str, tick: Tick) -> dict[str, Any]:
             "it: it has other blocks or kinds. Rank a folder that holds the weights."
         )
     training, _ = data_files(KJV, None)
-    ranking = rank_apart(model.source, training, method, tick)
+    ranking = rank_in_subprocess(model.source, training, method, tick)
     scores = ranking.scores
     said = f"Scores of {model.source} by {method}"
     if ranking.sequences:

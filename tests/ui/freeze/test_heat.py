@@ -14,7 +14,7 @@ from qwen_ui.freeze import preset, resolve
 from qwen_ui.model import open_model
 from qwen_ui.model.weights.fit import weights_of
 from qwen_ui.model.weights.grid import measure_tensor
-from qwen_ui.rank.run import METHODS, rank_apart
+from qwen_ui.rank import METHODS, rank_in_subprocess
 from qwen_ui.ui.freeze import heat
 from qwen_ui.ui.freeze.selection_data import names_of, ranges_of
 from qwen_ui.ui.page.data_choice import KJV, data_files
@@ -57,7 +57,7 @@ def test_a_statistic_of_the_weights_has_a_number_for_every_tensor_of_a_block(apa
 def test_scores_are_those_of_the_ranking_and_the_twin_stands_in(apart: Jobs) -> None:
     """The 1.5 B has no weights here: its twin of equal blocks and kinds is ranked, and named."""
     answer = finished(LARGE, "rank:gradient")
-    ranking = rank_apart("nano", heat.data_files(KJV, None)[0], "gradient")
+    ranking = rank_in_subprocess("nano", heat.data_files(KJV, None)[0], "gradient")
     assert answer["blocks"] == pytest.approx(list(ranking.scores.blocks), rel=1e-5)
     assert answer["order"][:4] == list(ranking.top(4))
     assert "nano" in answer["said"]
