@@ -1,6 +1,7 @@
 """Which blocks matter: scores of every block by several methods, on a person's own data.
 
-Called by pages and the command line. It loads weights, in a process of its own for a page.
+Called by the Freeze and Compare tabs and the commands. It loads weights, for a page in a process of
+its own, and keeps what it found under `home()`.
 """
 
 from __future__ import annotations
@@ -11,7 +12,14 @@ from qwen_ui.lazy import lazy_face
 
 if TYPE_CHECKING:
     from qwen_ui.rank.ranking import Ranking, agreement, rank_correlation
-    from qwen_ui.rank.run import METHODS, WORDS, rank, rank_all, rank_all_apart, rank_apart
+    from qwen_ui.rank.run import (
+        METHODS,
+        WORDS,
+        rank,
+        rank_all,
+        rank_all_apart,
+        rank_apart,
+    )
 
 __all__ = [
     "METHODS",
@@ -24,17 +32,4 @@ __all__ = [
     "rank_apart",
     "rank_correlation",
 ]
-__getattr__ = lazy_face(
-    __name__,
-    {
-        "METHODS": "run",
-        "WORDS": "run",
-        "Ranking": "ranking",
-        "agreement": "ranking",
-        "rank": "run",
-        "rank_all": "run",
-        "rank_all_apart": "run",
-        "rank_apart": "run",
-        "rank_correlation": "ranking",
-    },
-)
+__getattr__ = lazy_face(__name__, __file__)
