@@ -1,7 +1,7 @@
 """Several plans, one verdict: the same model, data, seeds and steps.
 
-Called by the Compare tab and the command line. It starts runs through `workers` and writes one
-file.
+Called by the Compare tab and the commands. It starts runs through `workers` and writes one file per
+comparison, next to its runs.
 """
 
 from __future__ import annotations
@@ -19,19 +19,29 @@ if TYPE_CHECKING:
         write_comparison,
     )
     from qwen_ui.compare.contenders import Contender, lora_reference, parse_plans, parse_rates
-    from qwen_ui.compare.report import markdown_report, samples_of, setup_of
+    from qwen_ui.compare.report import (
+        COLUMNS,
+        cells_of,
+        legend_of,
+        markdown_report,
+        samples_of,
+        setup_of,
+    )
     from qwen_ui.compare.rows import Row, row_records, rows_of
     from qwen_ui.compare.run_results import results
     from qwen_ui.compare.running import run_comparison, start_runs, stop_runs
     from qwen_ui.compare.verdict import comparison_record, headline, verdict_sentence
 
 __all__ = [
+    "COLUMNS",
     "Comparison",
     "Contender",
     "Row",
+    "cells_of",
     "comparison_record",
     "headline",
     "latest_comparison",
+    "legend_of",
     "lora_reference",
     "make_comparison",
     "markdown_report",
@@ -49,30 +59,4 @@ __all__ = [
     "verdict_sentence",
     "write_comparison",
 ]
-__getattr__ = lazy_face(
-    __name__,
-    {
-        "Comparison": "comparison",
-        "Contender": "contenders",
-        "Row": "rows",
-        "comparison_record": "verdict",
-        "headline": "verdict",
-        "latest_comparison": "comparison",
-        "lora_reference": "contenders",
-        "make_comparison": "comparison",
-        "markdown_report": "report",
-        "parse_plans": "contenders",
-        "parse_rates": "contenders",
-        "read_comparison": "comparison",
-        "results": "run_results",
-        "row_records": "rows",
-        "rows_of": "rows",
-        "run_comparison": "running",
-        "samples_of": "report",
-        "setup_of": "report",
-        "start_runs": "running",
-        "stop_runs": "running",
-        "verdict_sentence": "verdict",
-        "write_comparison": "comparison",
-    },
-)
+__getattr__ = lazy_face(__name__, __file__)

@@ -92,7 +92,7 @@ def make_comparison(
     contenders = [plan if isinstance(plan, Contender) else Contender(plan) for plan in plans]
     labels = [contender.name for contender in contenders]
     if len(plans) < 2 or len(set(labels)) < len(labels) or "" in labels:
-        raise SettingsError("Give at least two plans, each with a name of its own.")
+        raise SettingsError("Give at least two plans with different names.")
     if len(rates) != len(plans):
         raise SettingsError(f"Give one learning rate for each of the {len(plans)} plans.")
     if not seeds or len(plans) * len(seeds) > MAX_RUNS or len(set(seeds)) < len(seeds):

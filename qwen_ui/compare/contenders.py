@@ -73,5 +73,5 @@ def parse_rates(text: str | None) -> list[float | None]:
         return [float(w) if w.strip() else None for w in text.split(",")] if text else []
     except ValueError as error:
         raise SettingsError(
-            f"'{text}' does not list learning rates. Write one a plan, as in 1e-3,1e-2."
+            f"'{text}' is not a list of learning rates. Give one per plan, such as 1e-3,1e-2."
         ) from error

@@ -99,7 +99,9 @@ def read_delta(file: Path) -> Delta:
         with safe_open(file, framework="pt") as opened:
             told = json.loads((opened.metadata() or {}).get(METADATA_KEY, "{}"))
             if not isinstance(told, dict) or told.get("format") != FORMAT:
-                raise RunError(f"'{file}' is no delta of this program. Name a delta.safetensors.")
+                raise RunError(
+                    f"'{file}' is not a delta of this program. Give a delta.safetensors file."
+                )
             tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
             return Delta(
                 tensors,
@@ -137,15 +139,15 @@ def apply_delta(file: Path, base: str, output: Path) -> Applied:
     delta = read_delta(file)
     folder = open_model(base).weights_folder
     if folder is None:
-        raise ModelError(f"'{base}' has no weights at hand. Name the folder that holds them.")
+        raise ModelError(f"The weights of '{base}' are not on this machine. Give their folder.")
     if folder_fingerprint(folder) != delta.base:
         trained_on = delta.spec.get("model", "another model")
         raise RunError(
             f"The delta was trained on other weights ('{trained_on}') than those of '{base}'. "
-            "Name the very base that the run used."
+            "Give the base that the run used."
         )
     if output.exists() and (not output.is_dir() or any(output.iterdir())):
-        raise RunError(f"'{output}' is there and not an empty folder. Name a new one.")
+        raise RunError(f"'{output}' exists and is not an empty folder. Give a new one.")
     part = output.with_name(f".{output.name}.part")
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
@@ -193,7 +195,7 @@ def _save_by_transformers(delta: Delta, folder: Path, target: Path) -> None:
     unknown = sorted(delta.weights.keys() - parameters.keys())
     if unknown:
         raise RunError(
-            f"The base has no tensor '{unknown[0]}', which the delta trains. Name the base that "
+            f"The base has no tensor '{unknown[0]}', which the delta trains. Give the base that "
             "the run used."
         )
     with torch.no_grad():

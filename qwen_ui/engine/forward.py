@@ -127,7 +127,7 @@ class PrefixSource:
             try:
                 kept.put(batch, hidden_BTH)
             except OSError as error:
-                self.trouble = f"No more prefix outputs are kept: {error.strerror}."
+                self.trouble = f"No more prefix outputs are cached: {error.strerror}."
         return hidden_BTH
 
     def _complete(self, kept: KeptPrefix, batch: Batch, absent: list[int]) -> torch.Tensor:
@@ -172,7 +172,7 @@ def _cut(model: PreTrainedModel, selection: Selection) -> tuple[PrefixCut | None
     before = [m for m in model.modules() if id(m) not in suffix]
     if drops_out(before):
         return None, (
-            "The frozen blocks drop values at random while training, so their output changes from "
-            "step to step and is not kept. Set the dropout in the model's configuration to 0."
+            "The frozen blocks use dropout in training, so their outputs change from step to step "
+            "and are not cached. Set the dropout in the model's configuration to 0."
         )
     return PrefixCut(model.base_model, stack, depth), ""

@@ -63,7 +63,7 @@ class MasterAdamW:
         once = self._widened(self._portions[0]) if len(self._portions) == 1 else None
         norm = _together([_norm(once or self._widened(names)) for names in self._portions])
         if not math.isfinite(norm):
-            raise FloatingPointError("The gradients are no finite numbers.")
+            raise FloatingPointError("The gradients are not finite.")
         for group in self.adam.param_groups:
             group["lr"] = rate
         for names in self._portions:

@@ -43,7 +43,7 @@ def make_accelerator(spec: RunSpec, folder: Path) -> Accelerator:
             "the worker with the command that `launch_command` gives (torchrun)."
         )
     if spec.sharded and spec.processes == 1:
-        raise SettingsError("Sharing out the weights takes two processes or more: raise processes.")
+        raise SettingsError("Sharding the weights needs at least two processes. Raise processes.")
     return accelerator
 
 

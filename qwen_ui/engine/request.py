@@ -47,6 +47,6 @@ def checked_spec(
     if found.weights_folder is None:
         raise ModelError(
             f"The weights of '{model}' are not on this machine. Fetch them with `hf download "
-            f"{hub_id(model)}`, name a folder that holds them, or rehearse the same plan on 'nano'."
+            f"{hub_id(model)}`, give a folder that has them, or rehearse the same plan on 'nano'."
         )
     return spec

@@ -57,7 +57,7 @@ class Trainer:
         for step in range(self._progress.step + 1, self._spec.steps + 1):
             self._step(step)
             if self._stop_requested():
-                status, reason = "stopped", f"Stopped by hand after step {step}."
+                status, reason = "stopped", f"Stopped by the user after step {step}."
                 break
             if reason := self._stopping.reason_to_stop(self._progress):
                 break

@@ -122,8 +122,8 @@ def settle(
     trainee.cut, trainee.chunked = None, chunked
     if chunked and not agree(prove(trainee, batch, None).passed):
         trainee.chunked = False
-        return [_sentence("the kept prefix and the chunked head", proof)]
-    return [_sentence("the kept prefix", proof)]
+        return [_sentence("the cached prefix and the chunked head", proof)]
+    return [_sentence("the cached prefix", proof)]
 
 
 def _measure(trainee: Trainee, loss: torch.Tensor) -> tuple[float, torch.Tensor]:
@@ -139,7 +139,7 @@ def _measure(trainee: Trainee, loss: torch.Tensor) -> tuple[float, torch.Tensor]
 
 def _sentence(shortcut: str, proof: Proof) -> str:
     return (
-        f"On the first batch {shortcut} gave another loss (relative difference "
-        f"{proof.loss:.1e}) or other gradients ({proof.gradient:.1e}) than the full "
-        f"forward: this run goes without."
+        f"On the first batch {shortcut} gave a different loss (relative difference "
+        f"{proof.loss:.1e}) or different gradients ({proof.gradient:.1e}) than the full forward "
+        "pass, so this run does not use it."
     )

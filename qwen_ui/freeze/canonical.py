@@ -1,9 +1,9 @@
-"""A set of names -> the one short plan that selects it, however it was clicked together.
+"""A set of names -> the one short plan that selects it, however it was put together.
 
 The form depends on the set of names alone. What a model has everywhere (every norm, every bias) is
 one rule without layers; kinds that train in the same blocks share a rule; layer expressions count
 from the end where they can, so that the plan fits a deeper model too. Where it is shorter to say
-what is frozen ("everything but this"), the plan trains all and freezes the rest.
+what is frozen ("everything but this"), the plan trains everything and freezes that.
 """
 
 from __future__ import annotations
@@ -122,7 +122,7 @@ def _block_rule(
         return Rule(train=train, layers=expression)
     roles = [role for role, its in members.items() if its <= set(kinds)]
     covered = set().union(*(members[role] for role in roles))
-    # A kind may bear another role in another block (dense, sparse MLPs): its role is no cover then.
+    # A kind may have another role in another block (dense and sparse MLPs); then no role covers it.
     covered -= {kind for kind in covered if sum(kind in its for its in members.values()) > 1}
     rest = [kind for kind in kinds if kind not in covered]
     biases = {kind for kind in every if is_bias(kind)}
@@ -137,5 +137,5 @@ def _block_rule(
 
 
 def _escape(name: str) -> str:
-    """A glob that means exactly this name."""
+    """A glob that matches exactly this name."""
     return "".join(f"[{c}]" if c in "*?[" else c for c in name)

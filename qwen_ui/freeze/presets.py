@@ -1,4 +1,4 @@
-"""The choices that have a name."""
+"""Plans that have a name: attention only, BitFit, MLP only and so on."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ TOP_LAYERS = f"last:{TOP_BLOCKS}"
 # `model.anatomy.is_bias` as globs over kinds: a bias belongs to a module of the block
 # (`self_attn.q_proj.bias`) or, rarely, to the block itself.
 BIASES = ("*.bias", "bias")
-# Name -> the selector of its rule. None: no rule, nothing is trained.
+# Name -> the selector of its one rule. None: no rule, so that nothing trains.
 _SELECTORS: dict[str, dict[str, object] | None] = {
     "attention": {"roles": ("attention",)},
     "bitfit": {"kinds": BIASES},

@@ -1,6 +1,7 @@
 """Which blocks matter: scores of every block by several methods, on a person's own data.
 
-Called by pages and the command line. It loads weights, in a process of its own for a page.
+Called by the Freeze and Compare tabs and the commands. It loads weights, for a page in a process of
+its own, and keeps what it found under `home()`.
 """
 
 from __future__ import annotations
@@ -26,17 +27,4 @@ __all__ = [
     "rank_correlation",
     "rank_in_subprocess",
 ]
-__getattr__ = lazy_face(
-    __name__,
-    {
-        "METHODS": "methods",
-        "Method": "methods",
-        "Ranking": "ranking",
-        "agreement": "ranking",
-        "rank": "run",
-        "rank_all": "run",
-        "rank_all_in_subprocess": "subprocess_run",
-        "rank_correlation": "ranking",
-        "rank_in_subprocess": "subprocess_run",
-    },
-)
+__getattr__ = lazy_face(__name__, __file__)

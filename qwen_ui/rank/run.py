@@ -45,7 +45,7 @@ def rank_all(
     """
     unknown = [method for method in methods if method not in METHODS]
     if unknown or not methods:
-        named = f"There is no method '{unknown[0]}'." if unknown else "Name a method."
+        named = f"There is no method '{unknown[0]}'." if unknown else "Give a method."
         raise SettingsError(f"{named} There are {', '.join(METHODS)}.")
     if sequences < 1 or batch_size < 1 or sequence_length < 2:
         raise SettingsError(

@@ -1,4 +1,4 @@
-"""Sanity checks on the parts of a block: attention, norms, MLP, and what is of no usual kind."""
+"""Sanity checks on the parts of a block: attention, norms, MLP, and parts of no usual kind."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def check_attention(anatomy: Anatomy) -> tuple[bool, str]:
 
 
 def _other_attention(anatomy: Anatomy, config: dict[str, Any]) -> str:
-    """What is said of attention without one matrix each for q, k and v."""
+    """The answer for attention without one matrix each for q, k and v."""
     kinds = [k for k in anatomy.kinds if k.role is Role.ATTENTION and k.blocks and len(k.shape) > 1]
     if not kinds:
         return "Not applicable: no block has attention."
@@ -56,7 +56,7 @@ def _other_attention(anatomy: Anatomy, config: dict[str, Any]) -> str:
     if rank:
         return (
             f"Not by rows: latent attention, keys and values of all heads come out of {rank} "
-            f"numbers a position: {listed}."
+            f"numbers per position: {listed}."
         )
     return f"Not applicable: no separate q, k and v matrices to compare; it has {listed}."
 
@@ -67,13 +67,13 @@ def _projects(kind: Kind, letter: str) -> bool:
 
 
 def check_norms(anatomy: Anatomy) -> tuple[bool, str]:
-    """The classes of the norms, and whether they carry biases; one on the residual stream."""
+    """The classes of the norms, of which the residual stream should have one, and their biases."""
     owners = {p.module for p in anatomy.parameters if p.role is Role.NORM}
     classes = Counter(anatomy.modules_by_name[name].class_name for name in owners)
     if not classes:
         return True, "Not applicable: no norm has parameters."
     # A norm inside a part (of queries, of a gated state) may be of another class; those on the
-    # residual stream, in the blocks and behind them, are to be of one.
+    # residual stream, in the blocks and after them, should be of one.
     places = {anatomy.stack.rpartition(".")[0], *(block.name for block in anatomy.blocks)}
     stream = {anatomy.modules_by_name[n].class_name for n in owners if _parent(n) in places}
     biases = [p.name for p in anatomy.parameters if p.role is Role.NORM and is_bias(p.name)]

@@ -1,4 +1,4 @@
-"""Section B of the report: the architecture in words, with the exact names of block 0."""
+"""Section B of the report: the architecture described, with the exact names of block 0."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _TITLES = {
 
 
 def architecture_in_words(anatomy: Anatomy) -> str:
-    """A paragraph on the blocks' names, then one a role, then one on biases."""
+    """A paragraph on the blocks' names, then one per role, then one on biases."""
     return "\n\n".join((_naming(anatomy), *_roles(anatomy), _biases(anatomy)))
 
 

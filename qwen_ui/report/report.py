@@ -55,7 +55,7 @@ def _head(anatomy: Anatomy, checks: tuple[Check, ...]) -> str:
 
 
 def _table(anatomy: Anatomy) -> str:
-    """One row a module or tensor; identical modules of a list are one row, shown by their first."""
+    """One row per module or tensor; identical modules of a list share the row of their first."""
     rows = [
         "| module or parameter | class or shape | parameters | share | role |",
         "|---|---|---:|---:|---|",

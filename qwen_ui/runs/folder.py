@@ -78,9 +78,7 @@ def run_folder(run: str) -> Path:
     """
     folder = runs_folder() / run
     if not _RUN.fullmatch(run) or not (folder / "spec.json").is_file():
-        raise RunError(
-            f"There is no run '{run[:150]}'. `python -m qwen_ui runs` lists what there is."
-        )
+        raise RunError(f"There is no run '{run[:150]}'. `python -m qwen_ui runs` lists all runs.")
     return folder
 
 

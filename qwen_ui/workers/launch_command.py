@@ -122,7 +122,7 @@ def slurm_script(spec: RunSpec, folder: Path, *, nodes: int, hours: int = 4) -> 
 def _per_node(spec: RunSpec, nodes: int) -> int:
     if nodes < 1 or spec.processes % nodes:
         raise SettingsError(
-            f"{spec.processes} processes cannot be shared out over {nodes} nodes. Choose a "
+            f"{spec.processes} processes cannot be divided over {nodes} nodes. Choose a "
             "multiple of the nodes."
         )
     return spec.processes // nodes

@@ -82,7 +82,7 @@ def memory_advice(
         said += f" (other programs held {short_bytes(available.others)})"
     if need <= available.free:
         half = {"batch_size": batch // 2} if batch > 1 else {}
-        return Advice(f"{said}: by its price it fits, so other programs took the rest.", half)
+        return Advice(f"{said}: it should fit, so other programs took the rest.", half)
     while batch > 1:
         batch //= 2
         if needs(batch, length) <= available.free:

@@ -197,7 +197,7 @@ def test_layers_and_regular_expressions(freeze: Page) -> None:
     freeze.get_by_role("button", name="Use").click()
     trains(freeze, "46,797,824")
     pattern.fill("(q|")
-    expect(freeze.locator(".qs-said")).to_contain_text("no regular expression yet")
+    expect(freeze.locator(".qs-said")).to_contain_text("not a valid regular expression")
     trains(freeze, "46,797,824")
 
 
@@ -302,8 +302,8 @@ def test_a_plan_is_downloaded_and_loaded_again(freeze: Page, tmp_path: Path) -> 
 
 
 def test_plans_are_kept(freeze: Page) -> None:
-    freeze.get_by_label("Name to keep the plan under").fill("top four <b>")
-    freeze.get_by_role("button", name="Keep").click()
+    freeze.get_by_label("Name to save the plan under").fill("top four <b>")
+    freeze.get_by_role("button", name="Save", exact=True).click()
     freeze.get_by_role("button", name="None", exact=True).click()
     trains(freeze, "0")
     freeze.get_by_role("button", name="top four <b>", exact=True).click()

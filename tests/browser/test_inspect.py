@@ -151,7 +151,7 @@ def test_values_of_a_tensor_are_measured_on_request(tree: Page) -> None:
     box.press("Enter")
     expect(tree.locator(".qi-inspector")).to_have_attribute("data-source", "nano")
     tree.get_by_role("searchbox").fill("3 k_proj.weight")
-    tree.get_by_role("button", name="Measure them").click()
+    tree.get_by_role("button", name="Measure values").click()
     expect(tree.locator(".qi-values")).to_contain_text("standard deviation")
     expect(tree.locator(".qi-values")).to_contain_text("of 64")
     expect(tree.locator(".qi-spectrum li")).to_have_count(8)

@@ -94,7 +94,7 @@ def test_a_shortcut_that_is_not_exact_is_not_taken(tiny, sentences, monkeypatch)
 
     monkeypatch.setattr(Trainee, "forward", wrong)
     engine = make_engine(tiny, sentences, PLANS["attention"])
-    assert "the kept prefix gave another loss" in engine.said[0]
+    assert "the cached prefix gave a different loss" in engine.said[0]
     assert engine.trainee.prefix_blocks == 0
     assert engine.trainee.chunked
 

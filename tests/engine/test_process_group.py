@@ -75,7 +75,7 @@ def test_processes_on_a_cpu_are_started_by_torchrun(tmp_path):
 
 
 def test_processes_that_cannot_be_shared_out_are_refused(tmp_path):
-    with pytest.raises(SettingsError, match="3 processes cannot be shared out over 2 nodes"):
+    with pytest.raises(SettingsError, match="3 processes cannot be divided over 2 nodes"):
         launch_command(spec_of(processes=3), tmp_path, nodes=2)
 
 

@@ -96,7 +96,7 @@ def test_a_folder_in_use_is_not_written_to(tiny, sentences, tmp_path):
 
 
 def test_a_file_that_is_no_delta_is_refused(tiny, tmp_path):
-    with pytest.raises(RunError, match="no delta of this program"):
+    with pytest.raises(RunError, match="not a delta of this program"):
         apply_delta(tiny / "model.safetensors", str(tiny), tmp_path / "whole")
     with pytest.raises(RunError, match="There is no delta"):
         read_delta(tmp_path / "nowhere.safetensors")

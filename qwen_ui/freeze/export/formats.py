@@ -1,8 +1,8 @@
-"""A selection for the tools that people train with.
+"""A selection as text for the tools that people train with.
 
-Every export trains exactly the selection's names, which tests hold by running it: scripts in a
-fresh interpreter, Axolotl's and LLaMA-Factory's matching rules as their sources have them. Where a
-tool cannot express a selection, the export is a comment that says so, never something close.
+Every export trains exactly the selection's names, which tests verify by running it: scripts in a
+fresh interpreter, the matching rules of Axolotl and LLaMA-Factory as in their sources. Where a tool
+cannot express a selection, the export is a comment that says so, never something close.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class ExportFormat:
 
 
 def export_formats() -> dict[str, ExportFormat]:
-    """Formats by name, in the order to show them."""
+    """The formats by name, in the order in which they are shown."""
     return dict(_FORMATS)
 
 

@@ -1,4 +1,4 @@
-"""Text from elsewhere -> a plan: our JSON, a list of names, or Axolotl's patterns."""
+"""Text from other tools -> a plan: our JSON, a list of names, or Axolotl's patterns."""
 
 from __future__ import annotations
 
@@ -57,12 +57,12 @@ def _items(text: str) -> list[str]:
 
 def _yaml_list(lines: list[str]) -> list[str]:
     """The dashed lines up to the next key."""
-    kept = []
+    listed = []
     for line in lines:
         if line and not line.startswith(("-", "#")):
             break
-        kept.append(line)
-    return kept
+        listed.append(line)
+    return listed
 
 
 def _unquoted(text: str) -> str:

@@ -41,7 +41,7 @@ def experts(anatomy: Anatomy, module: Module, config: dict[str, Any]) -> Explana
     fused = [anatomy.by_name[name] for name in module.own if len(anatomy.by_name[name].shape) == 3]
     if fused:
         return Explanation(
-            f"{fused[0].shape[0]} experts in one tensor a matrix: a name takes all of them or "
+            f"{fused[0].shape[0]} experts in one tensor per matrix: a name takes all of them or "
             "none, so a single expert cannot be frozen by name.",
             "y = Σ over the chosen e of weightₑ · expertₑ(x)",
             _EXPERT_KEYS,

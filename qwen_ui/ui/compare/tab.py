@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from qwen_ui.compare import Contender
 
 CLASSIC = ("attention", "bitfit")
-REFERENCE, IN_FORCE = "LoRA (reference)", "the plan in force"
+REFERENCE, IN_FORCE = "LoRA (reference)", "the current plan"
 PRESETS = (*CLASSIC, "mlp", "norms", "full")
 CHOICES = (*PRESETS, REFERENCE, IN_FORCE)
 PROMPT = "And it came to pass"
@@ -67,19 +67,19 @@ def build(session: Session) -> CompareTab:
                 "learning rate.</p>"
             )
             data = gr.Radio([KJV, CHAT, OWN], value=KJV, label="Data", elem_id="qc-data")
-            upload = own_file("To train on; a part is held out", "qc-upload")
+            upload = own_file("Training data; a part is held out", "qc-upload")
             with gr.Row():
                 steps = gr.Number(60, label="Steps", precision=0, minimum=1, min_width=100)
                 seeds = gr.Number(2, label="Seeds", precision=0, minimum=1, min_width=100)
             with gr.Accordion("Other plans", open=False):
                 plans = gr.CheckboxGroup(list(CHOICES), value=list(CLASSIC), label="Plans")
-                layers = gr.Textbox(TOP_LAYERS, label="On blocks", max_length=200)
-                ticked = gr.Button("Compare these", elem_id="qc-ticked")
+                layers = gr.Textbox(TOP_LAYERS, label="Layers", max_length=200)
+                ticked = gr.Button("Compare these plans", elem_id="qc-ticked")
             with gr.Accordion("By index or by rank", open=False):
                 methods = gr.CheckboxGroup(
-                    list(METHODS), value=list(METHODS), label="Top four blocks by"
+                    list(METHODS), value=list(METHODS), label="Top four blocks by score"
                 )
-                by_rank = gr.Button("By index vs by rank", elem_id="qc-rank")
+                by_rank = gr.Button("Compare by index and by rank", elem_id="qc-rank")
                 score = gr.Button("Show the scores", elem_id="qc-score")
         with gr.Column(elem_id="qc-side"):
             view = comparison_view("qc-view")

@@ -45,9 +45,9 @@ def list_heats(anatomy: Anatomy) -> dict[str, Any]:
                 "problem": "" if anatomy.weights_folder else "not on this machine",
             },
             {
-                "label": f"Scores of blocks{apart}",
+                "label": f"Block scores{apart}",
                 "heats": ranks,
-                "problem": "" if model is not None else f"no weights, and unlike {NANO}",
+                "problem": "" if model is not None else f"no weights here, and {NANO} differs",
             },
         ]
     }
@@ -69,9 +69,9 @@ def take_top(
     """The kinds that train now, on the highest blocks; what trains outside the blocks stays."""
     found = JOBS.found((anatomy.source, heat))
     if not found or not found.get("order"):
-        raise SettingsError("There are no scores of blocks yet. Choose a score under Heat first.")
+        raise SettingsError("There are no block scores yet. Choose a score under Heat first.")
     if not count.strip().isdecimal() or not 1 <= int(count) <= anatomy.block_count:
-        raise SettingsError(f"Take 1 to {anatomy.block_count} blocks, not '{count[:20]}'.")
+        raise SettingsError(f"Choose 1 to {anatomy.block_count} blocks, not '{count[:20]}'.")
     top = found["order"][: int(count)]
     return chosen(on_blocks(anatomy, names_of(anatomy, ranges), top, plan_name, heat))
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 # plotly cannot read the page's CSS variables; the page says which theme it shows.
 _IS_DARK = "(...args) => [...args.slice(0, -1), document.body.classList.contains('dark')]"
-_PICK_ONE = "Pick a second model above (a preset, a folder, or a hub id) to see what differs."
+_PICK_ONE = "Choose a second model above (a preset, a folder, or a hub id) to see what differs."
 _SCALES = ("one scale for all kinds", "each kind on its own scale")
 
 
@@ -98,7 +98,7 @@ def build() -> More:
                     value=_SCALES[0],
                     show_label=False,
                     container=False,
-                    label="What one colour means",
+                    label="Colour scale",
                     elem_id="qi-scale",
                     scale=0,
                     min_width=240,

@@ -25,7 +25,7 @@ _SHELL = """
         spellcheck="false">
       <button class="qi-tool qi-regex" type="button" aria-pressed="false"
         aria-label="Regular expression"
-        title="Read the search as a regular expression over full names">.*</button>
+        title="Treat the search as a regular expression over full names">.*</button>
       <button class="qi-tool qi-open" type="button">Expand all</button>
       <button class="qi-tool qi-close" type="button">Collapse all</button>
     </div>

@@ -22,8 +22,8 @@ def weights_html(anatomy: Anatomy) -> str:
     """Whether weights are at hand and fit the architecture, by their headers; what does not fit."""
     if anatomy.weights_folder is None:
         text = (
-            f"No weights of {anatomy.source} are at hand: its tree comes from the configuration "
-            "alone. Pick nano, or name a folder that holds safetensors files."
+            f"The weights of {anatomy.source} are not on this machine; its tree comes from the "
+            "configuration alone. Choose nano, or give a folder with safetensors files."
         )
         return render("inspect/note.html", kind="qi-said", text=text)
     from qwen_ui.model.weights.fit import check_weights, weights_of
@@ -79,7 +79,7 @@ def _stored(anatomy: Anatomy, name: str, tensors: dict[str, StoredTensor]) -> St
     for known in parameter.names:
         if known in tensors:
             return tensors[known]
-    raise ModelError(f"The weights at hand have no tensor '{name}'.")
+    raise ModelError(f"The weight files have no tensor '{name}'.")
 
 
 def _statistics(found: Statistics) -> Iterator[tuple[str, str]]:

@@ -85,7 +85,7 @@ def spec_of(form: dict[str, Any], model: str, plan: FreezePlan) -> RunSpec:
     data, held_out = kept_files(values.pop("data"), values.pop("upload"), values.pop("eval_upload"))
     share = values.pop("held_out")
     if not share or not 0 < share < 100:
-        raise SettingsError("The part of the data to hold out has to lie between 0 and 100 %.")
+        raise SettingsError("The validation split must be between 0 and 100 %.")
     prompts = [line.strip() for line in values.pop("prompts").splitlines() if line.strip()]
     values["learning_rate"] = values["learning_rate"] or None
     for name in WHOLE_NUMBERS:
@@ -133,7 +133,7 @@ def rate_found(run: str) -> tuple[float | None, str] | None:
     if not status.over:
         return None
     if status.status != "completed":
-        return None, f"The range test is {status.status}. {status.reason}"
+        return None, f"The learning-rate finder is {status.status}. {status.reason}"
     columns = fold_run(folder).columns
     steps = [
         (rate, loss)
@@ -142,9 +142,9 @@ def rate_found(run: str) -> tuple[float | None, str] | None:
     ]
     rate = steepest_rate([rate for rate, _ in steps], [loss for _, loss in steps])
     if rate is None:
-        return None, "The loss never fell in the range test: look at the data and the plan."
+        return None, "The loss never fell in the learning-rate finder: check the data and the plan."
     rate = float(f"{rate:.1e}")
-    return rate, f"{rate:g}, where the loss fell fastest in the range test ({len(steps)} steps)."
+    return rate, f"{rate:g}, where the loss fell fastest over {len(steps)} steps of the finder."
 
 
 def latest_run() -> str:

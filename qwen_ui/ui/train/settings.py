@@ -80,8 +80,10 @@ def build_form() -> Form:
     """All fields, in the order in which a person fills them in."""
     made: dict[str, Any] = {}
     made["data"] = gr.Radio([KJV, CHAT, OWN], value=KJV, label="Data", elem_id="qt-data")
-    made["upload"] = own_file("To train on: .txt, .jsonl, .json, .csv or .parquet", "qt-upload")
-    made["eval_upload"] = own_file("To evaluate on, else a part is held out", "qt-eval-upload")
+    made["upload"] = own_file("Training data: .txt, .jsonl, .json, .csv or .parquet", "qt-upload")
+    made["eval_upload"] = own_file(
+        "Evaluation data (default: a part is held out)", "qt-eval-upload"
+    )
     with gr.Accordion("What the model will see", open=False, elem_id="qt-preview"):
         preview = gr.HTML("", apply_default_css=False)
     with gr.Row():
@@ -93,7 +95,7 @@ def build_form() -> Form:
             None, label="Learning rate", min_width=86, elem_id="qt-rate"
         )
     find_rate = gr.Button(
-        "Find the rate by a range test", size="sm", variant="secondary", elem_id="qt-find-rate"
+        "Learning-rate finder", size="sm", variant="secondary", elem_id="qt-find-rate"
     )
     rate_note = gr.HTML("", apply_default_css=False)
     with gr.Accordion("More settings", open=False):
@@ -107,30 +109,30 @@ def _optimizer(made: dict[str, Any]) -> None:
     _heading("Optimizer and data")
     with gr.Row():
         made["schedule"] = _choice(["cosine", "linear", "constant"], "Schedule")
-        made["warmup"] = gr.Number(10, label="Warm-up, % of steps", minimum=0, min_width=86)
+        made["warmup"] = gr.Number(10, label="Warmup, % of steps", minimum=0, min_width=86)
     with gr.Row():
         made["weight_decay"] = gr.Number(0.0, label="Weight decay", minimum=0, min_width=90)
         made["gradient_clip"] = gr.Number(1.0, label="Gradient clip", minimum=0, min_width=90)
     with gr.Row():
-        made["accumulation"] = _whole(1, "Batches a step", 1)
+        made["accumulation"] = _whole(1, "Gradient accumulation steps", 1)
         made["seed"] = _whole(0, "Seed", 0)
     made["packing"] = gr.Checkbox(
-        False, label="Pack short samples together (none sees another)", container=False
+        False, label="Pack short samples together (without attention between them)", container=False
     )
 
 
 def _checks(made: dict[str, Any]) -> None:
-    _heading("Checks on the way (in steps; 0: never)")
+    _heading("Evaluation and checkpoints (in steps; 0: never)")
     with gr.Row():
         made["eval_every"] = _whole(20, "Evaluate every", 0)
         made["checkpoint_every"] = _whole(0, "Checkpoint every", 0)
     with gr.Row():
-        made["early_stopping"] = _whole(0, "Stop after evaluations without a better loss", 0)
+        made["early_stopping"] = _whole(0, "Early stopping patience", 0)
         made["held_out"] = gr.Number(
-            5, label="Held out where no file is, %", minimum=0, maximum=100, min_width=86
+            5, label="Validation split, %", minimum=0, maximum=100, min_width=86
         )
     made["prompts"] = gr.Textbox(
-        PROMPTS, label="Prompts of the samples, one a line", max_length=8000, lines=2, max_lines=8
+        PROMPTS, label="Sample prompts, one per line", max_length=8000, lines=2, max_lines=8
     )
 
 
@@ -144,9 +146,9 @@ def _machine(made: dict[str, Any]) -> None:
     with gr.Row():
         made["dtype"] = _choice(["auto", "float32", "bfloat16"], "Dtype")
         made["mixed_precision"] = _choice(["no", "bf16"], "Mixed precision")
-    made["prefix_cache"] = _choice(["auto", "off"], "Keep what the frozen blocks put out")
+    made["prefix_cache"] = _choice(["auto", "off"], "Cache frozen blocks' outputs")
     made["sharded"] = gr.Checkbox(
-        False, label="Share out the weights (FSDP2)", container=False, visible=False
+        False, label="Shard the weights (FSDP2)", container=False, visible=False
     )
     found = installed_trackers()
     made["trackers"] = gr.CheckboxGroup(

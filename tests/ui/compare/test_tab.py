@@ -82,7 +82,7 @@ def test_the_plan_in_force_takes_part_under_a_name_of_its_own() -> None:
     plans = compare_tab.ticked_plans(ticked, "last:2", preset("bitfit", "last:2"))
     assert [plan.name for plan in plans] == ["bitfit on last:2", "bitfit on last:2 (mine)"]
     (unnamed,) = compare_tab.ticked_plans([compare_tab.IN_FORCE], "all", FreezePlan())
-    assert unnamed.name == "the plan in force"
+    assert unnamed.name == "the current plan"
 
 
 def ranked(*blocks: int) -> Ranking:

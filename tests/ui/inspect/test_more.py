@@ -87,7 +87,7 @@ def test_known_weights_have_known_measures(stored: Anatomy) -> None:
 
 def test_weights_are_told_to_fit_or_to_be_missing(stored: Anatomy, qwen: Anatomy) -> None:
     assert "Every name and shape of the weights fits" in weights_html(stored)
-    assert "No weights of qwen2.5-1.5b-instruct are at hand" in weights_html(
+    assert "The weights of qwen2.5-1.5b-instruct are not on this machine" in weights_html(
         replace(qwen, weights_folder=None)
     )
 

@@ -116,7 +116,7 @@ def test_an_own_file_is_evaluated_on_a_part_or_on_another_file(tmp_path: Path) -
     held_out = spec_of(other, "nano", preset("bitfit")).eval_data
     assert held_out is not None
     assert Path(held_out).read_text() == "other"
-    with pytest.raises(SettingsError, match="hold out"):
+    with pytest.raises(SettingsError, match="validation split"):
         spec_of({**own, "held_out": 0}, "nano", preset("bitfit"))
 
 

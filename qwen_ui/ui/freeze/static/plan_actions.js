@@ -4,7 +4,7 @@ import { make } from "qwen/page/dom.js";
 import { save } from "qwen/page/download.js";
 
 const MAX_FILE = 16 * 1024 * 1024;
-const TOO_LARGE = "The file is larger than 16 MiB: that is no plan.";
+const TOO_LARGE = "The file is larger than 16 MiB, which is too large for a plan.";
 
 /* A link that opens the dashboard with this model and plan. */
 const linkTo = (source, json) => {

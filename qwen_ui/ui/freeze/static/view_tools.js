@@ -8,7 +8,7 @@ const HINTS = {
     "Ctrl+Space the column, Ctrl+A all; type a number or a name to find it.",
   tree:
     "Click a row to tick it, its arrow to open it. Keys: arrows, Space, * opens all " +
-    "beside it, Ctrl+A all; type a name to find it.",
+    "its siblings, Ctrl+A all; type a name to find it.",
 };
 
 export class ViewTools {
