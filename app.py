@@ -26,14 +26,14 @@ def main() -> None:
     )
     arguments = parser.parse_args()
 
-    from qwen_ui.model import remote_code
-    from qwen_ui.runs.failure import reason_for
+    from qwen_ui.model import allow_remote_code
+    from qwen_ui.runs import reason_for
     from qwen_ui.ui.page.app import build_app, launch_options
     from qwen_ui.ui.page.session import Session
     from qwen_ui.workers.supervisor import Supervisor
 
     if arguments.trust_remote_code:
-        remote_code.trust()
+        allow_remote_code()
     demo = build_app(Session())
     # gradio looks into its empty queue a thousand times a second, and a hundred times for progress,
     # which no handler here tells: 10 % of a core for nothing.

@@ -34,8 +34,8 @@ from qwen_ui.files import replace_text
 from qwen_ui.freeze import preset, resolve
 from qwen_ui.model import open_model
 from qwen_ui.paths import ASSETS
-from qwen_ui.rank.run import METHODS, rank_all
-from qwen_ui.runs.spec import make_spec
+from qwen_ui.rank import METHODS, rank_all
+from qwen_ui.runs import make_spec
 
 RESULTS = Path(__file__).resolve().parents[1] / "docs" / "attention-vs-bitfit.json"
 TRAIN, HELD_OUT = (str(ASSETS / "data" / f"kjv-{part}.txt") for part in ("train", "eval"))
@@ -101,7 +101,7 @@ class Notebook:
             kinds = {p.kind for p in resolve(preset("attention"), anatomy).parameters}
             found = rank_all("nano", TRAIN)
             for name, ranking in found.items():
-                blocks = ranking.over(kinds).scores.blocks
+                blocks = ranking.of_kinds(kinds).scores.blocks
                 self.rankings[name] = [float(f"{score:.6g}") for score in blocks]
             self.save()
         scores = self.rankings[method]

@@ -26,13 +26,14 @@ from benchmarks.attention_vs_bitfit import (
     SWEEP_SEED,
     SWEEP_STEPS,
 )
-from qwen_ui.rank.ranking import rank_correlation
-from qwen_ui.ui.compare.svg_chart import COLOURS, Series, chart
+from qwen_ui.rank import rank_correlation
+from qwen_ui.ui.compare.svg_chart import Series, chart
+from qwen_ui.ui.page.colours import SERIES_COLOURS
 
 Run = dict[str, Any]
 PAGE = RESULTS.with_suffix(".md")
 FIGURES = RESULTS.parent / "figures"
-COLOUR = dict(zip(FIRST_RATES, COLOURS, strict=False))
+COLOUR = dict(zip(FIRST_RATES, SERIES_COLOURS, strict=False))
 WORD = {
     "attention": "attention",
     "bitfit": "BitFit",

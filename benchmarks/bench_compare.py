@@ -24,9 +24,7 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 import torch
 
 from benchmarks.training import nano, trainer_seconds
-from qwen_ui.compare.comparison import carry_on, read_comparison, results
-from qwen_ui.compare.rows import rows_of
-from qwen_ui.compare.verdict import verdict_sentence
+from qwen_ui.compare import read_comparison, results, rows_of, run_comparison, verdict_sentence
 from qwen_ui.data.batches import Examples, load_examples
 from qwen_ui.data.order import Order
 from qwen_ui.engine.setup import set_up
@@ -34,7 +32,7 @@ from qwen_ui.freeze import apply, preset, resolve
 from qwen_ui.model import open_model
 from qwen_ui.model.weights.loading import load_tokenizer
 from qwen_ui.paths import ASSETS
-from qwen_ui.runs.spec import make_spec
+from qwen_ui.runs import make_spec
 from qwen_ui.ui.compare.tab import CLASSIC, begin_comparison
 from qwen_ui.ui.page.data_choice import KJV
 from qwen_ui.ui.page.session import Session
@@ -49,7 +47,7 @@ def click(steps: int) -> None:
         begun = time.perf_counter()
         plans = [preset(name) for name in CLASSIC]
         name = begin_comparison(Session(), "nano", plans, KJV, None, steps, 2)
-        comparison = carry_on(read_comparison(name))
+        comparison = run_comparison(read_comparison(name))
         seconds = time.perf_counter() - begun
         found = results(comparison)
         losses.append([record["losses"] for record in found])

@@ -28,7 +28,8 @@ from qwen_ui.freeze import StepSettings, full_cost, preset, resolve
 from qwen_ui.freeze.cost.estimate import price
 from qwen_ui.model import open_model
 from qwen_ui.paths import ASSETS
-from qwen_ui.runs.spec import SPEC_NAME, make_spec
+from qwen_ui.runs import make_spec
+from qwen_ui.runs.spec import SPEC_NAME
 
 PLANS = {
     "attention, last 4": ("attention", "last:4"),

@@ -17,11 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from qwen_ui.paths import runs_folder
+from qwen_ui.runs import Status, changed_rows, create_run, list_runs
 from qwen_ui.runs.events import FILE_NAME, encode
-from qwen_ui.runs.folder import create_run
-from qwen_ui.runs.index import changes
-from qwen_ui.runs.status import Status, write_status
-from qwen_ui.runs.summary import list_runs
+from qwen_ui.runs.status import write_status
 from qwen_ui.ui.page.run_view import poll
 from qwen_ui.workers.supervisor import Supervisor
 
@@ -68,10 +66,10 @@ def lists() -> None:
     list_runs()
     print(f"1,000 runs, index built:        {time.perf_counter() - began:8.3f} s")
     print(f"1,000 runs, index there:        {timed(list_runs):8.3f} s")
-    seen = changes(runs_folder()).seen
-    update = changes(runs_folder(), seen)
+    seen = changed_rows(runs_folder()).seen
+    update = changed_rows(runs_folder(), seen)
     size = len(json.dumps(asdict(update)))
-    seconds = timed(lambda: changes(runs_folder(), seen))
+    seconds = timed(lambda: changed_rows(runs_folder(), seen))
     print(f"1,000 runs, nothing new:        {seconds:8.3f} s  {size:,} bytes")
     supervisor = Supervisor()
     supervisor.round()

@@ -20,7 +20,7 @@ import torch
 from playwright.sync_api import Page, sync_playwright
 from torch import nn
 
-from qwen_ui.model import open_model, preset_names
+from qwen_ui.model import open_model, preset_models
 from qwen_ui.ui.page.app import build_app, launch_options
 from qwen_ui.ui.page.session import Session
 
@@ -120,7 +120,7 @@ def measure(page: Page, source: str, modules: int, tensors: int) -> None:
     told = _told(("repaint", "counts", "confirmed"), times)
     label = source if len(source) < 30 else "deep Qwen2"
     print(f"{label:24} {modules:6,} modules {tensors:6,} tensors: {told}", flush=True)
-    if not Path(source).is_dir() and source not in preset_names():
+    if not Path(source).is_dir() and source not in preset_models():
         return  # a bare module cannot be traced
     cells = [{"block": 5 + 2 * i, "column": 1 + i % columns} for i in range(PRICE_TICKS)]
     page.wait_for_function("!'…–'.includes(document.querySelector('.qf-fit-plan').textContent)")

@@ -15,7 +15,7 @@ import time
 from typing import Any
 
 from qwen_ui.freeze import preset
-from qwen_ui.runs.spec import make_spec
+from qwen_ui.runs import make_spec
 from qwen_ui.workers import preload, start, wait
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")

@@ -14,8 +14,7 @@ import time
 from pathlib import Path
 
 from qwen_ui.freeze import preset
-from qwen_ui.runs.spec import make_spec
-from qwen_ui.runs.summary import read_events, run_folder
+from qwen_ui.runs import make_spec, read_events, run_folder
 from qwen_ui.workers import resume, start, wait, worker_pid
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")

@@ -24,9 +24,8 @@ from benchmarks.bench_runs import step_event, write_run
 from qwen_ui import workers
 from qwen_ui.freeze import preset
 from qwen_ui.paths import ASSETS
-from qwen_ui.runs.events import FILE_NAME, encode, read_events
-from qwen_ui.runs.spec import make_spec
-from qwen_ui.runs.summary import run_folder
+from qwen_ui.runs import make_spec, read_events, run_folder
+from qwen_ui.runs.events import FILE_NAME, encode
 from qwen_ui.workers import processes
 from tests.browser.conftest import FLAGS, Dashboard
 

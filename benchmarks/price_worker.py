@@ -20,8 +20,7 @@ from torch.autograd.graph import saved_tensors_hooks
 from qwen_ui.engine.setup import Prepared, set_up
 from qwen_ui.engine.trainer import Trainer
 from qwen_ui.freeze.cost.live_bytes import SavedBytes, flop_counter
-from qwen_ui.runs.spec import read_spec
-from qwen_ui.runs.writer import RunWriter
+from qwen_ui.runs import RunWriter, read_spec
 
 
 def main(folder: Path) -> None:

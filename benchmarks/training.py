@@ -93,7 +93,7 @@ def our_loop(
     cache = None
     if trainee.cut is not None:
         key = PrefixKey(
-            f"bench {time.time_ns()}", examples.digest, trainee.prefix_blocks, "", "", ""
+            f"bench {time.time_ns()}", examples.fingerprint, trainee.prefix_blocks, "", "", ""
         )
         width = model.config.get_text_config().hidden_size
         cache = PrefixCache(key, examples, width, model.dtype, 2 * 1024**3)

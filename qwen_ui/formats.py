@@ -7,7 +7,7 @@ both to one table of cases.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 _Units = Sequence[tuple[float, str]]
 _COUNTS: _Units = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "K"))
@@ -58,6 +58,25 @@ def duration(seconds: float) -> str:
 def shape_text(shape: Sequence[int]) -> str:
     """A tensor's shape: `1,536 × 8,960`."""
     return " × ".join(f"{size:,}" for size in shape) or "scalar"
+
+
+def index_ranges(indexes: Iterable[int], *, separator: str = ", ", most: int | None = None) -> str:
+    """Ascending whole numbers as ranges: `0-3, 5, 7-9`; "" for none.
+
+    Args:
+        separator: what stands between ranges; `","` for expressions that are parsed again.
+        most: where there are more ranges, the middle is left out: `0-2, 4-6, …, 44-46`.
+    """
+    runs: list[list[int]] = []
+    for index in indexes:
+        if runs and index == runs[-1][1] + 1:
+            runs[-1][1] = index
+        else:
+            runs.append([index, index])
+    parts = [f"{first}-{last}" if first != last else f"{first}" for first, last in runs]
+    if most is not None and len(parts) > most:
+        parts = [*parts[: most - 2], "…", parts[-1]]
+    return separator.join(parts)
 
 
 def _in_units(value: float, units: _Units) -> str:

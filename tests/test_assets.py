@@ -11,7 +11,7 @@ import torch
 from safetensors import safe_open
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from qwen_ui.model import open_model, preset_names
+from qwen_ui.model import open_model, preset_models
 from qwen_ui.paths import ASSETS
 
 NANO = ASSETS / "nano"
@@ -27,8 +27,8 @@ def test_a_configuration_gives_the_count_on_the_model_s_card(size: str) -> None:
 
 
 def test_presets_are_listed_by_size() -> None:
-    assert preset_names()[:3] == ("nano", "qwen2.5-0.5b-instruct", "qwen2.5-1.5b-instruct")
-    assert len(preset_names()) == 8
+    assert preset_models()[:3] == ("nano", "qwen2.5-0.5b-instruct", "qwen2.5-1.5b-instruct")
+    assert len(preset_models()) == 8
 
 
 def test_the_nano_twin_has_the_names_of_the_default_model() -> None:

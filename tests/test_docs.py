@@ -27,8 +27,8 @@ from tests.helpers.documents import (
 )
 
 WIDTH = 100
-# What a person or a run writes, and a script of another project.
-THEIRS = {"report.md", "plotly.js", "checkpoints/"}
+# What a person or a run writes, and names of other projects.
+THEIRS = {"report.md", "plotly.js", "Node.js", "checkpoints/"}
 ROOMS = "freeze|report|data|runs|engine|workers|compare|rank|ui|cli"
 SOURCES = [
     file
@@ -141,7 +141,8 @@ def is_name(dotted: str) -> bool:
 
 
 def test_every_name_in_the_architecture_page_is_in_the_sources() -> None:
-    sources = "\n".join(file.read_text(encoding="utf-8") for file in SOURCES)
+    scripts = sorted((ROOT / "qwen_ui").rglob("*.js"))
+    sources = "\n".join(file.read_text(encoding="utf-8") for file in (*SOURCES, *scripts))
     words = {code for code in inline_code("docs/ARCHITECTURE.md") if re.fullmatch(r"\w+", code)}
     assert {word for word in words if not re.search(rf"\b{word}\b", sources)} == set()
 

@@ -10,8 +10,13 @@ import typer
 from qwen_ui.cli.shared import AsJson, Data, ModelWithWeights, app, say
 from qwen_ui.cli.table import table
 from qwen_ui.cli.train import exit_if_failed
-from qwen_ui.compare import carry_on, comparison_record, make_comparison
-from qwen_ui.compare.comparison import named_plans, parse_rates
+from qwen_ui.compare import (
+    comparison_record,
+    make_comparison,
+    parse_plans,
+    parse_rates,
+    run_comparison,
+)
 from qwen_ui.formats import short_bytes
 
 
@@ -48,7 +53,7 @@ def compare(
     """Train several plans on the same data and seeds, and say which is better."""
     comparison = make_comparison(
         model,
-        named_plans(plans, layers),
+        parse_plans(plans, layers),
         seeds=range(seed, seed + seeds),
         learning_rates=parse_rates(learning_rates),
         data=data,
@@ -60,7 +65,7 @@ def compare(
     )
     label, length = f"comparison {comparison.name}", steps * len(comparison.entries)
     with typer.progressbar(length=length, label=label, file=sys.stderr) as bar:
-        comparison = carry_on(
+        comparison = run_comparison(
             comparison, lambda event: bar.update(1) if event["event"] == "step" else None
         )
     record = comparison_record(comparison)

@@ -11,6 +11,7 @@ import typer
 from qwen_ui import rank as ranking_room
 from qwen_ui.cli.shared import AsJson, Data, ModelWithWeights, app, say
 from qwen_ui.cli.table import table
+from qwen_ui.freeze.presets import TOP_BLOCKS
 
 
 @app.command()
@@ -19,12 +20,9 @@ def rank(
     data: Data,
     method: Annotated[
         str,
-        typer.Option(
-            help="Score to rank by: gradient, relative-gradient, fisher, relative-fisher, "
-            "activation, change, wanda, weight or ablation."
-        ),
+        typer.Option(help=f"Score to rank by: {', '.join(ranking_room.METHODS)}."),
     ] = "gradient",
-    top: Annotated[int, typer.Option(help="Number of highest blocks to name.")] = 4,
+    top: Annotated[int, typer.Option(help="Number of highest blocks to name.")] = TOP_BLOCKS,
     sequences: Annotated[int, typer.Option(help="Number of sequences of the data to use.")] = 32,
     batch_size: Annotated[int, typer.Option(help="Sequences per batch.")] = 8,
     sequence_length: Annotated[int, typer.Option(help="Tokens per sequence.")] = 128,
@@ -34,7 +32,7 @@ def rank(
     with ExitStack() as stack:
         shown: list[Any] = []
 
-        def tick(done: int, total: int) -> None:
+        def on_progress(done: int, total: int) -> None:
             # Not before the work begins: a mistake is one line on standard error and nothing else.
             if not shown:
                 bar = typer.progressbar(length=total, label=f"rank by {method}", file=sys.stderr)
@@ -48,7 +46,7 @@ def rank(
             sequences=sequences,
             batch_size=batch_size,
             sequence_length=sequence_length,
-            tick=tick,
+            on_progress=on_progress,
         )
     record = ranking.record(top)
     say(record, as_json, rank_text(record))

@@ -11,7 +11,7 @@ import typer
 from qwen_ui.errors import PlanError, SettingsError
 from qwen_ui.freeze import FreezePlan, import_plan, preset, preset_plans
 from qwen_ui.freeze.plan import MAX_IMPORT_BYTES
-from qwen_ui.model import open_model, remote_code
+from qwen_ui.model import allow_remote_code, open_model
 
 app = typer.Typer(
     name="qwen_ui",
@@ -34,7 +34,7 @@ def options(
     ] = False,
 ) -> None:
     if trust_remote_code:
-        remote_code.trust()
+        allow_remote_code()
 
 
 Model = Annotated[

@@ -1,7 +1,7 @@
 """Several plans, one verdict: the same model, data, seeds and steps.
 
-Called by the Compare tab and the command line. It starts runs through `workers` and writes one
-file.
+Called by the Compare tab and the commands. It starts runs through `workers` and writes one file per
+comparison, next to its runs.
 """
 
 from __future__ import annotations
@@ -13,50 +13,50 @@ from qwen_ui.lazy import lazy_face
 if TYPE_CHECKING:
     from qwen_ui.compare.comparison import (
         Comparison,
-        Contender,
-        begin,
-        carry_on,
         latest_comparison,
         make_comparison,
         read_comparison,
-        results,
-        stop_all,
+        write_comparison,
     )
-    from qwen_ui.compare.rows import row_records, rows_of
+    from qwen_ui.compare.contenders import Contender, lora_reference, parse_plans, parse_rates
+    from qwen_ui.compare.report import (
+        COLUMNS,
+        cells_of,
+        legend_of,
+        markdown_report,
+        samples_of,
+        setup_of,
+    )
+    from qwen_ui.compare.rows import Row, row_records, rows_of
+    from qwen_ui.compare.run_results import results
+    from qwen_ui.compare.running import run_comparison, start_runs, stop_runs
     from qwen_ui.compare.verdict import comparison_record, headline, verdict_sentence
 
 __all__ = [
+    "COLUMNS",
     "Comparison",
     "Contender",
-    "begin",
-    "carry_on",
+    "Row",
+    "cells_of",
     "comparison_record",
     "headline",
     "latest_comparison",
+    "legend_of",
+    "lora_reference",
     "make_comparison",
+    "markdown_report",
+    "parse_plans",
+    "parse_rates",
     "read_comparison",
     "results",
     "row_records",
     "rows_of",
-    "stop_all",
+    "run_comparison",
+    "samples_of",
+    "setup_of",
+    "start_runs",
+    "stop_runs",
     "verdict_sentence",
+    "write_comparison",
 ]
-__getattr__ = lazy_face(
-    __name__,
-    {
-        "Comparison": "comparison",
-        "Contender": "comparison",
-        "begin": "comparison",
-        "carry_on": "comparison",
-        "comparison_record": "verdict",
-        "headline": "verdict",
-        "latest_comparison": "comparison",
-        "make_comparison": "comparison",
-        "read_comparison": "comparison",
-        "results": "comparison",
-        "row_records": "rows",
-        "rows_of": "rows",
-        "stop_all": "comparison",
-        "verdict_sentence": "verdict",
-    },
-)
+__getattr__ = lazy_face(__name__, __file__)

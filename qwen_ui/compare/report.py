@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from qwen_ui.compare.comparison import Comparison, results
+from qwen_ui.compare.comparison import Comparison
 from qwen_ui.compare.rows import Row, rows_of
+from qwen_ui.compare.run_results import results
 from qwen_ui.compare.verdict import headline, verdict_sentence
 from qwen_ui.formats import percent, short_bytes
 
@@ -81,7 +82,15 @@ def cells_of(row: Row) -> tuple[str, ...]:
     )
 
 
-def rate_notes(rows: Sequence[Row]) -> list[str]:
+def legend_of(rows: Sequence[Row]) -> str:
+    """What the figures mean, and where the learning rates come from."""
+    return (
+        "Losses in nats per token, over all held-out tokens; ± is the standard deviation over the "
+        f"seeds. Learning rates: {'; '.join(_rate_notes(rows))}."
+    )
+
+
+def _rate_notes(rows: Sequence[Row]) -> list[str]:
     """The learning rates, by where they come from."""
     by_source: dict[str, list[str]] = {}
     for row in rows:
@@ -109,8 +118,7 @@ def markdown_report(comparison: Comparison, picture: str = "") -> str:
         "",
         *(f"| {' | '.join(map(_cell, cells))} |" for cells in table),
         "",
-        "Losses in nats a token, over all held-out tokens; ± is the standard deviation over the "
-        "seeds. Learning rates: " + "; ".join(rate_notes(rows)) + ".",
+        legend_of(rows),
         "",
     ]
     if picture:

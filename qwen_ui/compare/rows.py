@@ -74,7 +74,13 @@ def row_records(rows: Sequence[Row]) -> list[dict[str, Any]]:
     front = {row.plan for row in pareto(rows)}
     derived = ("perplexity", "gain", "gain_per_million", "gain_per_second")
     return [
-        {**asdict(row), **{k: getattr(row, k) for k in derived}, "front": row.plan in front}
+        {
+            **asdict(row),
+            **{key: getattr(row, key) for key in derived},
+            "front": row.plan in front,
+            # A key in JSON is a text.
+            "losses": {str(seed): loss for seed, loss in row.losses.items()},
+        }
         for row in rows
     ]
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from qwen_ui.compare.comparison import Comparison, results
+from qwen_ui.compare.comparison import Comparison
 from qwen_ui.compare.paired import PairedDifference, paired_difference
 from qwen_ui.compare.rows import Row, row_records, rows_of
+from qwen_ui.compare.run_results import results
 
 
 def comparison_record(comparison: Comparison) -> dict[str, Any]:

@@ -1,10 +1,10 @@
-"""What a run trains and is measured on: files -> examples, split, in an order that a seed fixes."""
+"""Training and evaluation examples of a run, and the batches made of them."""
 
 from __future__ import annotations
 
 import hashlib
 from array import array
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
 from typing import Any
@@ -16,25 +16,26 @@ from qwen_ui.data.tokens import Example, make_examples
 from qwen_ui.errors import DataError
 
 IGNORED = -100
-# Sequences that are sorted by length together; batches of like lengths need little padding.
+# Batches whose sequences are sorted by length together: batches of similar lengths need little
+# padding.
 SORTED_BATCHES = 16
 
 
 @dataclass(frozen=True)
 class Examples:
-    """A set of examples.
+    """Examples of one data set.
 
     Attributes:
         items: the examples.
-        notes: sentences on what was cut.
+        notes: sentences on what was truncated or left out.
     """
 
     items: tuple[Example, ...]
     notes: tuple[str, ...] = ()
 
     @cached_property
-    def digest(self) -> str:
-        """Names the very tokens, their order and where samples begin."""
+    def fingerprint(self) -> str:
+        """Hash of the tokens, their order and where samples begin."""
         digest = hashlib.sha256()
         for example in self.items:
             digest.update(array("q", [len(example.tokens), *example.starts, -1]).tobytes())
@@ -42,8 +43,8 @@ class Examples:
         return digest.hexdigest()
 
     @cached_property
-    def even(self) -> bool:
-        """Whether sorting by length is of no use: nearly all sequences are equally long."""
+    def equally_long(self) -> bool:
+        """Whether nearly all sequences are equally long, so that sorting by length is pointless."""
         longest = max(len(example.tokens) for example in self.items)
         return sum(len(e.tokens) for e in self.items) > 0.9 * longest * len(self.items)
 
@@ -55,9 +56,9 @@ class Batch:
     Attributes:
         indexes: which examples they are.
         tokens_BT: ids.
-        mask_BT: 1 where there is a token; None where samples are packed (positions tell then).
-        positions_BT: position of each token in its sample; None where they simply count up.
-        rows: flat indexes (into B x T) of the positions whose next token carries loss.
+        mask_BT: 1 where there is a token; None where samples are packed (positions separate them).
+        positions_BT: position of each token in its sample; None where they count from 0.
+        rows: flat indexes (into B x T) of the positions whose next token is in the loss.
         targets: those next tokens.
         token_count: tokens without padding.
     """
@@ -71,15 +72,14 @@ class Batch:
     token_count: int
 
     def to(self, device: torch.device) -> Batch:
-        move = lambda t: None if t is None else t.to(device)  # noqa: E731
-        return Batch(
-            self.indexes,
-            self.tokens_BT.to(device),
-            move(self.mask_BT),
-            move(self.positions_BT),
-            self.rows.to(device),
-            self.targets.to(device),
-            self.token_count,
+        """The same batch on this device."""
+        return replace(
+            self,
+            tokens_BT=self.tokens_BT.to(device),
+            mask_BT=None if self.mask_BT is None else self.mask_BT.to(device),
+            positions_BT=None if self.positions_BT is None else self.positions_BT.to(device),
+            rows=self.rows.to(device),
+            targets=self.targets.to(device),
         )
 
     @property
@@ -119,7 +119,11 @@ def load_split(
     packing: bool = False,
     seed: int = 0,
 ) -> tuple[Examples, Examples]:
-    """Training and evaluation examples; without `eval_source` a share of the records is held out.
+    """Training and evaluation examples; without `eval_source`, a validation split of `source`.
+
+    Args:
+        eval_fraction: share of the records that is held out.
+        seed: chooses which records are held out.
 
     Raises:
         DataError: a source cannot be used, or is too small to be split.
@@ -128,12 +132,12 @@ def load_split(
         held = load_examples(eval_source, tokenizer, sequence_length, packing=packing)
         return load_examples(source, tokenizer, sequence_length, packing=packing), held
     records = read_records(source)
-    if len(records) == 1 and records[0].whole:
+    if len(records) == 1 and records[0].is_document:
         return _split_document(records, eval_fraction, tokenizer, sequence_length)
     if len(records) < 2:
         raise DataError(
-            f"'{source}' holds one sample, so none can be held out to measure on. Add samples, or "
-            "give evaluation data of its own."
+            f"'{source}' holds one sample, so none can be held out for evaluation. Add samples, or "
+            "give separate evaluation data."
         )
     count = min(max(1, round(eval_fraction * len(records))), len(records) - 1)
     generator = torch.Generator().manual_seed(seed)
@@ -149,7 +153,7 @@ def load_split(
 def _split_document(
     records: list[Record], fraction: float, tokenizer: Any, sequence_length: int
 ) -> tuple[Examples, Examples]:
-    """The end of a document is held out: pieces from its midst would be known by their edges."""
+    """Hold out the end of a document: a sequence from its middle would be known by its context."""
     examples, _ = make_examples(records, tokenizer, sequence_length)
     if len(examples) < 2:
         raise DataError(
@@ -169,31 +173,31 @@ def _examples(
 
 
 def collate(examples: Examples, indexes: tuple[int, ...], pad: int) -> Batch:
-    """These examples side by side."""
+    """A batch of these examples, padded with `pad` on the right."""
     items = [examples.items[i] for i in indexes]
     length = max(len(item.tokens) for item in items)
     tokens = torch.full((len(items), length), pad)
     mask = torch.zeros((len(items), length), dtype=torch.long)
-    carries = torch.zeros((len(items), length), dtype=torch.bool)
+    loss_mask = torch.zeros((len(items), length), dtype=torch.bool)
     for row, item in enumerate(items):
         tokens[row, : len(item.tokens)] = torch.tensor(item.tokens)
         mask[row, : len(item.tokens)] = 1
-        carries[row, : len(item.carries)] = torch.tensor(item.carries)
-    carried = carries.view(-1).nonzero().squeeze(1)
+        loss_mask[row, : len(item.loss_mask)] = torch.tensor(item.loss_mask)
+    in_loss = loss_mask.view(-1).nonzero().squeeze(1)
     packed = any(len(item.starts) > 1 for item in items)
     return Batch(
         indexes=indexes,
         tokens_BT=tokens,
         mask_BT=None if packed else mask,
         positions_BT=_positions(items, length) if packed else None,
-        rows=carried - 1,
-        targets=tokens.view(-1)[carried],
+        rows=in_loss - 1,
+        targets=tokens.view(-1)[in_loss],
         token_count=sum(len(item.tokens) for item in items),
     )
 
 
 def _positions(items: list[Example], length: int) -> torch.Tensor:
-    """Positions that begin anew with each sample, and with the padding."""
+    """Positions that restart with each sample, and with the padding."""
     positions = torch.empty((len(items), length), dtype=torch.long)
     for row, item in enumerate(items):
         bounds = [*item.starts, len(item.tokens), length]

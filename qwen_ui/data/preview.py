@@ -1,4 +1,4 @@
-"""The very tokens of the first samples, each marked as carrying loss or not."""
+"""The first sequences of a data set as the model gets them, with what is in the loss."""
 
 from __future__ import annotations
 
@@ -17,31 +17,32 @@ class Token:
     """One token.
 
     Attributes:
-        text: as it reads; bytes that are no text by themselves as the tokenizer names them.
-        carries: whether the model is trained to write it.
-        begins: whether a sample begins here, in a sequence that packs several.
+        text: decoded; where its bytes are not text by themselves, the tokenizer's name for it.
+        in_loss: whether the model is trained to predict it.
+        starts_sample: whether another sample starts here, in a packed sequence.
     """
 
     text: str
-    carries: bool
-    begins: bool
+    in_loss: bool
+    starts_sample: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Sequence:
-    """A sequence as the model gets it; `where` names the record that it begins with."""
+    """A sequence as the model gets it; `where` is the source of its first record."""
 
     where: str
     tokens: tuple[Token, ...]
 
     @property
-    def carrying(self) -> int:
-        return sum(token.carries for token in self.tokens)
+    def loss_tokens(self) -> int:
+        """Number of tokens in the loss."""
+        return sum(token.in_loss for token in self.tokens)
 
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """The first sequences, and a sentence on what was cut among the records read ("" for none)."""
+    """The first sequences, and a sentence on what was truncated or left out ("" for none)."""
 
     sequences: tuple[Sequence, ...]
     cut: str
@@ -50,7 +51,7 @@ class Preview:
 def preview_data(
     source: str, tokenizer: Any, sequence_length: int, *, packing: bool = False
 ) -> Preview:
-    """The first sequences of a source, made by the code that makes those of a run.
+    """The first sequences of a source, made by the same code as those of a run.
 
     Raises:
         DataError: the data cannot be read, or a sample in them cannot be used.
@@ -63,11 +64,11 @@ def preview_data(
 
 
 def _sequence(example: Example, tokenizer: Any) -> Sequence:
-    starts = set(example.starts[1:])
+    sample_starts = set(example.starts[1:])
     names = tokenizer.convert_ids_to_tokens(list(example.tokens))
     tokens = []
     for place, (token, name) in enumerate(zip(example.tokens, names, strict=True)):
         text = tokenizer.decode([token])
         text = str(name) if "\N{REPLACEMENT CHARACTER}" in text else text
-        tokens.append(Token(text, example.carries[place], place in starts))
+        tokens.append(Token(text, example.loss_mask[place], place in sample_starts))
     return Sequence(example.where, tuple(tokens))

@@ -1,7 +1,7 @@
 """Files -> records: one conversation, one prompt with its completion, or one text each.
 
-Every record knows the file and line it came from, so that one that cannot be used is named. What
-needs the `datasets` library (parquet, folders, hub ids) imports it when it is asked for.
+Every record has the file and line that it came from, so that a message can name one that cannot be
+used. Slow libraries (pyarrow, datasets) are imported for the sources that need them.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Record:
         messages: turns, each with `role` and `content`.
         prompt, completion: loss is on the completion.
         text: loss is on all of it.
-        whole: the text is a document to be cut up, not a sample of its own.
+        is_document: the text is to be cut into sequences, not one sample.
     """
 
     where: str
@@ -40,7 +40,7 @@ class Record:
     prompt: str = ""
     completion: str = ""
     text: str = ""
-    whole: bool = False
+    is_document: bool = False
 
 
 def read_records(source: str) -> list[Record]:
@@ -65,7 +65,7 @@ def read_records(source: str) -> list[Record]:
 
 
 def first_records(source: str, most: int) -> list[Record]:
-    """The first records of a source; of a large text or jsonl file the head alone is read.
+    """The first records of a source; of a large text or jsonl file only the head is read.
 
     Raises:
         DataError: as `read_records`.
@@ -81,16 +81,16 @@ def to_record(value: Any, where: str) -> Record:
     """A parsed object as a record.
 
     Raises:
-        DataError: it has none of the three shapes, or a field is no text.
+        DataError: it has none of the three shapes, or a field is not text.
     """
     if not isinstance(value, dict):
-        raise DataError(f"{where}: this is no object. Each sample needs {SHAPES}.")
+        raise DataError(f"{where}: this is not an object. Each sample needs {SHAPES}.")
     if value.get("messages") is not None:
         return Record(where, messages=_messages(value["messages"], where))
     if value.get("prompt") is not None or value.get("completion") is not None:
         prompt, completion = value.get("prompt"), value.get("completion")
         if not isinstance(prompt, str) or not isinstance(completion, str) or not completion:
-            raise DataError(f'{where}: "prompt" and "completion" have to be texts, both given.')
+            raise DataError(f'{where}: "prompt" and "completion" must both be given, as text.')
         return Record(where, prompt=prompt, completion=completion)
     text = value.get("text")
     if not isinstance(text, str):
@@ -105,19 +105,19 @@ def _messages(value: Any, where: str) -> tuple[dict[str, Any], ...]:
         # A column of a CSV file holds the turns as JSON.
         value = _parse(value, where)
     if not isinstance(value, list) or not value:
-        raise DataError(f'{where}: "messages" has to be a list of turns that is not empty.')
+        raise DataError(f'{where}: "messages" must be a non-empty list of turns.')
     for number, turn in enumerate(value, start=1):
         if not isinstance(turn, dict) or not isinstance(turn.get("role"), str):
             raise DataError(f'{where}: turn {number} needs a "role" and a "content".')
         if not isinstance(turn.get("content"), str):
-            raise DataError(f'{where}: the "content" of turn {number} has to be a text.')
+            raise DataError(f'{where}: the "content" of turn {number} must be text.')
     if not any(turn["role"] == "assistant" for turn in value):
         raise DataError(f"{where}: no turn is the assistant's, so there is nothing to learn.")
     return tuple(value)
 
 
 def _read_file(path: Path, most: int | None = None) -> Iterator[Record]:
-    """Records one by one; `most` bounds the bytes read where lines can be left off."""
+    """Records one by one; `most` limits the bytes read where lines can be left out."""
     match path.suffix.lower():
         case ".jsonl" | ".ndjson":
             for number, line in enumerate(_text(path, most).split("\n"), start=1):
@@ -133,11 +133,11 @@ def _read_file(path: Path, most: int | None = None) -> Iterator[Record]:
         case ".txt":
             text = _text(path, most)
             if text.strip():
-                yield Record(path.name, text=text, whole=True)
+                yield Record(path.name, text=text, is_document=True)
         case other:
             raise DataError(
-                f"'{path.name}' ends in '{other}', which is not read. Use .jsonl, .json, .csv, "
-                ".parquet or .txt."
+                f"'{path.name}' ends in '{other}', which is not supported. Use .jsonl, .json, "
+                ".csv, .parquet or .txt."
             )
 
 
@@ -159,7 +159,7 @@ def _parse(text: str, where: str) -> Any:
     try:
         return json.loads(text)
     except ValueError as error:
-        raise DataError(f"{where}: not JSON ({error}). Mend or remove it.") from error
+        raise DataError(f"{where}: not valid JSON ({error}). Fix or remove it.") from error
 
 
 def _array(path: Path) -> list[Any]:
@@ -167,7 +167,7 @@ def _array(path: Path) -> list[Any]:
     if isinstance(value, dict) and isinstance(value.get("data"), list):
         value = value["data"]
     if not isinstance(value, list):
-        raise DataError(f"{path.name}: a .json file has to be a list of samples.")
+        raise DataError(f"{path.name}: a .json file must be a list of samples.")
     return value
 
 
@@ -195,35 +195,33 @@ def _check_size(path: Path) -> None:
 
 
 def _load_parquet(path: Path) -> Iterable[Any]:
-    import pyarrow.parquet  # noqa: PLC0415  slow, and needed here alone
+    import pyarrow.parquet  # noqa: PLC0415  slow, and needed only here
 
     try:
         return pyarrow.parquet.read_table(path).to_pylist()
     except (pyarrow.ArrowException, OSError) as error:
-        raise DataError(f"'{path.name}' is no readable parquet file ({error}).") from error
+        raise DataError(f"'{path.name}' is not a readable Parquet file ({error}).") from error
 
 
 def _load_folder(path: Path) -> Iterable[Any]:
-    import datasets  # noqa: PLC0415  slow, and needed here alone
+    import datasets  # noqa: PLC0415  slow, and needed only here
 
     saved = (path / "dataset_info.json").is_file() or (path / "dataset_dict.json").is_file()
     try:
         loaded = datasets.load_from_disk(str(path)) if saved else datasets.load_dataset(str(path))
     except (OSError, ValueError, datasets.exceptions.DatasetsError) as error:
-        raise DataError(
-            f"The folder '{path}' is no data set that can be read ({error})."
-        ) from error
+        raise DataError(f"The folder '{path}' is not a readable dataset ({error}).") from error
     return _training_part(loaded)
 
 
 def _load_hub(source: str) -> Iterable[Any]:
-    import datasets  # noqa: PLC0415  slow, and needed here alone
+    import datasets  # noqa: PLC0415  slow, and needed only here
 
     try:
         return _training_part(datasets.load_dataset(source))
     except (OSError, ValueError, datasets.exceptions.DatasetsError) as error:
         raise DataError(
-            f"There is no file '{source}', and the hub's data set of that name cannot be read "
+            f"There is no file '{source}', and the hub dataset of that name cannot be read "
             f"({type(error).__name__}). Check the path or the network."
         ) from error
 

@@ -1,4 +1,4 @@
-"""Records -> examples: the very tokens, each marked as carrying loss or not."""
+"""Records -> examples: token sequences with a loss mask."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from jinja2 import TemplateError
+
 from qwen_ui.data.records import Record
 from qwen_ui.errors import DataError
 
-# Characters of a document that are tokenised at a time.
+# Characters of a document that are tokenized at a time.
 CHUNK = 1_000_000
 
 
@@ -19,36 +21,41 @@ class Example:
 
     Attributes:
         tokens: ids, at most `sequence_length` of them.
-        carries: whether the token is one to be predicted; never for the first.
-        where: the record that it comes from.
-        starts: positions at which a sample begins; more than one only where samples are packed.
+        loss_mask: whether each token is one to be predicted; never the first.
+        where: source of its (first) record, for messages.
+        starts: positions at which a sample starts; more than one only where samples are packed.
     """
 
     tokens: tuple[int, ...]
-    carries: tuple[bool, ...]
+    loss_mask: tuple[bool, ...]
     where: str
     starts: tuple[int, ...] = (0,)
 
     @property
     def loss_tokens(self) -> int:
-        return sum(self.carries)
+        """Number of tokens in the loss."""
+        return sum(self.loss_mask)
 
 
 @dataclass(slots=True)
 class Counts:
-    """What was cut on the way: samples cut off at the length, and samples left out for it."""
+    """How many samples were truncated, and how many were left out for having no loss then."""
 
     truncated: int = 0
     left_out: int = 0
 
     def sentence(self, sequence_length: int) -> str:
-        """What was cut, "" where nothing was."""
+        """The counts as a sentence; "" where both are 0."""
         if not self.truncated and not self.left_out:
             return ""
         return (
-            f"{self.truncated} samples were cut off at {sequence_length} tokens, and "
-            f"{self.left_out} were left out because no token that carries loss remained."
+            f"{_samples(self.truncated)} truncated to {sequence_length} tokens, and "
+            f"{_samples(self.left_out)} left out because no token with loss remained."
         )
+
+
+def _samples(count: int) -> str:
+    return f"{count:,} {'sample was' if count == 1 else 'samples were'}"
 
 
 def make_examples(
@@ -62,20 +69,20 @@ def make_examples(
     counts = Counts()
     examples: list[Example] = []
     for record in records:
-        for tokens, carries in _tokenized(record, tokenizer, sequence_length):
-            example = _cut(tokens, carries, record.where, sequence_length, counts)
+        for tokens, loss_mask in _tokenized(record, tokenizer, sequence_length):
+            example = _truncated(tokens, loss_mask, record.where, sequence_length, counts)
             if example is not None:
                 examples.append(example)
     if not examples:
         raise DataError(
-            f"No sample of {records[0].where.split(',')[0]} has a token that carries loss within "
+            f"No sample of {records[0].where.split(',')[0]} has a token with loss within "
             f"{sequence_length} tokens. Raise the sequence length or give longer samples."
         )
     return (pack(examples, sequence_length) if packing else examples), counts
 
 
 def pack(examples: list[Example], sequence_length: int) -> list[Example]:
-    """Several samples to a sequence, in order, as many as fit."""
+    """Concatenate samples into sequences, in order, as many as fit into each."""
     packed: list[Example] = []
     group: list[Example] = []
     for example in examples:
@@ -92,20 +99,20 @@ def _joined(group: list[Example]) -> Example:
         starts.append(at)
         at += len(example.tokens)
     tokens = tuple(token for example in group for token in example.tokens)
-    carries = tuple(carry for example in group for carry in example.carries)
-    return Example(tokens, carries, group[0].where, tuple(starts))
+    loss_mask = tuple(in_loss for example in group for in_loss in example.loss_mask)
+    return Example(tokens, loss_mask, group[0].where, tuple(starts))
 
 
-def _cut(
-    tokens: list[int], carries: list[bool], where: str, length: int, counts: Counts
+def _truncated(
+    tokens: list[int], loss_mask: list[bool], where: str, length: int, counts: Counts
 ) -> Example | None:
     counts.truncated += len(tokens) > length
-    tokens, carries = tokens[:length], carries[:length]
-    carries = [False, *carries[1:]] if carries else []
-    if not any(carries):
+    tokens, loss_mask = tokens[:length], loss_mask[:length]
+    loss_mask = [False, *loss_mask[1:]] if loss_mask else []
+    if not any(loss_mask):
         counts.left_out += 1
         return None
-    return Example(tuple(tokens), tuple(carries), where)
+    return Example(tuple(tokens), tuple(loss_mask), where)
 
 
 def _tokenized(
@@ -117,16 +124,16 @@ def _tokenized(
         yield _completion(record, tokenizer)
     else:
         tokens = _text_tokens(record, tokenizer)
-        # A last piece of one token has nothing to predict, so it is not begun.
+        # A last sequence of one token would have nothing to predict.
         for start in range(0, len(tokens) - 1, length):
-            piece = tokens[start : start + length]
-            yield piece, [True] * len(piece)
+            sequence = tokens[start : start + length]
+            yield sequence, [True] * len(sequence)
 
 
 def _text_tokens(record: Record, tokenizer: Any) -> list[int]:
-    pieces = [record.text[i : i + CHUNK] for i in range(0, len(record.text), CHUNK)]
-    tokens = [token for piece in pieces for token in _ids(tokenizer, piece)]
-    return tokens if record.whole else [*tokens, *_end(tokenizer)]
+    chunks = [record.text[i : i + CHUNK] for i in range(0, len(record.text), CHUNK)]
+    tokens = [token for chunk in chunks for token in _ids(tokenizer, chunk)]
+    return tokens if record.is_document else [*tokens, *_end(tokenizer)]
 
 
 def _completion(record: Record, tokenizer: Any) -> tuple[list[int], list[bool]]:
@@ -144,7 +151,7 @@ def _end(tokenizer: Any) -> list[int]:
 
 
 def _chat(record: Record, tokenizer: Any) -> tuple[list[int], list[bool]]:
-    """Tokens of a conversation in the model's own template; the assistant's turns carry loss."""
+    """Tokens of a conversation in the model's template; the assistant's turns are in the loss."""
     if not getattr(tokenizer, "chat_template", None):
         raise DataError(
             f"{record.where}: this model has no chat template, so messages cannot be used. Give "
@@ -154,16 +161,16 @@ def _chat(record: Record, tokenizer: Any) -> tuple[list[int], list[bool]]:
     whole = _render(tokenizer, messages, record.where)
     spans = _assistant_spans(tokenizer, messages, whole, record.where)
     coded = tokenizer(whole, add_special_tokens=False, return_offsets_mapping=True, verbose=False)
-    carries = [
+    loss_mask = [
         any(begin <= first < end for begin, end in spans) for first, _ in coded["offset_mapping"]
     ]
-    return list(coded["input_ids"]), carries
+    return list(coded["input_ids"]), loss_mask
 
 
 def _assistant_spans(
     tokenizer: Any, messages: list[dict[str, Any]], whole: str, where: str
 ) -> list[tuple[int, int]]:
-    """Character ranges of the assistant's turns: what it has to write, its end mark included."""
+    """Character ranges of the assistant's turns: what it is to write, its end mark included."""
     spans = []
     for index, message in enumerate(messages):
         if message["role"] != "assistant":
@@ -173,9 +180,9 @@ def _assistant_spans(
         if not whole.startswith(before) or not whole.startswith(after):
             raise DataError(
                 f"{where}: the model's chat template rewrites earlier turns, so turn {index + 1} "
-                "cannot be told apart. Give one conversation a sample with a single answer."
+                "cannot be located. Give one conversation per sample, with a single answer."
             )
-        # The newline that a template sets behind the end mark is never written by the model.
+        # The newline that a template puts after the end mark is never written by the model.
         spans.append((len(before), len(after.rstrip("\n"))))
     return spans
 
@@ -183,8 +190,6 @@ def _assistant_spans(
 def _render(
     tokenizer: Any, messages: list[dict[str, Any]], where: str, *, prompt: bool = False
 ) -> str:
-    from jinja2 import TemplateError  # noqa: PLC0415  comes with the templates that need it
-
     try:
         return str(
             tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=prompt)

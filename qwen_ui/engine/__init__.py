@@ -1,7 +1,8 @@
 """One training, step by step: shortcuts proven on the first batch, then the loop.
 
-Called by the worker process; pages and commands ask it for a checked spec, rates, prices and merged
-deltas. It writes through `runs.RunWriter`, and kept outputs under `home()`.
+Called by the worker process; pages and commands ask it for a checked spec, learning rates, prices
+and merged deltas. It loads weights, writes to its run through `runs.RunWriter`, and caches outputs
+of frozen blocks under `home()`.
 """
 
 from __future__ import annotations
@@ -31,18 +32,4 @@ __all__ = [
     "steepest_rate",
     "suggest_learning_rate",
 ]
-__getattr__ = lazy_face(
-    __name__,
-    {
-        "Prepared": "setup",
-        "SuggestedRate": "rates",
-        "Trainer": "trainer",
-        "apply_delta": "delta",
-        "as_worker": "step_price",
-        "checked_spec": "request",
-        "delta_file": "delta",
-        "set_up": "setup",
-        "steepest_rate": "rate_finder",
-        "suggest_learning_rate": "rates",
-    },
-)
+__getattr__ = lazy_face(__name__, __file__)

@@ -32,7 +32,7 @@ class PrefixKey:
 
     Attributes:
         weights: fingerprint of the model's weights.
-        tokens: digest of the examples.
+        tokens: fingerprint of the examples.
         depth: number of blocks of the prefix.
         dtype: of the cached tensor.
         device: its type: other devices round otherwise.

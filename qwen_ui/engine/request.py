@@ -8,7 +8,7 @@ from qwen_ui.errors import ModelError, PlanError
 from qwen_ui.freeze import FreezePlan
 from qwen_ui.model.names import hub_id
 from qwen_ui.model.weights.quantization import refuse_quantized
-from qwen_ui.runs.spec import RunSpec, make_spec
+from qwen_ui.runs import RunSpec, make_spec
 
 if TYPE_CHECKING:
     from qwen_ui.model import Anatomy

@@ -22,7 +22,7 @@ def prompt_from(examples: Examples, tokenizer: Any) -> str:
 
 
 def _prompt_length(example: Example) -> int:
-    first = example.carries.index(True)
+    first = example.loss_mask.index(True)
     return first if first > 1 else min(PROMPT_TOKENS, len(example.tokens) - 1)
 
 

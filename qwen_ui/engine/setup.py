@@ -26,7 +26,7 @@ from qwen_ui.model import open_model
 from qwen_ui.model.libraries import PreTrainedModel, transformers_version
 from qwen_ui.model.weights.fingerprint import folder_fingerprint
 from qwen_ui.model.weights.loading import load_model, load_tokenizer, training_dtype, weights_folder
-from qwen_ui.runs.spec import RunSpec
+from qwen_ui.runs import RunSpec
 
 # Share of the cache's budget that the evaluation examples get.
 EVALUATION_SHARE = 10
@@ -182,7 +182,7 @@ def _caches(
     def cache(examples: Examples, budget: int) -> PrefixCache:
         key = PrefixKey(
             weights=base.fingerprint,
-            tokens=examples.digest,
+            tokens=examples.fingerprint,
             depth=trainee.prefix_blocks,
             dtype=f"{dtype} {spec.resources.mixed_precision}",
             device=device.type,

@@ -8,7 +8,7 @@ from qwen_ui.engine.chunked_loss import head_loss
 from qwen_ui.engine.movement import MAX_ORIGIN_BYTES
 from qwen_ui.engine.optimizer import PORTION_BYTES
 from qwen_ui.freeze import StepSettings
-from qwen_ui.freeze.cost.estimate import Engine
+from qwen_ui.freeze.cost import Engine
 
 WORKER = Engine(head_loss=head_loss, origin_limit=MAX_ORIGIN_BYTES, wide_gradients=PORTION_BYTES)
 

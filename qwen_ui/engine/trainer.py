@@ -17,7 +17,7 @@ from qwen_ui.engine.movement import Movement
 from qwen_ui.engine.rate_finder import finder_message
 from qwen_ui.engine.sample import Sampler
 from qwen_ui.engine.setup import Prepared
-from qwen_ui.runs.null_writer import Writer
+from qwen_ui.runs import Writer
 
 CHECKPOINTS = "checkpoints"
 MOVEMENTS = 20

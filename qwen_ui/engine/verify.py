@@ -46,10 +46,10 @@ def proof_batch(examples: Examples, batch: Batch, vocabulary: int, pad: int) -> 
     if rows * length * vocabulary <= MAX_PROOF_LOGITS:
         return batch, length
     first = examples.items[batch.indexes[0]]
-    carrying = first.carries.index(True)
+    carrying = first.loss_mask.index(True)
     length = min(len(first.tokens), max(carrying + 1, MAX_PROOF_LOGITS // vocabulary, 2))
     starts = tuple(start for start in first.starts if start < length)
-    short = Example(first.tokens[:length], first.carries[:length], first.where, starts)
+    short = Example(first.tokens[:length], first.loss_mask[:length], first.where, starts)
     return collate(Examples((short,)), (0,), pad), length
 
 
@@ -80,7 +80,7 @@ def check_packing(trainee: Trainee, examples: Examples, pad: int, device: torch.
         return
     bounds = [*packed.starts, len(packed.tokens)]
     parts = [
-        Example(packed.tokens[begin:end], packed.carries[begin:end], packed.where)
+        Example(packed.tokens[begin:end], packed.loss_mask[begin:end], packed.where)
         for begin, end in pairwise(bounds)
     ]
     if "position_ids" not in inspect.signature(trainee.body.forward).parameters:

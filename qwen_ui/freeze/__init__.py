@@ -1,7 +1,8 @@
 """What a choice means: plans, and the exact parameter names that they train.
 
-`resolve` alone decides what trains; every other room and page asks it. Pure: no files, no
-processes. What a step costs: `freeze.cost`. Plans for and from other tools: `freeze.export`.
+`resolve` alone decides what trains; every later room and page asks it. It works on an anatomy and
+touches no file, process or network. The price of a step is `freeze.cost`, plans for and from other
+tools are `freeze.export`; what most callers need of both is offered here as well.
 """
 
 from __future__ import annotations
@@ -11,16 +12,21 @@ from typing import TYPE_CHECKING
 from qwen_ui.lazy import lazy_face
 
 if TYPE_CHECKING:
-    from qwen_ui.freeze.canonical import canonical_plan
-    from qwen_ui.freeze.cost.estimate import Cost, StepSettings, estimate_cost, full_cost
+    from qwen_ui.freeze.canonical import canonical_plan, moved_to_blocks
+    from qwen_ui.freeze.cost.estimate import estimate_cost, full_cost
+    from qwen_ui.freeze.cost.step import Cost, StepSettings
     from qwen_ui.freeze.export.formats import export_formats, export_text
     from qwen_ui.freeze.export.importing import import_plan
     from qwen_ui.freeze.layers import format_layers, parse_layers
-    from qwen_ui.freeze.plan import FreezePlan, Rule
-    from qwen_ui.freeze.presets import default_layers, preset, preset_plans
+    from qwen_ui.freeze.plan import MAX_IMPORT_BYTES, MAX_PLAN_BYTES, FreezePlan, Rule
+    from qwen_ui.freeze.presets import TOP_BLOCKS, TOP_LAYERS, default_layers, preset, preset_plans
     from qwen_ui.freeze.selection import Selection, apply, resolve
 
 __all__ = [
+    "MAX_IMPORT_BYTES",
+    "MAX_PLAN_BYTES",
+    "TOP_BLOCKS",
+    "TOP_LAYERS",
     "Cost",
     "FreezePlan",
     "Rule",
@@ -35,31 +41,10 @@ __all__ = [
     "format_layers",
     "full_cost",
     "import_plan",
+    "moved_to_blocks",
     "parse_layers",
     "preset",
     "preset_plans",
     "resolve",
 ]
-__getattr__ = lazy_face(
-    __name__,
-    {
-        "Cost": "cost.estimate",
-        "FreezePlan": "plan",
-        "Rule": "plan",
-        "Selection": "selection",
-        "StepSettings": "cost.estimate",
-        "apply": "selection",
-        "canonical_plan": "canonical",
-        "default_layers": "presets",
-        "estimate_cost": "cost.estimate",
-        "export_formats": "export.formats",
-        "export_text": "export.formats",
-        "format_layers": "layers",
-        "full_cost": "cost.estimate",
-        "import_plan": "export.importing",
-        "parse_layers": "layers",
-        "preset": "presets",
-        "preset_plans": "presets",
-        "resolve": "selection",
-    },
-)
+__getattr__ = lazy_face(__name__, __file__)

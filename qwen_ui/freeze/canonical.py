@@ -1,19 +1,20 @@
-"""A set of names -> the one short plan that selects it, however it was clicked together.
+"""A set of names -> the one short plan that selects it, however it was put together.
 
 The form depends on the set of names alone. What a model has everywhere (every norm, every bias) is
 one rule without layers; kinds that train in the same blocks share a rule; layer expressions count
 from the end where they can, so that the plan fits a deeper model too. Where it is shorter to say
-what is frozen ("everything but this"), the plan trains all and freezes the rest.
+what is frozen ("everything but this"), the plan trains everything and freezes that.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
+from qwen_ui.errors import PlanError
 from qwen_ui.freeze.layers import format_layers
 from qwen_ui.freeze.plan import FreezePlan, Rule
-from qwen_ui.freeze.presets import BIASES, is_bias
-from qwen_ui.model.anatomy import Anatomy, Parameter
+from qwen_ui.freeze.presets import BIASES
+from qwen_ui.model.anatomy import Anatomy, Parameter, is_bias
 
 
 def canonical_plan(anatomy: Anatomy, names: Iterable[str], name: str = "") -> FreezePlan:
@@ -28,6 +29,30 @@ def canonical_plan(anatomy: Anatomy, names: Iterable[str], name: str = "") -> Fr
     frozen = _rules(anatomy, everything - chosen, train=False)
     inverse = FreezePlan(name=name, rules=(Rule(), *frozen))
     return inverse if len(inverse.to_json()) < len(direct.to_json()) else direct
+
+
+def moved_to_blocks(
+    anatomy: Anatomy, names: frozenset[str], blocks: Collection[int], name: str = ""
+) -> FreezePlan:
+    """The plan that trains on these blocks the kinds that the names train on any block.
+
+    What trains outside the blocks stays.
+
+    Raises:
+        PlanError: no tensor of a block is among the names.
+    """
+    kinds = {p.kind for p in anatomy.parameters if p.block is not None and p.name in names}
+    if not kinds:
+        raise PlanError(
+            "The plan trains nothing in the blocks, so there is nothing to move to the highest "
+            "ones. Choose kinds first, for instance the preset Attention."
+        )
+    moved = (
+        p.name
+        for p in anatomy.parameters
+        if (p.name in names if p.block is None else p.block in blocks and p.kind in kinds)
+    )
+    return canonical_plan(anatomy, moved, name)
 
 
 def grouped_kinds(
@@ -97,7 +122,7 @@ def _block_rule(
         return Rule(train=train, layers=expression)
     roles = [role for role, its in members.items() if its <= set(kinds)]
     covered = set().union(*(members[role] for role in roles))
-    # A kind may bear another role in another block (dense, sparse MLPs): its role is no cover then.
+    # A kind may have another role in another block (dense and sparse MLPs); then no role covers it.
     covered -= {kind for kind in covered if sum(kind in its for its in members.values()) > 1}
     rest = [kind for kind in kinds if kind not in covered]
     biases = {kind for kind in every if is_bias(kind)}
@@ -112,5 +137,5 @@ def _block_rule(
 
 
 def _escape(name: str) -> str:
-    """A glob that means exactly this name."""
+    """A glob that matches exactly this name."""
     return "".join(f"[{c}]" if c in "*?[" else c for c in name)

@@ -1,9 +1,9 @@
-"""Where the tensors outside the blocks come in: before the first block, between, or after the last.
+"""Where tensors outside the blocks are used: before the first block, between, or after the last.
 
-The order of names does not tell. OPT lists its final norm before its blocks; Gemma 3n lists
-projections after its blocks that work before and between them. So one fake forward is run and the
-order of the calls is written down. What is not called as a module is taken to come first: that
-costs speed, never truth.
+The order of names does not show it. OPT lists its final norm before its blocks; Gemma 3n lists
+projections after its blocks that are used before and between them. So one fake forward pass is run
+and the order of the calls is recorded. What is not called as a module is taken to come first: that
+may cost speed, but is never wrong.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ _lock = threading.Lock()
 def entry_blocks(anatomy: Anatomy) -> dict[str, int]:
     """Name of a tensor outside the blocks -> the first block whose input may depend on it.
 
-    `block_count` for what is used after the last block alone. A tensor that is missing here comes
-    first. Kept as long as the anatomy lives.
+    `block_count` for what is used only after the last block. A tensor that is missing here comes
+    first. Computed once per anatomy.
     """
     with _lock:
         if id(anatomy) not in _known:
@@ -43,7 +43,7 @@ def _trace(anatomy: Anatomy) -> dict[str, int]:
     try:
         calls = _calls(anatomy)
     except Exception:
-        # Any model class may refuse a fake forward in a way of its own; the answer then is "first".
+        # Model classes may raise anything in a fake forward pass; then all tensors come first.
         _log.warning("no fake forward of %s; prefix taken as 0", anatomy.model_type, exc_info=True)
         return {}
     return _read(anatomy, calls)
@@ -78,7 +78,7 @@ def _recorder(name: str, calls: list[str]) -> Callable[[torch.nn.Module, Any], N
 def _read(anatomy: Anatomy, calls: list[str]) -> dict[str, int]:
     order = {block.name: block.index for block in anatomy.blocks}
     if [order[c] for c in calls if c in order] != list(range(anatomy.block_count)):
-        # A stack that loops, or runs in another order, has no prefix to speak of.
+        # A stack that loops, or runs in another order, has no prefix.
         return {}
     entered = 0
     first: dict[str, int] = {}

@@ -1,8 +1,8 @@
 """Layer expressions: `all`, `none`, `24-27`, `0,4,8-11`, `last:4`, `first:4`, `every:4`.
 
-Terms are joined by commas and mean their union. Indexes count from 0; ranges include both ends.
+Terms are separated by commas and mean their union. Indexes count from 0; ranges include both ends.
 `every:4` is 0, 4, 8, ... Blocks that a model does not have are left out: an expression written for
-28 blocks is still an expression for 24.
+28 blocks is valid for 24.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 
 from qwen_ui.errors import PlanError
+from qwen_ui.formats import index_ranges
 
 MAX_LENGTH = 4000
 _COUNTED = re.compile(r"(last|first|every):(\d{1,6})")
@@ -18,10 +19,10 @@ _HELP = "Write for instance all, none, 24-27, 0,4,8-11, last:4, first:4 or every
 
 
 def parse_layers(expression: str, block_count: int) -> frozenset[int]:
-    """The block indexes, all in 0..block_count-1, that the expression names.
+    """Indexes of the blocks that the expression names, all in 0..block_count-1.
 
     Raises:
-        PlanError: a term that is none of the forms, a range that runs backwards, or `every:0`.
+        PlanError: a term of none of the forms, a range that runs backwards, or `every:0`.
     """
     if len(expression) > MAX_LENGTH:
         raise PlanError(f"The layer expression is longer than {MAX_LENGTH} characters.")
@@ -60,8 +61,8 @@ def format_layers(
     """The shortest expression for these blocks; the inverse of `parse_layers`.
 
     Args:
-        among: the blocks that count (those that have a kind). An expression may name others, too:
-            in a stack where every second block has attention, `last:4` is two of them.
+        among: the blocks that matter (those that have a kind). The expression may name others too:
+            in a stack where every second block has attention, `last:4` has two of them.
     """
     everything = frozenset(range(block_count)) if among is None else among
     if not indexes:
@@ -74,14 +75,4 @@ def format_layers(
     last = max(indexes)
     if indexes == frozenset(i for i in everything if i <= last):
         return f"first:{last + 1}"
-    return _format_ranges(sorted(indexes))
-
-
-def _format_ranges(indexes: list[int]) -> str:
-    runs: list[list[int]] = []
-    for index in indexes:
-        if runs and index == runs[-1][1] + 1:
-            runs[-1][1] = index
-        else:
-            runs.append([index, index])
-    return ",".join(str(start) if start == end else f"{start}-{end}" for start, end in runs)
+    return index_ranges(sorted(indexes), separator=",")

@@ -1,4 +1,4 @@
-"""What a person should know before training a selection, in whole sentences."""
+"""Warnings about a selection, in whole sentences: what to know before training it."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from fnmatch import fnmatchcase
 
 from qwen_ui.freeze.layers import format_layers, parse_layers
 from qwen_ui.freeze.plan import FreezePlan, Rule
-from qwen_ui.freeze.presets import BIASES, is_bias
-from qwen_ui.model.anatomy import Anatomy, Role
+from qwen_ui.freeze.presets import BIASES
+from qwen_ui.model.anatomy import Anatomy, Role, bias_beside, is_bias
 
 
 def warnings_for(
     plan: FreezePlan, anatomy: Anatomy, names: frozenset[str], unmatched: list[Rule]
 ) -> tuple[str, ...]:
-    """All warnings for this selection; an empty tuple where there is nothing to say."""
+    """All warnings for this selection; empty where there are none."""
     found = [
         *(f"A rule matches nothing in this model: {rule.describe()}." for rule in unmatched),
         *_idle_globs(plan, anatomy, unmatched),
@@ -32,9 +32,9 @@ def warnings_for(
 
 
 def _idle_globs(plan: FreezePlan, anatomy: Anatomy, unmatched: list[Rule]) -> list[str]:
-    """Kinds and names of a rule that does match something, which match nothing themselves.
+    """Kinds and names that match nothing, of rules that do match something.
 
-    Roles are left out: presets name those of other architectures as well.
+    Roles are left out: presets name those of other architectures too.
     """
     idle: dict[str, None] = {}
     for rule in plan.rules:
@@ -48,8 +48,8 @@ def _idle_globs(plan: FreezePlan, anatomy: Anatomy, unmatched: list[Rule]) -> li
             idle |= dict.fromkeys(_idle(rule.names, {n for p in scope for n in p.names}))
     if not idle:
         return []
-    more = f" and {len(idle) - 6:,} more" if len(idle) > 6 else ""
-    return [f"The plan names what does not exist here: {', '.join([*idle][:6])}{more}."]
+    listed = ", ".join([*idle][:6]) + (f" and {len(idle) - 6:,} more" if len(idle) > 6 else "")
+    return [f"The plan refers to parameters this model doesn't have: {listed}."]
 
 
 def _idle(globs: Iterable[str], texts: set[str]) -> list[str]:
@@ -63,7 +63,7 @@ def _idle(globs: Iterable[str], texts: set[str]) -> list[str]:
 
 
 def _blocks_beyond(plan: FreezePlan, anatomy: Anatomy, unmatched: list[Rule]) -> list[str]:
-    """Explicit indexes that this model does not have: a plan made for a deeper one."""
+    """Explicit indexes that this model does not have, from a plan made for a deeper one."""
     last = anatomy.block_count - 1
     beyond = [
         rule.layers
@@ -83,7 +83,7 @@ def _nothing(names: frozenset[str]) -> list[str]:
 
 
 def _missing_biases(plan: FreezePlan, anatomy: Anatomy) -> list[str]:
-    """A rule on biases trains only those that exist; name the ones people expect."""
+    """A rule on biases trains only those that exist: name the ones that people expect."""
     blocks: set[int] = set()
     for rule in plan.rules:
         if rule.train and any(glob in BIASES for glob in rule.kinds):
@@ -92,7 +92,7 @@ def _missing_biases(plan: FreezePlan, anatomy: Anatomy) -> list[str]:
     missing = [
         kind.removesuffix(".weight")
         for kind in dict.fromkeys(p.kind for p in anatomy.parameters if p.block in blocks)
-        if kind.endswith(".weight") and kind.removesuffix("weight") + "bias" not in kinds
+        if kind.endswith(".weight") and bias_beside(kind) not in kinds
     ]
     if not missing:
         return []
@@ -109,7 +109,7 @@ def _tied(anatomy: Anatomy, names: frozenset[str]) -> list[str]:
 
 
 def _gap(anatomy: Anatomy, names: frozenset[str]) -> list[str]:
-    """Frozen blocks above the first trained one must still be run backwards."""
+    """Frozen blocks above the first trained one still need a backward pass."""
     trained = {p.block for p in anatomy.parameters if p.name in names and p.block is not None}
     inputs_train = any(
         p.block is None and p.role is Role.EMBEDDING and p.name in names for p in anatomy.parameters
@@ -130,7 +130,7 @@ def _gap(anatomy: Anatomy, names: frozenset[str]) -> list[str]:
 
 
 def _decay(anatomy: Anatomy, names: frozenset[str]) -> list[str]:
-    """Decay groups made by class name miss RMS norms; said where most of a plan is such."""
+    """For plans of mostly norms and biases: decay groups made by class name miss RMS norms."""
     trained = [p for p in anatomy.parameters if p.name in names]
     light = [p for p in trained if p.role is Role.NORM or is_bias(p.kind)]
     if not light or 2 * sum(p.numel for p in light) < sum(p.numel for p in trained):
@@ -162,9 +162,9 @@ def _quantized(anatomy: Anatomy, names: frozenset[str]) -> list[str]:
     settings = anatomy.config.get("quantization_config")
     if not settings or not names:
         return []
-    # The configuration alone tells the architecture; which tensors are packed is in the files.
+    # The configuration gives the architecture; which tensors are packed is in the files.
     method = settings.get("quant_method", "some method") if isinstance(settings, dict) else settings
     return [
-        f"The weights of this model are quantized ({method}) and cannot be trained. Take its "
+        f"The weights of this model are quantized ({method}) and cannot be trained. Use its "
         "bfloat16 or float32 release."
     ]

@@ -1,8 +1,8 @@
-"""`FreezePlan`: what a person chose, as one small immutable value.
+"""`FreezePlan`: what a person chose to train, as one small immutable value.
 
-A plan starts from everything frozen. Its rules are applied in order and later ones win. A rule says
-`train` or freeze for the parameters that lie in its `layers` (anywhere, where it names none) and
-match any one of its roles, kinds, names or its regular expression (all, where it names none).
+A plan starts with everything frozen. Its rules are applied in order and later ones win. A rule
+trains or freezes the parameters in its `layers` (anywhere, if it names none) that match one of its
+roles, kinds, names or its regular expression (all, if it names none).
 
     {"schema": 1, "name": "attention on last:4",
      "rules": [{"train": true, "layers": "last:4", "roles": ["attention"]}]}
@@ -73,7 +73,7 @@ class Rule(BaseModel):
         return regex
 
     def matches(self, names: tuple[str, ...], kind: str, role: str) -> bool:
-        """Whether a parameter with these names, this kind and this role is meant, blocks aside."""
+        """Whether the rule matches a parameter with these names, kind and role, in any block."""
         if not (self.roles or self.kinds or self.names or self.regex is not None):
             return True
         return (
@@ -84,12 +84,12 @@ class Rule(BaseModel):
         )
 
     @property
-    def speaks_of_kinds_alone(self) -> bool:
-        """Whether all parameters of one kind and role fare alike, blocks aside."""
+    def depends_on_kind_only(self) -> bool:
+        """Whether the rule treats all parameters of one kind and role alike, apart from blocks."""
         return not self.names and self.regex is None
 
     def describe(self) -> str:
-        """The rule in a few words, for messages."""
+        """The rule as a short phrase, for messages."""
         parts = [*self.roles, *self.kinds, *self.names]
         if self.regex is not None:
             parts.append(f"/{self.regex}/")
@@ -102,8 +102,8 @@ class FreezePlan(BaseModel):
     """What is trained; see the module's text.
 
     Attributes:
-        name: what a person calls it; has no meaning.
-        rules: applied in order to a model that is frozen as a whole.
+        name: for people; it has no effect.
+        rules: applied in order to a model with everything frozen.
         schema_version: of the JSON form, under `schema`.
     """
 
@@ -114,7 +114,7 @@ class FreezePlan(BaseModel):
     rules: tuple[Rule, ...] = Field(default=(), max_length=5000)
 
     def to_json(self) -> str:
-        """Readable JSON, rules' empty fields left out."""
+        """Readable JSON without the empty fields of rules."""
         return json.dumps(self.to_dict(), indent=2)
 
     def to_dict(self) -> dict[str, object]:
@@ -129,10 +129,10 @@ class FreezePlan(BaseModel):
         """The plan that `to_json` wrote.
 
         Raises:
-            PlanError: too large, no JSON, or not a plan of a schema that this version knows.
+            PlanError: too large, not JSON, or not a plan of a schema that this version reads.
         """
         if len(text) > MAX_PLAN_BYTES:
-            raise PlanError("The plan is larger than 1 MiB: that is no plan.")
+            raise PlanError("The plan is larger than 1 MiB, which is too large for a plan.")
         try:
             values = json.loads(text)
         except ValueError as error:
@@ -165,7 +165,7 @@ def _any_glob_matches(globs: tuple[str, ...], texts: Iterable[str]) -> bool:
 
 @lru_cache(maxsize=4096)
 def _compiled(globs: tuple[str, ...]) -> tuple[frozenset[str], re.Pattern[str]]:
-    """Globs without a sign that means more than itself, and one pattern for the others.
+    """Globs without special characters as a set, and one pattern for the others.
 
     A plan may list tens of thousands of names; one alternation of them all would be slow.
     """

@@ -1,4 +1,4 @@
-"""The choices that have a name."""
+"""Plans that have a name: attention only, BitFit, MLP only and so on."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ from qwen_ui.errors import PlanError
 from qwen_ui.freeze.layers import parse_layers
 from qwen_ui.freeze.plan import FreezePlan, Rule
 
-TOP_BLOCKS = "last:4"
-# A bias hangs on a module of the block (`self_attn.q_proj.bias`) or, rarely, on the block itself.
+TOP_BLOCKS = 4
+TOP_LAYERS = f"last:{TOP_BLOCKS}"
+# `model.anatomy.is_bias` as globs over kinds: a bias belongs to a module of the block
+# (`self_attn.q_proj.bias`) or, rarely, to the block itself.
 BIASES = ("*.bias", "bias")
-# Name -> the selector of its rule. None: no rule, nothing is trained.
+# Name -> the selector of its one rule. None: no rule, so that nothing trains.
 _SELECTORS: dict[str, dict[str, object] | None] = {
     "attention": {"roles": ("attention",)},
     "bitfit": {"kinds": BIASES},
@@ -19,7 +21,7 @@ _SELECTORS: dict[str, dict[str, object] | None] = {
     "full": {},
     "none": None,
 }
-_DEFAULT_LAYERS = {"attention": TOP_BLOCKS, "bitfit": TOP_BLOCKS}
+_DEFAULT_LAYERS = {"attention": TOP_LAYERS, "bitfit": TOP_LAYERS}
 
 
 def preset_plans() -> tuple[str, ...]:
@@ -36,7 +38,7 @@ def preset(name: str, layers: str | None = None) -> FreezePlan:
     """A preset as a plan.
 
     `bitfit` trains bias terms only (arXiv 2106.10199). With `layers="all"` the parameters outside
-    the blocks are meant too: `norms` then has the final norm. Embeddings lie outside the blocks.
+    the blocks are included: `norms` then has the final norm. Embeddings lie outside the blocks.
 
     Args:
         name: `attention`, `bitfit`, `mlp`, `norms`, `embeddings`, `full` or `none`.
@@ -56,8 +58,3 @@ def preset(name: str, layers: str | None = None) -> FreezePlan:
         return FreezePlan(name=name, rules=(Rule.model_validate(selector),))
     rule = Rule.model_validate({"layers": expression, **selector})
     return FreezePlan(name=f"{name} on {expression}", rules=(rule,))
-
-
-def is_bias(kind: str) -> bool:
-    """Whether the globs of `BIASES` mean this kind."""
-    return kind == "bias" or kind.endswith(".bias")

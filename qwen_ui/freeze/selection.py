@@ -27,8 +27,8 @@ class Selection:
 
     Attributes:
         names: first names of the tensors that train.
-        warnings: what a person should know before training this, in whole sentences.
-        plan: where it came from.
+        warnings: what to know before training this, in whole sentences.
+        plan: the plan that was resolved.
         anatomy: of the model that it is for.
     """
 
@@ -96,7 +96,7 @@ class Selection:
 
     @property
     def summary(self) -> str:
-        """One sentence that a person can paste."""
+        """One sentence on what trains, to paste."""
         return summarize(self.anatomy, self.names)
 
 
@@ -120,7 +120,7 @@ def resolve(plan: FreezePlan, anatomy: Anatomy) -> Selection:
 
 
 def matching_names(rule: Rule, anatomy: Anatomy) -> frozenset[str]:
-    """First names of the tensors that one rule means; a tied tensor answers to all its names."""
+    """First names of the tensors that one rule matches; a tied tensor matches by all its names."""
     blocks = None if rule.layers is None else parse_layers(rule.layers, anatomy.block_count)
     by_kind: dict[tuple[str, str], bool] = {}
     matched = set()
@@ -128,12 +128,12 @@ def matching_names(rule: Rule, anatomy: Anatomy) -> frozenset[str]:
         if blocks is not None and parameter.block not in blocks:
             continue
         key = (parameter.kind, parameter.role)
-        meant = by_kind.get(key)
-        if meant is None:
-            meant = rule.matches(parameter.names, parameter.kind, parameter.role)
-            if rule.speaks_of_kinds_alone:
-                by_kind[key] = meant
-        if meant:
+        matches = by_kind.get(key)
+        if matches is None:
+            matches = rule.matches(parameter.names, parameter.kind, parameter.role)
+            if rule.depends_on_kind_only:
+                by_kind[key] = matches
+        if matches:
             matched.add(parameter.name)
     return frozenset(matched)
 
@@ -151,7 +151,7 @@ def apply(selection: Selection, module: nn.Module) -> None:
     if missing:
         raise PlanError(
             f"The model has no parameter '{missing[0]}' ({len(missing)} of the plan's names are "
-            "missing). Resolve the plan on this very model."
+            "missing). Resolve the plan on this model."
         )
     for name, parameter in parameters.items():
         trains = name in selection.names

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from qwen_ui.formats import percent
+from qwen_ui.formats import index_ranges, percent
 from qwen_ui.freeze.canonical import grouped_kinds, whole_roles
 from qwen_ui.model.anatomy import Anatomy
 
 _MAX_GROUPS = 4
-_MAX_WORDS = 6
-_ROLE_WORDS = {
+_MAX_LISTED = 6
+_ROLE_NAMES = {
     "norm": "norms",
     "mlp": "MLP",
     "expert": "experts",
@@ -36,11 +36,11 @@ def summarize(anatomy: Anatomy, names: frozenset[str]) -> str:
     return f"Trains {count:,} of {total:,} parameters ({percent(count / total)}): {shown}."
 
 
-def join_words(words: list[str]) -> str:
-    """`a`, `a and b`, `a, b and c`; what is too long to read ends in a number."""
-    if len(words) > _MAX_WORDS:
-        words = [*words[: _MAX_WORDS - 1], f"{len(words) - _MAX_WORDS + 1} more"]
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+def join_with_and(items: list[str]) -> str:
+    """`a`, `a and b`, `a, b and c`; a list too long to read ends in a number."""
+    if len(items) > _MAX_LISTED:
+        items = [*items[: _MAX_LISTED - 1], f"{len(items) - _MAX_LISTED + 1} more"]
+    return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}"
 
 
 def _parts(anatomy: Anatomy, names: frozenset[str]) -> list[str]:
@@ -59,9 +59,9 @@ def _groups(anatomy: Anatomy, names: frozenset[str]) -> list[str]:
     if norms_outside and "norm" in whole_roles(anatomy, names):
         parts.append("all norms")
         names = frozenset(n for n in names if anatomy.by_name[n].role != "norm")
-    words = _Words(anatomy)
+    names_of_kinds = _KindNames(anatomy)
     for layers, kinds in grouped_kinds(anatomy, names).items():
-        parts.append(f"{words.describe(kinds)} of {_blocks(layers, anatomy.block_count)}")
+        parts.append(f"{names_of_kinds.describe(kinds)} of {_blocks(layers, anatomy.block_count)}")
     outside = [p for p in anatomy.parameters if p.block is None and p.name in names]
     parts.extend(" = ".join(p.names) for p in outside)
     return parts
@@ -70,18 +70,11 @@ def _groups(anatomy: Anatomy, names: frozenset[str]) -> list[str]:
 def _blocks(layers: tuple[int, ...], block_count: int) -> str:
     if len(layers) == block_count > 1:
         return f"all {block_count} blocks"
-    runs: list[tuple[int, int]] = []
-    for index in layers:
-        if runs and index == runs[-1][1] + 1:
-            runs[-1] = (runs[-1][0], index)
-        else:
-            runs.append((index, index))
-    text = ", ".join(str(a) if a == b else f"{a}-{b}" for a, b in runs)
-    return f"block {text}" if len(layers) == 1 else f"blocks {text}"
+    return f"block{'s' if len(layers) > 1 else ''} {index_ranges(layers)}"
 
 
-class _Words:
-    """What the kinds of one model are called."""
+class _KindNames:
+    """Names of one model's kinds, as a sentence has them."""
 
     def __init__(self, anatomy: Anatomy) -> None:
         kinds = [kind for kind in anatomy.kinds if kind.blocks]
@@ -96,17 +89,17 @@ class _Words:
         self.ambiguous = {short for short in shorts if shorts.count(short) > 1}
 
     def describe(self, kinds: tuple[str, ...]) -> str:
-        """Whole roles by their name, modules of which all is meant by theirs, tensors else."""
+        """Whole roles by their name, whole modules by theirs, and single tensors."""
         if len(kinds) == self.count:
             return "everything"
-        remaining, words = list(kinds), []
+        remaining, roles = list(kinds), []
         for role, members in self.roles.items():
-            # The projections of attention are worth naming; those of an MLP are its all.
-            spelt = role == "attention" and all(_is_projection(kind) for kind in members)
-            if role in _ROLE_WORDS and not spelt and members <= set(remaining):
-                words.append(_ROLE_WORDS[role])
+            # The projections of attention are worth naming; an MLP has nothing else.
+            named_one_by_one = role == "attention" and all(_is_projection(kind) for kind in members)
+            if role in _ROLE_NAMES and not named_one_by_one and members <= set(remaining):
+                roles.append(_ROLE_NAMES[role])
                 remaining = [kind for kind in remaining if kind not in members]
-        return ", ".join([*self._describe_modules(remaining), *words])
+        return ", ".join([*self._describe_modules(remaining), *roles])
 
     def _describe_modules(self, kinds: list[str]) -> list[str]:
         chosen: dict[str, set[str]] = {}
@@ -138,4 +131,4 @@ def _describe_group(what: str, projection: bool, names: list[str]) -> str:
     ending = what or ("projection" if projection else "")
     if plural and ending:
         ending = {"bias": "biases"}.get(ending, f"{ending}s")
-    return f"{join_words([name or 'block' for name in names])} {ending}".strip()
+    return f"{join_with_and([name or 'block' for name in names])} {ending}".strip()

@@ -1,7 +1,8 @@
 """What a model is, opened without its weights: names, configuration, anatomy.
 
-Every later room may call it. It reads configuration files and installed libraries, asks the hub for
-a configuration where it must, and changes nothing on disk. What weight files hold: `model.weights`.
+Called by every later room. It reads configuration files and installed libraries, may ask the hub
+for a configuration, and writes nothing. What weight files hold is `model.weights`; sentences that
+explain a part are `model.explain`; transformers is imported by `model.libraries` alone.
 """
 
 from __future__ import annotations
@@ -11,36 +12,71 @@ from typing import TYPE_CHECKING
 from qwen_ui.lazy import lazy_face
 
 if TYPE_CHECKING:
-    from qwen_ui.model.anatomy import Anatomy, Block, Kind, Module, Parameter, Role
-    from qwen_ui.model.names import DEFAULT_MODEL, NANO, hub_id, preset_names
+    from qwen_ui.model.anatomy import (
+        Anatomy,
+        Block,
+        Kind,
+        Module,
+        Parameter,
+        Role,
+        bias_beside,
+        is_bias,
+    )
+    from qwen_ui.model.config_values import (
+        config_int,
+        config_text,
+        config_value,
+        head_size,
+        key_value_heads,
+        language_config,
+    )
+    from qwen_ui.model.dataflow import Dataflow, Part, trace_block
+    from qwen_ui.model.difference import Difference, compare_models
+    from qwen_ui.model.folding import Fold, KindGroup, children_by_parent, find_folds, group_kinds
+    from qwen_ui.model.names import DEFAULT_MODEL, NANO, hub_id, preset_models
     from qwen_ui.model.opening import open_model
+    from qwen_ui.model.patterns import anchored_patterns, block_pattern, pattern_for
+    from qwen_ui.model.remote_code import allow_remote_code
+    from qwen_ui.model.skeleton import build_skeleton, step_inputs
+    from qwen_ui.model.tracing import FakeModel, fake_model
 
 __all__ = [
     "DEFAULT_MODEL",
     "NANO",
     "Anatomy",
     "Block",
+    "Dataflow",
+    "Difference",
+    "FakeModel",
+    "Fold",
     "Kind",
+    "KindGroup",
     "Module",
     "Parameter",
+    "Part",
     "Role",
+    "allow_remote_code",
+    "anchored_patterns",
+    "bias_beside",
+    "block_pattern",
+    "build_skeleton",
+    "children_by_parent",
+    "compare_models",
+    "config_int",
+    "config_text",
+    "config_value",
+    "fake_model",
+    "find_folds",
+    "group_kinds",
+    "head_size",
     "hub_id",
+    "is_bias",
+    "key_value_heads",
+    "language_config",
     "open_model",
-    "preset_names",
+    "pattern_for",
+    "preset_models",
+    "step_inputs",
+    "trace_block",
 ]
-__getattr__ = lazy_face(
-    __name__,
-    {
-        "DEFAULT_MODEL": "names",
-        "NANO": "names",
-        "Anatomy": "anatomy",
-        "Block": "anatomy",
-        "Kind": "anatomy",
-        "Module": "anatomy",
-        "Parameter": "anatomy",
-        "Role": "anatomy",
-        "hub_id": "names",
-        "open_model": "opening",
-        "preset_names": "names",
-    },
-)
+__getattr__ = lazy_face(__name__, __file__)

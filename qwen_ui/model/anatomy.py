@@ -1,6 +1,6 @@
 """`Anatomy`: what a model is made of, by name. Records only: `reading` makes them.
 
-Every tensor is listed once. Where one tensor bears two names (a tied head), it is known by the
+Every tensor is listed once. Where one tensor has two names (a tied head), it is known by the
 first and the other is an alias; ties are found by identity, never by comparing names or values.
 """
 
@@ -15,7 +15,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from qwen_ui.model.settings import language_config
+from qwen_ui.model.config_values import language_config
 
 
 class Role(StrEnum):
@@ -35,6 +35,16 @@ def dtype_bytes(dtype: str) -> int:
     """Bytes of one element of this dtype, by torch's name (`bfloat16`: 2)."""
     bits = re.search(r"\d+", dtype)
     return max(int(bits[0]) // 8, 1) if bits else 1
+
+
+def is_bias(name: str) -> bool:
+    """Whether a parameter is a bias, by its name or its kind: the last part is `bias`."""
+    return name.rpartition(".")[2] == "bias"
+
+
+def bias_beside(weight: str) -> str:
+    """Name (or kind) that the bias of this weight has, where the model has it."""
+    return f"{weight.removesuffix('weight')}bias"
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +157,7 @@ class Anatomy:
         blocks: the decoder layers, in order.
         stack: name of the ModuleList that holds them; empty where there is none.
         config: the configuration's values.
-        weights_folder: folder with the safetensors files, where they are at hand.
+        weights_folder: folder with the safetensors files; None where they are not on this machine.
         load_configuration: gives transformers' object; None for a bare module.
     """
 

@@ -1,10 +1,9 @@
-"""Anatomies of the presets, computed once and shipped, so that the page need not wait for torch.
+"""Anatomies of the presets, computed in advance and shipped: the page need not wait for torch.
 
-Importing torch and transformers takes seconds; what a preset's configuration comes to cannot change
-while both the configuration and transformers are the same. `assets/anatomies/NAME.json` holds what
-`read_anatomy` found, with a key of both; where the key does not fit, the file is not used and the
-model is built. `scripts/bundle_anatomies.py` writes the files anew, and a test builds every preset
-and compares.
+Importing torch and transformers takes seconds, and a preset's anatomy stays the same while its
+configuration and transformers do. `assets/anatomies/NAME.json` holds what `read_anatomy` found,
+with a key of both; where the key does not match, the file is not used and the model is built.
+`scripts/bundle_anatomies.py` writes the files, and a test builds every preset and compares.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ FOLDER = ASSETS / "anatomies"
 
 
 def bundled_anatomy(name: str) -> Anatomy | None:
-    """The anatomy of a preset as it was computed before; None where there is none that fits."""
+    """The shipped anatomy of a preset; None where there is none, or its key does not match."""
     file = FOLDER / f"{name.lower()}.json"
     if preset_file(name) is None or not file.is_file():
         return None
@@ -53,7 +52,7 @@ def write_anatomy(name: str, anatomy: Anatomy) -> Path:
 
 
 def _key(name: str) -> str:
-    """Of all that an anatomy follows from: the configuration and the library that builds it."""
+    """Hash of all that an anatomy depends on: the configuration and the library's version."""
     file = preset_file(name)
     assert file is not None
     text = file.read_text(encoding="utf-8") + version("transformers")

@@ -1,4 +1,4 @@
-"""What a person names a model by -> its configuration.
+"""The name of a model, as a person gives it -> its configuration.
 
 A preset name is looked up in `assets/configs` (or `assets/nano`), a path is a folder or a
 `config.json`, and everything else of the form `owner/name` is a hub id, read through
@@ -9,13 +9,20 @@ where `remote_code` allows it.
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from huggingface_hub import hf_hub_download
+from huggingface_hub.errors import (
+    EntryNotFoundError,
+    GatedRepoError,
+    HfHubHTTPError,
+    LocalEntryNotFoundError,
+    RepositoryNotFoundError,
+)
+
 from qwen_ui.errors import ModelError
-from qwen_ui.model import remote_code
 from qwen_ui.model.hub import hub_answers, is_offline
 from qwen_ui.model.libraries import (
     CONFIG_MAPPING,
@@ -23,18 +30,22 @@ from qwen_ui.model.libraries import (
     PreTrainedConfig,
     transformers_version,
 )
-from qwen_ui.model.names import DEFAULT_MODEL, preset_file, preset_for_hub_id, preset_names
+from qwen_ui.model.names import (
+    DEFAULT_MODEL,
+    is_hub_id,
+    preset_file,
+    preset_for_hub_id,
+    preset_models,
+)
+from qwen_ui.model.remote_code import VARIABLE, remote_code_is_trusted
 from qwen_ui.model.weights.location import cached_snapshot, preset_weights, weights_in
 
-__all__ = ["DEFAULT_MODEL", "ModelSource", "find_model", "preset_names"]
-
 MAX_CONFIG_BYTES = 4 * 1024 * 1024
-_HUB_ID = re.compile(r"[A-Za-z0-9][\w.\-]*/[A-Za-z0-9][\w.\-]*")
 
 
 @dataclass(frozen=True, slots=True)
 class ModelSource:
-    """A model found: its configuration, and its weights where they are at hand.
+    """A model that was found: its configuration, and its weights where they are on this machine.
 
     Attributes:
         name: as the person named it.
@@ -61,7 +72,7 @@ def find_model(name: str) -> ModelSource:
         return ModelSource(name, read_configuration(file), preset_weights(name))
     path = Path(name).expanduser()
     if path.is_file() and path.name.endswith((".safetensors", ".safetensors.index.json")):
-        # Weights name no architecture: the configuration beside them does.
+        # Weights do not say their architecture: the configuration next to them does.
         path = path.parent
     if path.is_file():
         return ModelSource(name, read_configuration(path), weights_in(path.parent))
@@ -69,13 +80,13 @@ def find_model(name: str) -> ModelSource:
         if not (path / "config.json").is_file():
             raise ModelError(
                 f"The folder '{name}' has no config.json. "
-                "Name the folder that a model was saved to."
+                "Give the folder that a model was saved to."
             )
         return ModelSource(name, read_configuration(path / "config.json"), weights_in(path))
-    if _HUB_ID.fullmatch(name) and not name.startswith("."):
+    if is_hub_id(name):
         return _from_hub(name)
     raise ModelError(
-        f"There is no model '{name}'. Name a preset ({', '.join(preset_names())}), "
+        f"There is no model '{name}'. Give a preset ({', '.join(preset_models())}), "
         "a folder with a config.json, a config.json file, or a hub id such as "
         "Qwen/Qwen2.5-1.5B-Instruct."
     )
@@ -92,7 +103,7 @@ def read_configuration(path: Path, *, origin: str | None = None) -> PreTrainedCo
         ModelError: too large, no JSON, no model type, or a type that transformers does not know.
     """
     if path.stat().st_size > MAX_CONFIG_BYTES:
-        raise ModelError(f"'{path}' is larger than 4 MiB: that is no model configuration.")
+        raise ModelError(f"'{path}' is larger than 4 MiB, which is too large for a configuration.")
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, OSError) as error:
@@ -111,11 +122,11 @@ def _needs_its_own_code(values: Any) -> bool:
 
 
 def _with_its_own_code(origin: str, model_type: str) -> PreTrainedConfig:
-    if not remote_code.is_trusted():
+    if not remote_code_is_trusted():
         raise ModelError(
             f"The model type '{model_type}' of '{origin}' is defined by code that comes with it, "
-            "and that code is not run. Read it; where you trust it, start with "
-            f"--trust-remote-code, or set {remote_code.VARIABLE}=1."
+            "and that code is not run. Read it, and if you trust it, start with "
+            f"--trust-remote-code, or set {VARIABLE}=1."
         )
     try:
         return AutoConfig.from_pretrained(origin, trust_remote_code=True)
@@ -176,26 +187,17 @@ def _from_hub(name: str) -> ModelSource:
     return ModelSource(name, read_configuration(_download_configuration(name), origin=name), None)
 
 
-def _not_at_hand(hub_id: str) -> ModelError:
+def _not_cached(hub_id: str) -> ModelError:
     why = "HF_HUB_OFFLINE is set" if is_offline() else "the hub cannot be reached"
     return ModelError(
         f"'{hub_id}' is not in the local cache and {why}. Connect to the network, or name a "
-        f"preset ({', '.join(preset_names())}) or a local folder."
+        f"preset ({', '.join(preset_models())}) or a local folder."
     )
 
 
 def _download_configuration(hub_id: str) -> Path:
-    from huggingface_hub import hf_hub_download  # noqa: PLC0415  slow, and needed here alone
-    from huggingface_hub.errors import (  # noqa: PLC0415
-        EntryNotFoundError,
-        GatedRepoError,
-        HfHubHTTPError,
-        LocalEntryNotFoundError,
-        RepositoryNotFoundError,
-    )
-
     if not is_offline() and not hub_answers():
-        raise _not_at_hand(hub_id)
+        raise _not_cached(hub_id)
     try:
         return Path(hf_hub_download(hub_id, "config.json"))
     except GatedRepoError as error:
@@ -207,7 +209,7 @@ def _download_configuration(hub_id: str) -> Path:
             f"The hub has no model '{hub_id}' (or it is private: set HF_TOKEN)."
         ) from error
     except LocalEntryNotFoundError as error:
-        raise _not_at_hand(hub_id) from error
+        raise _not_cached(hub_id) from error
     except EntryNotFoundError as error:
         raise ModelError(f"The hub repository '{hub_id}' has no config.json.") from error
     except (HfHubHTTPError, OSError) as error:

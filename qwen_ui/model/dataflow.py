@@ -1,11 +1,12 @@
-"""How the parts of a block are wired: which reads the residual stream, which reads which part.
+"""How data flows through a block: which parts read the residual stream, which read another part.
 
-Found by a fake step through the block. Every tensor that the block itself handles (outside its
-parts) is known by what it was made from: the stream, or the output of parts. A part that is handed
-what another put out is wired to it; a sum with the stream is the way back to it; a part that reads
-the stream and whose output is what later sums start from (the norms of BART) stands in the stream.
-Nothing is assumed from names, so parallel attention, norms behind a part and blocks without a norm
-before the MLP come out as they are.
+Found by a fake step through the block. For every tensor that the block itself computes (outside its
+parts) we know what it was made from: the stream, or the output of parts. A part reads another where
+it is given a tensor made from that part's output. A sum with the stream is the stream again, and
+what was added is a residual branch. A part that reads the stream, and whose output is what later
+sums start from (the norms of BART), is part of the stream itself. Nothing is assumed from names, so
+parallel attention, norms after a part and blocks without a norm before the MLP come out as they
+are.
 """
 
 from __future__ import annotations
@@ -32,9 +33,9 @@ class Part:
 
     Attributes:
         name: inside the block (`self_attn`).
-        reads: the parts whose output it is handed; empty where it reads the residual stream.
-        added: whether what it puts out is added to the stream.
-        in_stream: whether what it puts out is the stream from there on.
+        reads: the parts whose output it is given; empty where it reads the residual stream.
+        added: whether its output is added to the stream.
+        in_stream: whether its output is the stream from there on.
     """
 
     name: str
@@ -44,7 +45,7 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class Wiring:
+class Dataflow:
     """The parts of a block in the order in which they run.
 
     Attributes:
@@ -57,7 +58,7 @@ class Wiring:
 
     @property
     def branches(self) -> tuple[tuple[Part, ...], ...]:
-        """Parts that hang together: each branch leaves the stream once and comes back to it."""
+        """Connected parts: each branch leaves the stream once and comes back to it."""
         found: list[list[Part]] = []
         for part in self.parts:
             home = next((b for b in found if any(p.name in part.reads for p in b)), None)
@@ -68,40 +69,42 @@ class Wiring:
         return tuple(tuple(branch) for branch in found)
 
 
-class _Enough(Exception):
-    """Raised when the block has run: what comes behind it is of no interest."""
+class _BlockDone(Exception):
+    """Raised when the block has run: the rest of the model need not."""
 
 
-def trace_block(anatomy: Anatomy, index: int) -> Wiring:
-    """The wiring of one block.
+def trace_block(anatomy: Anatomy, index: int) -> Dataflow:
+    """The dataflow of one block.
 
     Raises:
         ModelError: the model cannot be built again.
     """
     mode = FakeTensorMode()
     model = build_skeleton(anatomy.configuration, dtype=torch.bfloat16, mode=mode)
-    model.eval()  # dropout would hand on another tensor
+    model.eval()  # dropout would return another tensor
     block = model.get_submodule(anatomy.blocks[index].name)
     recorder = _Recorder(block)
     try:
         with mode, torch.no_grad(), recorder:
             model(**step_inputs(model), use_cache=False)
-    except _Enough:
-        return Wiring(recorder.wired(), traced=bool(recorder.parts))
+    except _BlockDone:
+        return Dataflow(recorder.traced_parts(), traced=bool(recorder.parts))
     except Exception:
-        # Models that need images, or kernels that know no fake tensors: the names still stand.
+        # Models that need images, or kernels that know no fake tensors: the names still hold.
         _log.info(
-            "no fake step of %s; its block is drawn unwired", anatomy.model_type, exc_info=True
+            "no fake step of %s; its block is drawn without arrows",
+            anatomy.model_type,
+            exc_info=True,
         )
-    return Wiring(tuple(Part(name, ()) for name, _ in _parts_of(block)), traced=False)
+    return Dataflow(tuple(Part(name, ()) for name, _ in _parts_of(block)), traced=False)
 
 
 def _parts_of(block: nn.Module, prefix: str = "") -> Iterator[tuple[str, nn.Module]]:
-    """The modules right below a block; a list is not called itself, its members are."""
+    """The modules right below a block; of a list, which is never called itself, the members."""
     for name, child in block.named_children():
         if isinstance(child, nn.ModuleList):
             yield from _parts_of(child, f"{prefix}{name}.")
-        elif not isinstance(child, nn.Dropout):  # hands on what it is handed
+        elif not isinstance(child, nn.Dropout):  # in evaluation it returns its input
             yield prefix + name, child
 
 
@@ -110,24 +113,24 @@ _Sources = frozenset[str]
 
 
 class _Recorder(TorchDispatchMode):
-    """Notes what each tensor was made from, while the block runs and none of its parts does."""
+    """Records what each tensor was made from, while the block runs and none of its parts does."""
 
     def __init__(self, block: nn.Module) -> None:
         super().__init__()
         self.parts: list[Part] = []
         self.added: set[str] = set()
         self.in_stream: set[str] = set()
-        self.watching = False
+        self.recording = False
         self.sources: dict[int, _Sources] = {}
-        self.alive: list[torch.Tensor] = []  # an id is unique only while its tensor lives
+        self.held: list[torch.Tensor] = []  # an id is unique only while its tensor exists
         block.register_forward_pre_hook(self._enter, with_kwargs=True)
         block.register_forward_hook(self._leave)
         for name, child in _parts_of(block):
             child.register_forward_pre_hook(self._before(name), with_kwargs=True)
             child.register_forward_hook(self._after(name))
 
-    def wired(self) -> tuple[Part, ...]:
-        """The parts; who reads a part that stands in the stream reads the stream."""
+    def traced_parts(self) -> tuple[Part, ...]:
+        """The parts; what reads a part that is in the stream reads the stream."""
         return tuple(
             replace(
                 part,
@@ -143,21 +146,22 @@ class _Recorder(TorchDispatchMode):
             (t for t in _tensors((*args, *kwargs.values())) if t.is_floating_point()), None
         )
         if hidden is not None:
-            self._know(hidden, frozenset([_STREAM]))
-        self.watching = True
+            self._set_sources(hidden, frozenset([_STREAM]))
+        self.recording = True
 
     def _leave(self, _: nn.Module, args: Any, output: Any) -> None:
         made = next(iter(_tensors((output,))), None)
-        sources = self._of(made) if made is not None else frozenset()
+        sources = self._sources_of(made) if made is not None else frozenset()
         if sources and _STREAM not in sources:  # the sums are inside a part (BERT)
             self.in_stream |= sources - self.added
-        raise _Enough
+        raise _BlockDone
 
     def _before(self, name: str) -> Any:
         def hook(_: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-            self.watching = False
-            handed = _tensors((*args, *kwargs.values()))
-            reads = dict.fromkeys(s for t in handed for s in sorted(self._of(t)) if s != _STREAM)
+            self.recording = False
+            given = _tensors((*args, *kwargs.values()))
+            sources = (s for t in given for s in sorted(self._sources_of(t)) if s != _STREAM)
+            reads = dict.fromkeys(sources)
             reads.pop(name, None)
             if name not in {part.name for part in self.parts}:
                 self.parts.append(Part(name, tuple(reads)))
@@ -167,22 +171,22 @@ class _Recorder(TorchDispatchMode):
     def _after(self, name: str) -> Any:
         def hook(_: nn.Module, args: Any, output: Any) -> None:
             for tensor in _tensors((output,)):
-                self._know(tensor, frozenset([name]))
-            self.watching = True
+                self._set_sources(tensor, frozenset([name]))
+            self.recording = True
 
         return hook
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         output = func(*args, **(kwargs or {}))
-        if self.watching:
-            inputs = [found for t in _tensors(args) if (found := self._of(t))]
+        if self.recording:
+            inputs = [found for t in _tensors(args) if (found := self._sources_of(t))]
             made = self._sum(inputs) if "add" in func.__name__ else frozenset().union(*inputs)
             for tensor in _tensors((output,)) if made else ():
-                self._know(tensor, made)
+                self._set_sources(tensor, made)
         return output
 
     def _sum(self, inputs: list[_Sources]) -> _Sources:
-        """What a sum is: the stream again, where it starts from the stream."""
+        """Sources of a sum: the stream again, where it starts from the stream."""
         everything = frozenset().union(*inputs)
         if len(inputs) < 2:
             return everything
@@ -191,14 +195,14 @@ class _Recorder(TorchDispatchMode):
             return frozenset([_STREAM])
         for base in inputs:
             others = everything - base
-            if others and all(base <= self._behind(other) for other in others):
+            if others and all(base <= self._upstream(other) for other in others):
                 self.in_stream |= base
                 self.added |= others
                 return frozenset([_STREAM])
         return everything
 
-    def _behind(self, name: str) -> _Sources:
-        """All parts that a part reads, those that they read included."""
+    def _upstream(self, name: str) -> _Sources:
+        """All parts that a part reads, directly or through others."""
         reads = {part.name: part.reads for part in self.parts}
         found: set[str] = set()
         todo = list(reads.get(name, ()))
@@ -209,11 +213,11 @@ class _Recorder(TorchDispatchMode):
                 todo += reads.get(part, ())
         return frozenset(found)
 
-    def _know(self, tensor: torch.Tensor, sources: _Sources) -> None:
-        self.alive.append(tensor)
+    def _set_sources(self, tensor: torch.Tensor, sources: _Sources) -> None:
+        self.held.append(tensor)
         self.sources[id(tensor)] = sources
 
-    def _of(self, tensor: torch.Tensor) -> _Sources:
+    def _sources_of(self, tensor: torch.Tensor) -> _Sources:
         return self.sources.get(id(tensor), frozenset())
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from qwen_ui.formats import shape_text
 from qwen_ui.model.anatomy import Anatomy, Kind
-from qwen_ui.model.settings import head_size, language_config, setting
+from qwen_ui.model.config_values import config_value, head_size, language_config
 
 _FACTS = {
     "width": "hidden_size",
@@ -82,7 +82,7 @@ def _facts(anatomy: Anatomy) -> dict[str, str]:
         "size of a head": head_size(config),
     }
     for label, name in _FACTS.items():
-        named = setting(config, name)
+        named = config_value(config, name)
         found[label] = None if named is None else named[1]
     layers = Counter(anatomy.layer_type(block.name) for block in anatomy.blocks)
     found["layer types"] = ", ".join(f"{n} × {kind}" for kind, n in layers.items() if kind)

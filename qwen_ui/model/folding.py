@@ -11,7 +11,11 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from qwen_ui.formats import index_ranges
 from qwen_ui.model.anatomy import Anatomy, Module, Role
+
+# Ranges shown of the indexes of a long pattern.
+_MAX_RANGES = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +40,18 @@ class Fold:
         return tuple(f"{self.parent}.{index}" for index in self.indexes)
 
     @property
+    def ranges(self) -> str:
+        """The indexes as text, short: `0-2, 4-6, …, 44-46`."""
+        return index_ranges(self.indexes, most=_MAX_RANGES)
+
+    @property
     def label(self) -> str:
         return self.plain_label + (f" ({self.layer_type})" if self.layer_type else "")
 
     @property
     def plain_label(self) -> str:
         """Without the layer type."""
-        return f"{short_ranges(self.indexes)} · {len(self.indexes)} × {self.class_name}"
+        return f"{self.ranges} · {len(self.indexes)} × {self.class_name}"
 
 
 def find_folds(anatomy: Anatomy) -> tuple[Fold, ...]:
@@ -132,20 +141,3 @@ def _signatures(anatomy: Anatomy, children: dict[str, list[Module]]) -> dict[str
         key = (module.class_name, own, inside)
         found[module.name] = numbers.setdefault(key, len(numbers))
     return found
-
-
-def ranges(indexes: Sequence[int]) -> str:
-    """Ascending whole numbers, short: `0-3, 5, 7-9`."""
-    parts: list[list[int]] = []
-    for index in indexes:
-        if parts and index == parts[-1][1] + 1:
-            parts[-1][1] = index
-        else:
-            parts.append([index, index])
-    return ", ".join(f"{a}-{b}" if a != b else f"{a}" for a, b in parts)
-
-
-def short_ranges(indexes: Sequence[int]) -> str:
-    """As `ranges`, with the middle of a long pattern left out: `0-2, 4-6, …, 44-46`."""
-    parts = ranges(indexes).split(", ")
-    return ", ".join(parts if len(parts) <= 4 else [*parts[:2], "…", parts[-1]])

@@ -1,7 +1,4 @@
-"""Whether the model hub can be asked, told at once.
-
-A download without a network tries for half a minute.
-"""
+"""Whether the model hub can be reached, without the half minute that a download takes to fail."""
 
 from __future__ import annotations
 
@@ -9,23 +6,21 @@ import socket
 from urllib.parse import urlsplit
 from urllib.request import getproxies
 
+from huggingface_hub import constants
+
 CONNECT_SECONDS = 5.0
 
 
 def is_offline() -> bool:
-    """Whether `HF_HUB_OFFLINE` is set: nothing is asked for then."""
-    from huggingface_hub import constants  # noqa: PLC0415  slow
-
+    """Whether `HF_HUB_OFFLINE` is set, which rules out every request."""
     return bool(constants.HF_HUB_OFFLINE)
 
 
 def hub_answers() -> bool:
-    """Whether something listens where the hub is.
+    """Whether something listens at the hub's address.
 
-    Behind a proxy it is the proxy that connects, so that nothing can be told: True.
+    Behind a proxy it is the proxy that connects, and nothing can be known in advance: True.
     """
-    from huggingface_hub import constants  # noqa: PLC0415  slow
-
     if getproxies():
         return True
     parts = urlsplit(constants.ENDPOINT)

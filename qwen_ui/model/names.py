@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from functools import cache
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from qwen_ui.paths import ASSETS
 
 DEFAULT_MODEL = "qwen2.5-1.5b-instruct"
 NANO = "nano"
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.\-]*/[A-Za-z0-9][\w.\-]*")
 
 
 @cache
@@ -19,8 +21,8 @@ def _configuration_files() -> dict[str, Path]:
     return files
 
 
-def preset_names() -> tuple[str, ...]:
-    """Names in order of size: nano first, then the Qwen2.5 family."""
+def preset_models() -> tuple[str, ...]:
+    """Names of the models with a bundled configuration, by size: nano, then the Qwen2.5 family."""
 
     def billions(name: str) -> float:
         return 0.0 if name == NANO else float(name.split("-")[1].removesuffix("b"))
@@ -41,8 +43,13 @@ def preset_for_hub_id(hub_id: str) -> str | None:
     return None
 
 
+def is_hub_id(name: str) -> bool:
+    """Whether a name has the form of a hub id, `owner/name`."""
+    return _HUB_ID.fullmatch(name) is not None
+
+
 def hub_id(name: str) -> str:
-    """The hub id behind a preset's name; any other name as it is."""
+    """The hub id of a preset; any other name as it is."""
     file = preset_file(name)
     found = json.loads(file.read_text()).get("_hub_id") if file is not None else None
     return found if isinstance(found, str) else name

@@ -1,6 +1,6 @@
-"""Anything that names or is a model -> its anatomy.
+"""A model, or the name of one -> its anatomy.
 
-torch and transformers are imported where a model is built: a preset whose anatomy is kept
+torch and transformers are imported where a model is built: a preset whose anatomy is shipped
 (`qwen_ui.model.bundled`) opens without them.
 """
 
@@ -28,8 +28,8 @@ def open_model(source: str | PreTrainedConfig | nn.Module = DEFAULT_MODEL) -> An
     Raises:
         ModelError: there is no such model, or its configuration cannot be read or built.
     """
-    if isinstance(source, str) and (kept := bundled_anatomy(source.strip())) is not None:
-        return kept
+    if isinstance(source, str) and (bundled := bundled_anatomy(source.strip())) is not None:
+        return bundled
     return build_anatomy(source)
 
 

@@ -1,6 +1,6 @@
 """Torch module -> `Anatomy`.
 
-Every tensor is listed once. Where one tensor bears two names (a tied head), it is known by the
+Every tensor is listed once. Where one tensor has two names (a tied head), it is known by the
 first and the other is an alias; ties are found by identity, never by comparing names or values.
 """
 
@@ -49,7 +49,7 @@ def read_anatomy(
 
 
 def _values(configuration: Any) -> dict[str, Any]:
-    """A configuration's values as JSON has them, so that a kept anatomy equals a fresh one."""
+    """A configuration's values as JSON has them, so that a shipped anatomy equals a fresh one."""
     if not isinstance(configuration, PreTrainedConfig):
         return {}
     values: dict[str, Any] = json.loads(configuration.to_json_string(use_diff=False))
@@ -64,7 +64,7 @@ def _names_by_tensor(module: nn.Module) -> dict[int, tuple[str, ...]]:
 
 
 def _head_of(module: nn.Module) -> nn.Module | None:
-    """The module that puts out the logits, where the model is one of transformers' and has one."""
+    """The module that computes the logits, where the model is one of transformers' and has one."""
     return module.get_output_embeddings() if isinstance(module, PreTrainedModel) else None
 
 

@@ -12,10 +12,11 @@ import os
 VARIABLE = "QWEN_UI_TRUST_REMOTE_CODE"
 
 
-def trust() -> None:
+def allow_remote_code() -> None:
     """Allow it in this process and in those that it starts."""
     os.environ[VARIABLE] = "1"
 
 
-def is_trusted() -> bool:
+def remote_code_is_trusted() -> bool:
+    """Whether code that comes with a model may be run in this process."""
     return os.environ.get(VARIABLE) == "1"

@@ -19,7 +19,6 @@ from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from qwen_ui.errors import ModelError
-from qwen_ui.model import remote_code
 from qwen_ui.model.libraries import (
     AutoModelForCausalLM,
     AutoModelForImageTextToText,
@@ -28,6 +27,7 @@ from qwen_ui.model.libraries import (
     PreTrainedModel,
     no_init_weights,
 )
+from qwen_ui.model.remote_code import remote_code_is_trusted
 
 # Tokens of a traced step: shapes and gradients say the same of any length.
 TRACED_TOKENS = 8
@@ -109,13 +109,13 @@ def auto_class(configuration: PreTrainedConfig) -> Any:
             return found
     raise ModelError(
         f"transformers has no causal language model of type '{configuration.model_type}', and none "
-        "with an encoder or images either. Choose a model that puts out text."
+        "with an encoder or images either. Choose a model that generates text."
     )
 
 
 def _build(configuration: PreTrainedConfig) -> PreTrainedModel:
     """Without first values, a third of the work; called under the lock: it changes classes."""
-    trusted = remote_code.is_trusted()
+    trusted = remote_code_is_trusted()
     with no_init_weights():
         module: PreTrainedModel = auto_class(configuration).from_config(
             configuration, trust_remote_code=trusted
@@ -163,7 +163,7 @@ def _reason(configuration: PreTrainedConfig, error: Exception) -> str:
     missing = f" It gives no value for {', '.join(unset[:8])}." if unset else ""
     return (
         f"The configuration of type '{configuration.model_type}' cannot be built as a "
-        f"language model: {type(error).__name__}: {said}.{missing} Mend the configuration, or "
+        f"language model: {type(error).__name__}: {said}.{missing} Fix the configuration, or "
         "choose another model."
     )
 

@@ -1,6 +1,7 @@
 """Which blocks matter: scores of every block by several methods, on a person's own data.
 
-Called by pages and the command line. It loads weights, in a process of its own for a page.
+Called by the Freeze and Compare tabs and the commands. It loads weights, for a page in a process of
+its own, and keeps what it found under `home()`.
 """
 
 from __future__ import annotations
@@ -10,33 +11,20 @@ from typing import TYPE_CHECKING
 from qwen_ui.lazy import lazy_face
 
 if TYPE_CHECKING:
-    from qwen_ui.rank.ranking import TOP, Ranking, agreement, rank_correlation
-    from qwen_ui.rank.run import METHODS, WORDS, rank, rank_all, rank_all_apart, rank_apart
+    from qwen_ui.rank.methods import METHODS, Method
+    from qwen_ui.rank.ranking import Ranking, agreement, rank_correlation
+    from qwen_ui.rank.run import rank, rank_all
+    from qwen_ui.rank.subprocess_run import rank_all_in_subprocess, rank_in_subprocess
 
 __all__ = [
     "METHODS",
-    "TOP",
-    "WORDS",
+    "Method",
     "Ranking",
     "agreement",
     "rank",
     "rank_all",
-    "rank_all_apart",
-    "rank_apart",
+    "rank_all_in_subprocess",
     "rank_correlation",
+    "rank_in_subprocess",
 ]
-__getattr__ = lazy_face(
-    __name__,
-    {
-        "METHODS": "run",
-        "TOP": "ranking",
-        "WORDS": "run",
-        "Ranking": "ranking",
-        "agreement": "ranking",
-        "rank": "run",
-        "rank_all": "run",
-        "rank_all_apart": "run",
-        "rank_apart": "run",
-        "rank_correlation": "ranking",
-    },
-)
+__getattr__ = lazy_face(__name__, __file__)

@@ -1,4 +1,4 @@
-"""Importance by what the blocks do to hidden states: three measures from one forward a batch."""
+"""Importance by what the blocks do to hidden states: three from one forward pass per batch."""
 
 from __future__ import annotations
 
@@ -13,47 +13,13 @@ from torch.nn import functional as F
 from qwen_ui.data.batches import Batch
 from qwen_ui.model import Anatomy
 from qwen_ui.model.libraries import PreTrainedModel
-from qwen_ui.rank.scores import Cells, Scores, Tick, scores_of
-
-
-def activation_scores(
-    model: PreTrainedModel, anatomy: Anatomy, batches: Sequence[Batch], tick: Tick
-) -> Scores:
-    """Block Influence: how far a block turns the hidden state.
-
-    Formula: 1 - mean over tokens of cos(x, y), x the block's input and y its output.
-    Source: ShortGPT, Men et al., arXiv 2403.03853, equation 1.
-    """
-    return activation_pass(model, anatomy, batches, tick)["activation"]
-
-
-def change_scores(
-    model: PreTrainedModel, anatomy: Anatomy, batches: Sequence[Batch], tick: Tick
-) -> Scores:
-    """How much a block adds to the hidden state, for the state's size.
-
-    Formula: mean over tokens of ||y - x|| / ||x||, x the block's input and y its output.
-    Source: activation statistics; the residual view of Veit et al., arXiv 1605.06431.
-    """
-    return activation_pass(model, anatomy, batches, tick)["change"]
-
-
-def wanda_scores(
-    model: PreTrainedModel, anatomy: Anatomy, batches: Sequence[Batch], tick: Tick
-) -> Scores:
-    """Size of the weights, each times the size of the activation that it meets.
-
-    Formula: mean over i, j of |W_ij| sqrt(mean over tokens of x_j^2); each matrix over the mean of
-    its kind, then the mean of a block's matrices. Only matrices of linear modules are ranked.
-    Source: Wanda, Sun et al., arXiv 2306.11695, equation 1.
-    """
-    return activation_pass(model, anatomy, batches, tick)["wanda"]
+from qwen_ui.rank.scores import Cells, Progress, Scores, scores_of
 
 
 def activation_pass(
-    model: PreTrainedModel, anatomy: Anatomy, batches: Sequence[Batch], tick: Tick
+    model: PreTrainedModel, anatomy: Anatomy, batches: Sequence[Batch], on_progress: Progress
 ) -> dict[str, Scores]:
-    """`activation`, `change` and `wanda`, over real tokens alone."""
+    """`activation`, `change` and `wanda`, over real tokens alone (no padding)."""
     turned, added = [0.0] * anatomy.block_count, [0.0] * anatomy.block_count
     squares: dict[str, torch.Tensor] = {}
     count = 0
@@ -69,12 +35,12 @@ def activation_pass(
             square = before.double()[real_BT].square().sum(0)
             squares[name] = squares.get(name, torch.zeros_like(square)) + square
 
-    with _watched(model, anatomy, see_block, see_linear), torch.no_grad():
+    with _activation_hooks(model, anatomy, see_block, see_linear), torch.no_grad():
         for number, batch in enumerate(batches):
             real_BT = _real(batch)
             count += int(real_BT.sum())
             model.base_model(**batch.inputs)
-            tick(number + 1, len(batches))
+            on_progress(number + 1, len(batches))
     sizes = {name: (square / count).sqrt() for name, square in squares.items()}
     return {
         "activation": Scores(tuple(total / count for total in turned), {}),
@@ -96,17 +62,17 @@ def _wanda(model: PreTrainedModel, anatomy: Anatomy, sizes: dict[str, torch.Tens
         else:
             weight = tensors[parameter.name].detach().double().abs()
             cells[parameter.block, parameter.kind] = float((weight.mean(0) * size).mean())
-    return scores_of(cells, anatomy.block_count, "beside", tuple(unranked))
+    return scores_of(cells, anatomy.block_count, "relative", tuple(unranked))
 
 
 @contextmanager
-def _watched(
+def _activation_hooks(
     model: PreTrainedModel,
     anatomy: Anatomy,
     see_block: Callable[[int, torch.Tensor, torch.Tensor], None],
     see_linear: Callable[[str, torch.Tensor], None],
 ) -> Iterator[None]:
-    """Tells of every block's input and output, and of the input of every linear module in them."""
+    """Call `see_block` with a block's input and output, `see_linear` with a linear's input."""
 
     def block_hook(index: int) -> Callable[..., None]:
         def hook(module: nn.Module, args: Any, kwargs: Any, output: Any) -> None:

@@ -1,8 +1,8 @@
 """Importance by gradients of the loss: two passes, two forms of each.
 
-A gradient is dropped as soon as it was measured, so a pass holds one tensor's gradient at a time
-beside the activations of one batch. Each form scores every tensor, so that blocks can be ranked by
-what a plan would train (`Scores.over`).
+A gradient is dropped as soon as it is measured, so a pass holds one tensor's gradient at a time and
+the activations of one batch. Each form scores every tensor, so that blocks can be ranked by what a
+plan would train (`Scores.of_kinds`).
 """
 
 from __future__ import annotations
@@ -18,62 +18,17 @@ import torch
 from qwen_ui.data.batches import Batch
 from qwen_ui.model import Anatomy
 from qwen_ui.model.libraries import PreTrainedModel
-from qwen_ui.rank.scores import Cells, Scores, Tick, mean_loss, scores_of
+from qwen_ui.rank.loss import mean_loss
+from qwen_ui.rank.scores import Cells, Progress, Scores, scores_of
 
 Measure = Callable[[torch.Tensor, torch.Tensor], float]
 
 
-def gradient_scores(
-    model: PreTrainedModel, anatomy: Anatomy, batches: Sequence[Batch], tick: Tick
-) -> Scores:
-    """Norm of the gradient of the loss.
-
-    Formula: root mean square over batches of ||dL/dW||, L the batch's mean cross-entropy.
-    Source: gradient norm by block, as in Surgical fine-tuning, Lee et al., arXiv 2210.11466.
-    """
-    return gradient_pass(model, anatomy, batches, tick)["gradient"]
-
-
-def relative_gradient_scores(
-    model: PreTrainedModel, anatomy: Anatomy, batches: Sequence[Batch], tick: Tick
-) -> Scores:
-    """Norm of the gradient over the norm of the tensor: how much a step moves it for its size.
-
-    Formula: ||dL/dW|| / ||W|| for each tensor, then the mean over a block's tensors. A tensor that
-    is all zero has no such ratio and is not ranked.
-    Source: relative gradient norm (Auto-RGN), Surgical fine-tuning, Lee et al., arXiv 2210.11466.
-    """
-    return gradient_pass(model, anatomy, batches, tick)["relative-gradient"]
-
-
-def fisher_scores(
-    model: PreTrainedModel, anatomy: Anatomy, batches: Sequence[Batch], tick: Tick
-) -> Scores:
-    """Trace of the empirical Fisher matrix: what the loss would feel of a random step.
-
-    Formula: mean over sequences of ||dL/dW||^2, L one sequence's mean cross-entropy; summed over a
-    block's tensors.
-    Source: empirical Fisher, Kunstner et al., arXiv 1905.12558.
-    """
-    return fisher_pass(model, anatomy, batches, tick)["fisher"]
-
-
-def relative_fisher_scores(
-    model: PreTrainedModel, anatomy: Anatomy, batches: Sequence[Batch], tick: Tick
-) -> Scores:
-    """The empirical Fisher weighed by the parameters: what the loss would feel of losing them.
-
-    Formula: mean over sequences of sum_i (dL/dw_i)^2 w_i^2; summed over a block's tensors.
-    Source: Taylor importance, Molchanov et al., arXiv 1906.10771.
-    """
-    return fisher_pass(model, anatomy, batches, tick)["relative-fisher"]
-
-
 def gradient_pass(
-    model: PreTrainedModel, anatomy: Anatomy, batches: Sequence[Batch], tick: Tick
+    model: PreTrainedModel, anatomy: Anatomy, batches: Sequence[Batch], on_progress: Progress
 ) -> dict[str, Scores]:
-    """`gradient` and `relative-gradient`, from one backward a batch."""
-    squares = _means(model, anatomy, batches, tick, {"": _square})[""]
+    """`gradient` and `relative-gradient`, from one backward pass per batch."""
+    squares = _means(model, anatomy, batches, on_progress, {"": _square})[""]
     plain = {cell: math.sqrt(square) for cell, square in squares.items()}
     sizes = _sizes(model, anatomy)
     relative = {cell: norm / sizes[cell] for cell, norm in plain.items() if sizes[cell]}
@@ -87,12 +42,12 @@ def gradient_pass(
 
 
 def fisher_pass(
-    model: PreTrainedModel, anatomy: Anatomy, batches: Sequence[Batch], tick: Tick
+    model: PreTrainedModel, anatomy: Anatomy, batches: Sequence[Batch], on_progress: Progress
 ) -> dict[str, Scores]:
-    """`fisher` and `relative-fisher`, from one backward a sequence."""
+    """`fisher` and `relative-fisher`, from one backward pass per sequence."""
     singles = [single for batch in batches for single in sequences_of(batch)]
-    measures: dict[str, Measure] = {"fisher": _square, "relative-fisher": _weighed_square}
-    found = _means(model, anatomy, singles, tick, measures)
+    measures: dict[str, Measure] = {"fisher": _square, "relative-fisher": _weighted_square}
+    found = _means(model, anatomy, singles, on_progress, measures)
     return {name: scores_of(cells, anatomy.block_count, "sum") for name, cells in found.items()}
 
 
@@ -121,7 +76,7 @@ def _square(weight: torch.Tensor, gradient: torch.Tensor) -> float:
     return float(gradient.double().square().sum())
 
 
-def _weighed_square(weight: torch.Tensor, gradient: torch.Tensor) -> float:
+def _weighted_square(weight: torch.Tensor, gradient: torch.Tensor) -> float:
     return float((gradient.double() * weight.double()).square().sum())
 
 
@@ -129,7 +84,7 @@ def _means(
     model: PreTrainedModel,
     anatomy: Anatomy,
     batches: Sequence[Batch],
-    tick: Tick,
+    on_progress: Progress,
     measures: dict[str, Measure],
 ) -> dict[str, Cells]:
     """The mean over the batches of what each measure says of weight and gradient."""
@@ -140,20 +95,20 @@ def _means(
         for name, measure in measures.items():
             sums[name][cell] += measure(weight.detach(), weight.grad) / len(batches)
 
-    with _told_of_gradients(model, anatomy, note):
+    with _gradient_hooks(model, anatomy, note):
         for number, batch in enumerate(batches):
             mean_loss(model, batch).backward()
-            tick(number + 1, len(batches))
+            on_progress(number + 1, len(batches))
     return {name: dict(cells) for name, cells in sums.items()}
 
 
 @contextmanager
-def _told_of_gradients(
+def _gradient_hooks(
     model: PreTrainedModel,
     anatomy: Anatomy,
     note: Callable[[tuple[int, str], torch.Tensor], None],
 ) -> Iterator[None]:
-    """`note` is called with every gradient of a block's tensor, which is dropped after."""
+    """Call `note` with every tensor of a block that has its gradient, then drop the gradient."""
 
     def hook_of(cell: tuple[int, str]) -> Callable[[torch.Tensor], None]:
         def hook(parameter: torch.Tensor) -> None:

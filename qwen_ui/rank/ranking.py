@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from statistics import correlation
 from typing import Any
-
-import torch
 
 from qwen_ui.freeze import FreezePlan
 from qwen_ui.freeze.layers import format_layers
+from qwen_ui.freeze.presets import TOP_BLOCKS
 from qwen_ui.rank.scores import Scores
 
-TOP = 4
+# What a ranking is made on unless told otherwise; sequences are of tokens.
+SEQUENCES, BATCH_SIZE, SEQUENCE_LENGTH = 32, 8, 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,23 +29,23 @@ class Ranking:
     scores: Scores
     sequences: int
 
-    def top(self, count: int = TOP) -> tuple[int, ...]:
+    def top(self, count: int = TOP_BLOCKS) -> tuple[int, ...]:
         """Indexes of the highest blocks, the highest first; of equals, the deeper one."""
         blocks = self.scores.blocks
         order = sorted(range(len(blocks)), key=lambda i: (blocks[i], i), reverse=True)
         return tuple(order[:count])
 
-    def over(self, kinds: Collection[str]) -> Ranking:
-        """The same with these kinds of parameters alone; see `Scores.over`."""
-        return replace(self, scores=self.scores.over(kinds))
+    def of_kinds(self, kinds: Collection[str]) -> Ranking:
+        """The same with these kinds of parameters alone; see `Scores.of_kinds`."""
+        return replace(self, scores=self.scores.of_kinds(kinds))
 
-    def plan(self, base: FreezePlan, count: int = TOP) -> FreezePlan:
+    def plan(self, base: FreezePlan, count: int = TOP_BLOCKS) -> FreezePlan:
         """The rules of `base`, on the highest blocks."""
         layers = format_layers(frozenset(self.top(count)), len(self.scores.blocks))
         rules = tuple(rule.model_copy(update={"layers": layers}) for rule in base.rules)
         return FreezePlan(name=f"{base.name.partition(' ')[0]} on {layers}", rules=rules)
 
-    def record(self, count: int = TOP) -> dict[str, Any]:
+    def record(self, count: int = TOP_BLOCKS) -> dict[str, Any]:
         """What the command `rank --json` prints."""
         scores = self.scores
         return {
@@ -70,34 +71,14 @@ class Ranking:
         return cls(record["model"], record["method"], scores, record["sequences"])
 
 
-@dataclass(frozen=True, slots=True)
-class Words:
-    """How a method is explained: what it measures, by which formula, and where it comes from."""
-
-    what: str
-    formula: str
-    source: str
-
-
-def words_of(method: Any) -> Words:
-    """The explanation in a method's docstring, its line breaks taken out."""
-    what, _, rest = " ".join((method.__doc__ or "").split()).partition(" Formula: ")
-    formula, _, source = rest.partition(" Source: ")
-    assert what, method
-    assert formula, method
-    assert source, method
-    return Words(what, formula, source)
-
-
 def rank_correlation(first: Sequence[float], second: Sequence[float]) -> float:
     """Spearman's: 1 where two methods order the blocks alike, -1 where one reverses the other.
 
     Equal scores share the mean of their ranks. 0 where a method tells no block from another.
     """
-    a, b = (torch.tensor(_ranks(values), dtype=torch.float64) for values in (first, second))
-    a, b = a - a.mean(), b - b.mean()
-    scale = float(a.norm() * b.norm())
-    return float(a @ b) / scale if scale else 0.0
+    if len(set(first)) < 2 or len(set(second)) < 2:
+        return 0.0
+    return correlation(_ranks(first), _ranks(second))
 
 
 def agreement(rankings: Sequence[Ranking]) -> list[list[float]]:

@@ -1,6 +1,7 @@
-"""The inspection report: an architecture in words, checks that are executed, notes on freezing.
+"""The inspection report: an architecture described, checks that are executed, notes on freezing.
 
-Called by the Inspect tab and the command line. What trains it asks of `freeze.resolve`.
+Called by the Inspect tab and the commands. It builds weightless modules and reads headers of weight
+files; what trains, it asks `freeze.resolve`.
 """
 
 from __future__ import annotations
@@ -18,11 +19,4 @@ __all__ = [
     "Report",
     "inspection_report",
 ]
-__getattr__ = lazy_face(
-    __name__,
-    {
-        "Check": "checks",
-        "Report": "report",
-        "inspection_report": "report",
-    },
-)
+__getattr__ = lazy_face(__name__, __file__)

@@ -1,18 +1,19 @@
-"""Sanity checks on the names of blocks: does one pattern take them all, and does it stay exact?"""
+"""Sanity checks on the names of blocks: does one pattern match them all, and does it stay exact?"""
 
 from __future__ import annotations
 
 import re
 
+from qwen_ui.formats import index_ranges
 from qwen_ui.model.anatomy import Anatomy
-from qwen_ui.model.folding import ranges
+from qwen_ui.model.patterns import block_pattern
 
 
 def check_pattern(anatomy: Anatomy) -> tuple[bool, str]:
-    """Whether one pattern with a whole number in it takes every block and nothing else."""
+    """Whether one pattern with a whole number in it matches every block and nothing else."""
     if not anatomy.blocks:
         return False, "The model has no list of blocks."
-    pattern = block_pattern(anatomy)
+    pattern = block_pattern(anatomy.stack)
     indexes = {int(found[1]) for p in anatomy.parameters if (found := re.match(pattern, p.name))}
     expected = {block.index for block in anatomy.blocks if block.parameters}
     kinds = [frozenset(p.kind for p in anatomy.parameters if p.block == i) for i in expected]
@@ -21,14 +22,14 @@ def check_pattern(anatomy: Anatomy) -> tuple[bool, str]:
         "all have the same kinds" if forms == 1 else f"they have {forms} different sets of kinds"
     )
     return indexes == expected, (
-        f"`{pattern}` matches blocks {ranges(sorted(indexes)) or 'none'} of "
+        f"`{pattern}` matches blocks {index_ranges(sorted(indexes)) or 'none'} of "
         f"{anatomy.block_count}; {alike}."
     )
 
 
 def check_collisions(anatomy: Anatomy) -> tuple[bool, str]:
-    """Whether an index read as a whole number takes its own block alone, where text would not."""
-    pattern = re.compile(block_pattern(anatomy))
+    """Whether an index read as a whole number means its own block alone, where text would not."""
+    pattern = re.compile(block_pattern(anatomy.stack))
     for block in anatomy.blocks:
         parsed = {p.name for p in anatomy.parameters if _index(pattern, p.name) == block.index}
         own = {p.name for p in anatomy.parameters if p.block == block.index}
@@ -43,15 +44,10 @@ def check_collisions(anatomy: Anatomy) -> tuple[bool, str]:
         return True, f"Yes: even the text `{start}` is found in block {index} alone."
     return True, (
         f"Read as whole numbers, yes: block {index} has {exact} names. As text, no: `{start}` is "
-        f"found in {len(loose)} names, of blocks {index} and {ranges(also)}."
+        f"found in {len(loose)} names, of blocks {index} and {index_ranges(also)}."
     )
 
 
 def _index(pattern: re.Pattern[str], name: str) -> int | None:
     found = pattern.match(name)
     return int(found[1]) if found else None
-
-
-def block_pattern(anatomy: Anatomy) -> str:
-    """The regular expression of a block's names; its group is the index, to be read as a number."""
-    return rf"^{re.escape(anatomy.stack)}\.(\d+)\."

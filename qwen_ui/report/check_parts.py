@@ -1,4 +1,4 @@
-"""Sanity checks on the parts of a block: attention, norms, MLP, and what is of no usual kind."""
+"""Sanity checks on the parts of a block: attention, norms, MLP, and parts of no usual kind."""
 
 from __future__ import annotations
 
@@ -6,15 +6,21 @@ from collections import Counter
 from typing import Any
 
 from qwen_ui.formats import percent, shape_text
-from qwen_ui.model.anatomy import Anatomy, Kind, Parameter, Role
-from qwen_ui.model.settings import head_size, key_value_heads, language_config, text, whole
+from qwen_ui.model.anatomy import Anatomy, Kind, Parameter, Role, is_bias
+from qwen_ui.model.config_values import (
+    config_int,
+    config_text,
+    head_size,
+    key_value_heads,
+    language_config,
+)
 
 
 def check_attention(anatomy: Anatomy) -> tuple[bool, str]:
     """Rows of the query, key and value projections against the configuration's heads."""
     config = language_config(anatomy.config)
     heads, size, groups = (
-        whole(config, "num_attention_heads"),
+        config_int(config, "num_attention_heads"),
         head_size(config),
         key_value_heads(config),
     )
@@ -41,16 +47,16 @@ def check_attention(anatomy: Anatomy) -> tuple[bool, str]:
 
 
 def _other_attention(anatomy: Anatomy, config: dict[str, Any]) -> str:
-    """What is said of attention without one matrix each for q, k and v."""
+    """The answer for attention without one matrix each for q, k and v."""
     kinds = [k for k in anatomy.kinds if k.role is Role.ATTENTION and k.blocks and len(k.shape) > 1]
     if not kinds:
         return "Not applicable: no block has attention."
     listed = ", ".join(f"`{kind.kind}` {_shape(kind)}" for kind in kinds[:6])
-    rank = whole(config, "kv_lora_rank")
+    rank = config_int(config, "kv_lora_rank")
     if rank:
         return (
             f"Not by rows: latent attention, keys and values of all heads come out of {rank} "
-            f"numbers a position: {listed}."
+            f"numbers per position: {listed}."
         )
     return f"Not applicable: no separate q, k and v matrices to compare; it has {listed}."
 
@@ -61,16 +67,16 @@ def _projects(kind: Kind, letter: str) -> bool:
 
 
 def check_norms(anatomy: Anatomy) -> tuple[bool, str]:
-    """The classes of the norms, and whether they carry biases; one on the residual stream."""
+    """The classes of the norms, of which the residual stream should have one, and their biases."""
     owners = {p.module for p in anatomy.parameters if p.role is Role.NORM}
     classes = Counter(anatomy.modules_by_name[name].class_name for name in owners)
     if not classes:
         return True, "Not applicable: no norm has parameters."
     # A norm inside a part (of queries, of a gated state) may be of another class; those on the
-    # residual stream, in the blocks and behind them, are to be of one.
+    # residual stream, in the blocks and after them, should be of one.
     places = {anatomy.stack.rpartition(".")[0], *(block.name for block in anatomy.blocks)}
     stream = {anatomy.modules_by_name[n].class_name for n in owners if _parent(n) in places}
-    biases = [p.name for p in anatomy.parameters if p.role is Role.NORM and _is_bias(p)]
+    biases = [p.name for p in anatomy.parameters if p.role is Role.NORM and is_bias(p.name)]
     listed = ", ".join(f"{count} × {name}" for name, count in classes.most_common())
     family = "root-mean-square norms" if all("RMS" in name for name in classes) else "norms"
     evidence = f"{listed} ({family}); " + (
@@ -83,10 +89,6 @@ def check_norms(anatomy: Anatomy) -> tuple[bool, str]:
 
 def _parent(name: str) -> str:
     return name.rpartition(".")[0]
-
-
-def _is_bias(parameter: Parameter) -> bool:
-    return parameter.name.rpartition(".")[2] in ("bias", "beta")
 
 
 # The matrices of an MLP by the ends of their names: gate, way up, way down.
@@ -106,8 +108,8 @@ def check_mlp(anatomy: Anatomy) -> tuple[bool, str]:
     sizes = ", ".join(
         f"{leaf.removesuffix('_proj')} {_sizes(gated[block, path][leaf])}" for leaf in _GATED
     )
-    activation = text(language_config(anatomy.config), "hidden_act") or "act"
-    biases = sum(1 for p in anatomy.parameters if p.role is Role.MLP and _is_bias(p))
+    activation = config_text(language_config(anatomy.config), "hidden_act") or "act"
+    biases = sum(1 for p in anatomy.parameters if p.role is Role.MLP and is_bias(p.name))
     where = f"; they do not fit in block {block}" if wrong else f" in {_count(gated)}"
     return wrong is None, (
         f"Gated MLP, down({activation}(gate(x)) · up(x)): {sizes}{where}; {biases} MLP biases."

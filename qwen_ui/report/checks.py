@@ -1,6 +1,6 @@
-"""The sanity checks of the inspection report: each is executed, none is asserted by hand.
+"""The sanity checks of the inspection report: each is executed, none is taken for granted.
 
-A check looks at the anatomy or at the weightless module itself and says what it found as evidence.
+A check looks at the anatomy or at the weightless module itself and gives what it found as evidence.
 Where a question does not arise (no attention heads to group), the check passes and says so.
 """
 
@@ -15,7 +15,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 
 from qwen_ui.errors import ModelError
 from qwen_ui.model.anatomy import Anatomy
-from qwen_ui.model.settings import language_config
+from qwen_ui.model.config_values import language_config
 from qwen_ui.model.skeleton import build_skeleton
 from qwen_ui.model.weights.fit import check_weights, weights_of
 from qwen_ui.report.check_names import check_collisions, check_pattern
@@ -25,11 +25,11 @@ from qwen_ui.report.gradients import check_gradients
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One question put to the model, and what came out.
+    """One question about the model, and its answer.
 
     Attributes:
         name: the question.
-        passed: whether the model is as its configuration and names promise.
+        passed: whether the model is as its configuration and names say.
         evidence: what was found, with figures and names.
     """
 
@@ -55,7 +55,7 @@ def audit(anatomy: Anatomy) -> tuple[Check, ...]:
     )
     if anatomy.weights_folder is None:
         return (total, *found, gradients)
-    stored = Check("Do the weights at hand fit the architecture?", *check_stored(anatomy))
+    stored = Check("Do the weight files fit the architecture?", *check_stored(anatomy))
     return (total, *found, gradients, stored)
 
 
@@ -72,7 +72,7 @@ def check_stored(anatomy: Anatomy) -> tuple[bool, str]:
 
 
 def check_total(anatomy: Anatomy, module: nn.Module) -> tuple[bool, str]:
-    """The anatomy's count against the module's own, and what counting ties twice would give."""
+    """The anatomy's count against the module's own, and the count with ties counted twice."""
     own = sum(parameter.numel() for parameter in module.parameters())
     naive = sum(p.numel() for _, p in module.named_parameters(remove_duplicate=False))
     listed = anatomy.total_parameters

@@ -1,12 +1,12 @@
-"""Section B of the report: the architecture in words, with the exact names of block 0."""
+"""Section B of the report: the architecture described, with the exact names of block 0."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from qwen_ui.formats import shape_text
-from qwen_ui.model.anatomy import Anatomy, Parameter, Role
-from qwen_ui.model.explain import explain_module
+from qwen_ui.model.anatomy import Anatomy, Role, is_bias
+from qwen_ui.model.explain.modules import explain_module
 from qwen_ui.model.folding import KindGroup, find_folds, group_kinds
 from qwen_ui.report.check_parts import check_attention, check_norms
 
@@ -23,7 +23,7 @@ _TITLES = {
 
 
 def architecture_in_words(anatomy: Anatomy) -> str:
-    """A paragraph on the blocks' names, then one a role, then one on biases."""
+    """A paragraph on the blocks' names, then one per role, then one on biases."""
     return "\n\n".join((_naming(anatomy), *_roles(anatomy), _biases(anatomy)))
 
 
@@ -101,15 +101,10 @@ def _line(anatomy: Anatomy, kind: KindGroup) -> str:
 
 
 def _biases(anatomy: Anatomy) -> str:
-    biases = [p for p in anatomy.parameters if is_bias(p)]
+    biases = [p for p in anatomy.parameters if is_bias(p.name)]
     if not biases:
         return "**Biases.** None anywhere."
     kinds = dict.fromkeys(p.kind for p in biases)
     listed = ", ".join(f"`{kind}`" for kind in list(kinds)[:12])
     total = sum(p.numel for p in biases)
     return f"**Biases.** {total:,} parameters in {len(biases)} tensors, of the kinds {listed}."
-
-
-def is_bias(parameter: Parameter) -> bool:
-    """Whether a tensor is a bias, by the last part of its name."""
-    return parameter.name.rpartition(".")[2] in ("bias", "beta")

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-from qwen_ui.formats import percent, shape_text
-from qwen_ui.model.anatomy import Anatomy, Parameter, Role
-from qwen_ui.model.folding import ranges
-from qwen_ui.report.check_names import block_pattern
-from qwen_ui.report.gradients import TOP_BLOCKS, top_attention, top_biases, top_parameters
+from qwen_ui.model.anatomy import Anatomy, Role, bias_beside
+from qwen_ui.report.recipes import recipes
 
 # Projections whose matrix holds more than one of those that people choose between.
 _QKV = "query, key and value"
@@ -20,127 +15,15 @@ FUSED = {
 
 
 def freezing_notes(anatomy: Anatomy) -> str:
-    """How to take the top blocks, attention alone and biases alone; what does not exist; ties."""
+    """Recipes for the top blocks, biases that the model lacks, fused tensors, tied tensors."""
     if not anatomy.blocks:
         return "The model has no list of blocks to choose from."
-    top = top_parameters(anatomy)
-    first = max(0, anatomy.block_count - 4)
-    sections = [
-        _recipe(
-            anatomy,
-            "The top 4 blocks",
-            top,
-            f"block(name) >= {first}",
-        ),
-        _recipe(
-            anatomy,
-            "Attention-only on the top 4 blocks",
-            _named(anatomy, top_attention(anatomy)),
-            _condition(anatomy, first, _attention_paths(anatomy)),
-        ),
-        _recipe(
-            anatomy,
-            "BitFit (biases only, arXiv 2106.10199) on the top 4 blocks",
-            _named(anatomy, top_biases(anatomy)),
-            f'block(name) >= {first} and name.endswith(".bias")',
-        ),
-        _absent(anatomy),
-        _fused(anatomy),
-        _ties(anatomy),
-    ]
-    return _preamble(anatomy) + "\n\n" + "\n\n".join(section for section in sections if section)
-
-
-def _preamble(anatomy: Anatomy) -> str:
-    return "\n".join(
-        (
-            "Block indexes are read as whole numbers: a longer index begins with the text of "
-            "a shorter one (check 8 below). Paste this once:",
-            "",
-            "```python",
-            "import re",
-            "",
-            "",
-            "def block(name: str) -> int:",
-            '    """Index of a parameter\'s block, -1 outside the blocks."""',
-            f'    found = re.match(r"{block_pattern(anatomy)}", name)',
-            "    return int(found[1]) if found else -1",
-            "",
-            "",
-            "def train_only(model, chosen):",
-            "    for name, parameter in model.named_parameters():",
-            "        parameter.requires_grad = bool(chosen(name))",
-            "    return sum(p.numel() for p in model.parameters() if p.requires_grad)",
-            "```",
-        )
-    )
-
-
-def _recipe(anatomy: Anatomy, title: str, parameters: tuple[Parameter, ...], condition: str) -> str:
-    if not parameters:
-        return f"### {title}\n\nNothing to train: the top blocks have no such parameter."
-    count = sum(parameter.numel for parameter in parameters)
-    share = percent(count / anatomy.total_parameters)
-    return "\n".join(
-        (
-            f"### {title}",
-            "",
-            f"Trains {count:,} parameters ({share}) in {len(parameters)} tensors.",
-            "",
-            "```python",
-            f"assert train_only(model, lambda name: {condition}) == {count}",
-            "```",
-            *_exact_names(anatomy, parameters),
-        )
-    )
-
-
-def _exact_names(anatomy: Anatomy, parameters: tuple[Parameter, ...]) -> Iterator[str]:
-    """The names in one block of each form; the blocks of a hybrid stack do not have the same."""
-    by_block: dict[int, list[Parameter]] = {}
-    for parameter in parameters:
-        assert parameter.block is not None
-        by_block.setdefault(parameter.block, []).append(parameter)
-    forms: dict[tuple[tuple[str, tuple[int, ...]], ...], list[int]] = {}
-    for block, inside in by_block.items():
-        forms.setdefault(tuple((p.kind, p.shape) for p in inside), []).append(block)
-    for form, blocks in forms.items():
-        likewise = f"; blocks {ranges(blocks[1:])} likewise" if len(blocks) > 1 else ""
-        yield from ("", f"The exact names in block {blocks[0]}{likewise}:", "")
-        for kind, shape in form:
-            sizes = shape_text(shape)
-            yield f"- `{anatomy.stack}.{blocks[0]}.{kind}` {sizes}"
-    without = [b.index for b in anatomy.blocks[-TOP_BLOCKS:] if b.index not in by_block]
-    if without:
-        yield from ("", f"Blocks {ranges(without)} have no such parameter.")
-
-
-def _named(anatomy: Anatomy, names: frozenset[str]) -> tuple[Parameter, ...]:
-    return tuple(p for p in anatomy.parameters if p.name in names)
-
-
-def _attention_paths(anatomy: Anatomy) -> tuple[str, ...]:
-    """Where attention sits in a block: a module that holds nothing else, or single kinds."""
-    inside = [p for p in anatomy.parameters if p.block is not None]
-    attention = dict.fromkeys(p.kind for p in inside if p.role is Role.ATTENTION)
-    others = {p.kind for p in inside if p.role is not Role.ATTENTION}
-    paths: dict[str, None] = {}
-    for kind in attention:
-        module = kind.split(".")[0]
-        alone = not any(other.split(".")[0] == module for other in others)
-        paths[f".{module}." if alone else f".{kind}"] = None
-    return tuple(paths)
-
-
-def _condition(anatomy: Anatomy, first: int, paths: tuple[str, ...]) -> str:
-    if len(paths) == 1:
-        return f'block(name) >= {first} and "{paths[0]}" in name'
-    listed = ", ".join(f'"{path}"' for path in paths)
-    return f"block(name) >= {first} and any(path in name for path in ({listed}))"
+    sections = [*recipes(anatomy), _absent(anatomy), _fused(anatomy), _ties(anatomy)]
+    return "\n\n".join(section for section in sections if section)
 
 
 def _absent(anatomy: Anatomy) -> str:
-    """Biases that people expect beside the weights of a block, and that this model has not."""
+    """Biases that people expect next to the weights of a block, and that this model lacks."""
     names = {name for parameter in anatomy.parameters for name in parameter.names}
     examples = _example_blocks(anatomy)
     weights = [
@@ -149,8 +32,7 @@ def _absent(anatomy: Anatomy) -> str:
         if p.name.endswith(".weight")
         and (p.block in examples or (p.block is None and p.role is Role.NORM))
     ]
-    biases = [p.name.removesuffix("weight") + "bias" for p in weights]
-    missing = [name for name in biases if name not in names]
+    missing = [bias for p in weights if (bias := bias_beside(p.name)) not in names]
     if not missing:
         return "### Names that do not exist\n\nEvery weight of a block has its bias."
     stand = (
@@ -183,7 +65,7 @@ def _fused(anatomy: Anatomy) -> str:
     experts = [k for k in anatomy.kinds if k.role is Role.EXPERT and len(k.shape) == 3]
     lines = [
         f"- `{kind.kind}` holds {kind.shape[0]} experts: a name trains all of them or none; the "
-        "router beside it has a name of its own"
+        "router has a name of its own"
         for kind in experts
     ]
     for kind in anatomy.kinds:

@@ -1,4 +1,4 @@
-"""Where gradients go, seen by a backward through the weightless module."""
+"""Where gradients go, seen by a backward pass through the weightless module."""
 
 from __future__ import annotations
 
@@ -7,26 +7,13 @@ from collections.abc import Iterable
 from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from qwen_ui.model.anatomy import Anatomy, Parameter, Role
+from qwen_ui.freeze.presets import TOP_BLOCKS
+from qwen_ui.model.anatomy import Anatomy
 from qwen_ui.model.skeleton import step_inputs
+from qwen_ui.report.top_blocks import top_selection
 
-TOP_BLOCKS = 4
-
-
-def top_attention(anatomy: Anatomy) -> frozenset[str]:
-    """Names of the attention tensors in the last four blocks."""
-    return frozenset(p.name for p in top_parameters(anatomy) if p.role is Role.ATTENTION)
-
-
-def top_biases(anatomy: Anatomy) -> frozenset[str]:
-    """Names of the biases in the last four blocks, of norms and MLPs too where they exist."""
-    return frozenset(p.name for p in top_parameters(anatomy) if p.name.endswith(".bias"))
-
-
-def top_parameters(anatomy: Anatomy) -> tuple[Parameter, ...]:
-    """The tensors of the last four blocks."""
-    first = anatomy.block_count - TOP_BLOCKS
-    return tuple(p for p in anatomy.parameters if p.block is not None and p.block >= first)
+# What the check calls a preset.
+_LABELS = {"attention": "attention", "bitfit": "biases"}
 
 
 def names_with_gradient(
@@ -49,26 +36,25 @@ def names_with_gradient(
 
 
 def check_gradients(anatomy: Anatomy, module: nn.Module, mode: FakeTensorMode) -> tuple[bool, str]:
-    """Attention-only and biases-only on the top blocks: gradients there and nowhere else."""
-    said: list[str] = []
+    """Attention-only and BitFit on the last blocks: gradients there and nowhere else."""
+    evidence: list[str] = []
     passed = True
-    for label, names in (
-        ("attention", top_attention(anatomy)),
-        ("biases", top_biases(anatomy)),
-    ):
-        if not names:
-            said.append(f"{label}: the top {TOP_BLOCKS} blocks have none")
+    for preset, label in _LABELS.items():
+        selection = top_selection(anatomy, preset)
+        if selection is None:
+            evidence.append(f"{label}: the top {TOP_BLOCKS} blocks have none")
             continue
         try:
-            found = names_with_gradient(module, mode, names)
+            found = names_with_gradient(module, mode, selection.names)
         except Exception as error:
+            # Model classes may raise anything in a step without weights; the check did not pass.
             reason = " ".join(str(error).split())[:160]
             return False, (
                 f"Could not be executed without weights: {type(error).__name__}: {reason}"
             )
-        passed = passed and found == names
-        said.append(_compare(label, names, found))
-    return passed, "; ".join(said) + "."
+        passed = passed and found == selection.names
+        evidence.append(_compare(label, selection.names, found))
+    return passed, "; ".join(evidence) + "."
 
 
 def _compare(label: str, wanted: frozenset[str], found: frozenset[str]) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from qwen_ui.formats import percent, shape_text
 from qwen_ui.model.anatomy import Anatomy, Module
-from qwen_ui.model.folding import children_by_parent, find_folds, short_ranges
+from qwen_ui.model.folding import children_by_parent, find_folds
 from qwen_ui.report.checks import Check, audit
 from qwen_ui.report.description import architecture_in_words
 from qwen_ui.report.freezing_notes import freezing_notes
@@ -49,13 +49,13 @@ def _head(anatomy: Anatomy, checks: tuple[Check, ...]) -> str:
             f"{anatomy.block_count} blocks, {anatomy.bytes:,} bytes in {anatomy.dtype}; {verdict}.",
             "Read from the configuration alone: no weights were loaded."
             if anatomy.weights_folder is None
-            else "Read from the configuration, and of the weights at hand the headers alone.",
+            else "Read from the configuration and the headers of the weight files.",
         )
     )
 
 
 def _table(anatomy: Anatomy) -> str:
-    """One row a module or tensor; identical modules of a list are one row, shown by their first."""
+    """One row per module or tensor; identical modules of a list share the row of their first."""
     rows = [
         "| module or parameter | class or shape | parameters | share | role |",
         "|---|---|---:|---:|---|",
@@ -82,7 +82,7 @@ class _TableWalk:
         fold = self.folds.get(module.name)
         if fold:
             times *= len(fold.indexes)
-            shown = f"{shown.rpartition('.')[0]}.{{{short_ranges(fold.indexes)}}}"
+            shown = f"{shown.rpartition('.')[0]}.{{{fold.ranges}}}"
         title = f"**{fold.label}**" if fold else module.class_name
         self._row(f"`{shown}`" if shown else "(the model)", title, module.parameters * times, "")
         for name in module.own:

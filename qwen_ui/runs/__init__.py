@@ -1,7 +1,8 @@
 """What a run leaves behind: its folder, its events and what they come to.
 
 The run folder is the only contract between the worker that trains and everything that watches.
-Called by the engine (to write) and by every later room (to read); it touches `runs_folder()` alone.
+Called by the engine (to write) and by every later room (to read). It touches `runs_folder()` and
+nothing else.
 """
 
 from __future__ import annotations
@@ -11,68 +12,102 @@ from typing import TYPE_CHECKING
 from qwen_ui.lazy import lazy_face
 
 if TYPE_CHECKING:
+    from qwen_ui.runs.annotation import annotate, annotation_of
+    from qwen_ui.runs.csv_export import csv_of
+    from qwen_ui.runs.current_status import status_of
+    from qwen_ui.runs.curves import AXES, FIGURES, Axis, Carry, Figure, lines_of
     from qwen_ui.runs.events import Event, read_events
+    from qwen_ui.runs.failure import LOG_NAME, OF_MEMORY, log_tail, reason_for
+    from qwen_ui.runs.fold import RunFold, fold_from, fold_run
     from qwen_ui.runs.folder import (
-        annotate,
         copy_results,
         create_run,
         delete_run,
         open_folders,
+        queue_lock,
         run_folder,
         run_names,
-        status_of,
     )
+    from qwen_ui.runs.index import changed_rows, run_rows
+    from qwen_ui.runs.null_writer import NullWriter, Writer, first_process
+    from qwen_ui.runs.process import free_memory, is_alive
+    from qwen_ui.runs.reader import reading
+    from qwen_ui.runs.side_by_side import best_run, run_curves, runs_csv, setting_differences
     from qwen_ui.runs.spec import RunSpec, make_spec, parse_spec, read_spec, recorded_settings
-    from qwen_ui.runs.status import Status
+    from qwen_ui.runs.spec_groups import Schedule
+    from qwen_ui.runs.status import (
+        LAUNCHED,
+        OVER,
+        Status,
+        note_launch,
+        recorded_status,
+        write_status,
+    )
     from qwen_ui.runs.summary import list_runs, run_row, run_summary
-    from qwen_ui.runs.writer import RunWriter, run_lock
+    from qwen_ui.runs.thinning import MOST_POINTS, thinned
+    from qwen_ui.runs.totals import RunTotals
+    from qwen_ui.runs.writer import SAVING, STOP, RunWriter, run_lock
 
 __all__ = [
+    "AXES",
+    "FIGURES",
+    "LAUNCHED",
+    "LOG_NAME",
+    "MOST_POINTS",
+    "OF_MEMORY",
+    "OVER",
+    "SAVING",
+    "STOP",
+    "Axis",
+    "Carry",
     "Event",
+    "Figure",
+    "NullWriter",
+    "RunFold",
     "RunSpec",
+    "RunTotals",
     "RunWriter",
+    "Schedule",
     "Status",
+    "Writer",
     "annotate",
+    "annotation_of",
+    "best_run",
+    "changed_rows",
     "copy_results",
     "create_run",
+    "csv_of",
     "delete_run",
+    "first_process",
+    "fold_from",
+    "fold_run",
+    "free_memory",
+    "is_alive",
+    "lines_of",
     "list_runs",
+    "log_tail",
     "make_spec",
+    "note_launch",
     "open_folders",
     "parse_spec",
+    "queue_lock",
     "read_events",
     "read_spec",
+    "reading",
+    "reason_for",
     "recorded_settings",
+    "recorded_status",
+    "run_curves",
     "run_folder",
     "run_lock",
     "run_names",
     "run_row",
+    "run_rows",
     "run_summary",
+    "runs_csv",
+    "setting_differences",
     "status_of",
+    "thinned",
+    "write_status",
 ]
-__getattr__ = lazy_face(
-    __name__,
-    {
-        "Event": "events",
-        "RunSpec": "spec",
-        "RunWriter": "writer",
-        "Status": "status",
-        "annotate": "folder",
-        "copy_results": "folder",
-        "create_run": "folder",
-        "delete_run": "folder",
-        "list_runs": "summary",
-        "make_spec": "spec",
-        "open_folders": "folder",
-        "parse_spec": "spec",
-        "read_events": "events",
-        "read_spec": "spec",
-        "recorded_settings": "spec",
-        "run_row": "summary",
-        "run_folder": "folder",
-        "run_lock": "writer",
-        "run_names": "folder",
-        "status_of": "folder",
-        "run_summary": "summary",
-    },
-)
+__getattr__ = lazy_face(__name__, __file__)

@@ -18,7 +18,7 @@ from qwen_ui.runs.status import LAUNCHED
 
 LOG_NAME = "worker.log"
 TAIL_BYTES = 64 * 1024
-_RESUME = "Resume goes on from the last checkpoint."
+_RESUME = "Resume continues from the last checkpoint."
 _SMALLER = "Halve the batch size (or the sequence length), or train fewer or later blocks."
 
 SENTENCES = {
@@ -29,10 +29,10 @@ SENTENCES = {
     "not a number": "The loss is not a number. Lower the learning rate (a tenth is a good first "
     "try) or set a gradient clip of 1.",
     "disk": "The disk is full. Free some space, or point QWEN_UI_HOME at another disk. " + _RESUME,
-    "not allowed": "A file or folder of the run cannot be written. Give this account the right to "
+    "not allowed": "A file or folder of the run cannot be written. Give this account permission to "
     "write there.",
     "missing": "A file that the run needs is missing. Put it back, or choose another one.",
-    "port": "No free port was found. Close the program that has it, or name another: "
+    "port": "No free port was found. Close the program that uses it, or choose another: "
     "python app.py --port 7870.",
     "killed": f"The worker was killed, or the machine went down. {_RESUME}",
 }

@@ -1,126 +1,124 @@
-"""A run's events folded, one by one, into the figures that lists and summaries show."""
+"""A run's events folded, batch by batch, into what every list, summary, curve and view is made of.
+
+The one place that knows what resuming means: a `start` at step k forgets what was recorded after k.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from statistics import median
-from typing import Any
+from itertools import chain
+from operator import itemgetter
+from pathlib import Path
 
-from qwen_ui.runs.events import Event
+from qwen_ui.runs.events import Event, read_events
+
+STEP_COLUMNS = (
+    *("step", "epoch", "tokens", "elapsed", "loss", "seconds"),
+    *("learning_rate", "gradient_norm", "memory_bytes"),
+)
+_NUMBERS = frozenset({float, int})
+
+Column = list[float | None]
+
+
+def _no_steps() -> dict[str, Column]:
+    return {name: [] for name in STEP_COLUMNS}
 
 
 @dataclass(slots=True)
-class Glance:
-    """What a list shows of a run: figures that the next event brings up to date.
+class RunFold:
+    """What a run's events come to, or some of them that follow each other.
 
     Attributes:
-        step: the last step recorded, 0 before the first.
-        loss: that step's training loss (nats a token), None where it was not finite.
-        tokens: seen so far.
-        elapsed: seconds of training.
-        peak_bytes: the largest memory recorded.
-        eval_first, eval_last, best_eval: evaluation losses.
-        start, end: these events.
+        start, end: the last of these events; {} where there is none. A resumed run has no end yet.
+        columns: the numbers of every step, by name (`STEP_COLUMNS`); None where a step has none.
+        recorded: the names that the steps have at all.
+        evals, samples, movements, logs: these events, in order.
     """
 
-    step: int = 0
-    loss: float | None = None
-    tokens: int = 0
-    elapsed: float = 0.0
-    peak_bytes: int = 0
-    eval_first: float | None = None
-    eval_last: float | None = None
-    best_eval: float | None = None
     start: Event = field(default_factory=dict)
     end: Event = field(default_factory=dict)
+    columns: dict[str, Column] = field(default_factory=_no_steps)
+    recorded: set[str] = field(default_factory=set)
+    evals: list[Event] = field(default_factory=list)
+    samples: list[Event] = field(default_factory=list)
+    movements: list[Event] = field(default_factory=list)
+    logs: list[Event] = field(default_factory=list)
 
     def add(self, event: Event) -> None:
         """Take in the next event."""
-        match event["event"]:
-            case "start":
-                self.start, self.end = event, {}
-            case "step":
-                self._step(event)
-            case "eval":
-                self._eval(event.get("loss"))
-            case "end":
-                self.end = event
-
-    @property
-    def eval_before(self) -> float | None:
-        """The evaluation before the first step."""
-        said: float | None = self.end.get("eval_loss_before")
-        return self.eval_first if said is None else said
-
-    @property
-    def eval_after(self) -> float | None:
-        """The last evaluation, once training has begun."""
-        said: float | None = self.end.get("eval_loss_after")
-        return said if said is not None else self.eval_last if self.step else None
-
-    def _step(self, event: Event) -> None:
-        self.step, self.loss = int(event["step"]), event.get("loss")
-        self.tokens = int(event.get("tokens") or self.tokens)
-        self.elapsed = float(event.get("elapsed") or self.elapsed)
-        self.peak_bytes = max(self.peak_bytes, int(event.get("memory_bytes") or 0))
-
-    def _eval(self, loss: float | None) -> None:
-        if loss is None:
-            return
-        if self.eval_first is None:
-            self.eval_first = loss
-        self.eval_last = loss
-        self.best_eval = loss if self.best_eval is None else min(self.best_eval, loss)
-
-
-@dataclass(slots=True)
-class Digest(Glance):
-    """All of a run's steps beside the glance.
-
-    A resumed run goes back to its checkpoint's step: what it does anew replaces what was recorded
-    of these steps before.
-
-    Attributes:
-        losses, seconds: of every step.
-        samples: these events.
-    """
-
-    losses: dict[int, float | None] = field(default_factory=dict)
-    seconds: dict[int, float] = field(default_factory=dict)
-    samples: list[Event] = field(default_factory=list)
+        self.add_all([event])
 
     def add_all(self, events: Iterable[Event]) -> None:
         """Take in the next events."""
-        for event in events:
-            self.add(event)
-
-    def add(self, event: Event) -> None:
-        Glance.add(self, event)
-        if event["event"] == "start":
-            self._go_back(int(event.get("step") or 0))
-        elif event["event"] == "step":
-            self.losses[self.step] = self.loss
-            if event.get("seconds"):
-                self.seconds[self.step] = float(event["seconds"])
-        elif event["event"] == "sample":
-            self.samples.append(event)
-
-    def record(self) -> dict[str, Any]:
-        """The keys of `train --json` that come from events."""
-        seconds = median(self.seconds.values()) if self.seconds else None
-        per_step = self.tokens / len(self.losses) if self.losses else 0.0
-        return {
-            "losses": [self.losses[step] for step in sorted(self.losses)],
-            "eval_loss_before": self.eval_before,
-            "eval_loss_after": self.eval_after,
-            "seconds_per_step": seconds,
-            "tokens_per_second": per_step / seconds if seconds else None,
-            "prefix_blocks": int(self.start.get("prefix_blocks") or 0),
-            "peak_bytes": self.peak_bytes,
+        steps: list[Event] = []
+        others = {
+            "eval": self.evals,
+            "sample": self.samples,
+            "movement": self.movements,
+            "log": self.logs,
         }
+        for event in events:
+            name = event["event"]
+            if name == "step":
+                steps.append(event)
+            elif name == "start":
+                self._add_steps(steps)
+                steps = []
+                self._resume(event)
+            elif name == "end":
+                self.end = event
+            elif name in others:
+                others[name].append(event)
+        self._add_steps(steps)
 
-    def _go_back(self, to: int) -> None:
-        for step in [step for step in self.losses if step > to]:
-            del self.losses[step]
-            self.seconds.pop(step, None)
+    def last(self, column: str) -> float | None:
+        """The last number of this column that is no gap."""
+        return next((value for value in reversed(self.columns[column]) if value is not None), None)
+
+    def _add_steps(self, steps: Sequence[Event]) -> None:
+        if not steps:
+            return
+        self.recorded |= steps[0].keys() & set(STEP_COLUMNS)
+        # Record by record: a column at a time meets each of 100,000 records again, in twice the
+        # time.
+        try:
+            flat = list(chain.from_iterable(map(itemgetter(*STEP_COLUMNS), steps)))
+        except KeyError:
+            flat = [event.get(name) for event in steps for name in STEP_COLUMNS]
+        if not set(map(type, flat)) <= _NUMBERS:
+            flat = [value if type(value) in _NUMBERS else None for value in flat]
+        for row, name in enumerate(STEP_COLUMNS):
+            self.columns[name] += flat[row :: len(STEP_COLUMNS)]
+
+    def _resume(self, start: Event) -> None:
+        """Begin, or go back to a checkpoint's step: what came after it is done again."""
+        back = int(start.get("step") or 0)
+        self.start, self.end = start, {}
+        kept = bisect_right(self.columns["step"], float(back), key=lambda step: float(step or 0))
+        for column in self.columns.values():
+            del column[kept:]
+        if not kept:
+            self.recorded.clear()
+        for events in (self.evals, self.samples, self.movements):
+            # A run that begins anew measures again what it did before its first step.
+            events[:] = [event for event in events if back and _step_of(event) <= back]
+
+
+def fold_from(folder: Path, offset: int = 0) -> tuple[RunFold, int]:
+    """The fold of a run's events from this byte on, and the offset to go on from."""
+    events, offset = read_events(folder, offset)
+    fold = RunFold()
+    fold.add_all(events)
+    return fold, offset
+
+
+def fold_run(folder: Path) -> RunFold:
+    """The fold of all of a run's events; `reader.reading` spares whoever asks often the reading."""
+    return fold_from(folder)[0]
+
+
+def _step_of(event: Event) -> int:
+    return int(event.get("step") or 0)

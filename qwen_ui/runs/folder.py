@@ -1,43 +1,34 @@
-"""The folder of a run: made, found, its status read, removed.
+"""The folder of a run: made, found, copied, removed.
 
 `runs_folder()/<run>/` is complete in itself:
 
     spec.json  plan.json  environment.json   what was asked for, and with which versions
     events.jsonl                             what happened (`events`)
     status.json                              how it stands (`status`)
-    meta.json                                a person's name, tags and note
+    meta.json                                a person's name, tags and note (`annotation`)
     worker.log  delta.safetensors  checkpoints/
     stop                                     there when the worker is asked to stop
 """
 
 from __future__ import annotations
 
-import logging
 import os
 import re
 import secrets
 import shutil
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from qwen_ui.errors import RunError
-from qwen_ui.files import read_json, write_json
+from qwen_ui.files import write_json
 from qwen_ui.paths import runs_folder
+from qwen_ui.runs.current_status import status_of
 from qwen_ui.runs.environment import environment
-from qwen_ui.runs.failure import last_words, reason_for
+from qwen_ui.runs.failure import reason_for
 from qwen_ui.runs.spec import SPEC_NAME, flat_settings
-from qwen_ui.runs.status import (
-    Status,
-    recorded_status,
-    true_status,
-    write_status,
-)
-from qwen_ui.runs.writer import run_lock
+from qwen_ui.runs.status import Status, recorded_status, write_status
 
-MOST_NAME, MOST_TAG, MOST_TAGS, MOST_NOTE = 120, 40, 20, 5000
-logger = logging.getLogger("qwen_ui")
 # A status is replaced as a whole file, which changes its folder's time. Two changes may fall into
 # one tick of that clock, so a folder is believed once its time is a second old.
 SETTLED_NS = 10**9
@@ -94,9 +85,7 @@ def run_folder(run: str) -> Path:
     """
     folder = runs_folder() / run
     if not _RUN.fullmatch(run) or not (folder / SPEC_NAME).is_file():
-        raise RunError(
-            f"There is no run '{run[:150]}'. `python -m qwen_ui runs` lists what there is."
-        )
+        raise RunError(f"There is no run '{run[:150]}'. `python -m qwen_ui runs` lists all runs.")
     return folder
 
 
@@ -127,28 +116,6 @@ def open_folders() -> list[Path]:
     return found
 
 
-def status_of(folder: Path) -> Status:
-    """The truth about a run. A worker found dead is written down as such, with its last words."""
-    status = true_status(folder)
-    if status.status != "interrupted" or status.reason:
-        return status
-    status = replace(status, reason=last_words(folder))
-    if recorded_status(folder).status != "interrupted" and os.access(folder, os.W_OK):
-        with run_lock(folder) as held:
-            # A worker that holds the lock has just begun anew (a resume): it is not dead.
-            if held:
-                _keep(folder, status)
-    return status
-
-
-def _keep(folder: Path, status: Status) -> None:
-    """Write down what was found out; a full disk does not keep it from being told."""
-    try:
-        write_status(folder, status)
-    except OSError:
-        logger.warning("the status of %s could not be written", folder.name)
-
-
 def delete_run(run: str) -> None:
     """Remove a run's folder.
 
@@ -170,24 +137,3 @@ def copy_results(folder: Path, target: Path) -> None:
     for name in ("delta.safetensors", "plan.json", SPEC_NAME):
         if (folder / name).is_file():
             shutil.copyfile(folder / name, target / name)
-
-
-def annotate(
-    run: str,
-    *,
-    name: str | None = None,
-    tags: list[str] | None = None,
-    note: str | None = None,
-) -> dict[str, Any]:
-    """Give a run a name, tags or a note of a person's own; what is None stays as it is."""
-    folder = run_folder(run)
-    meta = read_json(folder / "meta.json")
-    if name is not None:
-        meta["name"] = name.strip()[:MOST_NAME]
-    if tags is not None:
-        kept = (tag.strip()[:MOST_TAG] for tag in tags)
-        meta["tags"] = list(dict.fromkeys(tag for tag in kept if tag))[:MOST_TAGS]
-    if note is not None:
-        meta["note"] = note.strip()[:MOST_NOTE]
-    write_json(folder / "meta.json", meta)
-    return meta

@@ -20,20 +20,23 @@ from pathlib import Path
 from typing import Any
 
 from qwen_ui.files import read_json
+from qwen_ui.runs.annotation import FILE_NAME as ANNOTATION
+from qwen_ui.runs.annotation import annotation_of
+from qwen_ui.runs.current_status import status_of
 from qwen_ui.runs.events import FILE_NAME as EVENTS
-from qwen_ui.runs.events import log_size, read_events
-from qwen_ui.runs.fold import Glance
-from qwen_ui.runs.folder import run_names, status_of
+from qwen_ui.runs.events import log_size
+from qwen_ui.runs.fold import fold_from
+from qwen_ui.runs.folder import run_names
 from qwen_ui.runs.spec import recorded_settings
 from qwen_ui.runs.status import FILE_NAME as STATUS
 from qwen_ui.runs.status import recorded_status
+from qwen_ui.runs.totals import RunTotals
 
 INDEX = ".index.sqlite"
-META = "meta.json"
-SCHEMA = 2
+SCHEMA = 3
 _TABLES = (
     "CREATE TABLE IF NOT EXISTS runs (run TEXT PRIMARY KEY, version TEXT, offset INTEGER, "
-    "glance TEXT, record TEXT, over INTEGER, change INTEGER)",
+    "totals TEXT, shown TEXT, over INTEGER, change INTEGER)",
     # Which index this is: numbers of another one say nothing here.
     "CREATE TABLE IF NOT EXISTS name (name TEXT)",
 )
@@ -41,31 +44,31 @@ _INSERT = "INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?, ?, ?, ?)"
 
 
 @dataclass(frozen=True, slots=True)
-class Changes:
+class ChangedRows:
     """What is new in the list.
 
     Attributes:
         seen: what to ask with the next time.
-        whole: `records` are all there are, not the changed ones alone.
-        records: of runs that changed, the newest run first.
+        whole: `rows` are all there are, not the changed ones alone.
+        rows: of runs that changed, the newest run first.
         total: how many runs there are.
     """
 
     seen: str
     whole: bool
-    records: list[dict[str, Any]]
+    rows: list[dict[str, Any]]
     total: int
 
 
-def glances(runs: Path) -> list[dict[str, Any]]:
-    """A record of every run in the folder `runs`, the newest first; see `_record` for its keys."""
-    return changes(runs).records
+def run_rows(runs: Path) -> list[dict[str, Any]]:
+    """A row for every run in the folder `runs`, the newest first; see `_row` for its keys."""
+    return changed_rows(runs).rows
 
 
-def changes(runs: Path, seen: str = "") -> Changes:
-    """The records that changed since `seen` (of the answer before), all of them where it is old."""
+def changed_rows(runs: Path, seen: str = "") -> ChangedRows:
+    """The rows that changed since `seen` (of the answer before), all of them where it is old."""
     if not runs.is_dir():
-        return Changes("", True, [], 0)
+        return ChangedRows("", True, [], 0)
     try:
         with _open(runs) as index:
             return _refreshed(index, runs, seen)
@@ -94,8 +97,8 @@ def _open(runs: Path) -> Iterator[sqlite3.Connection]:
         yield index
 
 
-def _refreshed(index: sqlite3.Connection, runs: Path, seen: str) -> Changes:
-    rows = index.execute("SELECT run, version, over, offset, glance FROM runs")
+def _refreshed(index: sqlite3.Connection, runs: Path, seen: str) -> ChangedRows:
+    rows = index.execute("SELECT run, version, over, offset, totals FROM runs")
     known = {row[0]: row[1:] for row in rows}
     change = index.execute("SELECT max(change) FROM runs").fetchone()[0] or 0
     total = 0
@@ -114,19 +117,19 @@ def _refreshed(index: sqlite3.Connection, runs: Path, seen: str) -> Changes:
     return _answer(index, seen, change, total)
 
 
-def _answer(index: sqlite3.Connection, seen: str, change: int, total: int) -> Changes:
+def _answer(index: sqlite3.Connection, seen: str, change: int, total: int) -> ChangedRows:
     name = index.execute("SELECT name FROM name").fetchone()[0]
     known, _, number = seen.partition(":")
     after = int(number) if known == name and number.isdecimal() else -1
-    found = index.execute("SELECT record FROM runs WHERE change > ? ORDER BY run DESC", (after,))
-    records = [json.loads(row[0]) for row in found]
-    return Changes(f"{name}:{change}", after < 0, records, total)
+    found = index.execute("SELECT shown FROM runs WHERE change > ? ORDER BY run DESC", (after,))
+    rows = [json.loads(row[0]) for row in found]
+    return ChangedRows(f"{name}:{change}", after < 0, rows, total)
 
 
 def _version(folder: Path) -> str | None:
-    """Changes when one of the files does that a record is made of; None where there is no run."""
+    """Changes when one of the files does that a row is made of; None where there is no run."""
     parts = []
-    for name in (STATUS, EVENTS, META):
+    for name in (STATUS, EVENTS, ANNOTATION):
         try:
             stat = os.stat(f"{folder}/{name}")
             parts.append(f"{stat.st_size}.{stat.st_mtime_ns}.{stat.st_ino}")
@@ -135,45 +138,51 @@ def _version(folder: Path) -> str | None:
     return None if parts[0] == "-" else ":".join(parts)
 
 
-def _read(folder: Path, row: Any) -> tuple[str, int, str, str, int]:
+def _read(folder: Path, known: Any) -> tuple[str, int, str, str, int]:
     """The row of this run, going on from the one that is known."""
     status = status_of(folder)
     # Before anything is read: what changes while we read is read again the next time.
     version = _version(folder) or ""
-    glance, offset = Glance(), 0
-    if row is not None and row[2] <= log_size(folder):
-        glance, offset = Glance(**json.loads(row[3])), row[2]
-    events, offset = read_events(folder, offset)
-    for event in events:
-        glance.add(event)
-    record = _record(folder, glance)
-    record |= {"status": status.status, "reason": status.reason, "over": status.over}
-    return version, offset, json.dumps(asdict(glance)), json.dumps(record), int(status.over)
+    totals, offset = _totals(folder, known)
+    row = _row(folder, totals)
+    row |= {"status": status.status, "reason": status.reason, "over": status.over}
+    return version, offset, json.dumps(asdict(totals)), json.dumps(row), int(status.over)
 
 
-def _record(folder: Path, glance: Glance) -> dict[str, Any]:
+def _totals(folder: Path, known: Any) -> tuple[RunTotals, int]:
+    """The totals of this run, and the byte to go on from."""
+    totals, offset = RunTotals(), 0
+    if known is not None and known[2] <= log_size(folder):
+        totals, offset = RunTotals(**json.loads(known[3])), known[2]
+    fold, end = fold_from(folder, offset)
+    if offset and fold.start:
+        # Resumed since: what it forgets cannot be taken out of totals.
+        totals, (fold, end) = RunTotals(), fold_from(folder)
+    totals.add(fold)
+    return totals, end
+
+
+def _row(folder: Path, totals: RunTotals) -> dict[str, Any]:
     """What a list of runs may show, filter and sort by."""
     status, settings = recorded_status(folder), recorded_settings(folder)
-    plan, meta = read_json(folder / "plan.json"), read_json(folder / META)
+    plan = read_json(folder / "plan.json")
     return {
         "run": folder.name,
-        "name": meta.get("name") or "",
-        "tags": meta.get("tags") or [],
-        "note": meta.get("note") or "",
-        "step": glance.step or status.step,
+        **annotation_of(folder),
+        "step": totals.step or status.step,
         "steps": status.steps,
-        "loss": glance.loss,
-        "eval_before": glance.eval_before,
-        "eval_after": glance.eval_after,
-        "best_eval": glance.best_eval,
+        "loss": totals.loss,
+        "eval_before": totals.eval_before,
+        "eval_after": totals.eval_after,
+        "best_eval": totals.best_eval,
         "model": settings.get("model") or "",
         "plan": plan.get("name") or "",
         "data": Path(str(settings.get("data") or "")).name,
-        "learning_rate": glance.start.get("learning_rate") or settings.get("learning_rate"),
-        "trainable": glance.start.get("trainable_parameters"),
-        "device": glance.start.get("device"),
-        "elapsed": glance.elapsed,
-        "tokens": glance.tokens,
-        "peak_bytes": glance.peak_bytes,
+        "learning_rate": totals.start.get("learning_rate") or settings.get("learning_rate"),
+        "trainable": totals.start.get("trainable_parameters"),
+        "device": totals.start.get("device"),
+        "elapsed": totals.elapsed,
+        "tokens": totals.tokens,
+        "peak_bytes": totals.peak_bytes,
         "created": status.created,
     }

@@ -8,6 +8,7 @@ creation time that psutil reports is derived from the wall clock there); elsewhe
 from __future__ import annotations
 
 import sys
+from functools import cache
 from pathlib import Path
 
 import psutil
@@ -36,13 +37,17 @@ def is_alive(pid: int | None, begun: str | None) -> bool:
 def _linux_stamp(pid: int) -> str | None:
     try:
         text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     except (FileNotFoundError, ProcessLookupError):
         return None
     # Fields after the command's name, which may hold spaces and brackets; see proc(5).
     fields = text[text.rindex(")") + 2 :].split()
     state, ticks = fields[0], fields[19]
-    return None if state in {"Z", "X"} else f"{boot}:{ticks}"
+    return None if state in {"Z", "X"} else f"{_boot_id()}:{ticks}"
+
+
+@cache
+def _boot_id() -> str:
+    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
 
 
 def memory_kills() -> int | None:

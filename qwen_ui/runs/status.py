@@ -1,12 +1,12 @@
-"""The state of a run: `status.json`, replaced as a whole, and read against the living processes."""
+"""The recorded state of a run: `status.json`, replaced as a whole."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from qwen_ui.files import read_json, write_json
-from qwen_ui.runs.process import free_memory, is_alive, memory_kills, stamp
+from qwen_ui.runs.process import free_memory, memory_kills, stamp
 
 FILE_NAME = "status.json"
 LAUNCHED = "process.json"
@@ -47,31 +47,12 @@ def write_status(folder: Path, status: Status) -> None:
 
 
 def recorded_status(folder: Path) -> Status:
-    """What the file says, which may be older than the truth; see `true_status`."""
+    """What the file says, which may be older than the truth; see `current_status`."""
     found = read_json(folder / FILE_NAME)
     if not found:
         return Status(status="interrupted", reason="Its status file is missing or cannot be read.")
     known = {field.name for field in fields(Status)}
     return Status(**{key: value for key, value in found.items() if key in known})
-
-
-def true_status(folder: Path) -> Status:
-    """The status after a look at the processes: a worker that is gone is not running.
-
-    `queued` without a process waits for its turn; `queued` with a process that is gone never began.
-    """
-    status = recorded_status(folder)
-    if status.over:
-        return status
-    if status.status == "queued":
-        launched = read_json(folder / LAUNCHED)
-        if not launched or is_alive(launched.get("pid"), launched.get("begun")):
-            return status
-    elif is_alive(status.pid, status.begun):
-        return status
-    # It may have ended between our reading of the file and our look at the processes.
-    again = recorded_status(folder)
-    return again if again.over else replace(again, status="interrupted", reason="")
 
 
 def note_launch(folder: Path, pid: int) -> None:

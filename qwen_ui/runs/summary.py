@@ -1,66 +1,56 @@
-"""Runs as the rest of the project sees them: made, written, read, summed up, listed."""
+"""A run summed up, and all runs listed, as the command line prints them."""
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from qwen_ui.paths import runs_folder
-from qwen_ui.runs.events import read_events
-from qwen_ui.runs.fold import Digest
-from qwen_ui.runs.folder import (
-    copy_results,
-    create_run,
-    delete_run,
-    run_folder,
-    run_names,
-    status_of,
-)
-from qwen_ui.runs.follow import Follower
-from qwen_ui.runs.index import glances
-from qwen_ui.runs.writer import RunWriter, run_lock
+from qwen_ui.runs.current_status import status_of
+from qwen_ui.runs.fold import RunFold
+from qwen_ui.runs.index import run_rows
+from qwen_ui.runs.reader import reading
+from qwen_ui.runs.totals import RunTotals
 
-__all__ = [
-    "RunWriter",
-    "copy_results",
-    "create_run",
-    "delete_run",
-    "followed_digest",
-    "list_runs",
-    "read_events",
-    "run_folder",
-    "run_lock",
-    "run_names",
-    "run_row",
-    "run_summary",
-    "status_of",
-]
-
-
-_digests = Follower(Digest.add_all)
-
-
-def followed_digest(folder: Path) -> AbstractContextManager[Digest]:
-    """A run's events folded, kept up to date from call to call; see `Follower.fold`."""
-    return _digests.fold(folder, Digest)
+LISTED = ("run", "status", "step", "steps", "loss", "reason")
 
 
 def run_summary(folder: Path) -> dict[str, Any]:
-    """A run as the command `train --json` prints it, from its events."""
+    """A run as the command `train --json` prints it, from its events.
+
+    Of a run that was asked for before only what is new is read.
+    """
     # The status first: when it says that the run is over, all of its events are there to be read.
     status = status_of(folder)
     delta = folder / "delta.safetensors"
-    with followed_digest(folder) as digest:
+    with reading(folder) as reader:
         return {
             "run": folder.name,
             "status": status.status,
             "reason": status.reason,
-            "mistake": bool(digest.end.get("mistake")),
+            "mistake": bool(reader.fold.end.get("mistake")),
             "steps": status.steps,
-            **digest.record(),
+            **_figures(reader.fold),
             "delta": str(delta) if delta.is_file() else None,
         }
+
+
+def _figures(fold: RunFold) -> dict[str, Any]:
+    """The keys of `train --json` that come from events."""
+    totals, losses = RunTotals.of(fold), fold.columns["loss"]
+    timed = [seconds for seconds in fold.columns["seconds"] if seconds]
+    seconds = median(timed) if timed else None
+    per_step = totals.tokens / len(losses) if losses else 0.0
+    return {
+        "losses": list(losses),
+        "eval_loss_before": totals.eval_before,
+        "eval_loss_after": totals.eval_after,
+        "seconds_per_step": seconds,
+        "tokens_per_second": per_step / seconds if seconds else None,
+        "prefix_blocks": int(fold.start.get("prefix_blocks") or 0),
+        "peak_bytes": totals.peak_bytes,
+    }
 
 
 def run_row(folder: Path) -> dict[str, Any]:
@@ -70,5 +60,4 @@ def run_row(folder: Path) -> dict[str, Any]:
 
 def list_runs() -> list[dict[str, Any]]:
     """Every run as the command `runs --json` lists it, the newest first."""
-    keys = ("run", "status", "step", "steps", "loss", "reason")
-    return [{key: glance[key] for key in keys} for glance in glances(runs_folder())]
+    return [{key: row[key] for key in LISTED} for row in run_rows(runs_folder())]

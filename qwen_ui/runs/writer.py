@@ -19,7 +19,7 @@ from qwen_ui.runs.status import LAUNCHED, recorded_status, write_status
 
 HEARTBEAT_SECONDS = 1.0
 STOP = "stop"
-SAVING = "It was asked to stop, saves what it has, and ends."
+SAVING = "It was asked to stop, is saving its state, and then ends."
 LOCK_PATIENCE_SECONDS = 5.0
 # Kept while a run goes on, given up so that a full disk can still be told of.
 RESERVE, RESERVE_BYTES = ".reserve", 64 * 1024

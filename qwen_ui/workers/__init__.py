@@ -1,6 +1,7 @@
 """The processes that train: launched, queued, watched, stopped, explained.
 
-Called by pages, commands, comparisons. It starts and ends processes and writes into run folders.
+Called by pages, commands, comparisons and the ranking. It starts and ends processes and writes into
+run folders.
 """
 
 from __future__ import annotations
@@ -13,15 +14,18 @@ if TYPE_CHECKING:
     from qwen_ui.workers.cluster import write_for_cluster
     from qwen_ui.workers.devices import cores, find_devices
     from qwen_ui.workers.launch import resume, retry, start, wait
-    from qwen_ui.workers.memory_advice import OVERHEAD_BYTES
+    from qwen_ui.workers.memory_advice import ADVICE, OVERHEAD_BYTES
+    from qwen_ui.workers.processes import child_environment
     from qwen_ui.workers.queue import dispatch, queue_position, queued_runs
     from qwen_ui.workers.spawn import preload
     from qwen_ui.workers.stopping import kill, stop, worker_pid
     from qwen_ui.workers.supervisor import Supervisor
 
 __all__ = [
+    "ADVICE",
     "OVERHEAD_BYTES",
     "Supervisor",
+    "child_environment",
     "cores",
     "dispatch",
     "find_devices",
@@ -37,24 +41,4 @@ __all__ = [
     "worker_pid",
     "write_for_cluster",
 ]
-__getattr__ = lazy_face(
-    __name__,
-    {
-        "OVERHEAD_BYTES": "memory_advice",
-        "Supervisor": "supervisor",
-        "cores": "devices",
-        "dispatch": "queue",
-        "find_devices": "devices",
-        "kill": "stopping",
-        "preload": "spawn",
-        "queue_position": "queue",
-        "queued_runs": "queue",
-        "resume": "launch",
-        "retry": "launch",
-        "start": "launch",
-        "stop": "stopping",
-        "wait": "launch",
-        "worker_pid": "stopping",
-        "write_for_cluster": "cluster",
-    },
-)
+__getattr__ = lazy_face(__name__, __file__)

@@ -1,18 +1,17 @@
-"""A run that is written down here and started elsewhere: on several machines, by hand or Slurm."""
+"""A run that is prepared here and started elsewhere: on several machines, by a person or Slurm."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from qwen_ui.runs.folder import create_run
-from qwen_ui.runs.spec import RunSpec
+from qwen_ui.runs import RunSpec, create_run
 from qwen_ui.runs.status import recorded_status, write_status
 from qwen_ui.workers.launch_command import accelerate_config, launch_command, slurm_script
 
 
 @dataclass(frozen=True, slots=True)
-class ForCluster:
+class ClusterFiles:
     """What was written.
 
     Attributes:
@@ -28,24 +27,24 @@ class ForCluster:
     accelerate: str
 
 
-def write_for_cluster(spec: RunSpec, *, machines: int, each: int) -> ForCluster:
-    """A run's folder with what starts it on `machines` with `each` GPUs; nothing is started here.
+def write_for_cluster(spec: RunSpec, *, nodes: int, gpus_per_node: int) -> ClusterFiles:
+    """Make a run with the files that start it on a cluster; nothing is started here.
 
     Raises:
         SettingsError: a number is out of its range.
     """
-    spec = spec.changed(processes=machines * each)
+    spec = spec.changed(processes=nodes * gpus_per_node)
     folder = create_run(spec.to_dict(), spec.plan)
-    said = f"Written for {machines} x {each} processes; nothing was started on this machine."
+    said = f"Written for {nodes} x {gpus_per_node} processes; nothing was started on this machine."
     write_status(folder, replace(recorded_status(folder), status="stopped", reason=said))
     device = "cpu" if spec.resources.device == "cpu" else "cuda"
     head = "# On every machine, with HEAD_NODE set to the name of the first one.\n"
-    launch = launch_command(spec, folder, nodes=machines, device=device)
-    written = ForCluster(
+    launch = launch_command(spec, folder, nodes=nodes, device=device)
+    written = ClusterFiles(
         folder,
-        slurm_script(spec, folder, nodes=machines),
+        slurm_script(spec, folder, nodes=nodes),
         f"{head}{launch.line}\n",
-        accelerate_config(spec, nodes=machines, device=device),
+        accelerate_config(spec, nodes=nodes, device=device),
     )
     files = {"job.slurm": written.slurm, "launch.sh": written.command}
     for name, text in {**files, "accelerate.yaml": written.accelerate}.items():

@@ -27,7 +27,7 @@ class Devices:
     cores: int
 
     @property
-    def words(self) -> str:
+    def label(self) -> str:
         """For a button: `the CPU`, `the GPU (NVIDIA H100)`."""
         return "the CPU" if self.kind == "cpu" else f"the GPU ({self.names[0]})"
 

@@ -13,12 +13,19 @@ from typing import Any
 
 from qwen_ui.errors import RunError
 from qwen_ui.files import locked
-from qwen_ui.runs.events import Event, read_events
-from qwen_ui.runs.folder import create_run, queue_lock, run_folder, status_of
-from qwen_ui.runs.spec import RunSpec, read_spec
+from qwen_ui.runs import (
+    STOP,
+    Event,
+    RunSpec,
+    create_run,
+    queue_lock,
+    read_events,
+    read_spec,
+    run_folder,
+    run_summary,
+    status_of,
+)
 from qwen_ui.runs.status import LAUNCHED, write_status
-from qwen_ui.runs.summary import run_summary
-from qwen_ui.runs.writer import STOP
 from qwen_ui.workers.memory_advice import ADVICE
 from qwen_ui.workers.queue import dispatch
 from qwen_ui.workers.supervisor import POLL_SECONDS, Supervisor

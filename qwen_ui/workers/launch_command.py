@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from qwen_ui.errors import SettingsError
-from qwen_ui.runs.spec import RunSpec
+from qwen_ui.runs import RunSpec
 from qwen_ui.workers import processes
 from qwen_ui.workers.devices import cores
 
@@ -48,7 +48,7 @@ def launch_command(spec: RunSpec, folder: Path, *, nodes: int = 1, device: str =
     worker, resources = ("-m", processes.WORKER, str(folder)), spec.resources
     if resources.processes == 1 and nodes == 1:
         return Launch((sys.executable, *worker), {})
-    each = _each(spec, nodes)
+    each = _per_node(spec, nodes)
     environment: dict[str, str] = {}
     if device == "cpu":
         # Without it accelerate sees one process; and torchrun would leave each a single thread.
@@ -101,7 +101,7 @@ FSDP: dict[str, object] = {
 
 def slurm_script(spec: RunSpec, folder: Path, *, nodes: int, hours: int = 4) -> str:
     """A batch script for `sbatch`: one torchrun a node, meeting at the first one."""
-    each = _each(spec, nodes)
+    each = _per_node(spec, nodes)
     launch = launch_command(spec, folder, nodes=max(nodes, 2), device="cuda")
     return "\n".join(
         [
@@ -120,7 +120,7 @@ def slurm_script(spec: RunSpec, folder: Path, *, nodes: int, hours: int = 4) -> 
     )
 
 
-def _each(spec: RunSpec, nodes: int) -> int:
+def _per_node(spec: RunSpec, nodes: int) -> int:
     processes = spec.resources.processes
     if nodes < 1 or processes % nodes:
         raise SettingsError(

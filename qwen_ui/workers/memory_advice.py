@@ -17,24 +17,21 @@ import psutil
 from qwen_ui.errors import UserError
 from qwen_ui.files import read_json, write_json
 from qwen_ui.formats import short_bytes
-from qwen_ui.runs.events import read_events
+from qwen_ui.runs import RunSpec, fold_run, read_spec, run_lock, status_of
 from qwen_ui.runs.failure import OF_MEMORY
-from qwen_ui.runs.folder import status_of
 from qwen_ui.runs.process import free_memory
-from qwen_ui.runs.spec import RunSpec, read_spec
 from qwen_ui.runs.status import LAUNCHED, write_status
-from qwen_ui.runs.writer import run_lock
 
 ADVICE = "advice.json"
 # A process needs some hundred MB beside the tensors of a step; see `qwen_ui.freeze.cost.estimate`.
 OVERHEAD_BYTES = 6e8
 # What other programs hold is worth a word from here on.
-WORTH_SAYING_BYTES = 1e9
-SHORTEST = 16
+NOTABLE_BYTES = 1e9
+MIN_LENGTH = 16
 
 
 @dataclass(frozen=True, slots=True)
-class Room:
+class AvailableMemory:
     """Memory that a run could have had.
 
     Attributes:
@@ -61,12 +58,14 @@ class Advice:
     changes: dict[str, int] = field(default_factory=dict)
 
 
-def memory_advice(spec: RunSpec, room: Room, peak: Callable[[int, int], float]) -> Advice:
+def memory_advice(
+    spec: RunSpec, available: AvailableMemory, peak: Callable[[int, int], float]
+) -> Advice:
     """Say what the run needs, what is free, and the largest batch (then length) that fits.
 
     Args:
         spec: the run that did not fit.
-        room: what it could have had.
+        available: what it could have had.
         peak: (batch size, sequence length) -> bytes of a step at its peak.
     """
 
@@ -77,27 +76,27 @@ def memory_advice(spec: RunSpec, room: Room, peak: Callable[[int, int], float]) 
     need = needs(batch, length)
     said = (
         f"Batch {batch} of {length} tokens needs {short_bytes(need)}, "
-        f"{short_bytes(room.free)} were free"
+        f"{short_bytes(available.free)} were free"
     )
-    if room.others > WORTH_SAYING_BYTES:
-        said += f" (other programs held {short_bytes(room.others)})"
-    if need <= room.free:
+    if available.others > NOTABLE_BYTES:
+        said += f" (other programs held {short_bytes(available.others)})"
+    if need <= available.free:
         half = {"batch_size": batch // 2} if batch > 1 else {}
-        return Advice(f"{said}: by its price it fits, so other programs took the rest.", half)
+        return Advice(f"{said}: it should fit, so other programs took the rest.", half)
     while batch > 1:
         batch //= 2
-        if needs(batch, length) <= room.free:
+        if needs(batch, length) <= available.free:
             fits = f"batch {batch} fits ({short_bytes(needs(batch, length))})."
             return Advice(f"{said}; {fits}", {"batch_size": batch})
-    while length > SHORTEST:
+    while length > MIN_LENGTH:
         length //= 2
-        if needs(1, length) <= room.free:
+        if needs(1, length) <= available.free:
             fits = f"batch 1 of {length} tokens fits ({short_bytes(needs(1, length))})."
             return Advice(f"{said}; {fits}", {"batch_size": 1, "sequence_length": length})
     return Advice(f"{said}; no batch fits. Train fewer blocks, or a smaller model.")
 
 
-def advice_for(spec: RunSpec, room: Room, *, keep_prefix: bool = False) -> Advice:
+def advice_for(spec: RunSpec, available: AvailableMemory, *, keep_prefix: bool = False) -> Advice:
     """`memory_advice` with the price of this very run.
 
     Raises:
@@ -112,7 +111,7 @@ def advice_for(spec: RunSpec, room: Room, *, keep_prefix: bool = False) -> Advic
     anatomy = open_model(spec.model.source)
     selection = resolve(FreezePlan.from_dict(spec.plan), anatomy)
     # `auto` means float32 everywhere but on CUDA; there None leaves the model's own.
-    auto = None if room.device == "cuda" else "float32"
+    auto = None if available.device == "cuda" else "float32"
     dtype = auto if spec.model.dtype == "auto" else spec.model.dtype
 
     def peak(batch: int, length: int) -> float:
@@ -120,35 +119,36 @@ def advice_for(spec: RunSpec, room: Room, *, keep_prefix: bool = False) -> Advic
         settings = as_worker(plain, dtype=dtype, keep_prefix=keep_prefix)
         return price(anatomy, selection, settings).peak_bytes
 
-    return memory_advice(spec, room, peak)
+    return memory_advice(spec, available, peak)
 
 
-def room_now() -> Room:
+def available_memory() -> AvailableMemory:
     """What this process could have had, on the device that it used."""
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_available() and torch.cuda.is_initialized():
         free, total = torch.cuda.mem_get_info()
         mine = torch.cuda.memory_reserved()
-        return Room("cuda", free + mine, total - free - mine)
+        return AvailableMemory("cuda", free + mine, total - free - mine)
     mine = psutil.Process().memory_info().rss
     memory = psutil.virtual_memory()
-    return Room("cpu", free_memory() + mine, max(0, memory.total - memory.available - mine))
+    return AvailableMemory(
+        "cpu", free_memory() + mine, max(0, memory.total - memory.available - mine)
+    )
 
 
-def write_advice(folder: Path, room: Room) -> Advice:
+def write_advice(folder: Path, available: AvailableMemory) -> Advice:
     """Work the advice out and keep it in the run's folder.
 
     Raises:
         UserError: the model or the plan can no longer be read.
     """
-    starts = (event for event in read_events(folder)[0] if event["event"] == "start")
-    kept = bool(next(starts, {}).get("prefix_blocks"))
-    advice = advice_for(read_spec(folder), room, keep_prefix=kept)
+    kept = bool(fold_run(folder).start.get("prefix_blocks"))
+    advice = advice_for(read_spec(folder), available, keep_prefix=kept)
     write_json(folder / ADVICE, asdict(advice))
     return advice
 
 
-def explained(reason: str, advice: Advice) -> str:
+def with_advice(reason: str, advice: Advice) -> str:
     """A memory reason with its general advice replaced by this one."""
     kind = next((said for said in OF_MEMORY if reason.startswith(said)), reason)
     return f"{kind.split('. ')[0]}. {advice.text}"
@@ -162,10 +162,10 @@ def main(folder: Path) -> None:
     launched = read_json(folder / LAUNCHED)
     total = psutil.virtual_memory().total
     free = float(launched.get("memory_free") or free_memory())
-    advice = write_advice(folder, Room("cpu", free, max(0.0, total - free)))
+    advice = write_advice(folder, AvailableMemory("cpu", free, max(0.0, total - free)))
     with run_lock(folder) as held:
         if held and status_of(folder) == status and os.access(folder, os.W_OK):
-            write_status(folder, replace(status, reason=explained(status.reason, advice)))
+            write_status(folder, replace(status, reason=with_advice(status.reason, advice)))
 
 
 if __name__ == "__main__":

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from qwen_ui.files import locked
 from qwen_ui.paths import runs_folder
-from qwen_ui.runs.folder import open_folders, queue_lock
-from qwen_ui.runs.status import LAUNCHED, Status, recorded_status
+from qwen_ui.runs import Status, open_folders, queue_lock
+from qwen_ui.runs.status import LAUNCHED, recorded_status
 from qwen_ui.workers.spawn import spawn
 from qwen_ui.workers.stopping import worker_pid
 
@@ -30,7 +30,7 @@ def queue_position(run: str) -> tuple[list[str], list[str]]:
     """The runs that have the device, and the runs that wait before this one."""
     waiting = queued_runs()
     ahead = waiting[: waiting.index(run)] if run in waiting else []
-    return [folder.name for folder in open_folders() if _is_busy(folder)], ahead
+    return [folder.name for folder in open_folders() if is_busy(folder)], ahead
 
 
 def dispatch() -> list[str]:
@@ -43,7 +43,7 @@ def dispatch() -> list[str]:
         return []
     started = []
     with locked(queue_lock()):
-        room = capacity() - sum(1 for folder in open_folders() if _is_busy(folder))
+        room = capacity() - sum(1 for folder in open_folders() if is_busy(folder))
         for name in queued_runs()[: max(0, room)]:
             spawn(runs_folder() / name)
             started.append(name)
@@ -54,6 +54,9 @@ def _waits(name: str, status: Status) -> bool:
     return status.status == "queued" and not (runs_folder() / name / LAUNCHED).is_file()
 
 
-def _is_busy(folder: Path) -> bool:
-    """Whether this run has a living process (one that is over may still be saving)."""
+def is_busy(folder: Path) -> bool:
+    """Whether this run holds the device: it has a process, and has not recorded its end.
+
+    The process of a run that is over takes a second more to exit, while the next one imports.
+    """
     return not recorded_status(folder).over and worker_pid(folder) is not None

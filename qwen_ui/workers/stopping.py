@@ -7,10 +7,10 @@ from pathlib import Path
 
 from qwen_ui.errors import RunError
 from qwen_ui.files import locked, read_json
-from qwen_ui.runs.folder import queue_lock, run_folder, status_of
+from qwen_ui.runs import STOP, queue_lock, run_folder, run_lock, status_of
 from qwen_ui.runs.process import is_alive
 from qwen_ui.runs.status import LAUNCHED, recorded_status, write_status
-from qwen_ui.runs.writer import SAVING, STOP, run_lock
+from qwen_ui.runs.writer import SAVING
 from qwen_ui.workers.processes import end_tree
 
 STOP_TIMEOUT_SECONDS = 60.0
@@ -24,9 +24,10 @@ KILLED = "It was killed by the user. Resume continues from the last checkpoint."
 def processes_of(folder: Path) -> list[tuple[int, str]]:
     """Id and start time of a run's living processes: its worker, and the launcher of several."""
     status, launched = recorded_status(folder), read_json(folder / LAUNCHED)
-    pairs = ((status.pid, status.begun), (launched.get("pid"), launched.get("begun")))
-    found = [(int(pid), begun) for pid, begun in pairs if pid and begun and is_alive(pid, begun)]
-    return list(dict.fromkeys(found))
+    noted = ((status.pid, status.begun), (launched.get("pid"), launched.get("begun")))
+    # Mostly they are one process, which is looked at once.
+    pairs = dict.fromkeys((int(pid), begun) for pid, begun in noted if pid and begun)
+    return [pair for pair in pairs if is_alive(*pair)]
 
 
 def worker_pid(folder: Path) -> int | None:

@@ -18,18 +18,16 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from qwen_ui.paths import runs_folder
+from qwen_ui.runs import STOP, open_folders, run_names, status_of
 from qwen_ui.runs.failure import OF_MEMORY
-from qwen_ui.runs.folder import open_folders, run_names, status_of
-from qwen_ui.runs.process import is_alive
-from qwen_ui.runs.writer import STOP
 from qwen_ui.workers.memory_advice import ADVICE
 from qwen_ui.workers.processes import reap, start_detached
-from qwen_ui.workers.queue import dispatch
+from qwen_ui.workers.queue import dispatch, is_busy
 from qwen_ui.workers.spawn import spawned
 from qwen_ui.workers.stopping import end_unresponsive, processes_of, stop_timeout
 
 ROUND_SECONDS = 2.0
-# How soon the end of a worker, or a new event of a run that is followed, is noticed.
+# How soon the end of a run, or a new event of one that is followed, is noticed.
 POLL_SECONDS = 0.2
 logger = logging.getLogger("qwen_ui")
 
@@ -42,7 +40,7 @@ class Supervisor:
         self._seen_over: set[str] = set()
         self._unexplained: deque[Path] = deque()
         self._explaining: subprocess.Popen[bytes] | None = None
-        self._watched: list[tuple[int, str]] = []
+        self._busy: list[Path] = []
 
     def start(self) -> None:
         """Do rounds in a thread for as long as this process lives."""
@@ -55,7 +53,7 @@ class Supervisor:
         tries again.
         """
         reap()
-        self._watched = []
+        self._busy = []
         with _logged():
             self._seen_over -= {folder.name for folder in open_folders()}
             for name in run_names():
@@ -70,18 +68,18 @@ class Supervisor:
     def _look_after(self, folder: Path) -> None:
         # A run whose process is gone is marked as interrupted here, with the reason.
         status = status_of(folder)
-        if not status.over:
-            self._watched += processes_of(folder)
+        if status.over:
+            self._seen_over.add(folder.name)
+            self._asked.pop(folder.name, None)
+            explained = (folder / ADVICE).is_file()
+            if status.reason.startswith(OF_MEMORY) and not explained and os.access(folder, os.W_OK):
+                self._unexplained.append(folder)
+        elif processes_of(folder):
+            self._busy.append(folder)
             self._enforce_stop(folder)
-            return
-        self._seen_over.add(folder.name)
-        self._asked.pop(folder.name, None)
-        explained = (folder / ADVICE).is_file()
-        if status.reason.startswith(OF_MEMORY) and not explained and os.access(folder, os.W_OK):
-            self._unexplained.append(folder)
 
     def _enforce_stop(self, folder: Path) -> None:
-        if not (folder / STOP).exists() or not processes_of(folder):
+        if not (folder / STOP).exists():
             # A run that is resumed and asked again has its whole time again.
             self._asked.pop(folder.name, None)
             return
@@ -106,12 +104,12 @@ class Supervisor:
             self._rest()
 
     def _rest(self) -> None:
-        """Wait for the next round, which is due at once when a worker has started or ended."""
+        """Wait for the next round, which is due at once when a run has started or ended."""
         due = time.monotonic() + ROUND_SECONDS
         while (left := due - time.monotonic()) > 0:
-            if spawned.wait(min(left, POLL_SECONDS) if self._watched else left):
+            if spawned.wait(min(left, POLL_SECONDS) if self._busy else left):
                 return
-            if not all(is_alive(pid, begun) for pid, begun in self._watched):
+            if not all(map(is_busy, self._busy)):
                 return
 
 

@@ -12,11 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from qwen_ui.errors import UserError
-from qwen_ui.runs.failure import OF_MEMORY, reason_for
-from qwen_ui.runs.null_writer import NullWriter, first_process
-from qwen_ui.runs.spec import read_spec
-from qwen_ui.runs.writer import RunWriter
-from qwen_ui.workers.memory_advice import explained, room_now, write_advice
+from qwen_ui.runs import NullWriter, RunWriter, read_spec, reason_for
+from qwen_ui.runs.failure import OF_MEMORY
+from qwen_ui.runs.null_writer import first_process
+from qwen_ui.workers.memory_advice import available_memory, with_advice, write_advice
 
 
 def main(folder: Path) -> int:
@@ -54,7 +53,7 @@ def _with_advice(writer: Any, reason: str) -> str:
     if not reason.startswith(OF_MEMORY) or not isinstance(writer, RunWriter):
         return reason
     try:
-        return explained(reason, write_advice(writer.folder, room_now()))
+        return with_advice(reason, write_advice(writer.folder, available_memory()))
     except Exception:
         # Decided: at the edge of memory anything may fail, and the reason itself must be told.
         traceback.print_exc()

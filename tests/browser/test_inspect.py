@@ -6,9 +6,9 @@ import re
 import time
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import clipboard, type_to
+from tests.browser.conftest import Dashboard, clipboard, type_to
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -151,7 +151,7 @@ def test_values_of_a_tensor_are_measured_on_request(tree: Page) -> None:
     box.press("Enter")
     expect(tree.locator(".qi-inspector")).to_have_attribute("data-source", "nano")
     tree.get_by_role("searchbox").fill("3 k_proj.weight")
-    tree.get_by_role("button", name="Measure them").click()
+    tree.get_by_role("button", name="Measure values").click()
     expect(tree.locator(".qi-values")).to_contain_text("standard deviation")
     expect(tree.locator(".qi-values")).to_contain_text("of 64")
     expect(tree.locator(".qi-spectrum li")).to_have_count(8)
@@ -174,3 +174,21 @@ def test_few_rows_are_drawn_however_many_are_open(tree: Page) -> None:
     assert active(tree) == "lm_head.weight"
     tree.get_by_role("button", name="Collapse all").click()
     expect(rows(tree)).to_have_count(3)
+
+
+@pytest.mark.parametrize(
+    ("link", "source"),
+    [
+        ("?model=nano", "nano"),
+        ("?model=qwen2.5-1.5b-instruct", "qwen2.5-1.5b-instruct"),
+        ("?model=no-such-model", "qwen2.5-1.5b-instruct"),  # the header says so
+    ],
+)
+def test_a_link_opens_the_tree_of_its_model(
+    browser: Browser, dashboard: Dashboard, link: str, source: str
+) -> None:
+    page = browser.new_page()
+    page.goto(f"{dashboard.url}{link}")
+    expect(page.locator(".qi-inspector")).to_have_attribute("data-source", source)
+    expect(page.locator(".qi-found")).to_contain_text("modules and tensors")
+    page.close()

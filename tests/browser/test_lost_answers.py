@@ -11,7 +11,7 @@ from dataclasses import replace
 import pytest
 from playwright.sync_api import Locator, Page, Route, expect
 
-from qwen_ui.compare.comparison import _write, make_comparison, named_plans
+from qwen_ui.compare import make_comparison, parse_plans, write_comparison
 from qwen_ui.ui.page.data_choice import KJV, data_files
 from tests.browser.conftest import Dashboard
 from tests.helpers.browser_runs import begin, finished, open_tab, reload, train_view
@@ -82,11 +82,11 @@ def test_an_overlay_goes_on(running: str, page: Page) -> None:
 
 def test_a_comparison_goes_on(running: str, page: Page) -> None:
     data, held_out = data_files(KJV, None)
-    plans = named_plans("attention,bitfit")
+    plans = parse_plans("attention,bitfit")
     made = make_comparison("nano", plans, data=data, eval_data=held_out, steps=2)
     runs = (running, finished("other", 0.02, "stopped").name)
     entries = tuple(replace(e, run=run) for e, run in zip(made.entries, runs, strict=True))
-    _write(replace(made, entries=entries))
+    write_comparison(replace(made, entries=entries))
     reload(page)
     open_tab(page, "Compare")
     view = page.locator("#qc-view")
@@ -111,3 +111,56 @@ def test_buttons_say_that_there_is_no_answer(same_home: None, page: Page) -> Non
         with failing(page, function):
             view.locator(".qr-actions").get_by_role("button", name=button).click()
             expect(wrong(view)).to_be_visible()
+
+
+def test_the_freeze_tab_says_that_there_is_no_answer(page: Page) -> None:
+    with failing(page, "structure"):
+        open_tab(page, "Freeze")
+        expect(page.locator(".qs-said")).to_have_text(NO_ANSWER)
+    expect(page.locator(".qs-body").first).to_be_visible()
+    expect(page.locator(".qs-said")).to_have_text("")
+    for function, button in (
+        ("choose_preset", "BitFit"),
+        ("plan_text", "Copy sentence"),
+        ("plan_text", "Download plan"),
+        ("save_plan", "Keep"),
+    ):
+        with failing(page, function):
+            page.get_by_role("button", name=button, exact=True).click()
+            expect(page.locator(".qs-said")).to_have_text(NO_ANSWER)
+    page.get_by_role("button", name="BitFit").click()
+    expect(page.locator(".qs-said")).to_have_text("")
+    expect(page.locator(".qs-trainable")).to_have_text("8,192")
+    with failing(page, "price_step"):
+        page.get_by_label("Batch", exact=True).fill("8")
+        expect(page.locator(".qf-sentence")).to_have_text(NO_ANSWER)
+    with failing(page, "export_plan"):
+        page.locator(".qf-format").select_option("axolotl")
+        expect(page.locator(".qf-code code")).to_have_text(NO_ANSWER)
+
+
+def test_the_inspect_tab_says_that_there_is_no_answer(page: Page) -> None:
+    expect(page.locator(".qi-found")).to_contain_text("modules and tensors")
+    picker = page.locator("#q-picker input")
+    with failing(page, "tree"):
+        picker.fill("nano")
+        picker.press("Enter")
+        expect(page.locator(".qi-found")).to_have_text(NO_ANSWER)
+    expect(page.locator(".qi-inspector")).to_have_attribute("data-source", "nano")
+    panel = page.get_by_role("region", name="Selected module")
+    with failing(page, "detail"):
+        page.get_by_role("searchbox", name="Search modules").fill("3 k_proj.weight")
+        expect(panel.locator(".qi-detail")).to_have_text(NO_ANSWER)
+    page.locator(".qi-row", has_text="weight").first.click()
+    expect(panel).to_contain_text("Measure them")
+    with failing(page, "values"):
+        panel.get_by_role("button", name="Measure them").click()
+        expect(panel.locator(".qi-values")).to_contain_text(NO_ANSWER)
+    panel.get_by_role("button", name="Measure them").click()
+    expect(panel.locator(".qi-values")).to_contain_text("standard deviation")
+    with failing(page, "pattern"):
+        page.get_by_role("button", name="Copy as regex").click()
+        expect(page.locator(".qi-left")).to_contain_text(NO_ANSWER)
+    with failing(page, "source_code"):
+        panel.locator("summary", has_text="Source of").click()
+        expect(panel.locator("pre")).to_contain_text(NO_ANSWER)

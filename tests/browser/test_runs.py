@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Page, expect
 
-from qwen_ui.runs.curves import MOST_POINTS
+from qwen_ui.runs import MOST_POINTS
 from tests.browser.conftest import Dashboard
 from tests.helpers.browser_runs import begin, finished, open_tab, reload, train_view
 

@@ -13,10 +13,8 @@ from playwright.sync_api import Page, expect
 
 from qwen_ui.files import write_json
 from qwen_ui.freeze import preset
+from qwen_ui.runs import RunWriter, create_run, make_spec, read_spec, run_folder, run_names
 from qwen_ui.runs.failure import SENTENCES
-from qwen_ui.runs.folder import create_run
-from qwen_ui.runs.spec import make_spec, read_spec
-from qwen_ui.runs.summary import RunWriter, run_folder, run_names
 from qwen_ui.workers.memory_advice import ADVICE
 from tests.browser.conftest import Dashboard
 from tests.helpers.browser_runs import (

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from qwen_ui.model import remote_code
+from qwen_ui.model.remote_code import VARIABLE
 from tests.helpers.commands import KJV, SHORT, commands, run
 
 
@@ -78,7 +78,7 @@ def test_the_module_runs_as_a_process() -> None:
 def test_a_models_own_code_runs_only_after_the_flag(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(remote_code.VARIABLE, "0")
+    monkeypatch.setenv(VARIABLE, "0")
     (tmp_path / "config.json").write_text(
         json.dumps({"model_type": "homemade", "auto_map": {"AutoConfig": "code.Config"}})
     )

@@ -1,118 +1,24 @@
-"""Comparisons: made, run by real workers, cut off and carried on, and judged."""
+"""A comparison as it is made and written down."""
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
-import time
-from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from qwen_ui.compare.comparison import (
-    carry_on,
+from qwen_ui.compare import (
     latest_comparison,
     make_comparison,
-    named_plans,
+    parse_plans,
     read_comparison,
-    results,
 )
-from qwen_ui.compare.report import markdown_report
-from qwen_ui.compare.rows import rows_of
-from qwen_ui.compare.verdict import verdict_sentence
-from qwen_ui.errors import PlanError, RunError, SettingsError
+from qwen_ui.errors import RunError, SettingsError
 from qwen_ui.freeze import preset
-from qwen_ui.paths import ASSETS
-from qwen_ui.runs.summary import read_events, run_folder, status_of
-from qwen_ui.workers import worker_pid
 from tests.helpers.settings import SETTINGS
 
 
-@pytest.fixture
-def short_evaluation(tmp_path: Path) -> dict[str, Any]:
-    file = tmp_path / "eval.txt"
-    text = (ASSETS / "data" / "kjv-eval.txt").read_text(encoding="utf-8")
-    file.write_text(text[:4000], encoding="utf-8")
-    return {**SETTINGS, "eval_data": str(file)}
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(900)
-def test_two_plans_are_run_on_the_same_data_and_judged(short_evaluation: dict[str, Any]) -> None:
-    plans = named_plans("attention,bitfit")
-    rates = (3e-3, 1e-2)
-    comparison = carry_on(make_comparison("nano", plans, learning_rates=rates, **short_evaluation))
-    found = results(comparison)
-    assert [r["plan"] for r in found] == ["attention on last:4", "bitfit on last:4"]
-    assert {r["status"] for r in found} == {"completed"}
-    first, second = found
-    assert first["eval_loss_before"] == second["eval_loss_before"]
-    assert first["losses"][0] == pytest.approx(second["losses"][0], rel=1e-6)
-    assert first["learning_rate"] != second["learning_rate"]
-    assert first["prefix_blocks"] == second["prefix_blocks"] == 24
-    rows = rows_of(found)
-    assert rows[0].trainable > rows[1].trainable > 0
-    assert all(row.after < row.before for row in rows)
-    assert "One seed each" in verdict_sentence(rows)
-    text = markdown_report(comparison)
-    assert f"{rows[1].trainable:,}" in text
-    # Interrupted after the first run: what is there stays, what is missing is run, and the same.
-    cut = replace(
-        comparison, entries=(comparison.entries[0], replace(comparison.entries[1], run=None))
-    )
-    again = carry_on(cut)
-    assert again.runs[0] == comparison.runs[0]
-    assert again.runs[1] != comparison.runs[1]
-    assert results(again)[1]["losses"] == second["losses"]
-    assert read_comparison(comparison.name) == again == latest_comparison()
-
-
-STARTER = """
-import sys
-from qwen_ui.compare.comparison import carry_on, read_comparison
-carry_on(read_comparison(sys.argv[1]))
-"""
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(900)
-def test_a_comparison_goes_on_after_its_starter_and_its_worker_were_killed(
-    short_evaluation: dict[str, Any],
-) -> None:
-    settings = {**short_evaluation, "steps": 150, "checkpoint_every": 5, "threads": 1}
-    plans = [preset("attention", "last:1"), preset("bitfit", "last:1")]
-    made = make_comparison("nano", plans, learning_rates=(1e-3, 1e-3), **settings)
-    starter = subprocess.Popen([sys.executable, "-c", STARTER, made.name])
-    deadline = time.monotonic() + 240
-    while not (begun := read_comparison(made.name).runs) or not list(
-        (run_folder(begun[0]) / "checkpoints").glob("step-*")
-    ):
-        assert time.monotonic() < deadline
-        assert starter.poll() is None
-        time.sleep(0.05)
-    worker = worker_pid(run_folder(begun[0]))
-    assert worker is not None
-    starter.kill()
-    os.kill(worker, signal.SIGKILL)
-    starter.wait()
-    while status_of(run_folder(begun[0])).status != "interrupted":
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    done = carry_on(read_comparison(made.name))
-    assert done.runs[0] == begun[0]
-    first, second = results(done)
-    assert first["status"] == second["status"] == "completed"
-    assert len(first["losses"]) == len(second["losses"]) == 150
-    starts = [e for e in read_events(run_folder(begun[0]))[0] if e["event"] == "start"]
-    assert [start["step"] > 0 for start in starts] == [False, True]
-
-
 def test_every_plan_and_seed_is_an_entry() -> None:
-    plans = named_plans("attention, mlp@first:2+last:2")
+    plans = parse_plans("attention, mlp@first:2+last:2")
     comparison = make_comparison(
         "nano", plans, seeds=(0, 1), learning_rates=(1e-3, None), **SETTINGS
     )
@@ -140,10 +46,10 @@ def test_every_plan_and_seed_is_an_entry() -> None:
     [
         {"plans": [preset("attention")]},
         {"plans": [preset("attention"), preset("attention")]},
-        {"plans": named_plans("attention,bitfit"), "seeds": ()},
-        {"plans": named_plans("attention,bitfit"), "seeds": (1, 1)},
-        {"plans": named_plans("attention,bitfit"), "seeds": range(100)},
-        {"plans": named_plans("attention,bitfit"), "learning_rates": (1e-3,)},
+        {"plans": parse_plans("attention,bitfit"), "seeds": ()},
+        {"plans": parse_plans("attention,bitfit"), "seeds": (1, 1)},
+        {"plans": parse_plans("attention,bitfit"), "seeds": range(100)},
+        {"plans": parse_plans("attention,bitfit"), "learning_rates": (1e-3,)},
     ],
 )
 def test_what_cannot_be_compared_is_refused(wrong: dict[str, Any]) -> None:
@@ -152,17 +58,6 @@ def test_what_cannot_be_compared_is_refused(wrong: dict[str, Any]) -> None:
     assert latest_comparison() is None
 
 
-def test_unknown_names_are_refused() -> None:
-    with pytest.raises(PlanError, match="neither a preset"):
-        named_plans("attention,magic")
+def test_a_name_that_is_no_comparison_is_a_sentence() -> None:
     with pytest.raises(RunError, match="no comparison"):
         read_comparison("../../etc")
-
-
-def test_a_plan_file_takes_part(tmp_path: Path) -> None:
-    file = tmp_path / "mine.json"
-    file.write_text(preset("norms").model_copy(update={"name": ""}).to_json())
-    assert [plan.name for plan in named_plans(f"bitfit,{file}", "last:2")] == [
-        "bitfit on last:2",
-        "mine",
-    ]

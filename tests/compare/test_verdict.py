@@ -7,9 +7,10 @@ from statistics import fmean, stdev
 
 import pytest
 
+from qwen_ui.compare import Row, headline, verdict_sentence
 from qwen_ui.compare.paired import paired_difference
-from qwen_ui.compare.rows import Row, pareto
-from qwen_ui.compare.verdict import headline, paired_record, verdict_sentence
+from qwen_ui.compare.rows import pareto
+from qwen_ui.compare.verdict import paired_record
 
 
 def row(plan: str, losses: dict[int, float], trainable: int = 1000) -> Row:

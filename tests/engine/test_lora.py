@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM
 
-from qwen_ui.compare.comparison import Contender, lora_reference, make_comparison, named_plans
+from qwen_ui.compare import Contender, lora_reference, make_comparison, parse_plans
 from qwen_ui.engine.delta import apply_delta, read_delta, write_delta
 from qwen_ui.engine.rates import suggest_learning_rate
 from qwen_ui.engine.request import checked_spec
@@ -20,8 +20,7 @@ from qwen_ui.engine.trainer import Trainer
 from qwen_ui.errors import PlanError, SettingsError
 from qwen_ui.freeze import preset, resolve
 from qwen_ui.model import open_model
-from qwen_ui.runs.null_writer import NullWriter
-from qwen_ui.runs.spec import make_spec
+from qwen_ui.runs import NullWriter, make_spec
 from tests.helpers.settings import SETTINGS
 
 RANK = 4
@@ -123,7 +122,7 @@ def test_what_cannot_be_done_is_said_before_launch(
 def test_lora_is_named_among_plans_and_has_a_rate_of_its_own(
     settings: dict[str, Any],
 ) -> None:
-    _, lora = named_plans("attention,lora@last:2")
+    _, lora = parse_plans("attention,lora@last:2")
     assert isinstance(lora, Contender)
     assert lora == lora_reference("last:2")
     assert lora.name == "attention on last:2 by LoRA"
@@ -132,6 +131,6 @@ def test_lora_is_named_among_plans_and_has_a_rate_of_its_own(
     assert suggested.rate > suggest_learning_rate(selection).rate
     assert "2106.09685" in suggested.source
     del settings["lora_rank"], settings["learning_rate"]
-    entries = make_comparison("nano", named_plans("attention,lora"), **settings).entries
+    entries = make_comparison("nano", parse_plans("attention,lora"), **settings).entries
     assert [entry.spec.model.lora_rank for entry in entries] == [0, 8]
     assert entries[0].spec.plan == entries[1].spec.plan

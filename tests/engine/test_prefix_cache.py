@@ -17,7 +17,7 @@ WIDTH = 8
 
 
 def opened(examples, *, depth=2, weights="w", budget=10**6):
-    key = PrefixKey(weights, examples.digest, depth, "float32", "cpu", "v")
+    key = PrefixKey(weights, examples.fingerprint, depth, "float32", "cpu", "v")
     return PrefixCache(key, examples, WIDTH, torch.float32, budget)
 
 

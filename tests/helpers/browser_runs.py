@@ -14,9 +14,8 @@ from typing import Any
 from playwright.sync_api import Locator, Page, expect
 
 from qwen_ui.files import locked
-from qwen_ui.runs.folder import create_run, queue_lock
+from qwen_ui.runs import RunWriter, create_run, queue_lock
 from qwen_ui.runs.status import note_launch
-from qwen_ui.runs.summary import RunWriter
 from tests.browser.conftest import REPOSITORY
 
 PLOT = ".qr-main .qr-plot"

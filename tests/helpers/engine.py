@@ -36,7 +36,7 @@ def load(folder: Path, dtype: torch.dtype = torch.float32) -> PreTrainedModel:
 
 
 def prefix_cache(examples: Examples, depth: int, model, budget: int = 10**8) -> PrefixCache:
-    key = PrefixKey("weights", examples.digest, depth, str(model.dtype), "cpu", "here")
+    key = PrefixKey("weights", examples.fingerprint, depth, str(model.dtype), "cpu", "here")
     return PrefixCache(key, examples, model.config.hidden_size, model.dtype, budget)
 
 

@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from qwen_ui.freeze import preset
-from qwen_ui.runs.spec import RunSpec, make_spec
-from qwen_ui.runs.summary import create_run, read_events
+from qwen_ui.runs import RunSpec, create_run, make_spec, read_events
 from qwen_ui.workers.worker import main
 
 

@@ -16,10 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from qwen_ui.files import write_json
-from qwen_ui.runs.events import read_events
-from qwen_ui.runs.failure import reason_for
-from qwen_ui.runs.spec import recorded_settings
-from qwen_ui.runs.summary import RunWriter
+from qwen_ui.runs import RunWriter, read_events, reason_for, recorded_settings
 
 
 def main(folder: Path) -> None:

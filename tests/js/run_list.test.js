@@ -3,7 +3,7 @@ import { test } from "node:test";
 
 import { calledBy, COLUMNS, RunList } from "qwen/runs/run_list.js";
 
-const record = (number, more = {}) => ({
+const row = (number, more = {}) => ({
   run: `20261125-15421${number}-attention-nano-3f9${number}`,
   name: "",
   plan: "attention",
@@ -23,42 +23,42 @@ const record = (number, more = {}) => ({
   ...more,
 });
 
-const listOf = (...records) => {
+const listOf = (...rows) => {
   const list = new RunList();
-  const total = records.length;
-  assert.equal(list.merge({ records, seen: "a:1", whole: true, total }), "changed");
+  const total = rows.length;
+  assert.equal(list.merge({ rows, seen: "a:1", whole: true, total }), "changed");
   return list;
 };
 
-test("a record is shown by the columns' texts", () => {
-  const text = (key) => COLUMNS.find((column) => column.key === key).text(record(1));
+test("a row is shown by the columns' texts", () => {
+  const text = (key) => COLUMNS.find((column) => column.key === key).text(row(1));
   assert.equal(text("name"), "attention-nano-3f91");
   assert.equal(text("model"), "nano");
   assert.equal(text("trainable"), "22.0 M");
   assert.equal(text("elapsed"), "1 min 15 s");
   assert.equal(text("learning_rate"), "–");
-  assert.equal(calledBy(record(1, { name: "mine" })), "mine");
+  assert.equal(calledBy(row(1, { name: "mine" })), "mine");
 });
 
-test("changed records replace the old ones; nothing new is the same", () => {
-  const list = listOf(record(1), record(2));
-  const answer = { records: [record(2, { loss: 3 })], seen: "a:2", whole: false, total: 2 };
+test("changed rows replace the old ones; nothing new is the same", () => {
+  const list = listOf(row(1), row(2));
+  const answer = { rows: [row(2, { loss: 3 })], seen: "a:2", whole: false, total: 2 };
   assert.equal(list.merge(answer), "changed");
-  assert.equal(list.records.get(record(2).run).loss, 3);
-  assert.equal(list.merge({ records: [], seen: "a:2", whole: false, total: 2 }), "same");
+  assert.equal(list.runs.get(row(2).run).loss, 3);
+  assert.equal(list.merge({ rows: [], seen: "a:2", whole: false, total: 2 }), "same");
 });
 
 test("a removed run makes the list incomplete, and the next whole one drops its tick", () => {
-  const list = listOf(record(1), record(2));
-  list.tick(record(1).run, true);
-  assert.equal(list.merge({ records: [], seen: "a:3", whole: false, total: 1 }), "incomplete");
+  const list = listOf(row(1), row(2));
+  list.tick(row(1).run, true);
+  assert.equal(list.merge({ rows: [], seen: "a:3", whole: false, total: 1 }), "incomplete");
   assert.equal(list.seen, "");
-  list.merge({ records: [record(2)], seen: "a:3", whole: true, total: 1 });
+  list.merge({ rows: [row(2)], seen: "a:3", whole: true, total: 1 });
   assert.deepEqual([...list.ticked], []);
 });
 
 test("every word of the query has to be there", () => {
-  const list = listOf(record(1, { status: "failed" }), record(2, { tags: ["Good"] }));
+  const list = listOf(row(1, { status: "failed" }), row(2, { tags: ["Good"] }));
   const found = (query) => {
     list.query = query;
     return list.found().length;
@@ -70,7 +70,7 @@ test("every word of the query has to be there", () => {
 });
 
 test("it is sorted by a column, both ways, what is not known last", () => {
-  const list = listOf(record(1), record(2, { eval_after: null }), record(3));
+  const list = listOf(row(1), row(2, { eval_after: null }), row(3));
   const order = () => list.found().map(({ created }) => created - 1000);
   assert.deepEqual(order(), [3, 2, 1], "the newest first");
   list.sortBy("eval_after");
@@ -80,30 +80,30 @@ test("it is sorted by a column, both ways, what is not known last", () => {
 });
 
 test("the best is the lowest evaluation of completed runs, of the ticked where there are two", () => {
-  const list = listOf(record(1), record(2), record(3), record(4, { status: "stopped" }));
-  assert.equal(list.best(list.found()), record(3).run);
-  list.tick(record(1).run, true);
-  assert.equal(list.best(list.found()), record(3).run);
-  list.tick(record(2).run, true);
-  assert.equal(list.best(list.found()), record(2).run);
-  assert.equal(list.best([]), record(2).run);
-  assert.equal(listOf(record(1)).best([record(1)]), null);
+  const list = listOf(row(1), row(2), row(3), row(4, { status: "stopped" }));
+  assert.equal(list.best(list.found()), row(3).run);
+  list.tick(row(1).run, true);
+  assert.equal(list.best(list.found()), row(3).run);
+  list.tick(row(2).run, true);
+  assert.equal(list.best(list.found()), row(2).run);
+  assert.equal(list.best([]), row(2).run);
+  assert.equal(listOf(row(1)).best([row(1)]), null);
 });
 
 test("what is kept makes the same list again", () => {
-  const list = listOf(record(1));
-  list.tick(record(1).run, true);
+  const list = listOf(row(1));
+  list.tick(row(1).run, true);
   list.sortBy("loss");
   list.query = "nano";
-  list.opened = record(1).run;
+  list.opened = row(1).run;
   const again = new RunList(JSON.parse(JSON.stringify(list.keep())));
   assert.deepEqual(again.keep(), list.keep());
 });
 
 test("the summary counts what is found, shown and ticked", () => {
-  const list = listOf(record(1), record(2));
+  const list = listOf(row(1), row(2));
   assert.equal(list.summary(1, 200), "1 of 2 runs");
-  list.tick(record(1).run, true);
+  list.tick(row(1).run, true);
   assert.equal(list.summary(300, 200), "300 of 2 runs, the first 200 shown, 1 ticked");
   assert.equal(new RunList().summary(0, 200), "");
 });

@@ -8,11 +8,11 @@ import sys
 
 import pytest
 
-from qwen_ui.model import bundled, open_model, preset_names
+from qwen_ui.model import bundled, open_model, preset_models
 from qwen_ui.model.opening import build_anatomy
 
 
-@pytest.mark.parametrize("name", preset_names())
+@pytest.mark.parametrize("name", preset_models())
 def test_a_bundled_anatomy_equals_the_built_one(name: str) -> None:
     found, built = bundled.bundled_anatomy(name), build_anatomy(name)
     assert found == built

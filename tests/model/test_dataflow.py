@@ -1,4 +1,4 @@
-"""The wiring of a block is found by a step, not from names."""
+"""The dataflow of a block is found by a step, not from names."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ SMALL = {
 
 
 def branches(config: object) -> list[list[str]]:
-    wiring = trace_block(open_model(config), 1)
-    assert wiring.traced
-    return [[part.name for part in branch] for branch in wiring.branches]
+    dataflow = trace_block(open_model(config), 1)
+    assert dataflow.traced
+    return [[part.name for part in branch] for branch in dataflow.branches]
 
 
 def test_qwen_has_a_norm_before_each_part() -> None:
-    wiring = trace_block(open_model("nano"), 27)
-    assert [[p.name for p in b] for b in wiring.branches] == [
+    dataflow = trace_block(open_model("nano"), 27)
+    assert [[p.name for p in b] for b in dataflow.branches] == [
         ["input_layernorm", "self_attn"],
         ["post_attention_layernorm", "mlp"],
     ]
@@ -65,10 +65,10 @@ def test_parallel_attention_and_mlp_read_the_same_norm() -> None:
     config = FalconConfig(
         hidden_size=64, num_hidden_layers=2, num_attention_heads=4, vocab_size=100
     )
-    wiring = trace_block(open_model(config), 0)
-    reads = {part.name: part.reads for part in wiring.parts}
+    dataflow = trace_block(open_model(config), 0)
+    reads = {part.name: part.reads for part in dataflow.parts}
     assert reads["self_attention"] == reads["mlp"] == ("input_layernorm",)
-    assert {part.name for part in wiring.parts if part.added} == {"self_attention", "mlp"}
+    assert {part.name for part in dataflow.parts if part.added} == {"self_attention", "mlp"}
 
 
 def test_norms_behind_the_sum_stand_in_the_stream() -> None:
@@ -76,12 +76,12 @@ def test_norms_behind_the_sum_stand_in_the_stream() -> None:
         d_model=64, decoder_layers=2, encoder_layers=2, decoder_ffn_dim=96,
         decoder_attention_heads=4, encoder_attention_heads=4, vocab_size=100,
     )  # fmt: skip
-    wiring = trace_block(open_model(config), 1)
-    assert {part.name for part in wiring.parts if part.in_stream} == {
+    dataflow = trace_block(open_model(config), 1)
+    assert {part.name for part in dataflow.parts if part.in_stream} == {
         "self_attn_layer_norm",
         "final_layer_norm",
     }
-    assert {part.name for part in wiring.parts if part.added} == {"self_attn", "fc2"}
+    assert {part.name for part in dataflow.parts if part.added} == {"self_attn", "fc2"}
     assert branches(config)[2] == ["fc1", "activation_fn", "fc2"]
 
 

@@ -15,9 +15,9 @@ from transformers import (
 )
 
 from qwen_ui.model import Anatomy, open_model
-from qwen_ui.model.dimensions import explain_shape
-from qwen_ui.model.explain import explain_module
-from qwen_ui.model.settings import head_size
+from qwen_ui.model.config_values import head_size
+from qwen_ui.model.explain.modules import explain_module
+from qwen_ui.model.explain.shapes import explain_shape
 
 
 @pytest.mark.parametrize(

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import re
-
-from hypothesis import given
-from hypothesis import strategies as st
 from torch import nn
 from transformers import Gemma3TextConfig
 
 from qwen_ui.model import Anatomy, open_model
-from qwen_ui.model.folding import find_folds, ranges, short_ranges
+from qwen_ui.model.folding import find_folds
 
 
 def test_identical_blocks_are_one_row_that_says_so(qwen: Anatomy) -> None:
@@ -31,17 +27,3 @@ def test_blocks_of_other_layer_types_do_not_fold() -> None:
     folds = find_folds(open_model(config))
     assert [fold.layer_type for fold in folds] == ["sliding_attention"]
     assert folds[0].indexes == (0, 1, 2, 3, 4)
-
-
-def test_a_long_pattern_is_shortened() -> None:
-    assert short_ranges([0, 1, 2, 4, 5, 6, 8, 9, 12, 14]) == "0-2, 4-6, …, 14"
-
-
-@given(st.lists(st.integers(0, 60), min_size=1, unique=True).map(sorted))
-def test_ranges_name_exactly_their_numbers(numbers: list[int]) -> None:
-    found: list[int] = []
-    for part in ranges(numbers).split(", "):
-        first, _, last = part.partition("-")
-        found += range(int(first), int(last or first) + 1)
-    assert found == numbers
-    assert not re.search(r"(\d+)-\1\b", ranges(numbers))

@@ -9,7 +9,8 @@ import pytest
 from transformers import FalconH1Config
 
 from qwen_ui.errors import ModelError
-from qwen_ui.model import open_model, preset_names, remote_code
+from qwen_ui.model import open_model, preset_models
+from qwen_ui.model.remote_code import VARIABLE
 
 TINY = {
     "model_type": "qwen2",
@@ -29,8 +30,8 @@ def write(folder: Path, text: str) -> Path:
 
 
 def test_presets_are_in_order_of_size() -> None:
-    assert preset_names()[:3] == ("nano", "qwen2.5-0.5b-instruct", "qwen2.5-1.5b-instruct")
-    assert len(preset_names()) == 8
+    assert preset_models()[:3] == ("nano", "qwen2.5-0.5b-instruct", "qwen2.5-1.5b-instruct")
+    assert len(preset_models()) == 8
 
 
 def test_a_folder_and_a_bare_configuration_open_the_same(tmp_path: Path) -> None:
@@ -127,7 +128,7 @@ def test_code_that_comes_with_a_model_runs_only_where_the_process_was_told_so(
     write(folder, json.dumps({"model_type": "homemade", "auto_map": auto_map}))
     with pytest.raises(ModelError, match=r"that code is not run.*--trust-remote-code"):
         open_model(str(folder))
-    monkeypatch.setenv(remote_code.VARIABLE, "1")
+    monkeypatch.setenv(VARIABLE, "1")
     monkeypatch.setattr(
         "transformers.dynamic_module_utils.HF_MODULES_CACHE", str(tmp_path / "code")
     )

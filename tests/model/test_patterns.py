@@ -22,5 +22,5 @@ def test_exactly_the_chosen_names_match(chosen: list[str]) -> None:
 def test_names_that_differ_in_their_block_are_gathered() -> None:
     names = [f"model.layers.{i}.self_attn.{x}_proj.bias" for i in (2, 24) for x in "qk"]
     assert pattern_for(names) == (
-        r"^model\.layers\.(?:2|24)(?:\.self_attn\.q_proj\.bias|\.self_attn\.k_proj\.bias)$"
+        r"^model\.layers\.(2|24)\.(self_attn\.q_proj\.bias|self_attn\.k_proj\.bias)$"
     )

@@ -13,6 +13,7 @@ from safetensors.torch import load_file, save_file
 from torch._subclasses.fake_tensor import FakeTensorMode
 from transformers import PreTrainedModel, Qwen2Config, Qwen2ForCausalLM
 
+from qwen_ui.freeze import preset, resolve
 from qwen_ui.model import Anatomy, open_model
 from qwen_ui.model.reading import read_anatomy
 from qwen_ui.report.checks import (
@@ -27,7 +28,7 @@ from qwen_ui.report.checks import (
     check_total,
     check_unusual,
 )
-from qwen_ui.report.gradients import check_gradients, names_with_gradient, top_attention
+from qwen_ui.report.gradients import check_gradients, names_with_gradient
 
 
 def config() -> Qwen2Config:
@@ -140,7 +141,7 @@ def fake() -> tuple[Anatomy, PreTrainedModel, FakeTensorMode]:
 def test_gradients_land_on_the_selected_parameters_alone() -> None:
     anatomy, model, mode = fake()
     assert check_gradients(anatomy, model, mode)[0]
-    names = top_attention(anatomy)
+    names = resolve(preset("attention"), anatomy).names
     assert names_with_gradient(model, mode, names) == names
     assert len(names) == 4 * 7
 

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qwen_ui.runs.events import FILE_NAME, EventLog, encode, log_size, read_events
+from qwen_ui.runs import read_events
+from qwen_ui.runs.events import FILE_NAME, EventLog, encode, log_size
 
 VALUES = st.recursive(
     st.none()

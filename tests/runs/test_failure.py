@@ -10,13 +10,17 @@ import torch
 
 from qwen_ui.errors import DataError
 from qwen_ui.freeze import preset
-from qwen_ui.runs import failure
-from qwen_ui.runs.failure import SENTENCES, last_words, reason_for
-from qwen_ui.runs.spec import RunSpec, make_spec
+from qwen_ui.runs import RunSpec, create_run, failure, make_spec, reason_for
+from qwen_ui.runs.failure import SENTENCES, last_words
 from qwen_ui.runs.status import recorded_status
-from qwen_ui.runs.summary import create_run
 from qwen_ui.workers import worker
-from qwen_ui.workers.memory_advice import OVERHEAD_BYTES, Room, advice_for, explained, memory_advice
+from qwen_ui.workers.memory_advice import (
+    OVERHEAD_BYTES,
+    AvailableMemory,
+    advice_for,
+    memory_advice,
+    with_advice,
+)
 
 SPEC = {"model": "nano", "steps": 4}
 KNOWN: list[tuple[BaseException, str]] = [
@@ -75,30 +79,36 @@ def spec(batch: int = 4) -> RunSpec:
 
 
 def test_the_largest_batch_that_fits_is_named() -> None:
-    said = memory_advice(spec(), Room("cpu", 6.1e9), lambda batch, length: 2.3e9 * batch)
+    said = memory_advice(spec(), AvailableMemory("cpu", 6.1e9), lambda batch, length: 2.3e9 * batch)
     assert said.text == (
         "Batch 4 of 128 tokens needs 9.80 GB, 6.10 GB were free; batch 2 fits (5.20 GB)."
     )
     assert said.changes == {"batch_size": 2}
-    said = memory_advice(spec(), Room("cpu", 2.0e9), lambda batch, length: 2e7 * batch * length)
+    said = memory_advice(
+        spec(), AvailableMemory("cpu", 2.0e9), lambda batch, length: 2e7 * batch * length
+    )
     assert "batch 1 of 64 tokens fits" in said.text
     assert said.changes == {"batch_size": 1, "sequence_length": 64}
-    none = memory_advice(spec(), Room("cpu", 1e9), lambda batch, length: 5e9)
+    none = memory_advice(spec(), AvailableMemory("cpu", 1e9), lambda batch, length: 5e9)
     assert "no batch fits" in none.text
     assert none.changes == {}
 
 
 def test_what_other_programs_hold_is_said() -> None:
-    room = Room("cuda", 6.1e9, others=40e9)
-    said = memory_advice(spec(), room, lambda batch, length: 2.3e9 * batch).text
+    available = AvailableMemory("cuda", 6.1e9, others=40e9)
+    said = memory_advice(spec(), available, lambda batch, length: 2.3e9 * batch).text
     assert "6.10 GB were free (other programs held 40.0 GB); batch 2 fits" in said
-    fits = memory_advice(spec(), Room("cuda", 20e9, 60e9), lambda batch, length: 2.3e9 * batch)
-    assert "by its price it fits" in fits.text
+    fits = memory_advice(
+        spec(), AvailableMemory("cuda", 20e9, 60e9), lambda batch, length: 2.3e9 * batch
+    )
+    assert "it should fit" in fits.text
 
 
 def test_the_figures_take_the_place_of_the_general_advice() -> None:
-    advice = memory_advice(spec(), Room("cpu", 6.1e9), lambda batch, length: 2.3e9 * batch)
-    said = explained(SENTENCES["device memory"], advice)
+    advice = memory_advice(
+        spec(), AvailableMemory("cpu", 6.1e9), lambda batch, length: 2.3e9 * batch
+    )
+    said = with_advice(SENTENCES["device memory"], advice)
     assert said == f"The device ran out of memory. {advice.text}"
 
 
@@ -110,7 +120,9 @@ def test_a_worker_out_of_memory_says_what_would_have_fitted(
     folder = create_run(given.to_dict(), given.plan)
     raised = next(one for one, kind in KNOWN if kind == error)
     monkeypatch.setattr("qwen_ui.engine.setup.set_up", lambda *_: (_ for _ in ()).throw(raised))
-    monkeypatch.setattr("qwen_ui.workers.worker.room_now", lambda: Room("cpu", 2.6e9))
+    monkeypatch.setattr(
+        "qwen_ui.workers.worker.available_memory", lambda: AvailableMemory("cpu", 2.6e9)
+    )
     assert worker.main(folder) == 1
     status = recorded_status(folder)
     assert status.status == "failed"
@@ -121,9 +133,9 @@ def test_a_worker_out_of_memory_says_what_would_have_fitted(
 
 def test_the_price_of_the_run_itself_is_asked(tmp_path: Path) -> None:
     given = make_spec(model="nano", plan=preset("full").to_dict(), data="x.txt", batch_size=512)
-    said = advice_for(given, Room("cpu", OVERHEAD_BYTES + 2e9))
+    said = advice_for(given, AvailableMemory("cpu", OVERHEAD_BYTES + 2e9))
     assert said.text.startswith("Batch 512 of 128 tokens needs ")
     assert "fits" in said.text
     # On a CPU a run computes in float32, whatever the model's files hold.
-    half = advice_for(given, Room("cuda", OVERHEAD_BYTES + 2e9))
+    half = advice_for(given, AvailableMemory("cuda", OVERHEAD_BYTES + 2e9))
     assert half.changes["batch_size"] > said.changes["batch_size"]

@@ -14,10 +14,8 @@ import pytest
 from qwen_ui import workers
 from qwen_ui.errors import RunError
 from qwen_ui.paths import runs_folder
+from qwen_ui.runs import create_run, run_folder, run_names, run_rows, status_of
 from qwen_ui.runs.failure import SENTENCES
-from qwen_ui.runs.folder import create_run
-from qwen_ui.runs.index import glances
-from qwen_ui.runs.summary import run_folder, run_names, status_of
 from qwen_ui.workers import processes
 from tests.helpers.step_runs import spec, steps
 from tests.helpers.waiting import until
@@ -88,7 +86,7 @@ def test_a_disk_that_turns_read_only_is_told_and_loses_nothing(small_disk: Path)
         until(lambda: status_of(folder).over, 5)
         assert status_of(folder).status == "interrupted"
         assert len(steps(folder)) >= before
-        (record,) = glances(runs_folder())
+        (record,) = run_rows(runs_folder())
         assert record["status"] == "interrupted"
         with pytest.raises(RunError, match="cannot be written"):
             workers.start(spec())

@@ -14,10 +14,10 @@ import pytest
 
 from qwen_ui import workers
 from qwen_ui.freeze import preset
-from qwen_ui.runs import create_run, make_spec, open_folders, run_folder, status_of
+from qwen_ui.runs import Status, create_run, make_spec, open_folders, run_folder, status_of
 from qwen_ui.runs import folder as folders
 from qwen_ui.runs.failure import SENTENCES
-from qwen_ui.runs.status import Status, recorded_status, write_status
+from qwen_ui.runs.status import recorded_status, write_status
 from qwen_ui.workers import processes
 from qwen_ui.workers import spawn as spawning
 from qwen_ui.workers import supervisor as supervising

@@ -16,7 +16,7 @@ from qwen_ui.errors import ModelError, RunError
 from qwen_ui.freeze import FreezePlan, resolve
 from qwen_ui.model import open_model
 from qwen_ui.model.weights.loading import weights_folder
-from qwen_ui.runs.summary import create_run, run_summary
+from qwen_ui.runs import create_run, run_summary
 from qwen_ui.workers.launch import start, wait
 from qwen_ui.workers.worker import main
 from tests.helpers.runs import events_of, losses_of, spec_for, train

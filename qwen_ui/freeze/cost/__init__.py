@@ -1,7 +1,7 @@
-"""What one training step of a plan computes and holds, from fake tensors alone.
+"""What one training step of a plan computes and holds in memory, from fake tensors alone.
 
-Called by pages, the command line and memory advice; it traces weightless modules and touches no
-file.
+Called by pages, commands, the engine (which says how it differs from a plain loop) and the memory
+advice of `workers`. It traces weightless modules and touches no file.
 """
 
 from __future__ import annotations
@@ -11,16 +11,9 @@ from typing import TYPE_CHECKING
 from qwen_ui.lazy import lazy_face
 
 if TYPE_CHECKING:
-    from qwen_ui.freeze.cost.estimate import (
-        MAX_TOKENS,
-        Cost,
-        Engine,
-        StepSettings,
-        estimate_cost,
-        full_cost,
-        price,
-    )
-    from qwen_ui.freeze.cost.optimizers import optimizer_bytes, optimizer_names
+    from qwen_ui.freeze.cost.estimate import estimate_cost, full_cost, price
+    from qwen_ui.freeze.cost.optimizers import optimizer_names
+    from qwen_ui.freeze.cost.step import MAX_TOKENS, Cost, Engine, StepSettings
 
 __all__ = [
     "MAX_TOKENS",
@@ -29,21 +22,7 @@ __all__ = [
     "StepSettings",
     "estimate_cost",
     "full_cost",
-    "optimizer_bytes",
     "optimizer_names",
     "price",
 ]
-__getattr__ = lazy_face(
-    __name__,
-    {
-        "MAX_TOKENS": "estimate",
-        "Cost": "estimate",
-        "Engine": "estimate",
-        "StepSettings": "estimate",
-        "estimate_cost": "estimate",
-        "full_cost": "estimate",
-        "optimizer_bytes": "optimizers",
-        "optimizer_names": "optimizers",
-        "price": "estimate",
-    },
-)
+__getattr__ = lazy_face(__name__, __file__)

@@ -1,8 +1,8 @@
-"""What a piece of computation costs while it runs: FLOPs, saved activations, live and peak bytes.
+"""Counters of FLOPs, saved activations, live and peak bytes, while a computation runs.
 
-Works on fake tensors as on real ones. FLOPs are those of `torch.utils.flop_counter.FlopCounterMode`
-(two a multiply-add; matrix products, convolutions and attention). Bytes are counted by storage, so
-that views and tensors saved twice count once.
+They work on fake tensors as on real ones. FLOPs are those of
+`torch.utils.flop_counter.FlopCounterMode` (two per multiply-add; matrix products, convolutions and
+attention). Bytes are counted by storage, so that views and tensors saved twice count once.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from torch.utils.flop_counter import FlopCounterMode
 
 
 class LiveBytes(TorchDispatchMode):
-    """Bytes of the storages that operations make, from their making until they are freed.
+    """Bytes of the storages that operations allocate, until they are freed.
 
     Attributes:
-        peak: the most that was alive at once since the start, or since `restart_peak`.
+        peak: the most bytes allocated at once since the start, or since `restart_peak`.
     """
 
     def __init__(self) -> None:
@@ -30,20 +30,20 @@ class LiveBytes(TorchDispatchMode):
         self._alive: dict[int, tuple[StorageWeakRef, int]] = {}
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        given = {_key(leaf) for leaf in tree_leaves((args, kwargs)) if torch.is_tensor(leaf)}
+        given = {storage_key(leaf) for leaf in tree_leaves((args, kwargs)) if torch.is_tensor(leaf)}
         out = func(*args, **(kwargs or {}))
         made = [leaf for leaf in tree_leaves(out) if torch.is_tensor(leaf)]
-        made = [leaf for leaf in made if _key(leaf) not in given]
+        made = [leaf for leaf in made if storage_key(leaf) not in given]
         if made:
             self._sweep()
             for leaf in made:
                 storage = leaf.untyped_storage()
-                self._alive[_key(leaf)] = StorageWeakRef(storage), storage.nbytes()
+                self._alive[storage_key(leaf)] = StorageWeakRef(storage), storage.nbytes()
             self.peak = max(self.peak, sum(size for _, size in self._alive.values()))
         return out
 
     def _sweep(self) -> None:
-        """Forget what was freed: storages tell nobody when they go, so they are asked."""
+        """Forget freed storages: nothing is called when one goes, so the references are asked."""
         self._alive = {k: (ref, n) for k, (ref, n) in self._alive.items() if not ref.expired()}
 
     @property
@@ -56,7 +56,8 @@ class LiveBytes(TorchDispatchMode):
         self.peak = self.live
 
 
-def _key(tensor: torch.Tensor) -> int:
+def storage_key(tensor: torch.Tensor) -> int:
+    """Identifies the storage of a tensor, while it exists."""
     return tensor.untyped_storage()._cdata
 
 
@@ -80,7 +81,7 @@ class SavedBytes:
 
 
 def flop_counter() -> FlopCounterMode:
-    """A silent counter that knows grouped products (experts) and products added in place, too."""
+    """torch's counter without output, for grouped products (experts) and in-place products too."""
     known = {torch.ops.aten._grouped_mm: _grouped_mm, torch.ops.aten.addmm_: _addmm}
     return FlopCounterMode(display=False, custom_mapping=known)
 

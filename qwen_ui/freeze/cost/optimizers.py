@@ -1,4 +1,4 @@
-"""Bytes that an optimizer keeps for what trains."""
+"""Bytes of state that an optimizer keeps for what trains."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from qwen_ui.errors import SettingsError
 
 @dataclass(frozen=True, slots=True)
 class Optimizer:
-    """Attributes: bytes kept for every element that trains, its own dtype aside."""
+    """Attributes: bytes of state per element that trains, whatever the model's dtype."""
 
     bytes_per_element: float
 
@@ -26,11 +26,12 @@ _OPTIMIZERS = {
 
 
 def optimizer_names() -> tuple[str, ...]:
+    """Names of the optimizers whose state is known."""
     return tuple(_OPTIMIZERS)
 
 
 def optimizer_bytes(name: str, elements: int) -> int:
-    """Bytes of the state that this optimizer keeps for so many elements.
+    """Bytes of this optimizer's state for this many elements.
 
     Raises:
         SettingsError: no such optimizer.

@@ -1,4 +1,8 @@
-"""Plans as text for the tools that people train with, and their texts as plans. Pure."""
+"""Plans as text for the tools that people train with, and their texts as plans.
+
+Called by the Freeze tab and the commands, mostly through `freeze`. It touches nothing: callers read
+and write the files.
+"""
 
 from __future__ import annotations
 
@@ -15,11 +19,4 @@ __all__ = [
     "export_text",
     "import_plan",
 ]
-__getattr__ = lazy_face(
-    __name__,
-    {
-        "export_formats": "formats",
-        "export_text": "formats",
-        "import_plan": "importing",
-    },
-)
+__getattr__ = lazy_face(__name__, __file__)

@@ -1,8 +1,8 @@
-"""A selection for the tools that people train with.
+"""A selection as text for the tools that people train with.
 
-Every export trains exactly the selection's names, which tests hold by running it: scripts in a
-fresh interpreter, Axolotl's and LLaMA-Factory's matching rules as their sources have them. Where a
-tool cannot express a selection, the export is a comment that says so, never something close.
+Every export trains exactly the selection's names, which tests verify by running it: scripts in a
+fresh interpreter, the matching rules of Axolotl and LLaMA-Factory as in their sources. Where a tool
+cannot express a selection, the export is a comment that says so, never something close.
 """
 
 from __future__ import annotations
@@ -12,10 +12,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from qwen_ui.errors import PlanError
+from qwen_ui.freeze.export.axolotl import axolotl_patterns
 from qwen_ui.freeze.export.llama_factory import freeze_settings, why_not
-from qwen_ui.freeze.export.patterns import axolotl_patterns, one_regex
 from qwen_ui.freeze.export.scripts import freeze_function, model_for_transformers
 from qwen_ui.freeze.selection import Selection
+from qwen_ui.model.patterns import pattern_for
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,7 @@ class ExportFormat:
 
 
 def export_formats() -> dict[str, ExportFormat]:
-    """Formats by name, in the order to show them."""
+    """The formats by name, in the order in which they are shown."""
     return dict(_FORMATS)
 
 
@@ -52,7 +53,7 @@ def _names(selection: Selection) -> str:
 
 
 def _regex(selection: Selection) -> str:
-    return one_regex(selection) + "\n"
+    return pattern_for(parameter.name for parameter in selection.parameters) + "\n"
 
 
 def _pytorch(selection: Selection) -> str:

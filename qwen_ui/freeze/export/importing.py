@@ -1,4 +1,4 @@
-"""Text from elsewhere -> a plan: our JSON, a list of names, or Axolotl's patterns."""
+"""Text from other tools -> a plan: our JSON, a list of names, or Axolotl's patterns."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 
 from qwen_ui.errors import PlanError
 from qwen_ui.freeze.canonical import canonical_plan
-from qwen_ui.freeze.export.patterns import axolotl_matches
+from qwen_ui.freeze.export.axolotl import axolotl_matches
 from qwen_ui.freeze.plan import MAX_IMPORT_BYTES, FreezePlan
 from qwen_ui.model.anatomy import Anatomy
 
@@ -24,7 +24,7 @@ def import_plan(text: str, anatomy: Anatomy) -> FreezePlan:
         PlanError: too large, none of these, or names and patterns that this model does not have.
     """
     if len(text) > MAX_IMPORT_BYTES:
-        raise PlanError("The text is larger than 16 MiB: that is no plan.")
+        raise PlanError("The text is larger than 16 MiB, which is too large for a plan.")
     if text.lstrip().startswith("{"):
         return FreezePlan.from_json(text)
     items = _items(text)
@@ -46,7 +46,7 @@ def _items(text: str) -> list[str]:
         except ValueError as error:
             raise PlanError(f"The list is not JSON ({error}). Save it again.") from error
         if not all(isinstance(value, str) for value in values):
-            raise PlanError("The list holds something that is no name. Give strings alone.")
+            raise PlanError("The list holds something that is not a name. Give only strings.")
         return values
     lines = [line.strip() for line in text.splitlines()]
     if "unfrozen_parameters:" in lines:
@@ -57,12 +57,12 @@ def _items(text: str) -> list[str]:
 
 def _yaml_list(lines: list[str]) -> list[str]:
     """The dashed lines up to the next key."""
-    kept = []
+    listed = []
     for line in lines:
         if line and not line.startswith(("-", "#")):
             break
-        kept.append(line)
-    return kept
+        listed.append(line)
+    return listed
 
 
 def _unquoted(text: str) -> str:
@@ -82,7 +82,7 @@ def _names_meant(item: str, anatomy: Anatomy) -> set[str]:
         return {known.name}
     if _RANGE.search(item):
         raise PlanError(
-            f"'{item}' means a part of a tensor, which a plan cannot say. Leave the range out."
+            f"'{item}' selects part of a tensor, which a plan cannot express. Leave out the range."
         )
     try:
         matched = {

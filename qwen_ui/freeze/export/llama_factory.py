@@ -1,4 +1,4 @@
-"""A selection in the words of LLaMA-Factory's freeze tuning, where these can express it.
+"""A selection as settings of LLaMA-Factory's freeze tuning, where these can express it.
 
 Its rule (`llamafactory.model.adapter`, freeze tuning): a parameter trains where its name contains
 one of `.{index}.{module}` for the first or last n blocks and the modules named, or one of the extra
@@ -16,7 +16,7 @@ from qwen_ui.model.anatomy import Anatomy
 
 @dataclass(frozen=True, slots=True)
 class FreezeSettings:
-    """Its three settings; `layers` means the last n, the first n where negative."""
+    """Its three settings; `layers` means the last n blocks, or the first n where negative."""
 
     layers: int
     modules: tuple[str, ...]

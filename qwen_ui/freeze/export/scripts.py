@@ -1,4 +1,4 @@
-"""Python text that freezes a model exactly: the part that every script export shares."""
+"""Python code that freezes a model exactly: the part that every script export shares."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def freeze_function(selection: Selection) -> str:
 
 
 def model_for_transformers(selection: Selection) -> str:
-    """What `from_pretrained` is to be given: a hub id or a folder."""
+    """The argument of `from_pretrained`: a hub id or a folder."""
     anatomy = selection.anatomy
     if anatomy.source == NANO and anatomy.weights_folder is not None:
         return str(anatomy.weights_folder)

@@ -1,4 +1,4 @@
-"""Do the weights at hand fit the architecture? Told by their headers; imports no torch."""
+"""Whether weight files fit the architecture, by their headers alone. Imports no torch."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from qwen_ui.model.weights.headers import StoredWeights, read_weights
 
 @dataclass(frozen=True, slots=True)
 class WeightsCheck:
-    """Weights against the architecture. All empty: they fit.
+    """The result of `check_weights`; the weights fit where the first three are empty.
 
     Attributes:
         missing: names of the architecture that the files do not have (of a tie, one suffices).
         unexpected: names in the files that the architecture does not have.
         mismatched: "name: shape in the file, shape in the architecture".
-        dtypes: "name: dtype in the file, dtype in the architecture"; harmless, they are converted.
+        dtypes: "name: dtype in the file, dtype in the architecture"; they are converted.
     """
 
     missing: tuple[str, ...]
@@ -31,7 +31,7 @@ class WeightsCheck:
 
     @property
     def sentence(self) -> str:
-        """What was found, in one line."""
+        """The result as one sentence."""
         if self.fits:
             note = f"; {len(self.dtypes)} of another dtype" if self.dtypes else ""
             return f"Every name and shape of the weights fits the architecture{note}."
@@ -67,13 +67,14 @@ def check_weights(anatomy: Anatomy, weights: StoredWeights) -> WeightsCheck:
 
 
 def weights_of(anatomy: Anatomy) -> StoredWeights:
-    """The weights at hand for a model, from their headers.
+    """The weights of a model on this machine, from their headers.
 
     Raises:
-        ModelError: there are none, or they cannot be read.
+        ModelError: they are not here, or cannot be read.
     """
     if anatomy.weights_folder is None:
         raise ModelError(
-            f"No weights of '{anatomy.source}' are at hand. Name a folder that has them."
+            f"The weights of '{anatomy.source}' are not on this machine. Give a folder that has "
+            "them."
         )
     return read_weights(anatomy.weights_folder)

@@ -9,25 +9,16 @@ from dataclasses import dataclass
 from qwen_ui.model.anatomy import Anatomy
 from qwen_ui.model.weights.fit import weights_of
 from qwen_ui.model.weights.headers import StoredTensor
-from qwen_ui.model.weights.statistics import spectrum, tensor_statistics
-
-MEASURES: dict[str, Callable[[StoredTensor], float]] = {
-    "standard deviation": lambda tensor: tensor_statistics(tensor).standard_deviation,
-    "mean": lambda tensor: tensor_statistics(tensor).mean,
-    "largest magnitude": lambda tensor: _largest(tensor),
-    "share of zeros": lambda tensor: tensor_statistics(tensor).zeros,
-    "NaN or infinite": lambda tensor: float(tensor_statistics(tensor).not_finite),
-    "largest singular value": lambda tensor: _matrix(tensor, 0),
-    "effective rank": lambda tensor: _matrix(tensor, 1),
-}
+from qwen_ui.model.weights.measures import Measure
+from qwen_ui.model.weights.statistics import Spectrum, spectrum, tensor_statistics
 
 
 @dataclass(frozen=True, slots=True)
 class WeightGrid:
-    """A number a tensor of the blocks.
+    """One number per tensor of the blocks.
 
     Attributes:
-        measure: what was measured; a key of `MEASURES`.
+        measure: what was measured.
         kinds: the rows.
         blocks: the columns.
         values: rows of columns; NaN where a block has no such kind, or the measure means nothing.
@@ -42,8 +33,11 @@ class WeightGrid:
 def measure_weights(anatomy: Anatomy, measure: str) -> WeightGrid:
     """Measure every tensor of the blocks, streamed from the files.
 
+    Args:
+        measure: one of `MEASURES`.
+
     Raises:
-        ModelError: no weights are at hand, or a file cannot be read.
+        ModelError: the weights are not on this machine, or a file cannot be read.
     """
     tensors = weights_of(anatomy).tensors
     by_place = {
@@ -55,14 +49,29 @@ def measure_weights(anatomy: Anatomy, measure: str) -> WeightGrid:
     }
     kinds = tuple(kind.kind for kind in anatomy.kinds if kind.blocks)
     blocks = tuple(range(anatomy.block_count))
-    take = MEASURES[measure]
 
     def row(kind: str) -> Iterator[float]:
         for block in blocks:
             tensor = by_place.get((kind, block))
-            yield math.nan if tensor is None else take(tensor)
+            yield math.nan if tensor is None else measure_tensor(tensor, measure)
 
     return WeightGrid(measure, kinds, blocks, tuple(tuple(row(kind)) for kind in kinds))
+
+
+def measure_tensor(tensor: StoredTensor, measure: str) -> float:
+    """One of `MEASURES` of a stored tensor; NaN for a vector's singular values."""
+    return _COMPUTE[Measure(measure)](tensor)
+
+
+_COMPUTE: dict[Measure, Callable[[StoredTensor], float]] = {
+    Measure.STANDARD_DEVIATION: lambda tensor: tensor_statistics(tensor).standard_deviation,
+    Measure.MEAN: lambda tensor: tensor_statistics(tensor).mean,
+    Measure.LARGEST_MAGNITUDE: lambda tensor: _largest(tensor),
+    Measure.SHARE_OF_ZEROS: lambda tensor: tensor_statistics(tensor).zeros,
+    Measure.NOT_FINITE: lambda tensor: float(tensor_statistics(tensor).not_finite),
+    Measure.LARGEST_SINGULAR_VALUE: lambda tensor: _of_matrix(tensor, lambda found: found.top[0]),
+    Measure.EFFECTIVE_RANK: lambda tensor: _of_matrix(tensor, lambda found: found.effective_rank),
+}
 
 
 def _largest(tensor: StoredTensor) -> float:
@@ -70,9 +79,6 @@ def _largest(tensor: StoredTensor) -> float:
     return max(abs(found.minimum), abs(found.maximum))
 
 
-def _matrix(tensor: StoredTensor, which: int) -> float:
+def _of_matrix(tensor: StoredTensor, number: Callable[[Spectrum], float]) -> float:
     """A number of the singular values; a vector has none."""
-    if len(tensor.shape) != 2:
-        return math.nan
-    found = spectrum(tensor, top=1)
-    return found.effective_rank if which else found.top[0]
+    return number(spectrum(tensor, top=1)) if len(tensor.shape) == 2 else math.nan

@@ -1,8 +1,8 @@
-"""Names, shapes, dtypes and places of tensors in safetensors files, read from the headers alone.
+"""Names, shapes, dtypes and offsets of tensors in safetensors files, read from the headers alone.
 
 The format (https://github.com/huggingface/safetensors, "Format"): eight bytes of little-endian
-header length N, N bytes of JSON, then the data. Nothing in a header is believed before it is
-checked: a file may be cut off, or its header may lie about sizes.
+header length N, N bytes of JSON, then the data. Nothing in a header is trusted before it is
+checked: a file may be cut off, or its header may be wrong about sizes.
 """
 
 from __future__ import annotations
@@ -24,10 +24,14 @@ DTYPES = {
     "BF16": ("bfloat16", 2),
     "F8_E4M3": ("float8_e4m3fn", 1),
     "F8_E5M2": ("float8_e5m2", 1),
+    "F8_E8M0": ("float8_e8m0fnu", 1),
     "I64": ("int64", 8),
     "I32": ("int32", 4),
     "I16": ("int16", 2),
     "I8": ("int8", 1),
+    "U64": ("uint64", 8),
+    "U32": ("uint32", 4),
+    "U16": ("uint16", 2),
     "U8": ("uint8", 1),
     "BOOL": ("bool", 1),
 }
@@ -81,7 +85,7 @@ def _read_folder(folder: Path) -> StoredWeights:
 def _read_index(path: Path) -> StoredWeights:
     """A sharded checkpoint; index and headers must name the same tensors in the same files."""
     if path.stat().st_size > MAX_INDEX:
-        raise ModelError(f"The index '{path}' is larger than 256 MiB: that is no index.")
+        raise ModelError(f"The index '{path}' is larger than 256 MiB, which is too large.")
     try:
         mapped = json.loads(path.read_text(encoding="utf-8"))["weight_map"]
         placed = {str(name): str(file) for name, file in mapped.items()}
@@ -92,13 +96,13 @@ def _read_index(path: Path) -> StoredWeights:
     names = sorted(set(placed.values()))
     for name in names:
         if Path(name).name != name or not name.endswith(".safetensors"):
-            raise ModelError(f"The index '{path}' names '{name}', which is no file beside it.")
+            raise ModelError(f"The index '{path}' names '{name}', not a file of its folder.")
         if not (path.parent / name).is_file():
             raise ModelError(f"The file '{name}' of the index '{path}' is missing. Download it.")
     found = _join([path.parent / name for name in names], read=path.stat().st_size)
     for name, file in placed.items():
         if name not in found.tensors or found.tensors[name].file.name != file:
-            raise ModelError(f"The index '{path}' promises '{name}' in '{file}'; it is not there.")
+            raise ModelError(f"The index '{path}' lists '{name}' in '{file}'; it is not there.")
     extra = found.tensors.keys() - placed.keys()
     if extra:
         raise ModelError(f"'{min(extra)}' is in a file but not in the index '{path}'.")
@@ -139,9 +143,9 @@ def read_header(file: Path) -> tuple[dict[str, StoredTensor], int]:
     try:
         entries = json.loads(raw)
     except (ValueError, RecursionError) as error:
-        raise ModelError(f"The header of '{file}' is no JSON. Download the file again.") from error
+        raise ModelError(f"The header of '{file}' is not JSON. Download it again.") from error
     if not isinstance(entries, dict):
-        raise ModelError(f"The header of '{file}' is no table of tensors.")
+        raise ModelError(f"The header of '{file}' is not a table of tensors.")
     entries.pop("__metadata__", None)
     tensors = {name: _entry(file, name, entry, 8 + length) for name, entry in entries.items()}
     _check_places(file, list(tensors.values()), 8 + length, size)
@@ -159,7 +163,7 @@ def _entry(file: Path, name: str, entry: Any, data: int) -> StoredTensor:
         ) from error
     numbers = (*shape, begin, end)
     if not all(isinstance(n, int) and not isinstance(n, bool) and n >= 0 for n in numbers):
-        raise ModelError(f"The header of '{file}' gives '{name[:100]}' a size that is no count.")
+        raise ModelError(f"The header of '{file}' gives '{name[:100]}' an invalid size.")
     if end - begin != math.prod(shape) * width:
         raise ModelError(
             f"The header of '{file}' gives '{name[:100]}' {end - begin:,} bytes; its shape "
@@ -179,4 +183,4 @@ def _check_places(file: Path, tensors: list[StoredTensor], data: int, size: int)
         at += tensor.bytes
     if at != size:
         what = "is cut off" if at > size else "is longer than its header says"
-        raise ModelError(f"'{file}' {what}: {at:,} bytes promised, {size:,} there.")
+        raise ModelError(f"'{file}' {what}: {at:,} bytes expected, {size:,} found.")

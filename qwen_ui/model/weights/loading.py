@@ -1,12 +1,13 @@
-"""The real model and its tokenizer, from a folder on this machine or the hub."""
+"""The model with its weights, and its tokenizer, from a folder on this machine or the hub."""
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any
 
 import torch
+from huggingface_hub import snapshot_download
+from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
 from qwen_ui.errors import ModelError
 from qwen_ui.model.anatomy import Anatomy
@@ -17,27 +18,26 @@ from qwen_ui.model.libraries import (
     PreTrainedModel,
     disable_progress_bar,
 )
-from qwen_ui.model.names import hub_id
+from qwen_ui.model.names import hub_id, is_hub_id
 from qwen_ui.model.weights.quantization import refuse_quantized
 
 WEIGHT_FILES = ["*.safetensors", "*.json", "*.jinja", "*.txt", "*.model"]
-_HUB_ID = re.compile(r"[A-Za-z0-9][\w.\-]*/[A-Za-z0-9][\w.\-]*")
 
 
 def weights_folder(anatomy: Anatomy) -> Path:
-    """The folder with the model's weights, fetched from the hub where they are not at hand.
+    """The folder with the model's weights, downloaded from the hub where they are not here.
 
     Raises:
-        ModelError: they cannot be had, or are quantized.
+        ModelError: they cannot be downloaded, or are quantized.
     """
     refuse_quantized(anatomy)
     if anatomy.weights_folder is not None:
         return anatomy.weights_folder
     name = hub_id(anatomy.source)
-    if not _HUB_ID.fullmatch(name) or Path(name).exists():
+    if not is_hub_id(name) or Path(name).exists():
         raise ModelError(
-            f"'{anatomy.source}' has no weights at hand, only a configuration. Put its safetensors "
-            "files beside the config.json, or train 'nano'."
+            f"'{anatomy.source}' has no weights on this machine, only a configuration. Put its "
+            "safetensors files next to the config.json, or train 'nano'."
         )
     return _download(name)
 
@@ -48,7 +48,7 @@ def load_model(folder: Path, anatomy: Anatomy, dtype: torch.dtype) -> PreTrained
     Raises:
         ModelError: the files do not hold this model.
     """
-    # A bar on standard error would fill the run's log.
+    # A progress bar on standard error would fill the run's log.
     disable_progress_bar()
     try:
         model = AutoModelForCausalLM.from_pretrained(
@@ -93,12 +93,9 @@ def training_dtype(name: str, anatomy: Anatomy, device: torch.device) -> torch.d
 
 
 def _download(name: str) -> Path:
-    from huggingface_hub import snapshot_download  # noqa: PLC0415  slow, and needed here alone
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError  # noqa: PLC0415
-
     absent = (
         f"The weights of '{name}' are not on this machine and the hub cannot be reached. Connect "
-        "to the network, name a folder that holds them, or train 'nano'."
+        "to the network, give a folder that has them, or train 'nano'."
     )
     if not is_offline() and not hub_answers():
         raise ModelError(absent)

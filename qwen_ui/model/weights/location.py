@@ -1,4 +1,4 @@
-"""Where a model's weights lie on this machine. Imports neither torch nor transformers."""
+"""Where a model's weights are on this machine. Imports neither torch nor transformers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from qwen_ui.model.names import preset_file
 
 
 def preset_weights(name: str) -> Path | None:
-    """The folder of a preset's weights: beside its configuration, or in the hub's cache."""
+    """The folder of a preset's weights: with its configuration, or in the hub's cache."""
     file = preset_file(name)
     if file is None:
         return None
@@ -19,7 +19,7 @@ def preset_weights(name: str) -> Path | None:
 
 def cached_snapshot(hub_id: str) -> Path | None:
     """The folder of a hub model that was downloaded before, weights included."""
-    from huggingface_hub import try_to_load_from_cache  # noqa: PLC0415  slow, needed here alone
+    from huggingface_hub import try_to_load_from_cache  # noqa: PLC0415  slow; `--help` imports us
 
     found = try_to_load_from_cache(hub_id, "config.json")
     return weights_in(Path(found).parent) if isinstance(found, str) else None

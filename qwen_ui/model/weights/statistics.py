@@ -1,6 +1,6 @@
-"""What the values of stored weights are like.
+"""Statistics of the values in stored weights.
 
-Statistics are streamed, a chunk of a tensor at a time: no model and no whole tensor is loaded.
+They are streamed, a chunk of a tensor at a time: no model and no whole tensor is loaded.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from qwen_ui.errors import ModelError
 from qwen_ui.model.weights.headers import StoredTensor
 
 CHUNK = 8 * 1024 * 1024
-# Singular values take cubic time; beyond this the answer would be long in coming.
+# Singular values take cubic time; beyond this a person would wait too long.
 MAX_SPECTRUM_SIDE = 4096
 
 
 @dataclass(frozen=True, slots=True)
 class Statistics:
-    """What the values of a tensor are like; NaN and infinite ones are counted and left out.
+    """Statistics of one tensor; NaN and infinite values are counted and left out.
 
     Attributes:
         zeros: share of zeros, 0 to 1.
@@ -76,10 +76,10 @@ def spectrum(tensor: StoredTensor, top: int = 8) -> Spectrum:
     """The singular values of a stored matrix.
 
     Raises:
-        ModelError: it is no matrix, or larger than `MAX_SPECTRUM_SIDE` on its smaller side.
+        ModelError: it is not a matrix, or larger than `MAX_SPECTRUM_SIDE` on its smaller side.
     """
     if len(tensor.shape) != 2:
-        raise ModelError(f"'{tensor.name}' is no matrix: singular values need two dimensions.")
+        raise ModelError(f"'{tensor.name}' is not a matrix: singular values need two dimensions.")
     if min(tensor.shape) > MAX_SPECTRUM_SIDE:
         raise ModelError(f"'{tensor.name}' is too large for singular values (limit 4,096).")
     matrix = torch.cat(list(_chunks(tensor))).reshape(tensor.shape).float()

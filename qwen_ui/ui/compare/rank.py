@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Any
 
 import gradio as gr
 
 from qwen_ui.errors import DataError, SettingsError
 from qwen_ui.freeze import FreezePlan, preset
+from qwen_ui.rank import METHODS
 from qwen_ui.ui.page.api import server_function
 from qwen_ui.ui.page.data_choice import is_known_data
 from qwen_ui.ui.page.jobs import Jobs, Tick
@@ -18,6 +18,8 @@ from qwen_ui.ui.page.modules import mounted_by
 
 JOBS = Jobs()
 BASE = "attention"
+# Of a method, what a person reads.
+EXPLAINED = ("name", "what", "formula", "source")
 
 
 def ranking_view(elem_id: str) -> gr.HTML:
@@ -49,18 +51,17 @@ def scores(model: str, data: str) -> dict[str, Any]:
 
 
 def _scores(model: str, data: str, tick: Tick) -> dict[str, Any]:
-    from qwen_ui.rank.run import METHODS, WORDS, agreement, rank_all_apart
+    from qwen_ui.rank import agreement, rank_all_in_subprocess
 
-    found = rank_all_apart(model, data, tuple(METHODS), tick)
+    found = rank_all_in_subprocess(model, data, tuple(METHODS), tick)
     kinds = trained_kinds(model)
-    ranked = {method: found[method].over(kinds) for method in METHODS}
+    ranked = {method: found[method].of_kinds(kinds) for method in METHODS}
     return {
         "model": model,
         "sequences": next(iter(ranked.values())).sequences,
         "methods": [
             {
-                "name": method,
-                **asdict(WORDS[method]),
+                **{key: getattr(METHODS[method], key) for key in EXPLAINED},
                 "scores": list(ranking.scores.blocks),
                 "order": list(ranking.top(len(ranking.scores.blocks))),
                 "knows_kinds": bool(ranking.scores.cells),
@@ -87,18 +88,18 @@ def ranked_plans(model: str, data: str, methods: Sequence[str]) -> list[FreezePl
     Raises:
         SettingsError: no score, or every one chooses the last four.
     """
-    from qwen_ui.rank.run import rank_all_apart
+    from qwen_ui.rank import rank_all_in_subprocess
 
     if not methods:
         raise SettingsError("Tick at least one score to compare with the top four by index.")
     base = preset(BASE)
     last = frozenset(p.block for p in _parameters(model, base))
-    found = rank_all_apart(model, data, tuple(methods))
+    found = rank_all_in_subprocess(model, data, tuple(methods))
     kinds = trained_kinds(model)
     chosen: dict[frozenset[int], list[str]] = {}
     plans: dict[frozenset[int], FreezePlan] = {}
     for method in methods:
-        ranking = found[method].over(kinds)
+        ranking = found[method].of_kinds(kinds)
         blocks = frozenset(ranking.top())
         chosen.setdefault(blocks, []).append(method)
         plans[blocks] = ranking.plan(base)

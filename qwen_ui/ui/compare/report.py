@@ -7,39 +7,23 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
-from html import escape
-from typing import Any
 
-from qwen_ui.compare.comparison import Comparison, results
-from qwen_ui.compare.report import (
-    COLUMNS,
-    cells_of,
+from qwen_ui.compare import (
+    Comparison,
+    Row,
+    headline,
     markdown_report,
-    rate_notes,
+    results,
+    rows_of,
     samples_of,
     setup_of,
+    verdict_sentence,
 )
-from qwen_ui.compare.rows import Row, rows_of
-from qwen_ui.compare.verdict import headline, verdict_sentence
-from qwen_ui.runs.side_by_side import overlay
-from qwen_ui.ui.compare.svg_chart import COLOURS, Series, chart
-
-_STYLE = """
-body { font: 15px/1.55 system-ui, sans-serif; color: #16202b; background: #f7f9fb;
-  margin: 32px auto; max-width: 1180px; padding: 0 24px; }
-h1 { font-size: 24px; margin: 0 0 4px; } h1::first-letter { text-transform: uppercase; }
-h2 { font-size: 16px; margin: 32px 0 8px; }
-.muted { color: #566475; } .charts { display: flex; flex-wrap: wrap; gap: 20px; }
-.charts svg { flex: 1 1 460px; max-width: 580px; min-width: 0; height: auto; border-radius: 6px; }
-h3 { font-size: 14px; margin: 0 0 6px; }
-.scroll { overflow-x: auto; }
-table { border-collapse: collapse; font-size: 13.5px; font-variant-numeric: tabular-nums; }
-th, td { text-align: right; padding: 6px 14px 6px 0; border-bottom: 1px solid #dde3ea;
-  white-space: nowrap; }
-th { color: #566475; font-weight: 500; } th:first-child, td:first-child { text-align: left; }
-.samples { display: grid; grid-template-columns: repeat(auto-fit, minmax(300px, 1fr)); gap: 24px; }
-.samples p { white-space: pre-wrap; overflow-wrap: anywhere; margin: 4px 0 10px; }
-"""
+from qwen_ui.compare.report import COLUMNS, cells_of, legend_of
+from qwen_ui.runs import Axis, run_curves
+from qwen_ui.ui.compare.svg_chart import Series, chart
+from qwen_ui.ui.page.colours import SERIES_COLOURS
+from qwen_ui.ui.page.templates import render
 
 
 def markdown(comparison: Comparison) -> str:
@@ -55,21 +39,18 @@ def html(comparison: Comparison) -> str:
     """The comparison as one HTML file."""
     found = results(comparison)
     rows = rows_of(found)
-    title = escape(headline(rows) or " vs ".join(comparison.labels))
-    parts = [
-        '<!doctype html><html lang="en"><meta charset="utf-8">',
-        '<meta name="viewport" content="width=device-width">',
-        f"<title>{title}</title><style>{_STYLE}</style>",
-        f"<h1>{title}</h1>",
-        f"<p>{escape(verdict_sentence(rows))}</p>",
-        f'<p class="muted">{escape(setup_of(comparison))}</p>',
-        f'<div class="charts">{"".join(drawings(comparison).values())}</div>',
-        _table(rows),
-        _samples(samples_of(found)),
-        _failures(found),
-        "</html>",
-    ]
-    return "\n".join(part for part in parts if part)
+    return render(
+        "compare/report.html",
+        title=headline(rows) or " vs ".join(comparison.labels),
+        verdict=verdict_sentence(rows),
+        setup=setup_of(comparison),
+        drawings=drawings(comparison).values(),
+        columns=COLUMNS,
+        rows=[cells_of(row) for row in rows],
+        legend=legend_of(rows),
+        samples=samples_of(found),
+        failures=[run for run in found if run["status"] != "completed"],
+    )
 
 
 def drawings(comparison: Comparison) -> dict[str, str]:
@@ -83,9 +64,9 @@ def drawings(comparison: Comparison) -> dict[str, str]:
     return {title: svg for title, svg in found.items() if svg}
 
 
-def _curves(comparison: Comparison, axis: str, x_title: str) -> str:
+def _curves(comparison: Comparison, axis: Axis, x_title: str) -> str:
     started = [entry for entry in comparison.entries if entry.run is not None]
-    drawn = {run["run"]: run["lines"] for run in overlay(comparison.runs, axis=axis)}
+    drawn = {run["run"]: run["lines"] for run in run_curves(comparison.runs, axis=axis)}
     labelled: set[str] = set()
     series = []
     for entry in started:
@@ -97,7 +78,7 @@ def _curves(comparison: Comparison, axis: str, x_title: str) -> str:
         labelled.add(entry.label)
         series.append(Series(entry.label, line[0], line[1], colour, label=first))
     title = f"Evaluation loss by {'step' if axis == 'step' else 'second'}"
-    return chart(title, series, x_title=x_title, y_title="nats a token")
+    return chart(title, series, x_title=x_title, y_title="nats per token")
 
 
 def _pareto(rows: Sequence[Row], labels: Sequence[str]) -> str:
@@ -109,51 +90,10 @@ def _pareto(rows: Sequence[Row], labels: Sequence[str]) -> str:
         "Loss after training by trainable parameters",
         series,
         x_title="trainable parameters",
-        y_title="nats a token",
+        y_title="nats per token",
         log_x=True,
     )
 
 
 def colour_of(label: str, labels: Sequence[str]) -> str:
-    return COLOURS[list(labels).index(label) % len(COLOURS)]
-
-
-def _table(rows: Sequence[Row]) -> str:
-    if not rows:
-        return ""
-    head = "".join(f"<th>{escape(name)}</th>" for name in COLUMNS)
-    body = "".join(
-        f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in cells_of(row))}</tr>" for row in rows
-    )
-    notes = escape("; ".join(rate_notes(rows)))
-    return (
-        f'<h2>Figures</h2><div class="scroll"><table><thead><tr>{head}</tr></thead>'
-        f"<tbody>{body}</tbody></table></div>"
-        '<p class="muted">Losses in nats a token, over all held-out tokens; ± is the standard '
-        f"deviation over the seeds. Learning rates: {notes}.</p>"
-    )
-
-
-def _samples(samples: Sequence[dict[str, Any]]) -> str:
-    if not samples:
-        return ""
-    sections = "".join(
-        f"<section><h3>{escape(s['plan'])}</h3>"
-        + "".join(
-            f'<p><span class="muted">{when}:</span> {escape(s["prompt"] + s[when])}</p>'
-            for when in ("before", "after")
-        )
-        + "</section>"
-        for s in samples
-    )
-    return f'<h2>The same prompt, continued</h2><div class="samples">{sections}</div>'
-
-
-def _failures(found: Sequence[dict[str, Any]]) -> str:
-    lines = [
-        f"<li>{escape(r['plan'])}, seed {r['seed']}: {escape(r['status'])}. "
-        f"{escape(r['reason'] or '')}</li>"
-        for r in found
-        if r["status"] != "completed"
-    ]
-    return f"<h2>Runs that did not complete</h2><ul>{''.join(lines)}</ul>" if lines else ""
+    return SERIES_COLOURS[list(labels).index(label) % len(SERIES_COLOURS)]

@@ -1,19 +1,43 @@
 """Small charts as SVG text: for reports that must open from disk and for the project's own pages.
 
-Pure: numbers in, text out. Every text is escaped.
+Pure: numbers in, marks out; the template `chart.svg` writes them down.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from html import escape
+
+from qwen_ui.ui.page.templates import render
 
 WIDTH, HEIGHT = 680, 380
 LEFT, RIGHT, TOP, BOTTOM = 58, 150, 34, 46
-COLOURS = ("#c2410c", "#0072b2", "#009e73", "#b8860b", "#8c5383", "#56b4e9", "#7a7f87", "#16202b")
 LABEL_GAP = 14
+_INK, _MUTED, _AXIS = "#16202b", "#566475", "#8fa3b8"
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """One shape: a `path`, a dot (`radius`) or else a text, at `x`, `y` in pixels.
+
+    Attributes:
+        text: what is written, or what a dot says on hover.
+        width: of a path's stroke where it is a line of a series; 0 for the grid's.
+        anchor, size, weight, turn: of a text, as in SVG.
+    """
+
+    colour: str
+    x: float = 0
+    y: float = 0
+    path: str = ""
+    width: float = 0
+    radius: float = 0
+    text: str = ""
+    anchor: str = "start"
+    size: float = 12
+    weight: int = 400
+    turn: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,18 +79,13 @@ def chart(
     high = [y + e for s in shown for y, e in zip(s.y, s.errors or [0] * len(s.y), strict=True)]
     across = _Axis(min(xs), max(xs), LEFT, WIDTH - RIGHT, log=log_x)
     up = _Axis(min(low), max(high), HEIGHT - BOTTOM, TOP, log=False)
-    parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" '
-        f'width="{WIDTH}" height="{HEIGHT}" role="img" aria-label="{escape(title)}" '
-        'font-family="system-ui, sans-serif" font-size="12" fill="#16202b">',
-        f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#ffffff"/>',
-        _text(LEFT, 20, title, size=13.5, weight=600),
+    marks = [
+        Mark(_INK, LEFT, 20, text=title, size=13.5, weight=600),
         *_grid(across, up, x_title, y_title),
-        *(mark for s in shown for mark in _marks(s, across, up)),
+        *(mark for one in shown for mark in _marks(one, across, up)),
         *_labels(shown, across, up),
-        "</svg>",
     ]
-    return "\n".join(parts)
+    return render("compare/chart.svg", width=WIDTH, height=HEIGHT, title=title, marks=marks)
 
 
 class _Axis:
@@ -108,48 +127,40 @@ def _short(value: float) -> str:
     return f"{value:g}"
 
 
-def _grid(across: _Axis, up: _Axis, x_title: str, y_title: str) -> list[str]:
+def _grid(across: _Axis, up: _Axis, x_title: str, y_title: str) -> Iterator[Mark]:
     right, bottom = WIDTH - RIGHT, HEIGHT - BOTTOM
-    parts = []
     for value, text in up.ticks():
         y = up(value)
-        parts.append(f'<path d="M{LEFT} {y}H{right}" stroke="#dde3ea"/>')
-        parts.append(_text(LEFT - 8, y + 4, text, anchor="end", colour="#566475"))
+        yield Mark("#dde3ea", path=f"M{LEFT} {y}H{right}")
+        yield Mark(_MUTED, LEFT - 8, y + 4, text=text, anchor="end")
     for value, text in across.ticks():
         x = across(value)
-        parts.append(f'<path d="M{x} {bottom}v5" stroke="#8fa3b8"/>')
-        parts.append(_text(x, bottom + 18, text, anchor="middle", colour="#566475"))
-    parts.append(f'<path d="M{LEFT} {bottom}H{right}" stroke="#8fa3b8"/>')
-    middle = (LEFT + right) / 2
-    parts.append(_text(middle, HEIGHT - 8, x_title, anchor="middle", colour="#566475"))
-    turn = f'transform="rotate(-90 14 {(TOP + bottom) / 2})"'
-    parts.append(_text(14, (TOP + bottom) / 2, y_title, "middle", "#566475", extra=turn))
-    return parts
+        yield Mark(_AXIS, path=f"M{x} {bottom}v5")
+        yield Mark(_MUTED, x, bottom + 18, text=text, anchor="middle")
+    yield Mark(_AXIS, path=f"M{LEFT} {bottom}H{right}")
+    yield Mark(_MUTED, (LEFT + right) / 2, HEIGHT - 8, text=x_title, anchor="middle")
+    middle = (TOP + bottom) / 2
+    turn = f"rotate(-90 14 {middle})"
+    yield Mark(_MUTED, 14, middle, text=y_title, anchor="middle", turn=turn)
 
 
-def _marks(s: Series, across: _Axis, up: _Axis) -> list[str]:
-    at = [(across(x), up(y)) for x, y in zip(s.x, s.y, strict=True)]
-    parts = []
-    if s.line and len(at) > 1:
+def _marks(series: Series, across: _Axis, up: _Axis) -> Iterator[Mark]:
+    at = [(across(x), up(y)) for x, y in zip(series.x, series.y, strict=True)]
+    if series.line and len(at) > 1:
         path = "L".join(f"{x} {y}" for x, y in at)
-        parts.append(
-            f'<path d="M{path}" fill="none" stroke="{s.colour}" stroke-width="{s.width}"/>'
-        )
-    for (x, _), y, error in zip(at, s.y, s.errors, strict=bool(s.errors)):
+        yield Mark(series.colour, path=f"M{path}", width=series.width)
+    for (x, _), y, error in zip(at, series.y, series.errors, strict=bool(series.errors)):
         if error:
-            parts.append(f'<path d="M{x} {up(y - error)}V{up(y + error)}" stroke="{s.colour}"/>')
-    if s.points:
-        for (x, y), x_value, y_value in zip(at, s.x, s.y, strict=True):
-            said = escape(f"{s.name}: {x_value:,g}, {y_value:.4f}")
-            dot = f'<circle cx="{x}" cy="{y}" r="3.5" fill="{s.colour}">'
-            parts.append(f"{dot}<title>{said}</title></circle>")
-    return parts
+            yield Mark(series.colour, path=f"M{x} {up(y - error)}V{up(y + error)}")
+    if series.points:
+        for (x, y), x_value, y_value in zip(at, series.x, series.y, strict=True):
+            said = f"{series.name}: {x_value:,g}, {y_value:.4f}"
+            yield Mark(series.colour, x, y, radius=3.5, text=said)
 
 
-def _labels(shown: Sequence[Series], across: _Axis, up: _Axis) -> list[str]:
+def _labels(shown: Sequence[Series], across: _Axis, up: _Axis) -> Iterator[Mark]:
     """Each name beside its last point, moved up where two would meet."""
     ends = sorted((up(s.y[-1]), across(s.x[-1]), s.name, s.colour) for s in shown if s.label)[::-1]
-    parts: list[str] = []
     taken: list[tuple[float, float, float]] = []
     for y, x, name, colour in ends:
         at, width = y + 4, 6.2 * len(name)
@@ -157,22 +168,4 @@ def _labels(shown: Sequence[Series], across: _Axis, up: _Axis) -> list[str]:
             if x + 8 < end and x + 8 + width > begin and abs(at - other) < LABEL_GAP:
                 at = other - LABEL_GAP
         taken.append((at, x + 8, x + 8 + width))
-        parts.append(_text(x + 8, at, name, colour=colour))
-    return parts
-
-
-def _text(
-    x: float,
-    y: float,
-    text: str,
-    anchor: str = "start",
-    colour: str = "#16202b",
-    *,
-    size: float = 12,
-    weight: int = 400,
-    extra: str = "",
-) -> str:
-    return (
-        f'<text x="{round(x, 1)}" y="{round(y, 1)}" text-anchor="{anchor}" fill="{colour}" '
-        f'font-size="{size}" font-weight="{weight}" {extra}>{escape(text)}</text>'
-    )
+        yield Mark(colour, round(x + 8, 1), round(at, 1), text=name)

@@ -10,6 +10,8 @@ import gradio as gr
 
 from qwen_ui.errors import SettingsError
 from qwen_ui.freeze import FreezePlan, preset
+from qwen_ui.freeze.presets import TOP_LAYERS
+from qwen_ui.rank import METHODS
 from qwen_ui.ui.compare.rank import asked_of, ranked_plans, ranking_view
 from qwen_ui.ui.compare.view import comparison_view
 from qwen_ui.ui.page.data_choice import CHAT, KJV, OWN, kept_files, own_file
@@ -19,25 +21,13 @@ from qwen_ui.ui.page.session import Session
 from qwen_ui.ui.page.stand_in import trained_model
 
 if TYPE_CHECKING:
-    from qwen_ui.compare.comparison import Contender
+    from qwen_ui.compare import Contender
 
 CLASSIC = ("attention", "bitfit")
-REFERENCE, IN_FORCE = "LoRA (reference)", "the plan in force"
+REFERENCE, IN_FORCE = "LoRA (reference)", "the current plan"
 PRESETS = (*CLASSIC, "mlp", "norms", "full")
 CHOICES = (*PRESETS, REFERENCE, IN_FORCE)
 PROMPT = "And it came to pass"
-# As in `train.rank.METHODS`, which imports torch; a test holds them equal.
-RANK_METHODS = (
-    "gradient",
-    "relative-gradient",
-    "fisher",
-    "relative-fisher",
-    "activation",
-    "change",
-    "wanda",
-    "weight",
-    "ablation",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,19 +67,19 @@ def build(session: Session) -> CompareTab:
                 "learning rate.</p>"
             )
             data = gr.Radio([KJV, CHAT, OWN], value=KJV, label="Data", elem_id="qc-data")
-            upload = own_file("To train on; a part is held out", "qc-upload")
+            upload = own_file("Training data; a part is held out", "qc-upload")
             with gr.Row():
                 steps = gr.Number(60, label="Steps", precision=0, minimum=1, min_width=100)
                 seeds = gr.Number(2, label="Seeds", precision=0, minimum=1, min_width=100)
             with gr.Accordion("Other plans", open=False):
                 plans = gr.CheckboxGroup(list(CHOICES), value=list(CLASSIC), label="Plans")
-                layers = gr.Textbox("last:4", label="On blocks", max_length=200)
-                ticked = gr.Button("Compare these", elem_id="qc-ticked")
+                layers = gr.Textbox(TOP_LAYERS, label="Layers", max_length=200)
+                ticked = gr.Button("Compare these plans", elem_id="qc-ticked")
             with gr.Accordion("By index or by rank", open=False):
                 methods = gr.CheckboxGroup(
-                    list(RANK_METHODS), value=list(RANK_METHODS), label="Top four blocks by"
+                    list(METHODS), value=list(METHODS), label="Top four blocks by score"
                 )
-                by_rank = gr.Button("By index vs by rank", elem_id="qc-rank")
+                by_rank = gr.Button("Compare by index and by rank", elem_id="qc-rank")
                 score = gr.Button("Show the scores", elem_id="qc-score")
         with gr.Column(elem_id="qc-side"):
             view = comparison_view("qc-view")
@@ -174,7 +164,7 @@ def begin_comparison(
     Raises:
         UserError: it cannot run.
     """
-    from qwen_ui.compare.comparison import begin, make_comparison
+    from qwen_ui.compare import make_comparison, start_runs
 
     if not steps or not seeds or steps < 1 or seeds < 1:
         raise SettingsError("A comparison needs at least 1 step and 1 seed.")
@@ -189,14 +179,14 @@ def begin_comparison(
         eval_every=max(1, int(steps) // 3),
         sample_prompts=(PROMPT,),
     )
-    return begin(comparison).name
+    return start_runs(comparison).name
 
 
 def ticked_plans(
     ticked: Sequence[str], layers: str, plan: FreezePlan
 ) -> list[FreezePlan | Contender]:
     """What is ticked: presets and LoRA on these layers, and the plan in force."""
-    from qwen_ui.compare.comparison import lora_reference
+    from qwen_ui.compare import lora_reference
 
     on = layers or None
     presets = [preset(name, on) for name in ticked if name in PRESETS]
@@ -212,7 +202,7 @@ def ticked_plans(
 
 def latest_name() -> str:
     """Name of the last comparison, "" where there is none."""
-    from qwen_ui.compare.comparison import latest_comparison
+    from qwen_ui.compare import latest_comparison
 
     found = latest_comparison()
     return found.name if found is not None else ""

@@ -6,12 +6,10 @@ from typing import Any, Literal
 
 import gradio as gr
 
-from qwen_ui.runs.curves import Axis
+from qwen_ui.runs import OVER, Axis
 from qwen_ui.ui.page.api import server_function
 from qwen_ui.ui.page.modules import mounted_by
 from qwen_ui.ui.page.run_view import serve_plotly
-
-OVER = {"completed", "failed", "stopped", "interrupted"}
 
 
 def comparison_view(elem_id: str) -> gr.HTML:
@@ -34,15 +32,21 @@ def state(name: str, axis: Axis = "step") -> dict[str, Any]:
         name: of the comparison.
         axis: of its curves.
     """
-    from qwen_ui.compare.comparison import read_comparison, results
-    from qwen_ui.compare.report import samples_of, setup_of
-    from qwen_ui.compare.rows import row_records, rows_of
-    from qwen_ui.compare.verdict import headline, verdict_sentence
-    from qwen_ui.runs.side_by_side import overlay
+    from qwen_ui.compare import (
+        headline,
+        read_comparison,
+        results,
+        row_records,
+        rows_of,
+        samples_of,
+        setup_of,
+        verdict_sentence,
+    )
+    from qwen_ui.runs import run_curves
 
     comparison = read_comparison(name)
     found = results(comparison)
-    curves = overlay(comparison.runs, axis=axis, only=("smooth", "eval"))
+    curves = run_curves(comparison.runs, axis=axis, only=("smooth", "eval"))
     drawn = {run["run"]: run["lines"] for run in curves}
     rows = rows_of(found)
     return {
@@ -66,19 +70,19 @@ def _run(record: dict[str, Any], lines: dict[str, Any]) -> dict[str, Any]:
 
 def act(name: str, action: Literal["stop", "resume"]) -> dict[str, Any]:
     """Stop what runs, or go on with what was cut off."""
-    from qwen_ui.compare.comparison import begin, read_comparison, stop_all
+    from qwen_ui.compare import read_comparison, start_runs, stop_runs
 
     comparison = read_comparison(name)
     if action == "stop":
-        stop_all(comparison)
+        stop_runs(comparison)
     else:
-        begin(comparison)
+        start_runs(comparison)
     return {}
 
 
 def report(name: str, format: Literal["markdown", "html"]) -> dict[str, str]:
     """The comparison as Markdown, or as one HTML file; both hold their charts."""
-    from qwen_ui.compare.comparison import read_comparison
+    from qwen_ui.compare import read_comparison
     from qwen_ui.ui.compare.report import html, markdown
 
     comparison = read_comparison(name)

@@ -50,7 +50,7 @@ def match(anatomy: Anatomy, pattern: str) -> dict[str, Any]:
     try:
         found = re.compile(pattern)
     except re.error as error:
-        raise PlanError(f"'{pattern[:80]}' is no regular expression yet: {error}.") from error
+        raise PlanError(f"'{pattern[:80]}' is not a valid regular expression: {error}.") from error
     matched = [p for p in anatomy.parameters if any(found.search(name) for name in p.names)]
     return {
         "ranges": ranges_of(anatomy, (p.name for p in matched)),

@@ -12,8 +12,10 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from qwen_ui import freeze
-from qwen_ui.errors import PlanError, SettingsError
+from qwen_ui.errors import SettingsError
 from qwen_ui.model.names import NANO
+from qwen_ui.model.weights.measures import MEASURES
+from qwen_ui.rank import METHODS
 from qwen_ui.ui.freeze.selection_data import chosen, names_of
 from qwen_ui.ui.page.data_choice import KJV, data_files
 from qwen_ui.ui.page.jobs import Jobs, Tick
@@ -30,11 +32,9 @@ _DIGITS = 6
 
 def list_heats(anatomy: Anatomy) -> dict[str, Any]:
     """Groups of [name, label, hint], each with a sentence where it cannot be had here."""
-    from qwen_ui.model.weights.grid import MEASURES
-    from qwen_ui.rank.run import WORDS
 
     weights = [[f"{WEIGHT}:{name}", name, ""] for name in MEASURES]
-    ranks = [[f"{RANK}:{name}", f"rank by {name}", how.what] for name, how in WORDS.items()]
+    ranks = [[f"{RANK}:{name}", f"rank by {name}", how.what] for name, how in METHODS.items()]
     model = stand_in_for(anatomy)
     apart = "" if model is anatomy else f" (on {NANO})"
     return {
@@ -45,9 +45,9 @@ def list_heats(anatomy: Anatomy) -> dict[str, Any]:
                 "problem": "" if anatomy.weights_folder else "not on this machine",
             },
             {
-                "label": f"Scores of blocks{apart}",
+                "label": f"Block scores{apart}",
                 "heats": ranks,
-                "problem": "" if model is not None else f"no weights, and unlike {NANO}",
+                "problem": "" if model is not None else f"no weights here, and {NANO} differs",
             },
         ]
     }
@@ -69,9 +69,9 @@ def take_top(
     """The kinds that train now, on the highest blocks; what trains outside the blocks stays."""
     found = JOBS.found((anatomy.source, heat))
     if not found or not found.get("order"):
-        raise SettingsError("There are no scores of blocks yet. Choose a score under Heat first.")
+        raise SettingsError("There are no block scores yet. Choose a score under Heat first.")
     if not count.strip().isdecimal() or not 1 <= int(count) <= anatomy.block_count:
-        raise SettingsError(f"Take 1 to {anatomy.block_count} blocks, not '{count[:20]}'.")
+        raise SettingsError(f"Choose 1 to {anatomy.block_count} blocks, not '{count[:20]}'.")
     top = found["order"][: int(count)]
     return chosen(on_blocks(anatomy, names_of(anatomy, ranges), top, plan_name, heat))
 
@@ -84,24 +84,13 @@ def on_blocks(
     Raises:
         PlanError: no kind of a block is among the names.
     """
-    kinds = {p.kind for p in anatomy.parameters if p.block is not None and p.name in names}
-    if not kinds:
-        raise PlanError(
-            "The plan trains nothing in the blocks, so there is nothing to move to the highest "
-            "ones. Choose kinds first, for instance the preset Attention."
-        )
-    wanted = frozenset(blocks)
-    moved = {p.name for p in anatomy.parameters if p.block in wanted and p.kind in kinds}
-    outside = {p.name for p in anatomy.parameters if p.block is None and p.name in names}
     what = plan_name.partition(" on ")[0] or "plan"
-    layers = freeze.format_layers(wanted, anatomy.block_count)
+    layers = freeze.format_layers(frozenset(blocks), anatomy.block_count)
     name = f"{what} on {layers} by {heat.partition(':')[2]}"
-    return freeze.resolve(freeze.canonical_plan(anatomy, moved | outside, name), anatomy)
+    return freeze.resolve(freeze.moved_to_blocks(anatomy, names, blocks, name), anatomy)
 
 
 def _work_of(anatomy: Anatomy, name: str) -> Callable[[Tick], dict[str, Any]]:
-    from qwen_ui.model.weights.grid import MEASURES
-    from qwen_ui.rank.run import METHODS
 
     group, _, what = name.partition(":")
     if group == WEIGHT and what in MEASURES:
@@ -125,7 +114,7 @@ def _weight_heat(anatomy: Anatomy, measure: str) -> dict[str, Any]:
 
 
 def _rank_heat(anatomy: Anatomy, method: str, tick: Tick) -> dict[str, Any]:
-    from qwen_ui.rank.run import rank_apart
+    from qwen_ui.rank import rank_in_subprocess
 
     model = stand_in_for(anatomy)
     if model is None:
@@ -134,7 +123,7 @@ def _rank_heat(anatomy: Anatomy, method: str, tick: Tick) -> dict[str, Any]:
             "it: it has other blocks or kinds. Rank a folder that holds the weights."
         )
     training, _ = data_files(KJV, None)
-    ranking = rank_apart(model.source, training, method, tick)
+    ranking = rank_in_subprocess(model.source, training, method, tick)
     scores = ranking.scores
     said = f"Scores of {model.source} by {method}"
     if ranking.sequences:

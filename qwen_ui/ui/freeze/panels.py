@@ -28,10 +28,10 @@ _PRICE = """
   </div>
   <div class="qf-checks">
     <label><input type="checkbox" data-setting="checkpointing"> gradient checkpointing</label>
-    <label><input type="checkbox" data-setting="keep_prefix"> keep the frozen prefix</label>
+    <label><input type="checkbox" data-setting="keep_prefix"> cache frozen blocks' outputs</label>
     <label><input type="checkbox" data-setting="masters" checked> float32 masters</label>
-    <label title="The worker behind the Train tab: prefix kept, loss in chunks, AdamW, float32 on a
-CPU"><input type="checkbox" data-setting="worker"> as the Train tab runs it</label>
+    <label title="The worker behind the Train tab: prefix cached, loss in chunks, AdamW, float32
+on a CPU"><input type="checkbox" data-setting="worker"> as the Train tab runs it</label>
   </div>
   <table class="qf-table">
     <thead><tr><th scope="col">one step</th><th scope="col">this plan</th>

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from qwen_ui.errors import SettingsError
 from qwen_ui.formats import percent, short_bytes, short_flops
 from qwen_ui.freeze import StepSettings, full_cost
-from qwen_ui.freeze.cost.estimate import MAX_TOKENS, price
+from qwen_ui.freeze.cost import MAX_TOKENS, price
 
 if TYPE_CHECKING:
     from qwen_ui.freeze import Cost, Selection
@@ -21,8 +21,8 @@ _ROWS = (
     ("activation_bytes", "saved activations", short_bytes),
     ("gradient_bytes", "gradients", short_bytes),
     ("optimizer_bytes", "optimizer state", short_bytes),
-    ("master_bytes", "float32 masters", short_bytes),
-    ("origin_bytes", "copies of the beginning", short_bytes),
+    ("master_bytes", "float32 master weights", short_bytes),
+    ("origin_bytes", "initial copies of the trained weights", short_bytes),
     ("weight_bytes", "weights", short_bytes),
     ("peak_bytes", "peak memory", short_bytes),
 )
@@ -70,7 +70,7 @@ def ways_record(selection: Selection, settings: StepSettings) -> dict[str, Any]:
     kept = replace(plain, keep_prefix=True)
     ways = {
         "plain": plain,
-        "prefix kept": kept,
+        "prefix cached": kept,
         "checkpointing": replace(plain, checkpointing=True),
         "both": replace(kept, checkpointing=True),
     }
@@ -157,14 +157,14 @@ def memory_of(text: str) -> Memory:
     except ValueError:
         value = -1.0
     if not 0 < value < 1e6:
-        raise SettingsError(f"'{text[:40]}' is no memory. Give gigabytes, for instance 24.")
+        raise SettingsError(f"'{text[:40]}' is not a valid amount of memory. Give gigabytes.")
     return Memory(int(value * GIGABYTE), "typed")
 
 
 def _whole(asked: dict[str, Any], key: str, words: str) -> int:
     text = str(asked.get(key, "")).strip()
     if not text.isdecimal() or len(text) > 9:
-        raise SettingsError(f"'{text[:40]}' is no {words}. Give a whole number, for instance 4.")
+        raise SettingsError(f"'{text[:40]}' is not a valid {words}. Give a whole number.")
     return int(text)
 
 

@@ -25,7 +25,7 @@ def save(plan: FreezePlan) -> None:
         raise PlanError(f"Give the plan a name of 1 to {MAX_NAME} characters.")
     file = _file(name)
     if not file.exists() and len(_files()) >= MAX_SAVED:
-        raise PlanError(f"{MAX_SAVED} plans are kept already. Delete one first.")
+        raise PlanError(f"{MAX_SAVED} plans are saved already. Delete one first.")
     file.parent.mkdir(parents=True, exist_ok=True)
     replace_text(file, plan.model_copy(update={"name": name}).to_json())
 
@@ -49,7 +49,7 @@ def load(name: str) -> FreezePlan:
     """
     file = _file(name.strip())
     if not file.is_file():
-        raise PlanError(f"No plan is kept under '{name[:MAX_NAME]}'.")
+        raise PlanError(f"No plan is saved as '{name[:MAX_NAME]}'.")
     return _read(file)
 
 

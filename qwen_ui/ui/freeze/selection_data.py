@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from qwen_ui import freeze  # lazily: its functions need torch, drawing the page does not
 from qwen_ui.errors import PlanError
+from qwen_ui.formats import index_ranges
 
 if TYPE_CHECKING:
     from qwen_ui.freeze import Selection
@@ -54,15 +55,8 @@ def structure_record(anatomy: Anatomy) -> dict[str, Any]:
 def ranges_of(anatomy: Anatomy, names: Iterable[str]) -> str:
     """These tensors (first names) as ranges of their numbers: `0-3,8`; empty for none."""
     chosen = frozenset(names)
-    runs: list[list[int]] = []
-    for index, parameter in enumerate(anatomy.parameters):
-        if parameter.name not in chosen:
-            continue
-        if runs and index == runs[-1][1] + 1:
-            runs[-1][1] = index
-        else:
-            runs.append([index, index])
-    return ",".join(str(start) if start == end else f"{start}-{end}" for start, end in runs)
+    numbers = (index for index, p in enumerate(anatomy.parameters) if p.name in chosen)
+    return index_ranges(numbers, separator=",")
 
 
 def names_of(anatomy: Anatomy, ranges: str) -> frozenset[str]:

@@ -1,4 +1,4 @@
-"""The selector: one `gr.HTML` whose DOM its own JavaScript owns (static/freeze.js).
+"""The selector: one `gr.HTML` whose DOM its own JavaScript owns (static/freeze_tab.js).
 
 The page gives an empty shell; the model's structure is fetched once through a server function, the
 states live in a `Uint8Array` of the browser, rows are drawn only where they are in view. Nothing of
@@ -27,9 +27,9 @@ _PRESETS = """
   <div class="qs-field"><span class="qs-label" id="qs-presets-label">Preset</span>
     <div class="qs-segments" role="group" aria-labelledby="qs-presets-label">{presets}</div></div>
   <label class="qs-field"><span class="qs-label">Layers</span>
-    <input class="qs-input qs-layers" type="text" placeholder="preset's own" autocomplete="off"
+    <input class="qs-input qs-layers" type="text" placeholder="preset's default" autocomplete="off"
       spellcheck="false" title="all, none, 24-27, 0,4,8-11, last:4, first:4 or every:4"></label>
-  <div class="qs-field"><span class="qs-label" id="qs-mode-label">Preset or match will</span>
+  <div class="qs-field"><span class="qs-label" id="qs-mode-label">When applying</span>
     <div class="qs-segments" role="radiogroup" aria-labelledby="qs-mode-label">
       <button type="button" role="radio" data-mode="replace" aria-checked="true">Replace</button>
       <button type="button" role="radio" data-mode="add" aria-checked="false">Add</button>
@@ -65,8 +65,8 @@ _HEAT = """
   <span class="qs-ramps"></span>
   <span class="qs-take" hidden><button type="button" class="qs-button" data-heat="take">Take the
     top</button> <input class="qs-input qs-top" value="4" inputmode="numeric"
-    aria-label="How many of the highest blocks"> blocks</span>
-  <progress class="qs-heat-progress" max="1" hidden aria-label="How far the scores are"></progress>
+    aria-label="Number of highest blocks"> blocks</span>
+  <progress class="qs-heat-progress" max="1" hidden aria-label="Progress of the scores"></progress>
   <span class="qs-heat-said" role="status" aria-live="polite"></span>
 </div>
 """
@@ -98,9 +98,9 @@ _SIDE = """
   </div>
   <div class="qs-keep">
     <div class="qs-joined"><input class="qs-input qs-name" type="text" maxlength="60"
-      placeholder="Keep this plan as …" aria-label="Name to keep the plan under">
-      <button type="button" class="qs-button" data-do="keep">Keep</button></div>
-    <ul class="qs-kept" aria-label="Kept plans"></ul>
+      placeholder="Save this plan as …" aria-label="Name to save the plan under">
+      <button type="button" class="qs-button" data-do="keep">Save</button></div>
+    <ul class="qs-kept" aria-label="Saved plans"></ul>
   </div>
   <details class="qs-paste"><summary>Paste a plan, names or patterns</summary>
     <textarea class="qs-input qs-text" rows="5" spellcheck="false" aria-label="A plan's JSON, names
@@ -117,21 +117,21 @@ def selector(session: Session) -> gr.HTML:
     return gr.HTML(
         "",
         html_template=shell(),
-        js_on_load=mounted_by("freeze/freeze.js"),
+        js_on_load=mounted_by("freeze/freeze_tab.js"),
         apply_default_css=False,
         elem_id="qs-main",
         server_functions=server_functions(session),
     )
 
 
-def hand() -> gr.HTML:
+def edits() -> gr.HTML:
     """What the browser tells Python, apart from the selector's value; see `freeze_tab`."""
     return gr.HTML(
         "",
         html_template="<span hidden></span>",
-        js_on_load=mounted_by("freeze/hand.js", fires_input=True),
+        js_on_load=mounted_by("freeze/edits.js", fires_input=True),
         apply_default_css=False,
-        elem_id="qs-hand",
+        elem_id="qs-edits",
     )
 
 

@@ -3,9 +3,9 @@
 Ticks, counts and bars are the browser's; every action on a plan is a server function
 (`freeze_actions`). What this module wires is the way between the selector and the plan in force:
 
-    browser  --hand-->  read_edit  -->  header.plan, seen  --change-->  value_for  -->  selector
+    browser  --edits-->  read_edit  -->  header.plan, seen  --change-->  value_for  -->  selector
 
-The browser alone writes `hand` and Python alone the selector's value: where both wrote one value,
+The browser alone writes `edits` and Python alone the selector's value: where both wrote one value,
 the answer to one edit could overwrite the next edit before it was read. An answer names the edit
 that its plan was read from, and the browser drops answers to older edits than its last.
 """
@@ -20,7 +20,7 @@ import gradio as gr
 
 from qwen_ui.errors import PlanError
 from qwen_ui.freeze import FreezePlan
-from qwen_ui.ui.freeze.selector import hand, selector
+from qwen_ui.ui.freeze.selector import edits, selector
 from qwen_ui.ui.page.guard import guarded
 
 if TYPE_CHECKING:
@@ -42,18 +42,18 @@ class FreezeTab:
 
     Attributes:
         selector: its value is JSON that Python writes, see `value_for`.
-        hand: its value is JSON that the browser writes: {edit, source, ranges, name}.
+        edits: its value is JSON that the browser writes: {edit, source, ranges, name}.
         seen: `Seen`.
     """
 
     selector: gr.HTML
-    hand: gr.HTML
+    edits: gr.HTML
     seen: gr.State
 
 
 def build(session: Session) -> FreezeTab:
     """The tab's components, not yet connected."""
-    return FreezeTab(selector(session), hand(), gr.State(Seen()))
+    return FreezeTab(selector(session), edits(), gr.State(Seen()))
 
 
 def wire(tab: FreezeTab, header: Header, session: Session) -> None:
@@ -69,9 +69,9 @@ def wire(tab: FreezeTab, header: Header, session: Session) -> None:
         return value_for(session, source, plan, seen)
 
     quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
-    tab.hand.input(
+    tab.edits.input(
         on_edit,
-        tab.hand,
+        tab.edits,
         [header.plan, tab.seen],
         trigger_mode="always_last",
         queue=True,

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from html import escape
-
 from qwen_ui.formats import shape_text
-from qwen_ui.model.anatomy import Anatomy, Module
+from qwen_ui.model.anatomy import Anatomy, Module, is_bias
 from qwen_ui.model.folding import children_by_parent
+from qwen_ui.ui.inspect.shapes import Box, Shape, Text
 from qwen_ui.ui.inspect.tree import subtree_roles
 
 COLUMNS = 3
@@ -24,51 +23,46 @@ class Boxes:
         self.roles = subtree_roles(anatomy)
         self.children = children_by_parent(anatomy.modules)
 
-    def part(self, name: str, note: str, place: _Place) -> tuple[list[str], float]:
+    def part(self, name: str, note: str, place: _Place) -> tuple[list[Shape], float]:
         """A module right below the block; `note` stands where its shape would."""
         return self._box(self.anatomy.modules_by_name[name], note, place)
 
-    def _box(self, module: Module, note: str, place: _Place) -> tuple[list[str], float]:
+    def _box(self, module: Module, note: str, place: _Place) -> tuple[list[Shape], float]:
         x, y, width = place
         inner, inside = self._inside(module, (x + GAP, y + TITLE, width - 2 * GAP))
         height = TITLE + inner + GAP if inside else TITLE + 2
         right = note or ("" if inside or not module.own else self._shape(module))
-        shapes = [
-            f'<g data-inside="{escape(self._path(module.name))}" class="qi-part">'
-            f"<title>{escape(module.name)}: {escape(module.class_name)}, "
-            f"{module.parameters:,} parameters</title>"
-            f'<rect x="{x:.1f}" y="{y}" width="{width:.1f}" height="{height}" rx="6" '
-            f'style="{self._paint(module.name)}"/>',
-            *self._title(module, right, place),
-            "</g>",
-            *inside,
-        ]
-        return shapes, height
+        box = Box(
+            *(x, y, width, height),
+            style="qi-part",
+            inside=self._path(module.name),
+            says=f"{module.name}: {module.class_name}, {module.parameters:,} parameters",
+            role=self._role(module.name),
+            corner=6,
+            texts=self._title(module, right, place),
+        )
+        return [box, *inside], height
 
-    def _title(self, module: Module, right: str, place: _Place) -> list[str]:
+    def _title(self, module: Module, right: str, place: _Place) -> tuple[Text, ...]:
         """Name, class where there is room for it, and what stands at the right."""
         x, y, width = place
         name = self._path(module.name).rpartition(".")[2]
         name = self._path(module.name) if name.isdecimal() else name
         room = int((width - 20) / (12 * _EM)) - len(right)
-        label = f'<tspan class="qi-title">{escape(_cut(name, room))}</tspan>'
-        if len(name) + len(module.class_name) + 2 <= room:
-            label += f'<tspan class="qi-class" dx="7">{escape(module.class_name)}</tspan>'
-        shapes = [f'<text x="{x + 10:.1f}" y="{y + 20}">{label}</text>']
-        if right:
-            shapes.append(text_at(x + width - 10, y + 20, right, "qi-right"))
-        return shapes
+        fits = len(name) + len(module.class_name) + 2 <= room
+        title = Text(x + 10, y + 20, module.class_name if fits else "", name=_cut(name, room))
+        return (title, Text(x + width - 10, y + 20, right, "qi-right")) if right else (title,)
 
-    def _inside(self, module: Module, place: _Place) -> tuple[float, list[str]]:
+    def _inside(self, module: Module, place: _Place) -> tuple[float, list[Shape]]:
         """Cells of what holds tensors directly, then boxes of what holds modules that do."""
         x, y, width = place
         cells = self._cells(module)
-        shapes: list[str] = []
+        shapes: list[Shape] = []
         wide = (width - GAP * (COLUMNS - 1)) / COLUMNS
         for position, (path, label, below) in enumerate(cells):
             at = x + (position % COLUMNS) * (wide + GAP)
             down = y + (position // COLUMNS) * (CELL + GAP)
-            shapes += self._cell(path, label, below, (at, down, wide))
+            shapes.append(self._cell(path, label, below, (at, down, wide)))
         height: float = -(-len(cells) // COLUMNS) * (CELL + GAP) - (GAP if cells else 0)
         for child in self.children[module.name]:
             if not self._is_box(child):
@@ -116,36 +110,37 @@ class Boxes:
         members = self.children[module.name]
         return f"{len(members)} × {members[0].class_name}" if members else ""
 
-    def _cell(self, name: str, label: str, below: str, place: _Place) -> list[str]:
+    def _cell(self, name: str, label: str, below: str, place: _Place) -> Box:
         x, y, wide = place
-        return [
-            f'<g data-inside="{escape(self._path(name))}" class="qi-cell">'
-            f"<title>{escape(name)}: {escape(below)}</title>"
-            f'<rect x="{x:.1f}" y="{y}" width="{wide:.1f}" height="{CELL}" rx="4" '
-            f'style="{self._paint(name)}"/>',
-            text_at(x + wide / 2, y + 17, _cut(label, int(wide / (12 * _EM))), "qi-cell-name"),
-            text_at(x + wide / 2, y + 32, _tight(below, int(wide / (10 * _EM))), "qi-cell-shape"),
-            "</g>",
-        ]
+        middle = x + wide / 2
+        name_text = _cut(label, int(wide / (12 * _EM)))
+        sizes_text = _tight(below, int(wide / (10 * _EM)))
+        return Box(
+            *(x, y, wide, CELL),
+            style="qi-cell",
+            inside=self._path(name),
+            says=f"{name}: {below}",
+            role=self._role(name),
+            corner=4,
+            texts=(
+                Text(middle, y + 17, name_text, "qi-cell-name"),
+                Text(middle, y + 32, sizes_text, "qi-cell-shape"),
+            ),
+        )
 
     def _shape(self, module: Module) -> str:
         """The shape of the largest tensor; `+ b` where a bias stands beside it."""
         tensors = [self.anatomy.by_name[name] for name in module.own]
         largest = max(tensors, key=lambda tensor: tensor.numel)
-        bias = any(n.endswith(".bias") for n in module.own) and len(tensors) > 1
+        bias = any(is_bias(n) for n in module.own) and len(tensors) > 1
         return shape_text(largest.shape) + (" + b" if bias else "")
 
     def _path(self, name: str) -> str:
         return name.removeprefix(f"{self.block}.")
 
-    def _paint(self, name: str) -> str:
+    def _role(self, name: str) -> str:
         tensor = self.anatomy.by_name.get(name)
-        role = str(tensor.role) if tensor else self.roles.get(name) or "other"
-        return f"stroke: var(--q-role-{escape(role)})"
-
-
-def text_at(x: float, y: float, text: str, style: str) -> str:
-    return f'<text x="{x:.1f}" y="{y}" class="{style}">{escape(text)}</text>'
+        return str(tensor.role) if tensor else self.roles.get(name) or "other"
 
 
 def _cut(text: str, most: int) -> str:

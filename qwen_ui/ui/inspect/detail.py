@@ -1,21 +1,22 @@
-"""The panel beside the tree: what the selected module or tensor is, as HTML, escaped."""
+"""The panel beside the tree: what the selected module or tensor is, as HTML."""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable
-from html import escape
+from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
 
 from qwen_ui.errors import ModelError
-from qwen_ui.formats import percent, short_bytes, short_count
+from qwen_ui.formats import percent, short_bytes
 from qwen_ui.model.anatomy import Anatomy, Module, Parameter
-from qwen_ui.model.dimensions import explain_shape, product
-from qwen_ui.model.explain import Explanation, explain_module
+from qwen_ui.model.config_values import config_value, language_config
+from qwen_ui.model.explain.explanation import Explanation
+from qwen_ui.model.explain.modules import explain_module
+from qwen_ui.model.explain.shapes import explain_shape, shape_product
 from qwen_ui.model.folding import Fold, find_folds
-from qwen_ui.model.settings import language_config, setting
 from qwen_ui.ui.inspect.tree import subtree_bytes, subtree_roles
+from qwen_ui.ui.page.templates import render
 
 MAX_SOURCE = 60_000
 # Source is shown from libraries that are installed anyway, never from a model's own folder.
@@ -51,84 +52,105 @@ def source_text(anatomy: Anatomy, name: str) -> str:
 def _module(anatomy: Anatomy, module: Module) -> str:
     text = explain_module(anatomy, module.name)
     tensors = [p for p in anatomy.parameters if _inside(p, module.name)]
-    facts = [
-        (
-            "class",
-            f"{module.class_name}({module.settings})" if module.settings else module.class_name,
-        ),
+    class_name = module.class_name
+    pairs = [
+        ("class", f"{class_name}({module.settings})" if module.settings else class_name),
         ("parameters", f"{module.parameters:,} ({_share(module.parameters, anatomy)})"),
         ("tensors", f"{len(tensors):,}"),
         ("bytes", _bytes(subtree_bytes(anatomy)[module.name])),
         ("role", _role(subtree_roles(anatomy)[module.name])),
         ("block", "" if module.block is None else str(module.block)),
     ]
-    return "".join(
-        (
-            _title(module.name or module.class_name),
-            _explained(text),
-            _facts(facts),
-            _copies(bool(module.name), len(tensors)),
-            _shapes(anatomy, [anatomy.by_name[name] for name in module.own]),
-            _more(_configuration(anatomy, text.keys), _source(module)),
-        )
+    return _panel(
+        anatomy,
+        module.name or class_name,
+        text,
+        pairs,
+        buttons=_copies(bool(module.name), len(tensors)),
+        why_shapes=_shapes(anatomy, [anatomy.by_name[name] for name in module.own]),
+        source=module,
     )
 
 
 def _tensor(anatomy: Anatomy, parameter: Parameter, name: str) -> str:
     owner = anatomy.modules_by_name[name.rpartition(".")[0]]
-    text = explain_module(anatomy, owner.name)
     others = [other for other in parameter.names if other != name]
-    tied = f"The same tensor as {', '.join(others)}; counted once." if others else ""
-    facts = [
-        ("shape", escape(product(parameter.shape) or "one value")),
+    pairs = [
+        ("shape", shape_product(parameter.shape) or "one value"),
         ("dtype", parameter.dtype),
         ("bytes", _bytes(parameter.bytes)),
         ("share", _share(parameter.numel, anatomy)),
         ("role", _role(str(parameter.role))),
-        ("kind", escape(parameter.kind)),
+        ("kind", parameter.kind),
         ("block", "" if parameter.block is None else str(parameter.block)),
-        ("tied", tied),
+        ("tied", f"The same tensor as {', '.join(others)}; counted once." if others else ""),
     ]
-    held = (
-        f'In <button class="qi-link" data-go="{escape(owner.name)}">{escape(owner.name)}</button>'
-    )
-    return "".join(
-        (
-            _title(name),
-            f"<p>{held}, a {escape(owner.class_name)}.</p>",
-            _explained(text),
-            _facts(facts, escaped=True),
-            _copies(True, 1),
-            _shapes(anatomy, [parameter]),
-            _values(anatomy, name),
-            _more(_configuration(anatomy, text.keys), _source(owner)),
-        )
+    return _panel(
+        anatomy,
+        name,
+        explain_module(anatomy, owner.name),
+        pairs,
+        owner=owner,
+        buttons=_copies(True, 1),
+        why_shapes=_shapes(anatomy, [parameter]),
+        values_of=name if anatomy.weights_folder is not None else "",
+        source=owner,
     )
 
 
 def _fold(anatomy: Anatomy, fold: Fold) -> str:
     first = anatomy.modules_by_name[fold.members[0]]
-    text = explain_module(anatomy, first.name)
     count = len(fold.members)
-    facts = [
-        (
-            "parameters",
-            f"{count * first.parameters:,} ({_share(count * first.parameters, anatomy)})",
-        ),
+    total = count * first.parameters
+    pairs = [
+        ("parameters", f"{total:,} ({_share(total, anatomy)})"),
         ("each", f"{first.parameters:,} ({_share(first.parameters, anatomy)})"),
         ("bytes", _bytes(count * subtree_bytes(anatomy)[first.name])),
         ("names", f"{fold.members[0]} … {fold.members[-1]}"),
     ]
-    alike = "They have the same classes, names, shapes and dtypes all the way down."
-    return "".join(
-        (
-            _title(fold.label),
-            f"<p>{count} identical modules in one row. {alike}</p>",
-            _explained(text),
-            _facts(facts),
-            _copies(False, 2),
-            _more(_configuration(anatomy, text.keys), _source(first)),
-        )
+    return _panel(
+        anatomy,
+        fold.label,
+        explain_module(anatomy, first.name),
+        pairs,
+        fold_count=count,
+        buttons=_copies(False, 2),
+        source=first,
+    )
+
+
+def _panel(
+    anatomy: Anatomy,
+    title: str,
+    text: Explanation,
+    pairs: list[tuple[str, str]],
+    *,
+    source: Module,
+    buttons: list[tuple[str, str]],
+    owner: Module | None = None,
+    fold_count: int = 0,
+    why_shapes: Sequence[tuple[str, Sequence[str]]] = (),
+    values_of: str = "",
+) -> str:
+    """The panel: title, explanation, facts, buttons, shapes, and what lies below the picture.
+
+    Args:
+        owner: the module that holds the tensor; None for a module.
+        fold_count: how many modules the row stands for; 0 for one.
+        values_of: the tensor whose values can be measured, "" where they are not at hand.
+    """
+    return render(
+        "inspect/detail.html",
+        title=title,
+        text=text,
+        pairs=pairs,
+        owner=owner,
+        fold_count=fold_count,
+        buttons=buttons,
+        why_shapes=why_shapes,
+        values_of=values_of,
+        configuration=_configuration(anatomy, text.keys),
+        source=source if source.home.startswith(_LIBRARIES) else None,
     )
 
 
@@ -136,61 +158,24 @@ def _inside(parameter: Parameter, module: str) -> bool:
     return not module or any(name.startswith(f"{module}.") for name in parameter.names)
 
 
-def _title(text: str) -> str:
-    return f"<h2>{escape(text)}</h2>"
-
-
-def _explained(text: Explanation) -> str:
-    formula = f'<p class="qi-formula">{escape(text.formula)}</p>' if text.formula else ""
-    return f"<p>{escape(text.sentence)}</p>{formula}"
-
-
-def _facts(pairs: Iterable[tuple[str, str]], *, escaped: bool = False) -> str:
-    cells = "".join(
-        f"<dt>{label}</dt><dd>{value if escaped or label == 'role' else escape(value)}</dd>"
-        for label, value in pairs
-        if value
-    )
-    return f'<dl class="qi-facts">{cells}</dl>'
-
-
-def _shapes(anatomy: Anatomy, parameters: list[Parameter]) -> str:
-    """Why each tensor has its shape, where the configuration says so."""
-    rows = []
+def _shapes(anatomy: Anatomy, parameters: list[Parameter]) -> list[tuple[str, Sequence[str]]]:
+    """(tensor, lines) on why each tensor has its shape, where the configuration says so."""
+    rows: list[tuple[str, Sequence[str]]] = []
     for parameter in parameters:
         why = explain_shape(anatomy, parameter)
-        leaf = escape(parameter.name.rpartition(".")[2])
-        lines = why if len(parameters) == 1 and why else (product(parameter.shape), *why)
-        rows.append(f"<dt>{leaf}</dt><dd>{'<br>'.join(map(escape, lines))}</dd>")
-    return f'<h3>Why this shape</h3><dl class="qi-facts">{"".join(rows)}</dl>' if rows else ""
+        lines = why if len(parameters) == 1 and why else (shape_product(parameter.shape), *why)
+        rows.append((parameter.name.rpartition(".")[2], lines))
+    return rows
 
 
-def _configuration(anatomy: Anatomy, keys: tuple[str, ...]) -> str:
+def _configuration(anatomy: Anatomy, keys: tuple[str, ...]) -> list[tuple[str, str]]:
     # Of a wrapper, the values of the language model; those that it keeps itself where it has them.
     parts = (language_config(anatomy.config), anatomy.config)
-    named = (next(filter(None, (setting(part, key) for part in parts)), None) for key in keys)
+    named = (next(filter(None, (config_value(part, key) for part in parts)), None) for key in keys)
     found = {pair[0]: _value(pair[1]) for pair in named if pair is not None}
     if "model_type" in found:
         found["model_type"] = anatomy.model_type
-    if not found:
-        return ""
-    pairs = [(escape(key), value) for key, value in found.items()]
-    return f"<h3>In the configuration</h3>{_facts(pairs)}"
-
-
-def _more(*parts: str) -> str:
-    """What the page shows below the block's picture."""
-    return f'<div class="qi-tail">{"".join(parts)}</div>'
-
-
-def _values(anatomy: Anatomy, name: str) -> str:
-    """A place for the statistics of a tensor, where its values are at hand."""
-    if anatomy.weights_folder is None:
-        return ""
-    return (
-        f'<h3>Its values</h3><div class="qi-values"><button class="qi-link" '
-        f'data-values="{escape(name)}">Measure them</button></div>'
-    )
+    return list(found.items())
 
 
 def _value(value: Any) -> str:
@@ -198,31 +183,18 @@ def _value(value: Any) -> str:
     return text if len(text) <= 160 else f"{text[:157]} …"
 
 
-def _copies(has_name: bool, tensors: int) -> str:
+def _copies(has_name: bool, tensors: int) -> list[tuple[str, str]]:
+    """(what, label) of the buttons that copy."""
     buttons = [("name", "Copy name")] if has_name else []
     if tensors > 1:
         buttons.append(("names", "Copy tensor names"))
     if tensors:
         buttons.append(("regex", "Copy as regular expression"))
-    links = "".join(f'<button class="qi-link" data-copy="{w}">{t}</button>' for w, t in buttons)
-    return f'<div class="qi-copies">{links}</div>' if links else ""
-
-
-def _source(module: Module) -> str:
-    if not module.home.startswith(_LIBRARIES):
-        return ""
-    where = escape(f"{module.home}.{module.class_name}")
-    return (
-        f'<details data-source="{escape(module.name)}"><summary>Source of {where}</summary>'
-        "<pre><code>…</code></pre></details>"
-    )
+    return buttons
 
 
 def _role(role: str) -> str:
-    if not role:
-        return ""
-    dot = f'<i class="qi-dot" style="background: var(--q-role-{escape(role)})"></i>'
-    return f'<span class="qi-role">{dot}{escape(role)}</span>'
+    return render("inspect/role.html", name=role)
 
 
 def _share(count: int, anatomy: Anatomy) -> str:
@@ -232,8 +204,3 @@ def _share(count: int, anatomy: Anatomy) -> str:
 
 def _bytes(count: int) -> str:
     return f"{count:,} ({short_bytes(count)})"
-
-
-def short_facts(anatomy: Anatomy) -> str:
-    """One line for the head of a column: `1.54 B in 28 blocks`."""
-    return f"{short_count(anatomy.total_parameters)} in {anatomy.block_count} blocks"

@@ -18,6 +18,7 @@ import plotly.graph_objects as go
 from pandas import Series  # noqa: F401
 
 from qwen_ui.formats import percent, shape_text, short_count
+from qwen_ui.model.anatomy import is_bias
 from qwen_ui.model.folding import group_kinds
 
 if TYPE_CHECKING:
@@ -113,7 +114,7 @@ def parameter_treemap(anatomy: Anatomy, *, dark: bool) -> go.Figure:
 def _leaf(label: str) -> str:
     """The shortest name that says what it is: `q_proj`, `q_proj.bias`, `gate_up_proj`."""
     path = label.removesuffix(".weight").split(".")
-    return ".".join(path[-2:]) if path[-1] == "bias" else path[-1]
+    return ".".join(path[-2:]) if is_bias(label) else path[-1]
 
 
 _PAD = {"t": 22, "l": 2, "r": 2, "b": 2}

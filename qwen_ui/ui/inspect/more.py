@@ -5,36 +5,27 @@ from __future__ import annotations
 import json
 import re
 import tempfile
-from collections.abc import Iterable
 from dataclasses import dataclass
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from qwen_ui.model.difference import Difference, Row, compare_models
-from qwen_ui.model.names import preset_names
+from qwen_ui.model.difference import Difference, compare_models
+from qwen_ui.model.names import preset_models
+from qwen_ui.model.weights.measures import MEASURES
 from qwen_ui.ui.inspect.weights import weights_html
 from qwen_ui.ui.page.guard import guarded
 from qwen_ui.ui.page.header import Header
 from qwen_ui.ui.page.session import Session
+from qwen_ui.ui.page.templates import render
 
 if TYPE_CHECKING:
     from qwen_ui.model import Anatomy
 
 # plotly cannot read the page's CSS variables; the page says which theme it shows.
 _IS_DARK = "(...args) => [...args.slice(0, -1), document.body.classList.contains('dark')]"
-_PICK_ONE = "Pick a second model above (a preset, a folder, or a hub id) to see what differs."
-_MEASURES = (
-    "standard deviation",
-    "mean",
-    "largest magnitude",
-    "share of zeros",
-    "NaN or infinite",
-    "largest singular value",
-    "effective rank",
-)
+_PICK_ONE = "Choose a second model above (a preset, a folder, or a hub id) to see what differs."
 _SCALES = ("one scale for all kinds", "each kind on its own scale")
 
 
@@ -78,7 +69,7 @@ def build() -> More:
         with gr.Tab("Two models", id="two"):
             with gr.Row():
                 other = gr.Dropdown(
-                    choices=list(preset_names()),
+                    choices=list(preset_models()),
                     value=None,
                     allow_custom_value=True,
                     label="Second model: a preset, a folder, or a hub id",
@@ -93,8 +84,8 @@ def build() -> More:
             measured = gr.HTML("", apply_default_css=False)
             with gr.Row(visible=False) as tools:
                 measure = gr.Dropdown(
-                    choices=list(_MEASURES),
-                    value=_MEASURES[0],
+                    choices=list(MEASURES),
+                    value=MEASURES[0],
                     show_label=False,
                     container=False,
                     label="What to measure",
@@ -107,7 +98,7 @@ def build() -> More:
                     value=_SCALES[0],
                     show_label=False,
                     container=False,
-                    label="What one colour means",
+                    label="Colour scale",
                     elem_id="qi-scale",
                     scale=0,
                     min_width=240,
@@ -211,28 +202,8 @@ def wire(more: More, header: Header, session: Session, tree: gr.HTML) -> None:
 
 def difference_html(left: Anatomy, right: Anatomy, found: Difference) -> str:
     """Two tables, facts and kinds; what differs stands out and comes with a word."""
-    shared = (
-        "Blocks and their kinds bear the same names: a plan over blocks fits both."
-        if found.shared_plan
-        else "Blocks or their kinds bear other names: a plan for one may not fit the other."
-    )
-    facts = _table("fact", left, right, found.facts)
-    kinds = _table("kind", left, right, found.kinds)
-    return f'<div class="qi-two"><p>{shared}</p>{facts}{kinds}</div>'
-
-
-def _table(what: str, left: Anatomy, right: Anatomy, rows: Iterable[Row]) -> str:
-    body = "".join(
-        f'<tr class="{"differs" if row.differs else "same"}">'
-        f'<th scope="row">{escape(row.what)}</th>'
-        f"<td>{escape(row.left) or '-'}</td><td>{escape(row.right) or '-'}</td>"
-        f"<td>{'differs' if row.differs else ''}</td></tr>"
-        for row in rows
-    )
-    heads = "".join(
-        f'<th scope="col">{escape(text)}</th>' for text in (what, left.source, right.source, "")
-    )
-    return f"<table><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>"
+    names = {"left": left.source, "right": right.source}
+    return render("inspect/difference.html", **names, found=found)
 
 
 def report_file(anatomy: Anatomy, text: str) -> Path:
@@ -245,4 +216,4 @@ def report_file(anatomy: Anatomy, text: str) -> Path:
 
 
 def _wait(text: str) -> str:
-    return f'<p class="qi-wait">{escape(text)}</p>'
+    return render("inspect/note.html", kind="qi-wait", text=text)

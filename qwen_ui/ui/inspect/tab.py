@@ -25,7 +25,7 @@ _SHELL = """
         spellcheck="false">
       <button class="qi-tool qi-regex" type="button" aria-pressed="false"
         aria-label="Regular expression"
-        title="Read the search as a regular expression over full names">.*</button>
+        title="Treat the search as a regular expression over full names">.*</button>
       <button class="qi-tool qi-open" type="button">Expand all</button>
       <button class="qi-tool qi-close" type="button">Collapse all</button>
     </div>
@@ -64,9 +64,9 @@ class InspectTab:
 def build(session: Session) -> InspectTab:
     """The tab's components, not yet connected."""
     tree = gr.HTML(
-        _followed(DEFAULT_MODEL, default_plan()),
+        _shown(DEFAULT_MODEL, default_plan(), first=True),
         html_template=_SHELL,
-        js_on_load=mounted_by("inspect/inspect.js"),
+        js_on_load=mounted_by("inspect/inspector.js", fires_load=True),
         apply_default_css=False,
         elem_id="qi-main",
         server_functions=server_functions(session),
@@ -76,9 +76,9 @@ def build(session: Session) -> InspectTab:
 
 def wire(tab: InspectTab, header: Header, session: Session) -> None:
     """Reload the tree and what lies below when another model was opened, mark what trains."""
-    header.along.append((tab.tree, _followed))
+    header.along.append((tab.tree, _shown))
     header.plan.change(
-        _followed,
+        _shown,
         [header.model, header.plan],
         tab.tree,
         show_progress="hidden",
@@ -88,6 +88,10 @@ def wire(tab: InspectTab, header: Header, session: Session) -> None:
     inspect_more.wire(tab.more, header, session, tab.tree)
 
 
-def _followed(source: str, plan: FreezePlan) -> str:
-    """What the tree shows. Its first value is the page's own first choice: it need not wait."""
-    return json.dumps({"source": source, "plan": plan.to_json()})
+def _shown(source: str, plan: FreezePlan, *, first: bool = False) -> str:
+    """What the tree shows, as JSON.
+
+    `first` marks the value that the page comes with. The tree need not wait for the header then,
+    unless a link names another model.
+    """
+    return json.dumps({"source": source, "plan": plan.to_json(), "first": first})

@@ -1,1 +1,64 @@
-"""The page's shell: header, session, guard, templates, scripts, and what two tabs share."""
+"""The shell of the page: header, session, guard, templates, scripts, and what several tabs share.
+
+Called by the tabs and by `app.py`. It keeps the opened models in memory, copies uploaded data under
+`home()`, and knows no tab but in `app`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qwen_ui.lazy import lazy_face
+
+if TYPE_CHECKING:
+    from qwen_ui.ui.page.api import server_function
+    from qwen_ui.ui.page.app import build_app, launch_options
+    from qwen_ui.ui.page.colours import SERIES_COLOURS
+    from qwen_ui.ui.page.data_choice import (
+        CHAT,
+        KJV,
+        OWN,
+        data_files,
+        is_known_data,
+        kept_files,
+        own_file,
+    )
+    from qwen_ui.ui.page.guard import guarded
+    from qwen_ui.ui.page.header import Header, default_plan
+    from qwen_ui.ui.page.jobs import Jobs, Tick
+    from qwen_ui.ui.page.modules import mounted_by
+    from qwen_ui.ui.page.run_view import plotly_script, run_view, serve_plotly
+    from qwen_ui.ui.page.session import Session
+    from qwen_ui.ui.page.signs import FLAME, SNOWFLAKE
+    from qwen_ui.ui.page.stand_in import stand_in_for, trained_model
+    from qwen_ui.ui.page.templates import render
+
+__all__ = [
+    "CHAT",
+    "FLAME",
+    "KJV",
+    "OWN",
+    "SERIES_COLOURS",
+    "SNOWFLAKE",
+    "Header",
+    "Jobs",
+    "Session",
+    "Tick",
+    "build_app",
+    "data_files",
+    "default_plan",
+    "guarded",
+    "is_known_data",
+    "kept_files",
+    "launch_options",
+    "mounted_by",
+    "own_file",
+    "plotly_script",
+    "render",
+    "run_view",
+    "serve_plotly",
+    "server_function",
+    "stand_in_for",
+    "trained_model",
+]
+__getattr__ = lazy_face(__name__, __file__)

@@ -35,7 +35,7 @@ def data_files(
         data = ASSETS / "data"
         return str(data / SHIPPED[choice]), str(data / held_out) if held_out else None
     if not upload:
-        raise DataError("No file was chosen. Upload one, or pick one of the shipped data sets.")
+        raise DataError("No file was chosen. Upload one, or choose one of the bundled datasets.")
     return upload, eval_upload or None
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import html
 from typing import TYPE_CHECKING, Any
 
 from qwen_ui.formats import short_bytes, short_count
-from qwen_ui.model.settings import key_value_heads, language_config, whole
+from qwen_ui.model.config_values import config_int, key_value_heads, language_config
+from qwen_ui.ui.page.templates import render
 
 if TYPE_CHECKING:
     from qwen_ui.model import Anatomy
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def facts(anatomy: Anatomy) -> list[tuple[str, str, str]]:
     """(label, value for reading, exact value) of the facts that this architecture has."""
     config = language_config(anatomy.config)
-    experts = whole(config, "num_experts")
+    experts = config_int(config, "num_experts")
     found = [
         (
             "parameters",
@@ -23,10 +23,10 @@ def facts(anatomy: Anatomy) -> list[tuple[str, str, str]]:
             f"{anatomy.total_parameters:,} in {len(anatomy.parameters):,} tensors",
         ),
         ("blocks", f"{anatomy.block_count}", ", ".join(_block_classes(anatomy)) or "none found"),
-        ("width", _grouped(whole(config, "hidden_size")), "hidden size"),
+        ("width", _grouped(config_int(config, "hidden_size")), "hidden size"),
         ("heads", _heads(config), "query heads / key-value heads"),
         ("experts", _experts(config) if experts else "", "chosen at a time / in a block"),
-        ("vocabulary", _grouped(whole(config, "vocab_size")), "entries of the embedding"),
+        ("vocabulary", _grouped(config_int(config, "vocab_size")), "entries of the embedding"),
         ("head", _tie(anatomy), "; ".join(" = ".join(group) for group in anatomy.tied)),
         (anatomy.dtype, short_bytes(anatomy.bytes), f"{anatomy.bytes:,} bytes"),
     ]
@@ -34,12 +34,8 @@ def facts(anatomy: Anatomy) -> list[tuple[str, str, str]]:
 
 
 def facts_html(anatomy: Anatomy) -> str:
-    cells = (
-        f'<div class="q-fact" title="{html.escape(exact)}"><dt>{html.escape(label)}</dt>'
-        f"<dd>{html.escape(value)}</dd></div>"
-        for label, value, exact in facts(anatomy)
-    )
-    return f'<dl class="q-facts">{"".join(cells)}</dl>'
+    """The strip as HTML."""
+    return render("page/facts.html", facts=facts(anatomy))
 
 
 def _block_classes(anatomy: Anatomy) -> list[str]:
@@ -51,12 +47,12 @@ def _grouped(value: int | None) -> str:
 
 
 def _heads(config: dict[str, Any]) -> str:
-    heads, key_value = whole(config, "num_attention_heads"), key_value_heads(config)
+    heads, key_value = config_int(config, "num_attention_heads"), key_value_heads(config)
     return f"{heads} / {key_value}" if heads and key_value else ""
 
 
 def _experts(config: dict[str, Any]) -> str:
-    chosen, count = whole(config, "num_experts_per_tok"), whole(config, "num_experts")
+    chosen, count = config_int(config, "num_experts_per_tok"), config_int(config, "num_experts")
     return f"{chosen} of {count}" if chosen else str(count)
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import functools
-import html
 import logging
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
 import gradio as gr
+from markupsafe import escape
 
 from qwen_ui.errors import UserError
 from qwen_ui.ui.page.api import INTERNAL
@@ -39,5 +39,5 @@ def guarded(handler: Callable[P, R]) -> Callable[P, R]:
 def message(error: UserError) -> gr.Error:
     """The message for a mistake; gradio shows messages as HTML, so the text is escaped."""
     return gr.Error(
-        html.escape(str(error)), title="That did not work", duration=12, print_exception=False
+        str(escape(str(error))), title="That did not work", duration=12, print_exception=False
     )

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import gradio as gr
+from markupsafe import escape
 
 from qwen_ui.errors import PlanError, UserError
 from qwen_ui.freeze import FreezePlan, preset
-from qwen_ui.model import DEFAULT_MODEL, preset_names
+from qwen_ui.model import DEFAULT_MODEL, preset_models
 from qwen_ui.ui.page.facts import facts_html
 from qwen_ui.ui.page.guard import guarded
 from qwen_ui.ui.page.session import Session
-from qwen_ui.ui.page.signs import FLAME, SNOWFLAKE
+from qwen_ui.ui.page.templates import render
 
 if TYPE_CHECKING:
     from qwen_ui.freeze import Selection
 
 T = TypeVar("T")
-_MARK = f'<div class="q-brand">{FLAME}<h1>Qwen UI</h1></div>'
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +57,9 @@ def build() -> Header:
     model = gr.State("")
     plan = gr.State(FreezePlan())
     with gr.Row(elem_id="q-header"):
-        gr.HTML(_MARK, elem_id="q-brand", padding=False)
+        gr.HTML(render("page/brand.html"), elem_id="q-brand", padding=False)
         picker = gr.Dropdown(
-            choices=list(preset_names()),
+            choices=list(preset_models()),
             value=DEFAULT_MODEL,
             allow_custom_value=True,
             label="Model: a preset, a folder with a config.json, or a hub id",
@@ -69,7 +68,7 @@ def build() -> Header:
             elem_id="q-picker",
             min_width=260,
         )
-        facts = gr.HTML('<div class="q-wait">Opening the model …</div>', elem_id="q-facts")
+        facts = gr.HTML(render("page/waiting.html", text="Opening the model …"), elem_id="q-facts")
     summary = gr.HTML("", elem_id="q-summary")
     return Header(picker, model, plan, facts, summary)
 
@@ -120,7 +119,7 @@ def _or_warn(read: Callable[[str], T], text: str | None, default: T) -> T:
     try:
         return read(text)
     except UserError as error:
-        gr.Warning(html.escape(str(error)), title="The link could not be followed")
+        gr.Warning(str(escape(str(error))), title="The link could not be followed")
         return default
 
 
@@ -133,9 +132,10 @@ def summary_html(session: Session, source: str, plan: FreezePlan) -> str:
     try:
         return selection_html(resolve(plan, session.anatomy(source)))
     except PlanError as error:
-        return f'<p class="q-summary q-problem">{html.escape(str(error))}</p>'
+        return render("page/summary.html", problem=str(error))
 
 
 def selection_html(selection: Selection) -> str:
-    sign = FLAME if selection.names else SNOWFLAKE
-    return f'<p class="q-summary">{sign}{html.escape(selection.summary)}</p>'
+    """The selection's sentence with its sign."""
+    names, text = selection.names, selection.summary
+    return render("page/summary.html", problem="", trains=bool(names), text=text)

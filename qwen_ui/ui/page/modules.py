@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -20,12 +21,13 @@ from starlette.routing import Route
 
 ROOMS = ("page", "inspect", "freeze", "train", "runs", "compare")
 FIRST = "page/idle_clock.js"  # no module: it runs before gradio's scripts
-FIRST_SEEN = ("page/", "inspect/")  # of the tab that a page opens with
+OPENED = "inspect/inspector.js"  # mounted on the tab that a page opens with
 _UI = Path(__file__).resolve().parent.parent
 _HEADERS = {
     "cache-control": "public, max-age=31536000, immutable",
     "x-content-type-options": "nosniff",
 }
+_IMPORT = re.compile(r'^(?:import|export)\b[^;]*?\bfrom "([^"]+)";', re.MULTILINE)
 _NOT_LOADED = "This part of the page could not be loaded. Reload the page."
 
 
@@ -48,9 +50,25 @@ class Modules:
         base = f"./modules/{self.version}/"
         names = json.dumps({"imports": {"qwen/": base}})
         # Fetched side by side at once, not one after the other as each is found to be imported.
-        wanted = (name for name in self.texts if name.startswith(FIRST_SEEN) and name != FIRST)
+        wanted = sorted({OPENED, *self.needed_by(OPENED)})
         links = "".join(f'<link rel="modulepreload" href="{base}{name}">' for name in wanted)
         return f'<script>{first}</script><script type="importmap">{names}</script>{links}'
+
+    def imports_of(self, name: str) -> list[str]:
+        """What a module imports, as `room/file.js`."""
+        room = name.partition("/")[0]
+        return [
+            found.removeprefix("qwen/") if found.startswith("qwen/") else f"{room}/{found[2:]}"
+            for found in _IMPORT.findall(self.texts[name])
+        ]
+
+    def needed_by(self, name: str) -> set[str]:
+        """All that a module imports, by way of others too."""
+        needed: set[str] = set()
+        new = {name}
+        while new := {one for name in new for one in self.imports_of(name)} - needed:
+            needed |= new
+        return needed
 
     @property
     def route(self) -> Route:
@@ -74,22 +92,26 @@ def styles() -> str:
     return "\n".join(_static("css").values())
 
 
-def mounted_by(module: str, *, fires_input: bool = False) -> str:
+def mounted_by(module: str, *, fires_input: bool = False, fires_load: bool = False) -> str:
     """The `js_on_load` of a component whose DOM a module owns: it calls the module's `mount`.
 
     Args:
         module: `room/file.js`.
         fires_input: whether `mount` is also given `tell(value)`, which sets the component's value
             and fires its `input` event. gradio offers the events that it finds quoted in here.
+        fires_load: whether `mount` is also given `loaded()`, which fires the `load` event.
     """
     tell = ", tell: (value) => { props.value = value; trigger('input'); }" if fires_input else ""
+    loaded = ", loaded: () => trigger('load')" if fires_load else ""
     return f"""
+element.inert = true; // no click is lost on what does not answer yet
 import("qwen/{module}")
-  .then(({{ mount }}) => mount({{ element, props, server, watch{tell} }}))
+  .then(({{ mount }}) => mount({{ element, props, server, watch{tell}{loaded} }}))
   .catch((error) => {{
     element.textContent = "{_NOT_LOADED}";
     reportError(error);
-  }});
+  }})
+  .finally(() => {{ element.inert = false; }});
 """
 
 

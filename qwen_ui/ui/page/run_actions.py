@@ -5,10 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
-from qwen_ui.runs.curves import csv_of
-from qwen_ui.runs.events import read_events
-from qwen_ui.runs.spec import choices_of, field_of, label_of, recorded_settings
-from qwen_ui.runs.summary import run_folder
+from qwen_ui.runs import csv_of, fold_run, recorded_settings, run_folder
+from qwen_ui.runs.spec import choices_of, field_of, label_of
 
 Action = Literal["stop", "kill", "resume", "retry", "describe", "delete"]
 # What a retry may change: the settings that a person tries.
@@ -34,7 +32,7 @@ def act(
         name, tags, note: for `describe`; what is None stays.
     """
     from qwen_ui import workers
-    from qwen_ui.runs.folder import annotate, delete_run
+    from qwen_ui.runs import annotate, delete_run
 
     match action:
         case "stop":
@@ -82,7 +80,7 @@ def settings(run: str) -> dict[str, Any]:
 
 def log(run: str, size: int = -1) -> dict[str, Any]:
     """The end of the worker's log: its `size`, and its `text` where that is not the size known."""
-    from qwen_ui.runs.failure import LOG_NAME, log_tail
+    from qwen_ui.runs import LOG_NAME, log_tail
 
     folder = run_folder(run)
     found = _size(folder / LOG_NAME)
@@ -91,7 +89,7 @@ def log(run: str, size: int = -1) -> dict[str, Any]:
 
 def csv(run: str) -> dict[str, str]:
     """Every recorded step of a run as CSV."""
-    return {"text": csv_of(read_events(run_folder(run))[0])}
+    return {"text": csv_of(fold_run(run_folder(run)))}
 
 
 def _size(file: Path) -> int:

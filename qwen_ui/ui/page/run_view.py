@@ -7,6 +7,7 @@ same after a hundred steps and after a hundred thousand, and plotly.js extends i
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,12 +16,21 @@ import gradio as gr
 from pydantic import Field, NonNegativeInt
 
 from qwen_ui.files import read_json
-from qwen_ui.runs.curves import Axis, Carry, lines_of, thinned
-from qwen_ui.runs.events import Event, read_events
-from qwen_ui.runs.spec import recorded_settings
-from qwen_ui.runs.status import Status
-from qwen_ui.runs.summary import run_folder, status_of
-from qwen_ui.runs.writer import STOP
+from qwen_ui.runs import (
+    STOP,
+    Axis,
+    Carry,
+    Event,
+    RunFold,
+    Status,
+    annotation_of,
+    fold_from,
+    lines_of,
+    recorded_settings,
+    run_folder,
+    status_of,
+    thinned,
+)
 from qwen_ui.ui.page.api import server_function
 from qwen_ui.ui.page.modules import mounted_by
 from qwen_ui.ui.page.run_actions import act, csv, log, settings
@@ -28,6 +38,7 @@ from qwen_ui.workers.memory_advice import ADVICE
 
 Smoothing = Annotated[float, Field(ge=0, lt=1)]
 MOST_SAMPLES = MOST_MOVEMENTS = 40
+MOST_LOGS = 20
 _SHELL = '<div class="qr-view" data-plotly="${plotly}"></div>'
 
 
@@ -78,17 +89,17 @@ def poll(
     folder = run_folder(run)
     # The status first: when it says that the run is over, all of its events are there to be read.
     status = status_of(folder)
-    events, end = read_events(folder, offset)
+    fold, end = fold_from(folder, offset)
     state = Carry.of(carry)
-    lines = lines_of(events, state, axis=axis, smoothing=smoothing)
+    lines = lines_of(fold, state, axis=axis, smoothing=smoothing)
     return {
         "run": folder.name,
         "offset": end,
         "carry": state.record(),
         "lines": {name: thinned(line) for name, line in lines.items() if line[0]},
         # A resumed run went back to its checkpoint: the view draws it anew from the start.
-        "again": offset > 0 and any(event["event"] == "start" for event in events),
-        **_facts(events),
+        "again": offset > 0 and bool(fold.start),
+        **_facts(fold),
         **progress(folder, status, state),
     }
 
@@ -112,47 +123,39 @@ def progress(folder: Path, status: Status, carry: Carry) -> dict[str, Any]:
         "place": _place(folder) if status.status == "queued" else None,
         "advice": read_json(folder / ADVICE) if status.over else None,
         "title": title_of(folder),
-        "meta": {"tags": [], "note": "", **read_json(folder / "meta.json")},
+        "meta": annotation_of(folder),
     }
 
 
 def title_of(folder: Path) -> str:
     """The name that a person gave, else what trains and where."""
-    meta, settings = read_json(folder / "meta.json"), recorded_settings(folder)
+    name: str = annotation_of(folder)["name"]
     plan = read_json(folder / "plan.json").get("name") or "plan"
-    return meta.get("name") or f"{plan} · {Path(str(settings.get('model') or '')).name}"
+    return name or f"{plan} · {Path(str(recorded_settings(folder).get('model') or '')).name}"
 
 
-def _facts(events: list[Event]) -> dict[str, Any]:
-    """What is not a line: the start, samples, the last movement, the last epoch, the end."""
-    last: dict[str, Event] = {event["event"]: event for event in events}
-    # Of a long run nearly all are steps: looked through once.
-    others = [event for event in events if event["event"] != "step"]
-    samples = [
-        {key: event.get(key) for key in ("step", "prompt", "text")}
-        for event in others
-        if event["event"] == "sample"
-    ]
+def _facts(fold: RunFold) -> dict[str, Any]:
+    """What is not a line: the start, samples, movements, the last epoch, the end."""
+    samples = _named(fold.samples, ("step", "prompt", "text"))
     # The first ones are what the run is compared with.
     if len(samples) > MOST_SAMPLES:
         samples = samples[:4] + samples[4 - MOST_SAMPLES :]
-    logs = [
-        {key: event.get(key) for key in ("level", "message")}
-        for event in others
-        if event["event"] == "log" and event.get("level") != "debug"
-    ]
+    logs = [event for event in fold.logs if event.get("level") != "debug"]
     return {
-        "start": last.get("start"),
+        "start": fold.start or None,
         "movements": [
             {"step": event.get("step"), "blocks": event.get("blocks") or []}
-            for event in others
-            if event["event"] == "movement"
-        ][-MOST_MOVEMENTS:],
-        "epoch": last.get("step", {}).get("epoch"),
-        "end": last.get("end"),
+            for event in fold.movements[-MOST_MOVEMENTS:]
+        ],
+        "epoch": fold.last("epoch"),
+        "end": fold.end or None,
         "samples": samples,
-        "logs": logs[-20:],
+        "logs": _named(logs[-MOST_LOGS:], ("level", "message")),
     }
+
+
+def _named(events: Sequence[Event], keys: Sequence[str]) -> list[dict[str, Any]]:
+    return [{key: event.get(key) for key in keys} for event in events]
 
 
 def _place(folder: Path) -> dict[str, Any]:

@@ -51,7 +51,7 @@ def _same_names(plan: FreezePlan, anatomy: Anatomy, twin: Anatomy) -> bool:
 def _no_stand_in(source: str, why: str) -> ModelError:
     return ModelError(
         f"The weights of {source} are not on this machine, and {NANO} cannot stand in for it: "
-        f"{why}. Fetch them with `hf download {hub_id(source)}`, open a folder that holds them, or "
+        f"{why}. Fetch them with `hf download {hub_id(source)}`, open a folder that has them, or "
         f"open {NANO} itself."
     )
 

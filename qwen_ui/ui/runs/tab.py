@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import gradio as gr
 
-from qwen_ui.runs.curves import Axis, Figure
+from qwen_ui.runs import Axis, Figure
 from qwen_ui.ui.page.api import server_function
 from qwen_ui.ui.page.header import Header
 from qwen_ui.ui.page.modules import mounted_by
@@ -56,22 +56,25 @@ def wire(tab: RunsTab, header: Header, session: Session) -> None:
 def listing(seen: str = "") -> dict[str, Any]:
     """What is new in the list of runs since `seen`, as the answer before said (`runs.index`)."""
     from qwen_ui.paths import runs_folder
-    from qwen_ui.runs.index import changes
+    from qwen_ui.runs import changed_rows
 
-    return asdict(changes(runs_folder(), seen))
+    return asdict(changed_rows(runs_folder(), seen))
 
 
 def overlaid(runs: list[str], axis: Axis = "step", figure: Figure = "loss") -> dict[str, Any]:
     """One figure's lines of these runs, and how their settings differ."""
-    from qwen_ui.runs.side_by_side import differences, overlay
+    from qwen_ui.runs import run_curves, setting_differences
 
     wanted = ("smooth", "eval") if figure == "loss" else (figure,)
-    return {"runs": overlay(runs, axis=axis, only=wanted), "differences": differences(runs)}
+    return {
+        "runs": run_curves(runs, axis=axis, only=wanted),
+        "differences": setting_differences(runs),
+    }
 
 
 def remove(runs: list[str]) -> dict[str, Any]:
     """Delete runs, up to the first that cannot be deleted."""
-    from qwen_ui.runs.folder import delete_run
+    from qwen_ui.runs import delete_run
 
     for run in runs:
         delete_run(run)
@@ -81,11 +84,10 @@ def remove(runs: list[str]) -> dict[str, Any]:
 def exported(runs: list[str], format: Literal["csv", "html"]) -> dict[str, str]:
     """Runs as one CSV or one HTML report."""
     from qwen_ui.paths import runs_folder
-    from qwen_ui.runs.index import glances
-    from qwen_ui.runs.side_by_side import runs_csv
+    from qwen_ui.runs import run_rows, runs_csv
     from qwen_ui.ui.runs.report import report
 
     if format == "csv":
         return {"text": runs_csv(runs)}
-    chosen = [one for one in glances(runs_folder()) if one["run"] in set(runs)]
+    chosen = [row for row in run_rows(runs_folder()) if row["run"] in set(runs)]
     return {"text": report(runs, chosen)}

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import html
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from qwen_ui.errors import SettingsError, UserError
 from qwen_ui.freeze import FreezePlan
 from qwen_ui.ui.page.data_choice import kept_files
-from qwen_ui.ui.page.signs import FLAME, SNOWFLAKE
 from qwen_ui.ui.page.stand_in import trained_model
+from qwen_ui.ui.page.templates import render
 
 if TYPE_CHECKING:
-    from qwen_ui.runs.spec import RunSpec
+    from qwen_ui.runs import RunSpec
     from qwen_ui.ui.page.session import Session
 
 WHOLE_NUMBERS = (
@@ -58,24 +57,19 @@ def intent(session: Session, source: str, plan: FreezePlan) -> Intent:
         refuse_quantized(session.anatomy(model))
         selection = resolve(plan, session.anatomy(model))
     except UserError as error:
-        return Intent(source, None, f'<p class="qt-what qt-bad">{html.escape(str(error))}</p>')
-    lines = [f"Trains <b>{html.escape(model)}</b>."]
-    if model != source:
-        lines = [
-            f"Trains <b>{html.escape(model)}</b>: the weights of {html.escape(source)} are not on "
-            "this machine. Its small twin has the same parameter names, so the plan holds for both."
-        ]
+        return Intent(source, None, render("train/intent.html", model="", problem=str(error)))
+    told = {"model": model, "stands_in_for": source if model != source else "", "problem": ""}
     if not selection.names:
-        text = f"{SNOWFLAKE} The plan trains nothing. Tick something on the Freeze tab first."
-        return Intent(model, None, _paragraph(lines[0]) + f'<p class="qt-what qt-bad">{text}</p>')
+        return Intent(model, None, render("train/intent.html", **told, summary=""))
     suggested = suggest_learning_rate(selection)
-    lines.append(f"{FLAME} {html.escape(selection.summary)}")
-    rate = f"Suggested rate {suggested.rate:g}: {html.escape(suggested.source)}."
-    return Intent(
-        model,
-        suggested.rate,
-        "".join(map(_paragraph, lines)) + f'<p class="qt-what qt-note">{rate}</p>',
+    text = render(
+        "train/intent.html",
+        **told,
+        summary=selection.summary,
+        rate=f"{suggested.rate:g}",
+        source=suggested.source,
     )
+    return Intent(model, suggested.rate, text)
 
 
 def spec_of(form: dict[str, Any], model: str, plan: FreezePlan) -> RunSpec:
@@ -85,7 +79,7 @@ def spec_of(form: dict[str, Any], model: str, plan: FreezePlan) -> RunSpec:
         SettingsError: a field is empty or out of range.
         DataError: no data was chosen.
     """
-    from qwen_ui.runs.spec import make_spec
+    from qwen_ui.runs import make_spec
 
     values = dict(form)
     data, held_out = kept_files(values.pop("data"), values.pop("upload"), values.pop("eval_upload"))
@@ -131,8 +125,8 @@ def rate_found(run: str) -> tuple[float | None, str] | None:
     Raises:
         RunError: there is no such run.
     """
-    from qwen_ui.engine.rate_finder import steepest_rate
-    from qwen_ui.runs.summary import read_events, run_folder, status_of
+    from qwen_ui.engine import steepest_rate
+    from qwen_ui.runs import fold_run, run_folder, status_of
 
     folder = run_folder(run)
     status = status_of(folder)
@@ -140,8 +134,13 @@ def rate_found(run: str) -> tuple[float | None, str] | None:
         return None
     if status.status != "completed":
         return None, f"The learning-rate finder is {status.status}. {status.reason}"
-    steps = [event for event in read_events(folder)[0] if event["event"] == "step"]
-    rate = steepest_rate([s["learning_rate"] for s in steps], [s["loss"] for s in steps])
+    columns = fold_run(folder).columns
+    steps = [
+        (rate, loss)
+        for rate, loss in zip(columns["learning_rate"], columns["loss"], strict=True)
+        if rate is not None and loss is not None
+    ]
+    rate = steepest_rate([rate for rate, _ in steps], [loss for _, loss in steps])
     if rate is None:
         return None, "The loss never fell in the learning-rate finder: check the data and the plan."
     rate = float(f"{rate:.1e}")
@@ -151,7 +150,7 @@ def rate_found(run: str) -> tuple[float | None, str] | None:
 def latest_run() -> str:
     """The run to show when the page opens: the newest that goes on, else the newest, else ""."""
     from qwen_ui.paths import runs_folder
-    from qwen_ui.runs.summary import run_names, status_of
+    from qwen_ui.runs import run_names, status_of
 
     names = run_names()
     living = (name for name in names[:50] if not status_of(runs_folder() / name).over)
@@ -164,7 +163,3 @@ def _whole(name: str, value: Any) -> int:
     if float(value) != int(value):
         raise SettingsError(f"The setting '{name}' is {value:g}. Give it a whole number.")
     return int(value)
-
-
-def _paragraph(text: str) -> str:
-    return f'<p class="qt-what">{text}</p>'

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import html
 from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
 
-from qwen_ui.runs.spec import RunSpec
+from qwen_ui.runs import RunSpec
+from qwen_ui.ui.page.templates import render
 from qwen_ui.workers.cluster import write_for_cluster
 
 
@@ -50,9 +50,6 @@ def build_machines() -> Machines:
 
 def written(spec: RunSpec, machines: float | None, each: float | None) -> tuple[Any, ...]:
     """(note, column, three texts) after the button was pressed."""
-    made = write_for_cluster(spec, machines=int(machines or 1), each=int(each or 1))
-    note = (
-        '<p class="qt-note">Written to the run\'s folder, which all machines have to see: '
-        f"<code>{html.escape(str(made.folder))}</code>. Nothing was started here.</p>"
-    )
+    made = write_for_cluster(spec, nodes=int(machines or 1), gpus_per_node=int(each or 1))
+    note = render("train/machines.html", folder=made.folder)
     return note, gr.Column(visible=True), made.slurm, made.command, made.accelerate

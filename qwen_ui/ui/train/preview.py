@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import html
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from qwen_ui.errors import UserError
 from qwen_ui.ui.page.stand_in import trained_model
+from qwen_ui.ui.page.templates import render
 
 if TYPE_CHECKING:
-    from qwen_ui.data.preview import Preview, Sequence, Token
+    from qwen_ui.data.preview import Preview
     from qwen_ui.ui.page.session import Session
 
 MOST_TOKENS = 400
@@ -24,46 +24,25 @@ def preview_html(
     from qwen_ui.data.preview import preview_data
 
     if not data or not model:
-        return _note(NO_FILE)
+        return render("train/note.html", text=NO_FILE, bad=False)
     try:
         folder = session.anatomy(trained_model(session, model)).weights_folder
         found = preview_data(data, _tokenizer(str(folder)), int(length or 128), packing=packing)
     except UserError as error:
-        return f'<p class="qt-note qt-bad">{html.escape(str(error))}</p>'
+        return render("train/note.html", text=str(error), bad=True)
     return drawn(found)
 
 
 def drawn(found: Preview) -> str:
     """The sequences, one under the other."""
-    total = sum(len(sequence.tokens) for sequence in found.sequences)
-    carrying = sum(sequence.carrying for sequence in found.sequences)
-    head = (
-        f"The first {len(found.sequences)} sequences: {total:,} tokens, of which "
-        f'<span class="qt-token qt-carries">{carrying:,} carry loss</span>.'
+    return render(
+        "train/preview.html",
+        sequences=found.sequences,
+        total=sum(len(sequence.tokens) for sequence in found.sequences),
+        carrying=sum(sequence.loss_tokens for sequence in found.sequences),
+        cut=found.cut,
+        most=MOST_TOKENS,
     )
-    cut = _note(html.escape(found.cut)) if found.cut else ""
-    body = "".join(_sequence(sequence) for sequence in found.sequences)
-    return f'<p class="qt-note">{head}</p>{cut}<div class="qt-tokens">{body}</div>'
-
-
-def _sequence(sequence: Sequence) -> str:
-    shown = "".join(map(_token, sequence.tokens[:MOST_TOKENS]))
-    left = len(sequence.tokens) - MOST_TOKENS
-    more = f'<span class="qt-note"> … {left:,} more</span>' if left > 0 else ""
-    where = f"{html.escape(sequence.where)}: {len(sequence.tokens):,} tokens"
-    return f'<p class="qt-where">{where}</p><p class="qt-sequence">{shown}{more}</p>'
-
-
-def _token(token: Token) -> str:
-    """One token; a line break is shown by a sign and made as well."""
-    text = html.escape(token.text).replace("\n", "↵\n").replace("\t", "⇥")
-    kind = "qt-token qt-carries" if token.carries else "qt-token"
-    mark = '<span class="qt-begins" title="the next sample begins"></span>' if token.begins else ""
-    return f'{mark}<span class="{kind}">{text}</span>'
-
-
-def _note(text: str) -> str:
-    return f'<p class="qt-note">{text}</p>'
 
 
 @lru_cache(maxsize=4)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import html
 from typing import TYPE_CHECKING
 
 from qwen_ui.errors import ModelError, UserError
-from qwen_ui.formats import short_bytes
 from qwen_ui.ui.page.stand_in import trained_model
+from qwen_ui.ui.page.templates import render
 from qwen_ui.workers.memory_advice import OVERHEAD_BYTES
 
 if TYPE_CHECKING:
@@ -54,16 +53,13 @@ def needs(
 
 
 def price_html(need: float, free: float, processes: int, where: str) -> str:
-    """`needs about 1.2 GB, 15.9 GB are free`, marked where it will not fit."""
+    """What the run needs and what is free, marked where it will not fit."""
     # On a CPU the processes share one memory.
-    whole = need * processes if where == "the CPU" else need
-    each = f" for {processes} processes" if processes > 1 and where == "the CPU" else ""
-    text = f"Needs about <b>{short_bytes(whole)}</b>{each}, {short_bytes(free)} are free."
-    if whole <= free:
-        return f'<p class="qt-note">{text}</p>'
-    hint = "Take a smaller batch, shorter sequences, or fewer and later blocks."
-    return f'<p class="qt-note qt-bad">{text} It will not fit. {hint}</p>'
+    shared = processes if where == "the CPU" else 1
+    need *= shared
+    return render("train/price.html", need=need, free=free, processes=shared, fits=need <= free)
 
 
 def unpriced_html(error: UserError) -> str:
-    return f'<p class="qt-note">Not priced: {html.escape(str(error))}</p>'
+    """Why there is no price."""
+    return render("train/note.html", text=f"Not priced: {error}", bad=False)

@@ -11,6 +11,7 @@ import gradio as gr
 from qwen_ui.runs.spec import choices_of, label_of
 from qwen_ui.runs.spec_groups import Tracker
 from qwen_ui.ui.page.data_choice import CHAT, KJV, OWN, own_file
+from qwen_ui.ui.page.templates import render
 from qwen_ui.workers.devices import cores
 
 PROMPTS = "And it came to pass\nIn the beginning"
@@ -157,7 +158,7 @@ def _machine(made: dict[str, Any]) -> None:
 
 
 def _heading(text: str) -> None:
-    gr.HTML(f'<h4 class="qt-heading">{text}</h4>', apply_default_css=False)
+    gr.HTML(render("train/heading.html", text=text), apply_default_css=False)
 
 
 def _whole(name: str, value: int, least: int) -> gr.Number:

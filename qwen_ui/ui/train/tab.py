@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
@@ -17,6 +16,7 @@ from qwen_ui.ui.page.header import Header
 from qwen_ui.ui.page.run_view import run_view
 from qwen_ui.ui.page.session import Session
 from qwen_ui.ui.page.stand_in import trained_model
+from qwen_ui.ui.page.templates import render
 from qwen_ui.ui.train.form import (
     finder_of,
     intent,
@@ -30,7 +30,7 @@ from qwen_ui.ui.train.price import needs, price_html, priced_model, unpriced_htm
 from qwen_ui.ui.train.settings import Form, Settings, build_form
 
 if TYPE_CHECKING:
-    from qwen_ui.runs.spec import RunSpec
+    from qwen_ui.runs import RunSpec
 
 RATE_POLL_SECONDS = 1.5
 
@@ -69,7 +69,8 @@ def build(session: Session) -> TrainTab:
     with gr.Row(elem_id="qt-main"):
         with gr.Column(elem_id="qt-form", scale=0):
             what = gr.HTML(
-                '<p class="qt-what qt-note">Waiting for a model …</p>', elem_id="qt-what"
+                render("train/note.html", text="Waiting for a model …", bad=False),
+                elem_id="qt-what",
             )
             form = build_form()
             machines = build_machines()
@@ -122,7 +123,7 @@ def _wire_intent(tab: TrainTab, header: Header, session: Session, quiet: dict[st
         value = processes if processes in choices else 1
         return (
             gr.Dropdown(choices, value=value, interactive=len(choices) > 1),
-            gr.Button(f"Launch on {found.words}"),
+            gr.Button(f"Launch on {found.label}"),
         )
 
     gr.on(
@@ -209,7 +210,7 @@ def _wire_price(tab: TrainTab, header: Header, session: Session, quiet: dict[str
             )
         except UserError as error:
             return unpriced_html(error)
-        return price_html(need, found.free_bytes, int(processes or 1), found.words)
+        return price_html(need, found.free_bytes, int(processes or 1), found.label)
 
     gr.on(
         [header.model.change, header.plan.change, *(component.change for component in watched)],
@@ -240,7 +241,8 @@ def _wire_launch(
         from qwen_ui.workers import launch
 
         run = launch.start(finder_of(asked(source, plan, values)))
-        note = '<p class="qt-note">The finder is running; its rate is filled in at the end.</p>'
+        text = "The learning-rate finder runs; the rate is filled in when it ends."
+        note = render("train/note.html", text=text, bad=False)
         return run, run, gr.Timer(active=True), gr.Button(interactive=False), note
 
     @guarded
@@ -250,7 +252,7 @@ def _wire_launch(
             return (gr.skip(),) * 4
         rate, said = found
         filled = gr.skip() if rate is None else rate
-        note = f'<p class="qt-note">{html.escape(said)}</p>'
+        note = render("train/note.html", text=said, bad=False)
         return filled, note, gr.Timer(active=False), gr.Button(interactive=True)
 
     @guarded

@@ -13,7 +13,7 @@ from transformers import LlamaConfig, Qwen2Config
 
 from qwen_ui.errors import ModelError, SettingsError
 from qwen_ui.freeze import Cost, apply, estimate_cost, preset, resolve
-from qwen_ui.freeze.cost.estimate import StepSettings, full_cost
+from qwen_ui.freeze.cost import StepSettings, full_cost
 from qwen_ui.model import Anatomy, open_model
 from qwen_ui.model.tracing import fake_model
 from tests.helpers.real_steps import CollectingBytes, measure

@@ -24,8 +24,9 @@ from qwen_ui.freeze import (
     preset,
     resolve,
 )
-from qwen_ui.freeze.export.patterns import axolotl_matches, axolotl_patterns, one_regex
+from qwen_ui.freeze.export.axolotl import axolotl_matches, axolotl_patterns
 from qwen_ui.model import Anatomy, open_model
+from qwen_ui.model.patterns import pattern_for
 from qwen_ui.paths import ASSETS
 from tests.helpers.small_models import CONFIGURATIONS, build, small_model
 from tests.helpers.strategies import name_sets, plans
@@ -49,7 +50,7 @@ def test_patterns_match_the_chosen_names_and_no_other(name: str, data: st.DataOb
     except PlanError:
         return
     names = [p.name for p in anatomy.parameters]
-    pattern = re.compile(one_regex(selection))
+    pattern = re.compile(pattern_for(selection.names))
     assert {n for n in names if pattern.search(n)} == selection.names
     patterns = axolotl_patterns(selection)
     assert {n for n in names if axolotl_matches(patterns, n)} == selection.names
@@ -58,7 +59,7 @@ def test_patterns_match_the_chosen_names_and_no_other(name: str, data: st.DataOb
 def test_block_two_is_not_twenty_in_any_pattern(qwen: Anatomy) -> None:
     selection = resolve(preset("bitfit", "2"), qwen)
     names = [p.name for p in qwen.parameters]
-    assert len([n for n in names if re.search(one_regex(selection), n)]) == 3
+    assert len([n for n in names if re.search(pattern_for(selection.names), n)]) == 3
 
 
 @pytest.mark.parametrize("format", ["plan", "names", "axolotl"])

@@ -9,16 +9,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 
-from qwen_ui.compare import comparison as compare
-from qwen_ui.compare.comparison import Comparison, make_comparison, named_plans
+from qwen_ui.compare import Comparison, make_comparison, parse_plans, write_comparison
 from qwen_ui.errors import DataError, RunError, SettingsError
 from qwen_ui.freeze import FreezePlan, preset
-from qwen_ui.rank.run import METHODS, Ranking
+from qwen_ui.rank import METHODS, Ranking
 from qwen_ui.rank.scores import Scores, scores_of
-from qwen_ui.runs.events import Event, EventLog, log_size, read_events
-from qwen_ui.runs.summary import RunWriter, create_run, run_folder
+from qwen_ui.runs import Event, RunWriter, create_run, read_events, run_folder
+from qwen_ui.runs.events import EventLog, log_size
 from qwen_ui.ui.compare import rank as compare_rank
 from qwen_ui.ui.compare import tab as compare_tab
 from qwen_ui.ui.compare import view as compare_view
@@ -36,7 +36,7 @@ def begun(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
         begun.append(comparison)
         return comparison
 
-    monkeypatch.setattr("qwen_ui.compare.comparison.begin", begin)
+    monkeypatch.setattr("qwen_ui.compare.running.start_runs", begin)
     return begun
 
 
@@ -82,7 +82,7 @@ def test_the_plan_in_force_takes_part_under_a_name_of_its_own() -> None:
     plans = compare_tab.ticked_plans(ticked, "last:2", preset("bitfit", "last:2"))
     assert [plan.name for plan in plans] == ["bitfit on last:2", "bitfit on last:2 (mine)"]
     (unnamed,) = compare_tab.ticked_plans([compare_tab.IN_FORCE], "all", FreezePlan())
-    assert unnamed.name == "the plan in force"
+    assert unnamed.name == "the current plan"
 
 
 def ranked(*blocks: int) -> Ranking:
@@ -91,7 +91,7 @@ def ranked(*blocks: int) -> Ranking:
 
 
 def stand_in(monkeypatch: pytest.MonkeyPatch, found: dict[str, Ranking]) -> None:
-    monkeypatch.setattr("qwen_ui.rank.run.rank_all_apart", lambda *_: found)
+    monkeypatch.setattr("qwen_ui.rank.subprocess_run.rank_all_in_subprocess", lambda *_: found)
 
 
 def test_by_rank_trains_the_top_blocks_of_each_score(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -127,7 +127,6 @@ def test_blocks_are_ranked_by_what_the_plan_trains(monkeypatch: pytest.MonkeyPat
 
 
 def test_the_scores_of_every_method_are_shown_with_words(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert tuple(METHODS) == compare_tab.RANK_METHODS
     stand_in(
         monkeypatch, {method: ranked(1, 2, 3, number) for number, method in enumerate(METHODS)}
     )
@@ -169,13 +168,13 @@ def finished_run(entry: Any, loss: float) -> str:
 def finished_comparison(*losses: float) -> Comparison:
     """Attention against BitFit, its runs completed with these evaluation losses."""
     data, held_out = data_files(KJV, None)
-    plans = named_plans("attention,bitfit")
+    plans = parse_plans("attention,bitfit")
     made = make_comparison("nano", plans, data=data, eval_data=held_out, steps=2)
     entries = tuple(
         replace(entry, run=finished_run(entry, loss))
         for entry, loss in zip(made.entries, losses, strict=True)
     )
-    compare._write(replace(made, entries=entries))
+    write_comparison(replace(made, entries=entries))
     return replace(made, entries=entries)
 
 
@@ -189,7 +188,7 @@ def test_the_view_asked_again_reads_only_what_is_new(monkeypatch: pytest.MonkeyP
         read.append((folder.name, offset, end))
         return events, end
 
-    monkeypatch.setattr("qwen_ui.runs.follow.read_events", reading)
+    monkeypatch.setattr("qwen_ui.runs.reader.read_events", reading)
     first = compare_view.state(made.name)
     assert {(run, to) for run, _, to in read} == set(sizes.items())
     read.clear()
@@ -211,6 +210,7 @@ def test_the_view_asked_again_reads_only_what_is_new(monkeypatch: pytest.MonkeyP
 def test_the_view_shows_rows_verdict_curves_and_samples() -> None:
     made = finished_comparison(4.0, 5.0)
     found = compare_view.state(made.name)
+    assert json.loads(orjson.dumps(found))["rows"][0]["losses"] == {"0": 4.0}, "as gradio sends it"
     assert found["over"]
     assert [row["after"] for row in found["rows"]] == [4.0, 5.0]
     assert found["verdict"].startswith("attention on last:4 ends at 4.000 nats")

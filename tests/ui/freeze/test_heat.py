@@ -13,8 +13,8 @@ from qwen_ui.errors import DataError, PlanError, SettingsError
 from qwen_ui.freeze import preset, resolve
 from qwen_ui.model import open_model
 from qwen_ui.model.weights.fit import weights_of
-from qwen_ui.model.weights.grid import MEASURES
-from qwen_ui.rank.run import METHODS, rank_apart
+from qwen_ui.model.weights.grid import measure_tensor
+from qwen_ui.rank import METHODS, rank_in_subprocess
 from qwen_ui.ui.freeze import heat
 from qwen_ui.ui.freeze.selection_data import names_of, ranges_of
 from qwen_ui.ui.page.data_choice import KJV, data_files
@@ -47,7 +47,7 @@ def test_a_statistic_of_the_weights_has_a_number_for_every_tensor_of_a_block(apa
     for parameter, value in zip(NANO.parameters, answer["values"], strict=True):
         assert (value is None) == (parameter.block is None)
         if value is not None and parameter.block in (0, 27):
-            exact = MEASURES["standard deviation"](stored[parameter.name])
+            exact = measure_tensor(stored[parameter.name], "standard deviation")
             assert value == pytest.approx(exact, rel=1e-5)
     assert answer["blocks"] is None
     assert answer["order"] == []
@@ -57,7 +57,7 @@ def test_a_statistic_of_the_weights_has_a_number_for_every_tensor_of_a_block(apa
 def test_scores_are_those_of_the_ranking_and_the_twin_stands_in(apart: Jobs) -> None:
     """The 1.5 B has no weights here: its twin of equal blocks and kinds is ranked, and named."""
     answer = finished(LARGE, "rank:gradient")
-    ranking = rank_apart("nano", heat.data_files(KJV, None)[0], "gradient")
+    ranking = rank_in_subprocess("nano", heat.data_files(KJV, None)[0], "gradient")
     assert answer["blocks"] == pytest.approx(list(ranking.scores.blocks), rel=1e-5)
     assert answer["order"][:4] == list(ranking.top(4))
     assert "nano" in answer["said"]
@@ -88,7 +88,7 @@ def test_every_method_of_the_ranking_is_offered_once_and_by_no_name_of_ours() ->
 
 def test_a_model_that_the_twin_is_no_twin_of_has_no_scores(apart: Jobs) -> None:
     other = open_model("qwen2.5-0.5b-instruct")
-    assert "unlike nano" in heat.list_heats(other)["groups"][1]["problem"]
+    assert "nano differs" in heat.list_heats(other)["groups"][1]["problem"]
     with pytest.raises(SettingsError, match="no twin of it"):
         finished(other, "rank:weight")
 
@@ -104,7 +104,7 @@ def test_what_trains_outside_the_blocks_stays() -> None:
 def test_mistakes_are_sentences(apart: Jobs) -> None:
     with pytest.raises(SettingsError, match="nothing called 'rank:magic'"):
         heat.measure_heat(NANO, "rank:magic")
-    with pytest.raises(SettingsError, match="no scores of blocks yet"):
+    with pytest.raises(SettingsError, match="no block scores yet"):
         heat.take_top(NANO, "0", "", "rank:gradient", "4")
     with pytest.raises(PlanError, match="nothing in the blocks"):
         heat.on_blocks(NANO, frozenset({"model.norm.weight"}), [1], "", "rank:weight")

@@ -73,10 +73,10 @@ def test_where_nothing_fits_no_batch_does() -> None:
 @pytest.mark.parametrize(
     ("asked", "said"),
     [
-        ({"batch_size": "four"}, "'four' is no batch size"),
-        ({"batch_size": ""}, "no batch size"),
-        ({"sequence_length": "1e9"}, "no sequence length"),
-        ({"batch_size": "0"}, "no step"),
+        ({"batch_size": "four"}, "'four' is not a valid batch size"),
+        ({"batch_size": ""}, "not a valid batch size"),
+        ({"sequence_length": "1e9"}, "not a valid sequence length"),
+        ({"batch_size": "0"}, "A step cannot have"),
         ({"optimizer": "magic"}, "no optimizer 'magic'"),
     ],
 )
@@ -90,7 +90,7 @@ def test_memory_is_typed_or_found() -> None:
     assert memory_of(" ") == found_memory()
     assert found_memory().bytes > 0
     for text in ("lots", "-1", "0", "nan", "inf"):
-        with pytest.raises(SettingsError, match="no memory"):
+        with pytest.raises(SettingsError, match="not a valid amount of memory"):
             memory_of(text)
 
 
@@ -111,7 +111,7 @@ def test_the_panels_offer_every_optimizer() -> None:
 def test_the_ways_of_running_a_step_stand_beside_training_everything() -> None:
     ways = actions.price_ways(NANO, ranges("attention"), ASKED | {"checkpointing": True})["ways"]
     plain, kept, checkpointed, both = ways
-    assert [way["label"] for way in ways] == ["plain", "prefix kept", "checkpointing", "both"]
+    assert [way["label"] for way in ways] == ["plain", "prefix cached", "checkpointing", "both"]
     assert kept["step_ratio"] < plain["step_ratio"] < checkpointed["step_ratio"] < 1
     assert both["step_ratio"] < checkpointed["step_ratio"]
     assert checkpointed["peak_ratio"] <= plain["peak_ratio"] < 1
@@ -127,7 +127,7 @@ def test_the_train_tab_s_way_is_a_setting() -> None:
     selection = resolve(preset("attention"), NANO)
     rows = {row["label"]: row for row in price_record(selection, worker)["rows"]}
     copies = f"{4 * selection.trainable_parameters:,} of {4 * NANO.total_parameters:,}"
-    assert rows["copies of the beginning"]["exact"] == copies
-    assert "copies of the beginning" not in {
+    assert rows["initial copies of the trained weights"]["exact"] == copies
+    assert "initial copies of the trained weights" not in {
         row["label"] for row in price_record(selection, plain)["rows"]
     }

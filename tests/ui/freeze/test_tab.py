@@ -70,6 +70,6 @@ def test_the_selector_sets_the_plan_and_follows_model_and_plan(session: Session)
         for dependency in demo.get_config_file()["dependencies"]
         for target in dependency["targets"]
     }
-    assert wired["input", tab.hand] == [top.plan, tab.seen]
+    assert wired["input", tab.edits] == [top.plan, tab.seen]
     assert wired["change", top.plan] == [tab.selector]
     assert wired["change", top.model] == [tab.selector]

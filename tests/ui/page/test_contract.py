@@ -6,11 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 import gradio as gr
+import orjson
 import pytest
 
-from qwen_ui.compare.comparison import _write, make_comparison, named_plans
-from qwen_ui.runs.folder import create_run, delete_run
-from qwen_ui.runs.writer import RunWriter
+from qwen_ui.compare import make_comparison, parse_plans, write_comparison
+from qwen_ui.runs import RunWriter, create_run, delete_run
 from qwen_ui.ui.page.data_choice import KJV, data_files
 from tests.helpers.built_app import built_app
 
@@ -98,6 +98,7 @@ def found_functions() -> dict[str, dict[str, Callable[[Any], dict[str, Any]]]]:
 def kind_of(answer: Any) -> str | None:
     """The kind of the error in an answer, which has to be of the one shape; None for no error."""
     assert isinstance(answer, dict)
+    orjson.dumps(answer)  # as gradio does: keys that are no texts are refused
     if "error" not in answer:
         return None
     assert set(answer) == {"error"}
@@ -162,12 +163,12 @@ def test_a_deleted_run(component: str, name: str, more: dict[str, str], deleted_
 
 def test_a_comparison_whose_run_was_deleted(deleted_run: str) -> None:
     data, held_out = data_files(KJV, None)
-    plans = named_plans("attention,bitfit")
+    plans = parse_plans("attention,bitfit")
     made = make_comparison("nano", plans, data=data, eval_data=held_out, steps=2)
     from dataclasses import replace  # noqa: PLC0415
 
     entries = (replace(made.entries[0], run=deleted_run), *made.entries[1:])
-    _write(replace(made, entries=entries))
+    write_comparison(replace(made, entries=entries))
     functions = found_functions()["qc-view"]
     assert kind_of(functions["state"]({"name": made.name})) == "RunError"
     assert kind_of(functions["report"]({"name": made.name, "format": "html"})) == "RunError"

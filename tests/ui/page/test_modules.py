@@ -10,11 +10,10 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from qwen_ui.ui.page.head_script import HeadScript
-from qwen_ui.ui.page.modules import Modules, mounted_by, read_modules, styles
+from qwen_ui.ui.page.modules import OPENED, Modules, mounted_by, read_modules, styles
 from tests.helpers.built_app import built_app
 
 MODULES = read_modules()
-_IMPORT = re.compile(r"""(?:from|import)\s*\(?\s*"([^"]+)\"""")
 
 
 @pytest.fixture
@@ -63,8 +62,9 @@ def test_the_head_names_the_modules_before_anything_asks_for_one() -> None:
     base = f"./modules/{MODULES.version}/"
     assert json.loads(names) == {"imports": {"qwen/": base}}
     fetched = re.findall(r'<link rel="modulepreload" href="(.*?)">', rest)
-    assert f"{base}page/dom.js" in fetched
-    assert {link.removeprefix(base) for link in fetched} <= set(MODULES.texts)
+    needed = MODULES.needed_by(OPENED)
+    assert {"page/dom.js", "page/api.js"} <= needed
+    assert {link.removeprefix(base) for link in fetched} == {OPENED, *needed}
 
 
 def test_the_head_is_put_into_the_page_and_into_nothing_else() -> None:
@@ -80,34 +80,20 @@ def test_the_head_is_put_into_the_page_and_into_nothing_else() -> None:
     assert "mine" not in client.get("/other").text
 
 
-def imports_of(name: str) -> list[str]:
-    """What a module imports, as `room/file.js`."""
-    room = name.split("/")[0]
-    found = _IMPORT.findall(MODULES.texts[name])
-    return [
-        one.removeprefix("qwen/") if one.startswith("qwen/") else f"{room}/{one.removeprefix('./')}"
-        for one in found
-    ]
-
-
 @pytest.mark.parametrize("name", MODULES.texts)
 def test_every_import_is_there_and_no_tab_imports_another(name: str) -> None:
     room = name.split("/")[0]
-    for imported in imports_of(name):
+    for imported in MODULES.imports_of(name):
         assert imported in MODULES.texts
         assert imported.split("/")[0] in {room, "page"}
 
 
 def test_every_component_mounts_a_module_that_is_there() -> None:
     scripts = [getattr(block, "js_on_load", None) or "" for block in built_app().blocks.values()]
-    mounted = {name for script in scripts for name in imports_of_text(script)}
+    mounted = {name for script in scripts for name in re.findall(r'import\("qwen/(.*?)"\)', script)}
     assert mounted
     for name in mounted:
         assert re.search(r"^export const mount\b", MODULES.texts[name], re.MULTILINE), name
-
-
-def imports_of_text(script: str) -> list[str]:
-    return [name.removeprefix("qwen/") for name in _IMPORT.findall(script)]
 
 
 def test_a_component_s_input_event_is_offered_where_it_is_asked_for() -> None:

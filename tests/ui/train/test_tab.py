@@ -13,8 +13,7 @@ import pytest
 from qwen_ui.errors import DataError, RunError, SettingsError
 from qwen_ui.freeze import FreezePlan, preset
 from qwen_ui.paths import ASSETS, home, runs_folder
-from qwen_ui.runs.spec import read_spec
-from qwen_ui.runs.summary import RunWriter, create_run, run_names, status_of
+from qwen_ui.runs import RunWriter, create_run, read_spec, run_names, status_of
 from qwen_ui.ui.page import run_view as charts
 from qwen_ui.ui.page.data_choice import KJV, OWN
 from qwen_ui.ui.page.session import Session

@@ -131,7 +131,7 @@ class Scores {
     const title = make("h3", "", `Which blocks of ${model} matter to an attention-only plan`);
     const note =
       `Darker is higher within a row; the top ${TOP} are numbered. On ${sequences} sequences of ` +
-      "the data. Methods that know tensors score the attention tensors alone, the others the " +
+      "the data. Methods that score tensors use the attention tensors alone, the others the " +
       "whole block.";
     const both = make("div", "qk-both");
     both.append(heat(methods), agreement(methods, correlations));

@@ -13,6 +13,9 @@ export const placeOf = (element) => ({
   },
 });
 
+/** For what is asked wherever a person looks. */
+export const EVERYWHERE = { shown: () => true, onShown: () => {} };
+
 const CLOCK = {
   set: (callback, milliseconds) => setTimeout(callback, milliseconds),
   clear: (timer) => clearTimeout(timer),
@@ -95,9 +98,10 @@ export class Poller {
   }
 
   failed(error) {
-    if (this.told !== error.message) this.tell(error);
+    const ends = this.ends(error);
+    if (ends || this.told !== error.message) this.tell(error);
     this.told = error.message;
-    if (this.ends(error)) return null;
+    if (ends) return null;
     this.failures += 1;
     return Math.min(LATEST_MS, SOONEST_MS * 2 ** (this.failures - 1));
   }

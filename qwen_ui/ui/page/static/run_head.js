@@ -17,7 +17,7 @@ const BUTTONS = {
   },
   resume: {
     text: "Resume",
-    title: "Goes on from the last checkpoint",
+    title: "Continues from the last checkpoint",
     shown: (run, over) => over && run.status !== "completed",
   },
   retry: {

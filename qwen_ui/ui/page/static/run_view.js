@@ -10,7 +10,7 @@ import { RunParts } from "./run_parts.js";
 import { isOver } from "./run_words.js";
 
 const OVER_MS = 3000; // from question to question when the run is over: it may be resumed
-// The server thins what it sends (`curves.thinned`), and nothing is thinned here. A line grows by
+// The server thins what it sends (`runs/thinning.py`), and nothing is thinned here. A line grows by
 // what is new; when it is twice as long as the server sends at most, the whole is asked for again.
 const MOST_POINTS = 2400;
 const NO_RUN =

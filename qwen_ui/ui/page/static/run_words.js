@@ -58,7 +58,7 @@ export const reasonOf = (answer, phase) => {
   if (phase === "saving") return "Stopping: the run saves its state first.";
   if (phase === "running" && answer.silent > SILENT_SECONDS) {
     const silence = duration(answer.silent);
-    return `No sign of life for ${silence}: a long step, or a worker that hangs.`;
+    return `No update for ${silence}: a long step, or a worker that hangs.`;
   }
   if (answer.reason) return answer.reason;
   if (phase === "starting") return "The worker loads the model and prepares the data.";

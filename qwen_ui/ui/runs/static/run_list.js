@@ -60,7 +60,7 @@ const compare = (a, b, sign) => {
 export class RunList {
   /** kept: what `keep` gave. */
   constructor(kept = {}) {
-    this.records = new Map();
+    this.runs = new Map();
     this.seen = "";
     this.ticked = new Set(kept.ticked ?? []);
     this.sort = kept.sort ?? { key: "created", down: true };
@@ -76,17 +76,17 @@ export class RunList {
 
   /** Take in an answer of `listing`. Gives "same", "changed", or "incomplete": a run was removed
       (which one is not said), so the whole list has to be asked for. */
-  merge({ records, seen, total, whole }) {
+  merge({ rows, seen, total, whole }) {
     const first = !this.seen;
-    if (whole) this.records.clear();
-    for (const record of records) this.records.set(record.run, record);
+    if (whole) this.runs.clear();
+    for (const row of rows) this.runs.set(row.run, row);
     this.seen = seen;
-    if (!whole && this.records.size !== total) {
+    if (!whole && this.runs.size !== total) {
       this.seen = "";
       return "incomplete";
     }
-    if (!records.length && !first && !whole) return "same";
-    for (const run of this.ticked) if (!this.records.has(run)) this.ticked.delete(run);
+    if (!rows.length && !first && !whole) return "same";
+    for (const run of this.ticked) if (!this.runs.has(run)) this.ticked.delete(run);
     return "changed";
   }
 
@@ -100,12 +100,12 @@ export class RunList {
     else this.ticked.delete(run);
   }
 
-  /** The records that hold every word of the query, sorted. */
+  /** The rows that hold every word of the query, sorted. */
   found() {
     const words = this.query.toLowerCase().split(/\s+/).filter(Boolean);
     const { key, down } = this.sort;
     const value = (record) => (key === "name" ? calledBy(record) : record[key]);
-    return [...this.records.values()]
+    return [...this.runs.values()]
       .filter((record) => words.every((word) => searchable(record).includes(word)))
       .sort((a, b) => compare(value(a), value(b), down ? -1 : 1));
   }
@@ -113,7 +113,7 @@ export class RunList {
   /** The run of the lowest evaluation loss, of the ticked ones or of `rows` where fewer than two
       are ticked; null where there is nothing to compare. */
   best(rows) {
-    const ticked = [...this.ticked].map((run) => this.records.get(run)).filter(Boolean);
+    const ticked = [...this.ticked].map((run) => this.runs.get(run)).filter(Boolean);
     const scored = (ticked.length > 1 ? ticked : rows).filter(
       (record) => record.eval_after !== null && record.status === "completed",
     );
@@ -123,8 +123,8 @@ export class RunList {
 
   /** How many there are: "3 of 12 runs, 2 ticked". */
   summary(found, most) {
-    if (!this.records.size) return "";
-    const parts = [`${exact(found)} of ${exact(this.records.size)} runs`];
+    if (!this.runs.size) return "";
+    const parts = [`${exact(found)} of ${exact(this.runs.size)} runs`];
     if (found > most) parts.push(`the first ${most} shown`);
     if (this.ticked.size) parts.push(`${this.ticked.size} ticked`);
     return parts.join(", ");

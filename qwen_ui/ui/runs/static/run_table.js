@@ -111,14 +111,14 @@ class RunTable {
   restore() {
     this.restored = true;
     if (this.list.ticked.size) this.overlay.show([...this.list.ticked]);
-    if (this.list.records.has(this.list.opened)) this.props.value = this.list.opened;
+    if (this.list.runs.has(this.list.opened)) this.props.value = this.list.opened;
   }
 
   draw() {
     const found = this.list.found();
     const rows = found.slice(0, MOST_ROWS);
     const best = this.list.best(found);
-    const none = !this.list.records.size;
+    const none = !this.list.runs.size;
     write(this.found, this.list.summary(found.length, MOST_ROWS));
     const focused = document.activeElement?.dataset?.hold;
     const heads = COLUMNS.map((column) =>

@@ -1,0 +1,42 @@
+"""What the runs of a comparison have come to so far."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from qwen_ui.compare.comparison import Comparison
+from qwen_ui.runs import reading, run_folder, run_summary
+
+_START = ("trainable_parameters", "total_parameters", "learning_rate", "learning_rate_source")
+_SAMPLE = ("step", "prompt", "text")
+
+
+def results(comparison: Comparison) -> list[dict[str, Any]]:
+    """A record of every run that was started: `run_summary`, and what compares it with the others.
+
+    Beside the summary: `plan`, `seed`, the parameter counts and learning rate of its start,
+    `samples`, `elapsed` (seconds of training) and `delta_bytes`. Asked again, it reads only what is
+    new.
+    """
+    found = []
+    for entry in comparison.entries:
+        if entry.run is None:
+            continue
+        folder = run_folder(entry.run)
+        record = run_summary(folder)
+        file = Path(record["delta"]) if record["delta"] else None
+        record |= {"plan": entry.label, "seed": entry.seed, **_compared(folder)}
+        record["delta_bytes"] = file.stat().st_size if file is not None else None
+        found.append(record)
+    return found
+
+
+def _compared(folder: Path) -> dict[str, Any]:
+    with reading(folder) as reader:
+        fold = reader.fold
+        return {
+            **{key: fold.start.get(key) for key in _START},
+            "samples": [{key: event.get(key) for key in _SAMPLE} for event in fold.samples],
+            "elapsed": fold.last("elapsed") or 0.0,
+        }

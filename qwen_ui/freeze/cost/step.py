@@ -1,0 +1,109 @@
+"""The step that is priced, and its price."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from qwen_ui.errors import SettingsError
+from qwen_ui.freeze.cost.optimizers import optimizer_bytes
+from qwen_ui.freeze.cost.segments import StepShape
+
+if TYPE_CHECKING:
+    from qwen_ui.freeze.cost.segments import HeadLoss
+
+MAX_TOKENS = 1 << 24
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """FLOPs and bytes of one training step.
+
+    Attributes:
+        flops_forward: of the forward pass; without the prefix where its output is cached.
+        flops_step: forward and backward.
+        activation_bytes: what autograd saves between the two.
+        weight_bytes: all weights, in the model's dtype.
+        gradient_bytes: of what trains, in the model's dtype.
+        optimizer_bytes: the optimizer's state, without float32 master weights.
+        master_bytes: float32 master weights of what trains; 0 without them.
+        origin_bytes: initial float32 copies of the trained weights, where an engine holds them.
+        peak_bytes: the most of it all at once.
+        prefix_blocks: blocks that need no backward pass.
+        prefix_kept: whether their output is cached, so that they need no forward pass either.
+        kept_bytes_per_token: what caching it takes per token of the training data.
+    """
+
+    flops_forward: int
+    flops_step: int
+    activation_bytes: int
+    weight_bytes: int
+    gradient_bytes: int
+    optimizer_bytes: int
+    master_bytes: int
+    origin_bytes: int
+    peak_bytes: int
+    prefix_blocks: int
+    prefix_kept: bool
+    kept_bytes_per_token: int
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """Where a trainer differs from the plain loop.
+
+    Attributes:
+        head_loss: (hidden states (N, H) at the labelled positions, head, targets (N)) -> the loss,
+            as the trainer computes it.
+        origin_limit: initial float32 copies of the trained weights are held up to this many bytes.
+        wide_gradients: with master weights, gradients are copied to float32 for the optimizer, at
+            most this many bytes at once, or one tensor.
+    """
+
+    head_loss: HeadLoss
+    origin_limit: int = 0
+    wide_gradients: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepSettings:
+    """The step that is priced.
+
+    Attributes:
+        batch_size: sequences per device per micro-batch.
+        sequence_length: tokens per sequence.
+        optimizer: `adamw`, `adamw_8bit`, `sgd` or `sgd_momentum`.
+        masters: float32 master weights of what trains, where the model's dtype is narrower.
+        keep_prefix: the output of the blocks before the first trained one is cached, so that these
+            are not run.
+        checkpointing: gradient checkpointing (Chen et al., arXiv 1604.06174) of the blocks in the
+            graph, as torch's `checkpoint(use_reentrant=False)` does it.
+        padded: the batch has padding, so that attention gets a mask; without one it saves less
+            (grouped key-value heads are then not copied for every query head).
+        dtype: torch's name; None for the model's own.
+        engine: None for the plain loop: all logits at once, then cross-entropy.
+    """
+
+    batch_size: int
+    sequence_length: int
+    optimizer: str = "adamw"
+    masters: bool = True
+    keep_prefix: bool = False
+    checkpointing: bool = False
+    padded: bool = True
+    dtype: str | None = None
+    engine: Engine | None = None
+
+    @property
+    def shape(self) -> StepShape:
+        return StepShape(self.batch_size, self.sequence_length, self.padded)
+
+    def __post_init__(self) -> None:
+        if self.batch_size < 1 or self.sequence_length < 2:
+            raise SettingsError(
+                f"A step cannot have {self.batch_size} x {self.sequence_length} tokens. "
+                "Use a batch size of at least 1 and a sequence length of at least 2."
+            )
+        if self.batch_size * self.sequence_length > MAX_TOKENS:
+            raise SettingsError(f"A step of more than {MAX_TOKENS:,} tokens is not priced.")
+        optimizer_bytes(self.optimizer, 0)

@@ -1,0 +1,54 @@
+"""Rankings kept on disk, under the very weights, data and settings that they were made with."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+from qwen_ui.files import write_json
+from qwen_ui.model import open_model
+from qwen_ui.model.weights.fingerprint import folder_fingerprint
+from qwen_ui.model.weights.loading import weights_folder
+from qwen_ui.paths import home
+from qwen_ui.rank.ranking import BATCH_SIZE, SEQUENCE_LENGTH, SEQUENCES, Ranking
+
+# Part of every folder's name: rankings of another format are made anew.
+FORMAT = 2
+
+
+def folder_for(model: str, data: str) -> Path:
+    """Where rankings of this model on this data are kept.
+
+    Raises:
+        UserError: the model cannot be opened, or its weights are not on this machine.
+    """
+    file = Path(data)
+    content = file.read_bytes() if file.is_file() else b""
+    parts = (
+        FORMAT,
+        folder_fingerprint(weights_folder(open_model(model))),
+        data,
+        [SEQUENCES, BATCH_SIZE, SEQUENCE_LENGTH],
+        hashlib.sha256(content).hexdigest(),
+    )
+    return home() / "rankings" / hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
+
+
+def is_saved(folder: Path, method: str) -> bool:
+    return _file(folder, method).is_file()
+
+
+def read_ranking(folder: Path, method: str) -> Ranking:
+    """The ranking that was saved in this folder."""
+    return Ranking.from_record(json.loads(_file(folder, method).read_text(encoding="utf-8")))
+
+
+def save_ranking(folder: Path, ranking: Ranking) -> None:
+    """Keep a ranking in this folder, under its method's name."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_json(_file(folder, ranking.method), ranking.record())
+
+
+def _file(folder: Path, method: str) -> Path:
+    return folder / f"{method}.json"

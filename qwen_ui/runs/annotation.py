@@ -1,0 +1,38 @@
+"""What a person notes of a run: a name, tags and a note of their own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from qwen_ui.files import read_json, write_json
+from qwen_ui.runs.folder import run_folder
+
+FILE_NAME = "meta.json"
+MOST_NAME, MOST_TAG, MOST_TAGS, MOST_NOTE = 120, 40, 20, 5000
+
+
+def annotation_of(folder: Path) -> dict[str, Any]:
+    """A run's `name`, `tags` and `note`; empty where a person gave none."""
+    return {"name": "", "tags": [], "note": "", **read_json(folder / FILE_NAME)}
+
+
+def annotate(
+    run: str,
+    *,
+    name: str | None = None,
+    tags: list[str] | None = None,
+    note: str | None = None,
+) -> dict[str, Any]:
+    """Give a run a name, tags or a note of a person's own; what is None stays as it is."""
+    folder = run_folder(run)
+    meta = read_json(folder / FILE_NAME)
+    if name is not None:
+        meta["name"] = name.strip()[:MOST_NAME]
+    if tags is not None:
+        kept = (tag.strip()[:MOST_TAG] for tag in tags)
+        meta["tags"] = list(dict.fromkeys(tag for tag in kept if tag))[:MOST_TAGS]
+    if note is not None:
+        meta["note"] = note.strip()[:MOST_NOTE]
+    write_json(folder / FILE_NAME, meta)
+    return meta

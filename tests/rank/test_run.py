@@ -1,0 +1,53 @@
+"""All methods on the twin, in as few passes as possible."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from qwen_ui.errors import DataError, SettingsError
+from qwen_ui.freeze import preset, resolve
+from qwen_ui.model import open_model
+from qwen_ui.paths import ASSETS
+from qwen_ui.rank import (
+    METHODS,
+    Ranking,
+    rank,
+    rank_all,
+)
+
+SHORT = {"sequences": 4, "batch_size": 2, "sequence_length": 32}
+
+
+@pytest.mark.slow
+def test_nano_is_ranked_by_all_methods_on_the_shipped_data() -> None:
+    data = str(ASSETS / "data" / "kjv-eval.txt")
+    told: list[tuple[int, int]] = []
+    found = rank_all("nano", data, **SHORT, on_progress=lambda *pair: told.append(pair))
+    assert found.keys() == METHODS.keys()
+    assert told == sorted(told)
+    assert told[-1][0] == told[-1][1]
+    # Seven methods take three passes; weight and ablation one each.
+    assert told[-1][1] == 5 * 1000
+    for method, ranking in found.items():
+        record = ranking.record()
+        assert record["method"] == method
+        assert [block["index"] for block in record["blocks"]] == list(range(28))
+        assert len(record["top"]) == 4
+        assert Ranking.from_record(json.loads(json.dumps(record))) == ranking
+    assert rank("nano", data, "gradient", **SHORT) == found["gradient"]
+    plan = found["fisher"].plan(preset("attention"))
+    assert resolve(plan, open_model("nano")).names
+
+
+def test_mistakes_are_named(tmp_path: Path) -> None:
+    empty = tmp_path / "empty.txt"
+    empty.write_text("")
+    with pytest.raises(DataError):
+        rank("nano", str(empty), "gradient")
+    with pytest.raises(SettingsError, match="ablation"):
+        rank("nano", str(empty), "magic")
+    with pytest.raises(SettingsError, match="at least"):
+        rank("nano", str(empty), "gradient", sequences=0)
