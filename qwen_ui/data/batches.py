@@ -112,7 +112,7 @@ def load_examples(
 def load_split(
     source: str,
     eval_source: str | None,
-    eval_fraction: float,
+    validation_split: float,
     tokenizer: Any,
     sequence_length: int,
     *,
@@ -122,7 +122,7 @@ def load_split(
     """Training and evaluation examples; without `eval_source`, a validation split of `source`.
 
     Args:
-        eval_fraction: share of the records that is held out.
+        validation_split: share of the records that is held out.
         seed: chooses which records are held out.
 
     Raises:
@@ -133,13 +133,13 @@ def load_split(
         return load_examples(source, tokenizer, sequence_length, packing=packing), held
     records = read_records(source)
     if len(records) == 1 and records[0].is_document:
-        return _split_document(records, eval_fraction, tokenizer, sequence_length)
+        return _split_document(records, validation_split, tokenizer, sequence_length)
     if len(records) < 2:
         raise DataError(
             f"'{source}' holds one sample, so none can be held out for evaluation. Add samples, or "
             "give separate evaluation data."
         )
-    count = min(max(1, round(eval_fraction * len(records))), len(records) - 1)
+    count = min(max(1, round(validation_split * len(records))), len(records) - 1)
     generator = torch.Generator().manual_seed(seed)
     held_out = set(torch.randperm(len(records), generator=generator)[:count].tolist())
     parts = (

@@ -1,7 +1,7 @@
-"""A place to go on from: masters, moments and counters. A checkpoint is whole or absent.
+"""Checkpoints to resume from: masters, moments and counters. A checkpoint is whole or absent.
 
-The schedule, the order of the data and what drops out are functions of the step, so the step's
-number restores them all.
+The schedule, the data order and dropout are functions of the step, so the step's number restores
+them all.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file, save_file
 
-KEPT = 2
+# The newest checkpoints of a run; older ones are removed.
+MOST_CHECKPOINTS = 2
 _NAME = re.compile(r"step-(\d{8})")
 
 
@@ -56,7 +57,7 @@ def write_checkpoint(folder: Path, tensors: dict[str, torch.Tensor], progress: P
         _sync(file)
     shutil.rmtree(target, ignore_errors=True)
     os.rename(part, target)
-    for old in sorted(_checkpoints(folder))[:-KEPT]:
+    for old in sorted(_checkpoints(folder))[:-MOST_CHECKPOINTS]:
         shutil.rmtree(old)
     return target
 
