@@ -35,5 +35,5 @@ def test_lora_takes_part_under_a_name_of_its_own() -> None:
 def test_rates_are_listed_by_commas() -> None:
     assert parse_rates("1e-3,,0.01") == [1e-3, None, 1e-2]
     assert parse_rates(None) == parse_rates("") == []
-    with pytest.raises(SettingsError, match="does not list learning rates"):
+    with pytest.raises(SettingsError, match="is not a list of learning rates"):
         parse_rates("fast")
