@@ -8,7 +8,7 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
-from qwen_ui.runs.spec import FORMER_NAMES, PLACES, field_of
+from qwen_ui.runs import FORMER_SETTINGS, SETTING_PLACES, setting_field
 
 # Options that are given once for every value are in the singular.
 _SINGULAR = {"sample_prompts": "sample_prompt", "trackers": "tracker"}
@@ -23,7 +23,7 @@ def with_settings(command: Callable[..., None]) -> Callable[..., None]:
     own = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
     hints = get_type_hints(command, include_extras=True)
     named = [p.replace(annotation=hints[p.name]) for p in own]
-    options = [_option(name) for name in PLACES if name not in signature.parameters]
+    options = [_option(name) for name in SETTING_PLACES if name not in signature.parameters]
     command.__signature__ = signature.replace(parameters=[*named, *options])  # type: ignore[attr-defined]
     command.__annotations__ = {p.name: p.annotation for p in [*named, *options]}
     return command
@@ -32,7 +32,7 @@ def with_settings(command: Callable[..., None]) -> Callable[..., None]:
 def present_name(option: str) -> str:
     """The name of an option (without its dashes) that may be given by a former one."""
     name = option.replace("-", "_")
-    return _words(FORMER_NAMES[name]) if name in FORMER_NAMES else option
+    return _words(FORMER_SETTINGS[name]) if name in FORMER_SETTINGS else option
 
 
 def flag_of(name: str) -> str:
@@ -45,7 +45,7 @@ def _words(name: str) -> str:
 
 
 def _option(name: str) -> inspect.Parameter:
-    field = field_of(name)
+    field = setting_field(name)
     repeated = field.default == ()
     # What a list may hold is checked by the spec: typer knows no list of choices.
     kind: Any = list[str] if repeated else field.annotation

@@ -13,7 +13,7 @@ from torch import nn
 from qwen_ui.engine.process_group import ProcessGroup
 from qwen_ui.engine.sharding import no_gradient_sync, shard
 from qwen_ui.errors import SettingsError
-from qwen_ui.runs.spec_groups import ResourceSettings
+from qwen_ui.runs import ResourceSettings
 
 
 def make_accelerator(resources: ResourceSettings, folder: Path) -> Accelerator:

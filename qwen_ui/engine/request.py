@@ -21,7 +21,7 @@ def checked_spec(
 
     Args:
         anatomy: of the model, where it is open already.
-        settings: the other settings, by their flat names (`runs.spec.PLACES`).
+        settings: the other settings, by their flat names (`runs.spec.SETTING_PLACES`).
 
     Raises:
         ModelError: no such model, or its weights are not on this machine.

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 
 from qwen_ui.engine.rate_finder import range_test_rate
-from qwen_ui.runs.spec_groups import OptimizationSettings, Schedule
+from qwen_ui.runs import OptimizationSettings, Schedule
 
 
 def rate_at(step: int, *, peak: float, steps: int, warmup: int, schedule: Schedule) -> float:

@@ -33,8 +33,25 @@ if TYPE_CHECKING:
     from qwen_ui.runs.process import free_memory, is_alive
     from qwen_ui.runs.reader import reading
     from qwen_ui.runs.side_by_side import best_run, run_curves, runs_csv, setting_differences
-    from qwen_ui.runs.spec import RunSpec, make_spec, parse_spec, read_spec, recorded_settings
-    from qwen_ui.runs.spec_groups import Schedule
+    from qwen_ui.runs.spec import (
+        FORMER_SETTINGS,
+        SETTING_PLACES,
+        RunSpec,
+        flat_settings,
+        make_spec,
+        parse_spec,
+        read_spec,
+        recorded_settings,
+        setting_choices,
+        setting_field,
+        setting_label,
+    )
+    from qwen_ui.runs.spec_groups import (
+        OptimizationSettings,
+        ResourceSettings,
+        Schedule,
+        Tracker,
+    )
     from qwen_ui.runs.status import (
         LAUNCHED,
         OVER,
@@ -51,24 +68,29 @@ if TYPE_CHECKING:
 __all__ = [
     "AXES",
     "FIGURES",
+    "FORMER_SETTINGS",
     "LAUNCHED",
     "LOG_NAME",
     "MOST_POINTS",
     "OF_MEMORY",
     "OVER",
     "SAVING",
+    "SETTING_PLACES",
     "STOP",
     "Axis",
     "Carry",
     "Event",
     "Figure",
     "NullWriter",
+    "OptimizationSettings",
+    "ResourceSettings",
     "RunFold",
     "RunSpec",
     "RunTotals",
     "RunWriter",
     "Schedule",
     "Status",
+    "Tracker",
     "Writer",
     "annotate",
     "annotation_of",
@@ -79,6 +101,7 @@ __all__ = [
     "csv_of",
     "delete_run",
     "first_process",
+    "flat_settings",
     "fold_from",
     "fold_run",
     "free_memory",
@@ -105,7 +128,10 @@ __all__ = [
     "run_rows",
     "run_summary",
     "runs_csv",
+    "setting_choices",
     "setting_differences",
+    "setting_field",
+    "setting_label",
     "status_of",
     "thinned",
     "write_status",

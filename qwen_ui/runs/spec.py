@@ -28,7 +28,7 @@ from qwen_ui.runs.spec_groups import (
 SPEC_NAME = "spec.json"
 # Version 1 had no number and no groups, and other names for some settings.
 SCHEMA = 2
-FORMER_NAMES = {
+FORMER_SETTINGS = {
     "accumulation": "gradient_accumulation_steps",
     "early_stopping": "early_stopping_patience",
     "eval_fraction": "validation_split",
@@ -49,8 +49,8 @@ class RunSpec(Settings):
 
     def flat(self) -> dict[str, Any]:
         """All settings by their flat names, with the plan."""
-        groups = {name: getattr(self, group) for name, (group, _) in PLACES.items()}
-        found = {name: getattr(groups[name], field) for name, (_, field) in PLACES.items()}
+        groups = {name: getattr(self, group) for name, (group, _) in SETTING_PLACES.items()}
+        found = {name: getattr(groups[name], field) for name, (_, field) in SETTING_PLACES.items()}
         return {"plan": self.plan, **found}
 
     def changed(self, **settings: Any) -> RunSpec:
@@ -72,28 +72,30 @@ _GROUPS: dict[str, type[Settings]] = {
     if isinstance(field.annotation, type) and issubclass(field.annotation, Settings)
 }
 # Flat name of every setting -> its group and its field there.
-PLACES: dict[str, tuple[str, str]] = {
+SETTING_PLACES: dict[str, tuple[str, str]] = {
     (group if field == "source" else field): (group, field)
     for group, settings in _GROUPS.items()
     for field in settings.model_fields
 }
-_FLAT_NAMES: dict[tuple[str | int, ...], str] = {place: name for name, place in PLACES.items()}
+_FLAT_NAMES: dict[tuple[str | int, ...], str] = {
+    place: name for name, place in SETTING_PLACES.items()
+}
 
 
-def field_of(name: str) -> FieldInfo:
+def setting_field(name: str) -> FieldInfo:
     """The field of the setting with this flat name: type, default, limits, description."""
-    group, field = PLACES[name]
+    group, field = SETTING_PLACES[name]
     return _GROUPS[group].model_fields[field]
 
 
-def label_of(name: str) -> str:
+def setting_label(name: str) -> str:
     """The label of a setting in every form: `batch_size` is `Batch size`."""
-    return field_of(name).title or name.replace("_", " ").capitalize()
+    return setting_field(name).title or name.replace("_", " ").capitalize()
 
 
-def choices_of(name: str) -> tuple[str, ...] | None:
+def setting_choices(name: str) -> tuple[str, ...] | None:
     """The values that a setting may have, where there are few; None for any other."""
-    kind = field_of(name).annotation
+    kind = setting_field(name).annotation
     return get_args(kind) if get_origin(kind) is Literal else None
 
 
@@ -103,12 +105,12 @@ def make_spec(**values: Any) -> RunSpec:
     Raises:
         SettingsError: a value is missing, unknown or out of its range.
     """
-    record: dict[str, Any] = {group: {} for group, _ in PLACES.values()}
+    record: dict[str, Any] = {group: {} for group, _ in SETTING_PLACES.values()}
     for name, value in values.items():
         if name == "plan":
             record["plan"] = value
-        elif name in PLACES:
-            group, field = PLACES[name]
+        elif name in SETTING_PLACES:
+            group, field = SETTING_PLACES[name]
             record[group][field] = value
         else:
             raise SettingsError(f"There is no setting '{name}'. Check its spelling.")
@@ -161,9 +163,9 @@ def flat_settings(record: Mapping[str, Any]) -> dict[str, Any]:
     Nothing is checked: what is missing in the record is missing here.
     """
     if "schema" not in record:
-        return {FORMER_NAMES.get(name, name): value for name, value in record.items()}
+        return {FORMER_SETTINGS.get(name, name): value for name, value in record.items()}
     flat = {"plan": record["plan"]} if "plan" in record else {}
-    for name, (group, field) in PLACES.items():
+    for name, (group, field) in SETTING_PLACES.items():
         settings = record.get(group)
         if isinstance(settings, dict) and field in settings:
             flat[name] = settings[field]

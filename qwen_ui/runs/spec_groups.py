@@ -2,7 +2,7 @@
 
 A field's docstring is also the help of its option on the command line, and its title, where it has
 one, its label in forms. Fields called `source` go by the name of their group where settings stand
-flat (see `spec.PLACES`).
+flat (see `spec.SETTING_PLACES`).
 """
 
 from __future__ import annotations

@@ -12,9 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from qwen_ui.errors import UserError
-from qwen_ui.runs import NullWriter, RunWriter, read_spec, reason_for
-from qwen_ui.runs.failure import OF_MEMORY
-from qwen_ui.runs.null_writer import first_process
+from qwen_ui.runs import OF_MEMORY, NullWriter, RunWriter, first_process, read_spec, reason_for
 from qwen_ui.workers.memory_advice import available_memory, with_advice, write_advice
 
 

@@ -7,8 +7,7 @@ import json
 import pytest
 
 from qwen_ui.cli.options import flag_of
-from qwen_ui.runs import read_spec, run_folder
-from qwen_ui.runs.spec import PLACES, field_of
+from qwen_ui.runs import SETTING_PLACES, read_spec, run_folder, setting_field
 from tests.helpers.commands import run
 from tests.helpers.settings import SETTINGS
 
@@ -17,11 +16,11 @@ def test_every_setting_of_a_run_is_an_option_with_help(capsys: pytest.CaptureFix
     code, out, _ = run(["train", "--help"], capsys)
     assert code == 0
     words = " ".join(out.split())
-    for name in PLACES:
+    for name in SETTING_PLACES:
         if name != "model":  # an argument
             assert f"{flag_of(name)} " in out, name
         if name not in {"model", "data", "steps"}:  # `train` says these in its own words
-            assert " ".join((field_of(name).description or "").split()) in words, name
+            assert " ".join((setting_field(name).description or "").split()) in words, name
 
 
 def test_options_are_settings_and_former_names_still_work(

@@ -13,8 +13,7 @@ from accelerate.state import AcceleratorState
 from qwen_ui.engine.accelerator import make_accelerator, make_process_group
 from qwen_ui.engine.process_group import ProcessGroup
 from qwen_ui.errors import SettingsError
-from qwen_ui.runs import run_folder, run_summary
-from qwen_ui.runs.spec_groups import ResourceSettings
+from qwen_ui.runs import ResourceSettings, run_folder, run_summary
 from qwen_ui.workers import start, wait
 from tests.helpers.runs import events_of, losses_of, spec_for, train
 from tests.helpers.two_processes import Stack, inputs

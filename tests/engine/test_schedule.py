@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qwen_ui.engine.schedule import rate_at, rate_of
-from qwen_ui.runs.spec_groups import OptimizationSettings
+from qwen_ui.runs import OptimizationSettings
 
 
 @given(

@@ -49,7 +49,7 @@ def main(folder: Path) -> None:
     from accelerate import Accelerator  # noqa: PLC0415
 
     from qwen_ui.engine.accelerator import make_accelerator, make_process_group  # noqa: PLC0415
-    from qwen_ui.runs.spec_groups import ResourceSettings  # noqa: PLC0415
+    from qwen_ui.runs import ResourceSettings  # noqa: PLC0415
 
     accelerator: Accelerator = make_accelerator(ResourceSettings(processes=2), folder)
     module = Stack()

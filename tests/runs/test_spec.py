@@ -10,17 +10,17 @@ import pytest
 
 from qwen_ui.errors import SettingsError
 from qwen_ui.runs.spec import (
-    FORMER_NAMES,
-    PLACES,
+    FORMER_SETTINGS,
+    SETTING_PLACES,
     SPEC_NAME,
     RunSpec,
-    field_of,
     flat_settings,
-    label_of,
     make_spec,
     parse_spec,
     read_spec,
     recorded_settings,
+    setting_field,
+    setting_label,
 )
 
 GIVEN: dict[str, Any] = {"model": "nano", "plan": {"schema": 1, "rules": []}, "data": "x.txt"}
@@ -61,15 +61,15 @@ def test_a_missing_setting_is_named() -> None:
 def test_no_two_settings_have_one_flat_name() -> None:
     groups = [field.annotation for field in RunSpec.model_fields.values()]
     fields = [list(group.model_fields) for group in groups if hasattr(group, "model_fields")]
-    assert len(PLACES) == sum(map(len, fields))
-    assert set(FORMER_NAMES.values()) <= PLACES.keys()
-    assert not FORMER_NAMES.keys() & PLACES.keys()
+    assert len(SETTING_PLACES) == sum(map(len, fields))
+    assert set(FORMER_SETTINGS.values()) <= SETTING_PLACES.keys()
+    assert not FORMER_SETTINGS.keys() & SETTING_PLACES.keys()
 
 
 def test_every_setting_has_a_sentence_and_a_label() -> None:
-    for name in PLACES:
-        assert (field_of(name).description or "").endswith("."), name
-        assert label_of(name)[0].isupper(), name
+    for name in SETTING_PLACES:
+        assert (setting_field(name).description or "").endswith("."), name
+        assert setting_label(name)[0].isupper(), name
 
 
 def test_a_spec_survives_its_file_and_its_flat_names(tmp_path: Path) -> None:

@@ -5,8 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
-from qwen_ui.runs import csv_of, fold_run, recorded_settings, run_folder
-from qwen_ui.runs.spec import choices_of, field_of, label_of
+from qwen_ui.runs import (
+    csv_of,
+    fold_run,
+    recorded_settings,
+    run_folder,
+    setting_choices,
+    setting_field,
+    setting_label,
+)
 
 Action = Literal["stop", "kill", "resume", "retry", "describe", "delete"]
 # What a retry may change: the settings that a person tries.
@@ -69,9 +76,9 @@ def settings(run: str) -> dict[str, Any]:
     found = [
         {
             "name": name,
-            "label": label_of(name),
-            "value": recorded.get(name, field_of(name).default),
-            "choices": choices_of(name),
+            "label": setting_label(name),
+            "value": recorded.get(name, setting_field(name).default),
+            "choices": setting_choices(name),
         }
         for name in EDITABLE
     ]

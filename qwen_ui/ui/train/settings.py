@@ -8,8 +8,7 @@ from typing import Any, get_args
 
 import gradio as gr
 
-from qwen_ui.runs.spec import choices_of, label_of
-from qwen_ui.runs.spec_groups import Tracker
+from qwen_ui.runs import Tracker, setting_choices, setting_label
 from qwen_ui.ui.page.data_choice import CHAT, KJV, OWN, own_file
 from qwen_ui.ui.page.templates import render
 from qwen_ui.workers.devices import cores
@@ -93,10 +92,13 @@ def build_form() -> Form:
     with gr.Row():
         made["sequence_length"] = _whole("sequence_length", 128, 2)
         made["learning_rate"] = gr.Number(
-            None, label=label_of("learning_rate"), min_width=86, elem_id="qt-rate"
+            None, label=setting_label("learning_rate"), min_width=86, elem_id="qt-rate"
         )
     find_rate = gr.Button(
-        label_of("learning_rate_finder"), size="sm", variant="secondary", elem_id="qt-find-rate"
+        setting_label("learning_rate_finder"),
+        size="sm",
+        variant="secondary",
+        elem_id="qt-find-rate",
     )
     rate_note = gr.HTML("", apply_default_css=False)
     with gr.Accordion("More settings", open=False):
@@ -117,7 +119,7 @@ def _optimizer(made: dict[str, Any]) -> None:
     with gr.Row():
         made["gradient_accumulation_steps"] = _whole("gradient_accumulation_steps", 1, 1)
         made["seed"] = _whole("seed", 0, 0)
-    made["packing"] = gr.Checkbox(False, label=label_of("packing"), container=False)
+    made["packing"] = gr.Checkbox(False, label=setting_label("packing"), container=False)
 
 
 def _checks(made: dict[str, Any]) -> None:
@@ -128,11 +130,11 @@ def _checks(made: dict[str, Any]) -> None:
     with gr.Row():
         made["early_stopping_patience"] = _whole("early_stopping_patience", 0, 0)
         made["validation_percent"] = gr.Number(
-            5, label=f"{label_of('validation_split')}, %", minimum=0, maximum=100, min_width=86
+            5, label=f"{setting_label('validation_split')}, %", minimum=0, maximum=100, min_width=86
         )
     made["sample_prompts"] = gr.Textbox(
         PROMPTS,
-        label=f"{label_of('sample_prompts')}, one per line",
+        label=f"{setting_label('sample_prompts')}, one per line",
         max_length=8000,
         lines=2,
         max_lines=8,
@@ -144,16 +146,18 @@ def _machine(made: dict[str, Any]) -> None:
     with gr.Row():
         made["device"] = _choice("device")
         made["processes"] = gr.Dropdown(
-            [1], value=1, label=label_of("processes"), min_width=90, interactive=cores() > 1
+            [1], value=1, label=setting_label("processes"), min_width=90, interactive=cores() > 1
         )
     with gr.Row():
         made["dtype"] = _choice("dtype")
         made["mixed_precision"] = _choice("mixed_precision")
     made["prefix_cache"] = _choice("prefix_cache")
-    made["sharded"] = gr.Checkbox(False, label=label_of("sharded"), container=False, visible=False)
+    made["sharded"] = gr.Checkbox(
+        False, label=setting_label("sharded"), container=False, visible=False
+    )
     found = installed_trackers()
     made["trackers"] = gr.CheckboxGroup(
-        found, value=[], label=label_of("trackers"), visible=bool(found), elem_id="qt-trackers"
+        found, value=[], label=setting_label("trackers"), visible=bool(found), elem_id="qt-trackers"
     )
 
 
@@ -162,14 +166,14 @@ def _heading(text: str) -> None:
 
 
 def _whole(name: str, value: int, least: int) -> gr.Number:
-    return gr.Number(value, label=label_of(name), precision=0, minimum=least, min_width=86)
+    return gr.Number(value, label=setting_label(name), precision=0, minimum=least, min_width=86)
 
 
 def _number(name: str, value: float) -> gr.Number:
-    return gr.Number(value, label=label_of(name), minimum=0, min_width=90)
+    return gr.Number(value, label=setting_label(name), minimum=0, min_width=90)
 
 
 def _choice(name: str) -> gr.Dropdown:
-    choices = choices_of(name)
+    choices = setting_choices(name)
     assert choices is not None, name
-    return gr.Dropdown(list(choices), value=choices[0], label=label_of(name), min_width=90)
+    return gr.Dropdown(list(choices), value=choices[0], label=setting_label(name), min_width=90)
