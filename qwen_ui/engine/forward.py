@@ -14,7 +14,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from qwen_ui.data.batches import Batch
+from qwen_ui.data import Batch
 from qwen_ui.engine.chunked_loss import head_loss
 from qwen_ui.engine.prefix_cache import KeptPrefix
 from qwen_ui.engine.prefix_cut import PrefixCut, drops_out

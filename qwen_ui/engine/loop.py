@@ -12,8 +12,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from qwen_ui.data.batches import Batch, Examples, collate
-from qwen_ui.data.order import Order
+from qwen_ui.data import Batch, Examples, Order, collate
 from qwen_ui.engine.forward import PrefixSource, Trainee
 from qwen_ui.engine.optimizer import MasterAdamW
 from qwen_ui.engine.prefix_cache import KeptPrefix

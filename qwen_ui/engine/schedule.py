@@ -8,7 +8,7 @@ from statistics import median
 
 import numpy as np
 
-from qwen_ui.runs.spec import Schedule
+from qwen_ui.runs import Schedule
 
 _RANGE = 5.0
 MIN_STRETCH, SURE = 5, 4.0

@@ -10,7 +10,7 @@ import torch
 from accelerate import Accelerator
 from torch import nn
 
-from qwen_ui.data.batches import Examples, load_split
+from qwen_ui.data import Examples, load_split
 from qwen_ui.engine.forward import Trainee
 from qwen_ui.engine.loop import Loop
 from qwen_ui.engine.lora import add_adapters
@@ -23,8 +23,13 @@ from qwen_ui.errors import PlanError
 from qwen_ui.freeze import FreezePlan, Selection, apply, resolve
 from qwen_ui.model import open_model
 from qwen_ui.model.libraries import PreTrainedModel, transformers_version
-from qwen_ui.model.weights.fingerprint import folder_fingerprint
-from qwen_ui.model.weights.loading import load_model, load_tokenizer, training_dtype, weights_folder
+from qwen_ui.model.weights import (
+    folder_fingerprint,
+    load_model,
+    load_tokenizer,
+    training_dtype,
+    weights_folder,
+)
 from qwen_ui.runs import RunSpec
 
 

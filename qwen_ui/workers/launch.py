@@ -16,6 +16,7 @@ from pydantic import BaseModel
 from qwen_ui.errors import RunError
 from qwen_ui.files import locked, read_json
 from qwen_ui.runs import (
+    LAUNCHED,
     STOP,
     Event,
     create_run,
@@ -24,8 +25,8 @@ from qwen_ui.runs import (
     run_folder,
     run_summary,
     status_of,
+    write_status,
 )
-from qwen_ui.runs.status import LAUNCHED, write_status
 from qwen_ui.workers.memory_advice import ADVICE
 from qwen_ui.workers.queue import dispatch
 from qwen_ui.workers.supervisor import POLL_SECONDS, Supervisor

@@ -11,8 +11,7 @@ import threading
 from pathlib import Path
 
 from qwen_ui.files import read_json
-from qwen_ui.runs import LOG_NAME, read_spec
-from qwen_ui.runs.status import note_launch
+from qwen_ui.runs import LOG_NAME, note_launch, read_spec
 from qwen_ui.workers import processes
 from qwen_ui.workers.devices import find_devices
 from qwen_ui.workers.fork_server import ForkServer

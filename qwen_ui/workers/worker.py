@@ -12,9 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from qwen_ui.errors import UserError
-from qwen_ui.runs import NullWriter, RunWriter, read_spec, reason_for
-from qwen_ui.runs.failure import OF_MEMORY
-from qwen_ui.runs.null_writer import first_process
+from qwen_ui.runs import OF_MEMORY, NullWriter, RunWriter, first_process, read_spec, reason_for
 from qwen_ui.workers.memory_advice import available_memory, with_advice, write_advice
 
 
@@ -24,8 +22,7 @@ def main(folder: Path) -> int:
         try:
             spec = read_spec(folder / "spec.json")
             # torch and transformers take seconds: the folder says "running" before they are here.
-            from qwen_ui.engine.setup import set_up  # noqa: PLC0415
-            from qwen_ui.engine.trainer import Trainer  # noqa: PLC0415
+            from qwen_ui.engine import Trainer, set_up  # noqa: PLC0415
 
             Trainer(set_up(spec, folder), writer).run()
         except BaseException as error:
