@@ -76,7 +76,8 @@ PUBLIC = {
         start_runs stop_runs verdict_sentence write_comparison
     """,
     "rank": """
-        METHODS WORDS Ranking agreement rank rank_all rank_all_apart rank_apart rank_correlation
+        METHODS Method Ranking agreement rank rank_all rank_all_in_subprocess rank_correlation
+        rank_in_subprocess
     """,
     "ui.page": """
         CHAT FLAME KJV OWN SERIES_COLOURS SNOWFLAKE Header Jobs Session Tick build_app
