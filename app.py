@@ -28,9 +28,8 @@ def main() -> None:
 
     from qwen_ui.model import allow_remote_code
     from qwen_ui.runs import reason_for
-    from qwen_ui.ui.page.app import build_app, launch_options
-    from qwen_ui.ui.page.session import Session
-    from qwen_ui.workers.supervisor import Supervisor
+    from qwen_ui.ui.page import Session, build_app, launch_options
+    from qwen_ui.workers import Supervisor
 
     if arguments.trust_remote_code:
         allow_remote_code()

@@ -29,7 +29,7 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 import torch
 
-from qwen_ui.engine.setup import set_up
+from qwen_ui.engine import set_up
 from qwen_ui.files import replace_text
 from qwen_ui.freeze import preset, resolve
 from qwen_ui.model import open_model

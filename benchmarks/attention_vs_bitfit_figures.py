@@ -28,7 +28,7 @@ from benchmarks.attention_vs_bitfit import (
 )
 from qwen_ui.rank import rank_correlation
 from qwen_ui.ui.compare.svg_chart import Series, chart
-from qwen_ui.ui.page.colours import SERIES_COLOURS
+from qwen_ui.ui.page import SERIES_COLOURS
 
 Run = dict[str, Any]
 PAGE = RESULTS.with_suffix(".md")

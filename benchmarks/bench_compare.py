@@ -25,17 +25,15 @@ import torch
 
 from benchmarks.training import nano, trainer_seconds
 from qwen_ui.compare import read_comparison, results, rows_of, run_comparison, verdict_sentence
-from qwen_ui.data.batches import Examples, load_examples
-from qwen_ui.data.order import Order
-from qwen_ui.engine.setup import set_up
+from qwen_ui.data import Examples, Order, load_examples
+from qwen_ui.engine import set_up
 from qwen_ui.freeze import apply, preset, resolve
 from qwen_ui.model import open_model
-from qwen_ui.model.weights.loading import load_tokenizer
+from qwen_ui.model.weights import load_tokenizer
 from qwen_ui.paths import ASSETS
 from qwen_ui.runs import make_spec
 from qwen_ui.ui.compare.tab import CLASSIC, begin_comparison
-from qwen_ui.ui.page.data_choice import KJV
-from qwen_ui.ui.page.session import Session
+from qwen_ui.ui.page import KJV, Session
 
 TRAIN = str(ASSETS / "data" / "kjv-train.txt")
 

@@ -29,8 +29,7 @@ from qwen_ui.model import open_model
 from qwen_ui.model.catalog import configuration_from_dict
 from qwen_ui.model.families import model_types, open_family
 from qwen_ui.model.opening import build_anatomy
-from qwen_ui.model.weights.fit import check_weights
-from qwen_ui.model.weights.headers import read_weights
+from qwen_ui.model.weights import check_weights, read_weights
 
 QWEN = "qwen2.5-1.5b-instruct"
 LARGEST = "glm_moe_dsa"  # 1,945 modules, the most of all types

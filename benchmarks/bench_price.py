@@ -22,10 +22,10 @@ from pathlib import Path
 import torch
 from transformers import AutoModelForCausalLM, Qwen2Config
 
-from qwen_ui.engine.step_price import as_worker
+from qwen_ui.engine import as_worker
 from qwen_ui.files import write_json
 from qwen_ui.freeze import StepSettings, full_cost, preset, resolve
-from qwen_ui.freeze.cost.estimate import price
+from qwen_ui.freeze.cost import price
 from qwen_ui.model import open_model
 from qwen_ui.paths import ASSETS
 from qwen_ui.runs import make_spec

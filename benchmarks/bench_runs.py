@@ -17,11 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from qwen_ui.paths import runs_folder
-from qwen_ui.runs import Status, changed_rows, create_run, list_runs
+from qwen_ui.runs import Status, changed_rows, create_run, list_runs, write_status
 from qwen_ui.runs.events import FILE_NAME, encode
-from qwen_ui.runs.status import write_status
 from qwen_ui.ui.page.run_view import poll
-from qwen_ui.workers.supervisor import Supervisor
+from qwen_ui.workers import Supervisor
 
 
 def timed(call: Callable[[], Any], times: int = 5) -> float:

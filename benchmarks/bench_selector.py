@@ -21,8 +21,7 @@ from playwright.sync_api import Page, sync_playwright
 from torch import nn
 
 from qwen_ui.model import open_model, preset_models
-from qwen_ui.ui.page.app import build_app, launch_options
-from qwen_ui.ui.page.session import Session
+from qwen_ui.ui.page import Session, build_app, launch_options
 
 FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
 TICKS = 20

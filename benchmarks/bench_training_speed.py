@@ -29,7 +29,7 @@ from benchmarks.training import (
     tiled_model,
     trainer_seconds,
 )
-from qwen_ui.data.batches import Examples
+from qwen_ui.data import Examples
 from qwen_ui.engine.loop import Loop
 from qwen_ui.freeze import FreezePlan, preset
 from qwen_ui.model import open_model

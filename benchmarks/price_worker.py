@@ -17,8 +17,7 @@ from typing import Any
 
 from torch.autograd.graph import saved_tensors_hooks
 
-from qwen_ui.engine.setup import Prepared, set_up
-from qwen_ui.engine.trainer import Trainer
+from qwen_ui.engine import Prepared, Trainer, set_up
 from qwen_ui.freeze.cost.live_bytes import SavedBytes, flop_counter
 from qwen_ui.runs import RunWriter, read_spec
 

@@ -22,9 +22,7 @@ from transformers import (
 )
 from transformers.initialization import no_init_weights
 
-from qwen_ui.data.batches import Examples, collate
-from qwen_ui.data.order import Order
-from qwen_ui.data.tokens import Example
+from qwen_ui.data import Example, Examples, Order, collate
 from qwen_ui.engine.forward import Trainee
 from qwen_ui.engine.loop import Loop
 from qwen_ui.engine.optimizer import BETAS, EPSILON, MasterAdamW, decayed_names

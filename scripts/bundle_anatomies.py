@@ -5,8 +5,8 @@ python -m scripts.bundle_anatomies
 
 from __future__ import annotations
 
+from qwen_ui.model import preset_models
 from qwen_ui.model.bundled import FOLDER, write_anatomy
-from qwen_ui.model.names import preset_models
 from qwen_ui.model.opening import build_anatomy
 
 

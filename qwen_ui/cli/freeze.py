@@ -25,7 +25,7 @@ from qwen_ui.cli.table import table
 from qwen_ui.formats import short_bytes, short_flops
 from qwen_ui.freeze import Selection, export_formats, export_text, resolve
 from qwen_ui.freeze import cost as pricing
-from qwen_ui.freeze.cost.optimizers import optimizer_names
+from qwen_ui.freeze.cost import optimizer_names
 from qwen_ui.model import DEFAULT_MODEL, open_model
 
 if TYPE_CHECKING:

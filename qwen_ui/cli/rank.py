@@ -11,7 +11,7 @@ import typer
 from qwen_ui import rank as ranking_room
 from qwen_ui.cli.shared import AsJson, Data, ModelWithWeights, app, say
 from qwen_ui.cli.table import table
-from qwen_ui.freeze.presets import TOP_BLOCKS
+from qwen_ui.freeze import TOP_BLOCKS
 
 
 @app.command()

@@ -9,8 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from qwen_ui.errors import PlanError, SettingsError
-from qwen_ui.freeze import FreezePlan, import_plan, preset, preset_plans
-from qwen_ui.freeze.plan import MAX_IMPORT_BYTES
+from qwen_ui.freeze import MAX_IMPORT_BYTES, FreezePlan, import_plan, preset, preset_plans
 from qwen_ui.model import allow_remote_code, open_model
 
 app = typer.Typer(

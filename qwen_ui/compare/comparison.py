@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from qwen_ui.compare.contenders import Contender
-from qwen_ui.engine.request import checked_spec
+from qwen_ui.engine import checked_spec
 from qwen_ui.errors import RunError, SettingsError
 from qwen_ui.files import read_json, write_json
 from qwen_ui.freeze import FreezePlan

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from qwen_ui.errors import PlanError, SettingsError
-from qwen_ui.freeze import FreezePlan, preset, preset_plans
-from qwen_ui.freeze.plan import MAX_PLAN_BYTES
+from qwen_ui.freeze import MAX_PLAN_BYTES, FreezePlan, preset, preset_plans
 
 LORA, LORA_RANK = "lora", 8
 

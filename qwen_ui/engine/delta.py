@@ -17,7 +17,7 @@ from qwen_ui.engine.lora import weight_changes
 from qwen_ui.errors import ModelError, RunError
 from qwen_ui.files import replaced
 from qwen_ui.model import open_model
-from qwen_ui.model.weights.fingerprint import folder_fingerprint
+from qwen_ui.model.weights import folder_fingerprint
 from qwen_ui.runs import flat_settings, run_folder
 
 FORMAT = "qwen_ui delta 1"

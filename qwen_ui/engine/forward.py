@@ -14,7 +14,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from qwen_ui.data.batches import Batch
+from qwen_ui.data import Batch
 from qwen_ui.engine.chunked_loss import head_loss
 from qwen_ui.engine.prefix_cut import cut_prefix
 from qwen_ui.freeze import Selection

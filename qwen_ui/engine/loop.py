@@ -11,8 +11,7 @@ from functools import lru_cache
 import torch
 from torch import nn
 
-from qwen_ui.data.batches import Batch, Examples, collate
-from qwen_ui.data.order import Order
+from qwen_ui.data import Batch, Examples, Order, collate
 from qwen_ui.engine.forward import Trainee
 from qwen_ui.engine.optimizer import MasterAdamW
 from qwen_ui.engine.prefix_cache import PrefixCache

@@ -13,7 +13,7 @@ from torch import nn
 
 from qwen_ui.errors import PlanError, SettingsError
 from qwen_ui.freeze import Selection
-from qwen_ui.model.anatomy import Module
+from qwen_ui.model import Module
 
 _A, _B = ".lora_A.default.weight", ".lora_B.default.weight"
 

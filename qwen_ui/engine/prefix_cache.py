@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from qwen_ui.data.batches import Batch, Examples
+from qwen_ui.data import Batch, Examples
 from qwen_ui.paths import home
 
 DATA_SUFFIX, SUMS_SUFFIX = ".kept", ".sums"

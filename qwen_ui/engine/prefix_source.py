@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import torch
 
-from qwen_ui.data.batches import Batch
+from qwen_ui.data import Batch
 from qwen_ui.engine.forward import Trainee
 from qwen_ui.engine.prefix_cache import PrefixCache
 

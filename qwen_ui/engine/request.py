@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from qwen_ui.errors import ModelError, PlanError
 from qwen_ui.freeze import FreezePlan
-from qwen_ui.model.names import hub_id
-from qwen_ui.model.weights.quantization import refuse_quantized
+from qwen_ui.model import hub_id
+from qwen_ui.model.weights import refuse_quantized
 from qwen_ui.runs import RunSpec, make_spec
 
 if TYPE_CHECKING:

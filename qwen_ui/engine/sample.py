@@ -7,8 +7,7 @@ from typing import Any
 
 import torch
 
-from qwen_ui.data.batches import Examples
-from qwen_ui.data.tokens import Example
+from qwen_ui.data import Example, Examples
 from qwen_ui.engine.forward import Trainee
 from qwen_ui.model.libraries import GenerationConfig
 

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from accelerate import Accelerator
 
-from qwen_ui.data.batches import Examples, load_split
+from qwen_ui.data import Examples, load_split
 from qwen_ui.engine.accelerator import make_accelerator, make_process_group
 from qwen_ui.engine.forward import Trainee
 from qwen_ui.engine.loop import Loop
@@ -24,8 +24,13 @@ from qwen_ui.errors import PlanError
 from qwen_ui.freeze import FreezePlan, Selection, apply, resolve
 from qwen_ui.model import open_model
 from qwen_ui.model.libraries import PreTrainedModel, transformers_version
-from qwen_ui.model.weights.fingerprint import folder_fingerprint
-from qwen_ui.model.weights.loading import load_model, load_tokenizer, training_dtype, weights_folder
+from qwen_ui.model.weights import (
+    folder_fingerprint,
+    load_model,
+    load_tokenizer,
+    training_dtype,
+    weights_folder,
+)
 from qwen_ui.runs import RunSpec
 
 # Share of the cache's budget that the evaluation examples get.

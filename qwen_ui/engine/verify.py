@@ -9,8 +9,7 @@ from itertools import pairwise
 
 import torch
 
-from qwen_ui.data.batches import Batch, Examples, collate
-from qwen_ui.data.tokens import Example
+from qwen_ui.data import Batch, Example, Examples, collate
 from qwen_ui.engine.forward import Trainee
 from qwen_ui.engine.sharding import local
 from qwen_ui.errors import SettingsError

@@ -1,7 +1,7 @@
 """What a choice means: plans, and the exact parameter names that they train.
 
-`resolve` alone decides what trains; every later room and page asks it. It works on an anatomy and
-touches no file, process or network. The price of a step is `freeze.cost`, plans for and from other
+`resolve` alone decides what trains. Called by every later room; it works on an anatomy and touches
+no file, process or network. The price of a step is `freeze.cost`, plans for and from other
 tools are `freeze.export`; what most callers need of both is offered here as well.
 """
 

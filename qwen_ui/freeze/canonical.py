@@ -14,7 +14,7 @@ from qwen_ui.errors import PlanError
 from qwen_ui.freeze.layers import format_layers
 from qwen_ui.freeze.plan import FreezePlan, Rule
 from qwen_ui.freeze.presets import BIASES
-from qwen_ui.model.anatomy import Anatomy, Parameter, is_bias
+from qwen_ui.model import Anatomy, Parameter, is_bias
 
 
 def canonical_plan(anatomy: Anatomy, names: Iterable[str], name: str = "") -> FreezePlan:

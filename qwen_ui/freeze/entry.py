@@ -16,8 +16,7 @@ from typing import Any
 
 import torch
 
-from qwen_ui.model.anatomy import Anatomy
-from qwen_ui.model.tracing import fake_model
+from qwen_ui.model import Anatomy, fake_model
 
 _log = logging.getLogger(__name__)
 _known: dict[int, dict[str, int]] = {}

@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from qwen_ui.freeze.layers import format_layers, parse_layers
 from qwen_ui.freeze.plan import FreezePlan, Rule
 from qwen_ui.freeze.presets import BIASES
-from qwen_ui.model.anatomy import Anatomy, Role, bias_beside, is_bias
+from qwen_ui.model import Anatomy, Role, bias_beside, is_bias
 
 
 def warnings_for(

@@ -15,7 +15,7 @@ from qwen_ui.freeze.layers import parse_layers
 from qwen_ui.freeze.notes import warnings_for
 from qwen_ui.freeze.plan import FreezePlan, Rule
 from qwen_ui.freeze.sentence import summarize
-from qwen_ui.model.anatomy import Anatomy, Parameter, Role
+from qwen_ui.model import Anatomy, Parameter, Role
 
 if TYPE_CHECKING:
     from torch import nn

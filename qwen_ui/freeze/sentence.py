@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from qwen_ui.formats import index_ranges, percent
 from qwen_ui.freeze.canonical import grouped_kinds, whole_roles
-from qwen_ui.model.anatomy import Anatomy
+from qwen_ui.model import Anatomy
 
 _MAX_GROUPS = 4
 _MAX_LISTED = 6

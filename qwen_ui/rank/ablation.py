@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from qwen_ui.data.batches import Batch
+from qwen_ui.data import Batch
 from qwen_ui.model import Anatomy
 from qwen_ui.model.libraries import PreTrainedModel
 from qwen_ui.rank.loss import mean_loss

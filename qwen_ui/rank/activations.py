@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from qwen_ui.data.batches import Batch
+from qwen_ui.data import Batch
 from qwen_ui.model import Anatomy
 from qwen_ui.model.libraries import PreTrainedModel
 from qwen_ui.rank.scores import Cells, Progress, Scores, scores_of

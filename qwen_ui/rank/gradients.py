@@ -15,7 +15,7 @@ from dataclasses import replace
 
 import torch
 
-from qwen_ui.data.batches import Batch
+from qwen_ui.data import Batch
 from qwen_ui.model import Anatomy
 from qwen_ui.model.libraries import PreTrainedModel
 from qwen_ui.rank.loss import mean_loss

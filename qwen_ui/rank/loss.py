@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch.nn import functional as F
 
-from qwen_ui.data.batches import Batch
+from qwen_ui.data import Batch
 from qwen_ui.model.libraries import PreTrainedModel
 
 

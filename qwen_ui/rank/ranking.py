@@ -7,9 +7,7 @@ from dataclasses import dataclass, replace
 from statistics import correlation
 from typing import Any
 
-from qwen_ui.freeze import FreezePlan
-from qwen_ui.freeze.layers import format_layers
-from qwen_ui.freeze.presets import TOP_BLOCKS
+from qwen_ui.freeze import TOP_BLOCKS, FreezePlan, format_layers
 from qwen_ui.rank.scores import Scores
 
 # What a ranking is made on unless told otherwise; sequences are of tokens.

@@ -8,10 +8,10 @@ from typing import Any
 
 import torch
 
-from qwen_ui.data.batches import Batch, collate, load_examples
+from qwen_ui.data import Batch, collate, load_examples
 from qwen_ui.errors import DataError, SettingsError
 from qwen_ui.model import open_model
-from qwen_ui.model.weights.loading import load_model, load_tokenizer, weights_folder
+from qwen_ui.model.weights import load_model, load_tokenizer, weights_folder
 from qwen_ui.rank.methods import METHODS
 from qwen_ui.rank.ranking import BATCH_SIZE, SEQUENCE_LENGTH, SEQUENCES, Ranking
 from qwen_ui.rank.scores import Progress, Scores, ignore_progress

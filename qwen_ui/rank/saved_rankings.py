@@ -8,8 +8,7 @@ from pathlib import Path
 
 from qwen_ui.files import write_json
 from qwen_ui.model import open_model
-from qwen_ui.model.weights.fingerprint import folder_fingerprint
-from qwen_ui.model.weights.loading import weights_folder
+from qwen_ui.model.weights import folder_fingerprint, weights_folder
 from qwen_ui.paths import home
 from qwen_ui.rank.ranking import BATCH_SIZE, SEQUENCE_LENGTH, SEQUENCES, Ranking
 

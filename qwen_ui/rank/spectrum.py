@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import torch
 
-from qwen_ui.data.batches import Batch
+from qwen_ui.data import Batch
 from qwen_ui.model import Anatomy
 from qwen_ui.model.libraries import PreTrainedModel
 from qwen_ui.rank.scores import Cells, Progress, Scores, scores_of

@@ -18,7 +18,7 @@ from qwen_ui.rank.ranking import Ranking
 from qwen_ui.rank.run import rank_all
 from qwen_ui.rank.saved_rankings import folder_for, is_saved, read_ranking, save_ranking
 from qwen_ui.rank.scores import Progress, ignore_progress
-from qwen_ui.workers.processes import child_environment
+from qwen_ui.workers import child_environment
 
 MISTAKE = 2
 

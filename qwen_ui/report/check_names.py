@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 
 from qwen_ui.formats import index_ranges
-from qwen_ui.model.anatomy import Anatomy
-from qwen_ui.model.patterns import block_pattern
+from qwen_ui.model import Anatomy, block_pattern
 
 
 def check_pattern(anatomy: Anatomy) -> tuple[bool, str]:

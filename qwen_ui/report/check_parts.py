@@ -6,11 +6,15 @@ from collections import Counter
 from typing import Any
 
 from qwen_ui.formats import percent, shape_text
-from qwen_ui.model.anatomy import Anatomy, Kind, Parameter, Role, is_bias
-from qwen_ui.model.config_values import (
+from qwen_ui.model import (
+    Anatomy,
+    Kind,
+    Parameter,
+    Role,
     config_int,
     config_text,
     head_size,
+    is_bias,
     key_value_heads,
     language_config,
 )

@@ -14,10 +14,8 @@ from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from qwen_ui.errors import ModelError
-from qwen_ui.model.anatomy import Anatomy
-from qwen_ui.model.config_values import language_config
-from qwen_ui.model.skeleton import build_skeleton
-from qwen_ui.model.weights.fit import check_weights, weights_of
+from qwen_ui.model import Anatomy, build_skeleton, language_config
+from qwen_ui.model.weights import check_weights, weights_of
 from qwen_ui.report.check_names import check_collisions, check_pattern
 from qwen_ui.report.check_parts import check_attention, check_mlp, check_norms, check_unusual
 from qwen_ui.report.gradients import check_gradients

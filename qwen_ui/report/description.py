@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from qwen_ui.formats import shape_text
-from qwen_ui.model.anatomy import Anatomy, Role, is_bias
-from qwen_ui.model.explain.modules import explain_module
-from qwen_ui.model.folding import KindGroup, find_folds, group_kinds
+from qwen_ui.model import Anatomy, KindGroup, Role, find_folds, group_kinds, is_bias
+from qwen_ui.model.explain import explain_module
 from qwen_ui.report.check_parts import check_attention, check_norms
 
 _TITLES = {

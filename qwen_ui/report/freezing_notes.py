@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from qwen_ui.model.anatomy import Anatomy, Role, bias_beside
+from qwen_ui.model import Anatomy, Role, bias_beside
 from qwen_ui.report.recipes import recipes
 
 # Projections whose matrix holds more than one of those that people choose between.

@@ -7,9 +7,8 @@ from collections.abc import Iterable
 from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from qwen_ui.freeze.presets import TOP_BLOCKS
-from qwen_ui.model.anatomy import Anatomy
-from qwen_ui.model.skeleton import step_inputs
+from qwen_ui.freeze import TOP_BLOCKS
+from qwen_ui.model import Anatomy, step_inputs
 from qwen_ui.report.top_blocks import top_selection
 
 # What the check calls a preset.

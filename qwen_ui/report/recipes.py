@@ -10,10 +10,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from qwen_ui.formats import index_ranges, percent, shape_text
-from qwen_ui.freeze.presets import TOP_BLOCKS
-from qwen_ui.freeze.selection import Selection
-from qwen_ui.model.anatomy import Anatomy, Parameter, is_bias
-from qwen_ui.model.patterns import block_pattern, pattern_for
+from qwen_ui.freeze import TOP_BLOCKS, Selection
+from qwen_ui.model import Anatomy, Parameter, block_pattern, is_bias, pattern_for
 from qwen_ui.report.top_blocks import top_blocks, top_selection
 
 

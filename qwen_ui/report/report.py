@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from qwen_ui.formats import percent, shape_text
-from qwen_ui.model.anatomy import Anatomy, Module
-from qwen_ui.model.folding import children_by_parent, find_folds
+from qwen_ui.model import Anatomy, Module, children_by_parent, find_folds
 from qwen_ui.report.checks import Check, audit
 from qwen_ui.report.description import architecture_in_words
 from qwen_ui.report.freezing_notes import freezing_notes

@@ -6,10 +6,8 @@
 from __future__ import annotations
 
 from qwen_ui.errors import PlanError
-from qwen_ui.freeze.layers import parse_layers
-from qwen_ui.freeze.presets import TOP_LAYERS, preset
-from qwen_ui.freeze.selection import Selection, resolve
-from qwen_ui.model.anatomy import Anatomy
+from qwen_ui.freeze import TOP_LAYERS, Selection, parse_layers, preset, resolve
+from qwen_ui.model import Anatomy
 
 
 def top_selection(anatomy: Anatomy, name: str) -> Selection | None:

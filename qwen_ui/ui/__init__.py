@@ -1,4 +1,8 @@
-"""What a person sees."""
+"""The pages: a shell, and a folder per tab.
+
+Called by `app.py`. A handler asks the rooms before it and holds no arithmetic; slow libraries are
+imported inside handlers, so that the page is drawn before they are loaded.
+"""
 
 from qwen_ui.ui.page.gradio_start import import_later, leave_out_stubs
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from qwen_ui.runs import RunSpec, create_run
-from qwen_ui.runs.status import recorded_status, write_status
+from qwen_ui.runs import RunSpec, create_run, recorded_status, write_status
 from qwen_ui.workers.launch_command import accelerate_config, launch_command, slurm_script
 
 

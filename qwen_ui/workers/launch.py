@@ -14,6 +14,7 @@ from typing import Any
 from qwen_ui.errors import RunError
 from qwen_ui.files import locked
 from qwen_ui.runs import (
+    LAUNCHED,
     STOP,
     Event,
     RunSpec,
@@ -24,8 +25,8 @@ from qwen_ui.runs import (
     run_folder,
     run_summary,
     status_of,
+    write_status,
 )
-from qwen_ui.runs.status import LAUNCHED, write_status
 from qwen_ui.workers.memory_advice import ADVICE
 from qwen_ui.workers.queue import dispatch
 from qwen_ui.workers.supervisor import POLL_SECONDS, Supervisor

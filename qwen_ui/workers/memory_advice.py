@@ -17,10 +17,17 @@ import psutil
 from qwen_ui.errors import UserError
 from qwen_ui.files import read_json, write_json
 from qwen_ui.formats import short_bytes
-from qwen_ui.runs import RunSpec, fold_run, read_spec, run_lock, status_of
-from qwen_ui.runs.failure import OF_MEMORY
-from qwen_ui.runs.process import free_memory
-from qwen_ui.runs.status import LAUNCHED, write_status
+from qwen_ui.runs import (
+    LAUNCHED,
+    OF_MEMORY,
+    RunSpec,
+    fold_run,
+    free_memory,
+    read_spec,
+    run_lock,
+    status_of,
+    write_status,
+)
 
 ADVICE = "advice.json"
 # A process needs some hundred MB beside the tensors of a step; see `qwen_ui.freeze.cost.estimate`.
@@ -103,9 +110,9 @@ def advice_for(spec: RunSpec, available: AvailableMemory, *, keep_prefix: bool =
         UserError: the model or the plan can no longer be read.
     """
     # Torch is slow to import, and only a run that failed asks for this.
-    from qwen_ui.engine.step_price import as_worker  # noqa: PLC0415
+    from qwen_ui.engine import as_worker  # noqa: PLC0415
     from qwen_ui.freeze import FreezePlan, StepSettings, resolve  # noqa: PLC0415
-    from qwen_ui.freeze.cost.estimate import price  # noqa: PLC0415
+    from qwen_ui.freeze.cost import price  # noqa: PLC0415
     from qwen_ui.model import open_model  # noqa: PLC0415
 
     anatomy = open_model(spec.model.source)

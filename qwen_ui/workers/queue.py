@@ -7,8 +7,7 @@ from pathlib import Path
 
 from qwen_ui.files import locked
 from qwen_ui.paths import runs_folder
-from qwen_ui.runs import Status, open_folders, queue_lock
-from qwen_ui.runs.status import LAUNCHED, recorded_status
+from qwen_ui.runs import LAUNCHED, Status, open_folders, queue_lock, recorded_status
 from qwen_ui.workers.spawn import spawn
 from qwen_ui.workers.stopping import worker_pid
 

@@ -10,8 +10,7 @@ import sys
 import threading
 from pathlib import Path
 
-from qwen_ui.runs import LOG_NAME, read_spec, recorded_settings
-from qwen_ui.runs.status import note_launch
+from qwen_ui.runs import LOG_NAME, note_launch, read_spec, recorded_settings
 from qwen_ui.workers import processes
 from qwen_ui.workers.devices import find_devices
 from qwen_ui.workers.fork_server import ForkServer

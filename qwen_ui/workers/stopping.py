@@ -7,10 +7,18 @@ from pathlib import Path
 
 from qwen_ui.errors import RunError
 from qwen_ui.files import locked, read_json
-from qwen_ui.runs import STOP, queue_lock, run_folder, run_lock, status_of
-from qwen_ui.runs.process import is_alive
-from qwen_ui.runs.status import LAUNCHED, recorded_status, write_status
-from qwen_ui.runs.writer import SAVING
+from qwen_ui.runs import (
+    LAUNCHED,
+    SAVING,
+    STOP,
+    is_alive,
+    queue_lock,
+    recorded_status,
+    run_folder,
+    run_lock,
+    status_of,
+    write_status,
+)
 from qwen_ui.workers.processes import end_tree
 
 STOP_TIMEOUT_SECONDS = 60.0

@@ -18,8 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from qwen_ui.paths import runs_folder
-from qwen_ui.runs import STOP, open_folders, run_names, status_of
-from qwen_ui.runs.failure import OF_MEMORY
+from qwen_ui.runs import OF_MEMORY, STOP, open_folders, run_names, status_of
 from qwen_ui.workers.memory_advice import ADVICE
 from qwen_ui.workers.processes import reap, start_detached
 from qwen_ui.workers.queue import dispatch, is_busy

@@ -22,8 +22,7 @@ def main(folder: Path) -> int:
         try:
             spec = read_spec(folder)
             # torch and transformers take seconds: the folder says "running" before they are here.
-            from qwen_ui.engine.setup import set_up  # noqa: PLC0415
-            from qwen_ui.engine.trainer import Trainer  # noqa: PLC0415
+            from qwen_ui.engine import Trainer, set_up  # noqa: PLC0415
 
             Trainer(set_up(spec, folder), writer).run()
         except BaseException as error:

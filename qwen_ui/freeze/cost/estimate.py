@@ -31,7 +31,7 @@ from qwen_ui.freeze.plan import FreezePlan, Rule
 from qwen_ui.freeze.selection import Selection, resolve
 
 if TYPE_CHECKING:
-    from qwen_ui.model.anatomy import Anatomy
+    from qwen_ui.model import Anatomy
 
 FLOAT32 = 4  # bytes
 

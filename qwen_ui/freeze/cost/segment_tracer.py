@@ -22,8 +22,7 @@ from torch.utils.checkpoint import checkpoint
 from qwen_ui.freeze.cost.live_bytes import storage_key
 from qwen_ui.freeze.cost.pass_counters import PassCounters
 from qwen_ui.freeze.cost.segments import BlockState, Segment, StepShape
-from qwen_ui.model.anatomy import Anatomy
-from qwen_ui.model.tracing import FakeModel
+from qwen_ui.model import Anatomy, FakeModel
 
 if TYPE_CHECKING:
     from qwen_ui.freeze.cost.segments import HeadLoss

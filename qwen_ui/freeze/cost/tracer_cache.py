@@ -11,8 +11,7 @@ import torch
 from qwen_ui.errors import ModelError, SettingsError
 from qwen_ui.freeze.cost.segment_tracer import SegmentTracer
 from qwen_ui.freeze.cost.segments import StepShape
-from qwen_ui.model.anatomy import Anatomy
-from qwen_ui.model.tracing import FakeModel, fake_model
+from qwen_ui.model import Anatomy, FakeModel, fake_model
 
 _MAX_SHAPES = 8
 _lock = threading.Lock()

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 from qwen_ui.freeze.selection import Selection
-from qwen_ui.model.patterns import anchored_patterns
+from qwen_ui.model import anchored_patterns
 
 
 def axolotl_patterns(selection: Selection) -> list[str]:

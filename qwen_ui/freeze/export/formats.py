@@ -16,7 +16,7 @@ from qwen_ui.freeze.export.axolotl import axolotl_patterns
 from qwen_ui.freeze.export.llama_factory import freeze_settings, why_not
 from qwen_ui.freeze.export.scripts import freeze_function, model_for_transformers
 from qwen_ui.freeze.selection import Selection
-from qwen_ui.model.patterns import pattern_for
+from qwen_ui.model import pattern_for
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from qwen_ui.errors import PlanError
 from qwen_ui.freeze.canonical import canonical_plan
 from qwen_ui.freeze.export.axolotl import axolotl_matches
 from qwen_ui.freeze.plan import MAX_IMPORT_BYTES, FreezePlan
-from qwen_ui.model.anatomy import Anatomy
+from qwen_ui.model import Anatomy
 
 _RANGE = re.compile(r"\[[0-9]*(?::[0-9]*)?\]$")
 

@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 
 from qwen_ui.freeze.selection import Selection
-from qwen_ui.model.anatomy import Anatomy
+from qwen_ui.model import Anatomy
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from qwen_ui.freeze.canonical import grouped_kinds
 from qwen_ui.freeze.selection import Selection
-from qwen_ui.model.names import NANO, hub_id
+from qwen_ui.model import NANO, hub_id
 
 _FREEZE = '''
 

@@ -11,10 +11,7 @@ import gradio as gr
 from qwen_ui.errors import DataError, SettingsError
 from qwen_ui.freeze import FreezePlan, preset
 from qwen_ui.rank import METHODS
-from qwen_ui.ui.page.api import server_function
-from qwen_ui.ui.page.data_choice import is_known_data
-from qwen_ui.ui.page.jobs import Jobs, Tick
-from qwen_ui.ui.page.modules import mounted_by
+from qwen_ui.ui.page import Jobs, Tick, is_known_data, mounted_by, server_function
 
 JOBS = Jobs()
 BASE = "attention"

@@ -9,9 +9,12 @@ import base64
 from collections.abc import Sequence
 
 from qwen_ui.compare import (
+    COLUMNS,
     Comparison,
     Row,
+    cells_of,
     headline,
+    legend_of,
     markdown_report,
     results,
     rows_of,
@@ -19,11 +22,9 @@ from qwen_ui.compare import (
     setup_of,
     verdict_sentence,
 )
-from qwen_ui.compare.report import COLUMNS, cells_of, legend_of
 from qwen_ui.runs import Axis, run_curves
 from qwen_ui.ui.compare.svg_chart import Series, chart
-from qwen_ui.ui.page.colours import SERIES_COLOURS
-from qwen_ui.ui.page.templates import render
+from qwen_ui.ui.page import SERIES_COLOURS, render
 
 
 def markdown(comparison: Comparison) -> str:

@@ -9,16 +9,21 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from qwen_ui.errors import SettingsError
-from qwen_ui.freeze import FreezePlan, preset
-from qwen_ui.freeze.presets import TOP_LAYERS
+from qwen_ui.freeze import TOP_LAYERS, FreezePlan, preset
 from qwen_ui.rank import METHODS
 from qwen_ui.ui.compare.rank import asked_of, ranked_plans, ranking_view
 from qwen_ui.ui.compare.view import comparison_view
-from qwen_ui.ui.page.data_choice import CHAT, KJV, OWN, kept_files, own_file
-from qwen_ui.ui.page.guard import guarded
-from qwen_ui.ui.page.header import Header
-from qwen_ui.ui.page.session import Session
-from qwen_ui.ui.page.stand_in import trained_model
+from qwen_ui.ui.page import (
+    CHAT,
+    KJV,
+    OWN,
+    Header,
+    Session,
+    guarded,
+    kept_files,
+    own_file,
+    trained_model,
+)
 
 if TYPE_CHECKING:
     from qwen_ui.compare import Contender

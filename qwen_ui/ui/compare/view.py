@@ -7,9 +7,7 @@ from typing import Any, Literal
 import gradio as gr
 
 from qwen_ui.runs import OVER, Axis
-from qwen_ui.ui.page.api import server_function
-from qwen_ui.ui.page.modules import mounted_by
-from qwen_ui.ui.page.run_view import serve_plotly
+from qwen_ui.ui.page import mounted_by, serve_plotly, server_function
 
 
 def comparison_view(elem_id: str) -> gr.HTML:

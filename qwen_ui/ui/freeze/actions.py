@@ -15,12 +15,12 @@ from qwen_ui.formats import short_bytes
 from qwen_ui.ui.freeze import saved_plans
 from qwen_ui.ui.freeze.heat import list_heats, measure_heat, take_top
 from qwen_ui.ui.freeze.selection_data import chosen, names_of, ranges_of, structure_record
-from qwen_ui.ui.page.api import server_function
+from qwen_ui.ui.page import server_function
 
 if TYPE_CHECKING:
     from qwen_ui.freeze import FreezePlan, Selection
     from qwen_ui.model import Anatomy
-    from qwen_ui.ui.page.session import Session
+    from qwen_ui.ui.page import Session
 
 
 def server_functions(session: Session) -> list[Callable[[Any], dict[str, Any]]]:

@@ -13,13 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 from qwen_ui import freeze
 from qwen_ui.errors import SettingsError
-from qwen_ui.model.names import NANO
-from qwen_ui.model.weights.measures import MEASURES
+from qwen_ui.model import NANO
+from qwen_ui.model.weights import MEASURES
 from qwen_ui.rank import METHODS
 from qwen_ui.ui.freeze.selection_data import chosen, names_of
-from qwen_ui.ui.page.data_choice import KJV, data_files
-from qwen_ui.ui.page.jobs import Jobs, Tick
-from qwen_ui.ui.page.stand_in import stand_in_for
+from qwen_ui.ui.page import KJV, Jobs, Tick, data_files, stand_in_for
 
 if TYPE_CHECKING:
     from qwen_ui.freeze import Selection
@@ -101,7 +99,7 @@ def _work_of(anatomy: Anatomy, name: str) -> Callable[[Tick], dict[str, Any]]:
 
 
 def _weight_heat(anatomy: Anatomy, measure: str) -> dict[str, Any]:
-    from qwen_ui.model.weights.grid import measure_weights
+    from qwen_ui.model.weights import measure_weights
 
     grid = measure_weights(anatomy, measure)
     cells = {

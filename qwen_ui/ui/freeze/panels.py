@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from qwen_ui.freeze.cost.optimizers import optimizer_names
+from qwen_ui.freeze.cost import optimizer_names
 
 _OPTIMIZERS = {
     "adamw": "AdamW",

@@ -57,7 +57,7 @@ def worker_settings(settings: StepSettings) -> StepSettings:
     """The same step as the Train tab would run it on this machine."""
     import torch
 
-    from qwen_ui.engine.step_price import as_worker
+    from qwen_ui.engine import as_worker
 
     dtype = None if torch.cuda.is_available() else "float32"
     return as_worker(settings, dtype=dtype, keep_prefix=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from qwen_ui.errors import PlanError
 from qwen_ui.files import replace_text
-from qwen_ui.freeze.plan import MAX_PLAN_BYTES, FreezePlan
+from qwen_ui.freeze import MAX_PLAN_BYTES, FreezePlan
 from qwen_ui.paths import home
 
 MAX_SAVED = 200

@@ -14,11 +14,10 @@ import gradio as gr
 from qwen_ui.freeze import preset_plans
 from qwen_ui.ui.freeze.actions import server_functions
 from qwen_ui.ui.freeze.panels import panels
-from qwen_ui.ui.page.modules import mounted_by
-from qwen_ui.ui.page.signs import FLAME, SNOWFLAKE
+from qwen_ui.ui.page import FLAME, SNOWFLAKE, mounted_by
 
 if TYPE_CHECKING:
-    from qwen_ui.ui.page.session import Session
+    from qwen_ui.ui.page import Session
 
 _LABELS = {"bitfit": "BitFit", "mlp": "MLP"}
 

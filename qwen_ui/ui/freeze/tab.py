@@ -21,11 +21,10 @@ import gradio as gr
 from qwen_ui.errors import PlanError
 from qwen_ui.freeze import FreezePlan
 from qwen_ui.ui.freeze.selector import edits, selector
-from qwen_ui.ui.page.guard import guarded
+from qwen_ui.ui.page import guarded
 
 if TYPE_CHECKING:
-    from qwen_ui.ui.page.header import Header
-    from qwen_ui.ui.page.session import Session
+    from qwen_ui.ui.page import Header, Session
 
 
 @dataclass(frozen=True, slots=True)

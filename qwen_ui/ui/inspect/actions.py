@@ -6,11 +6,11 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from qwen_ui.errors import ModelError, UserError
-from qwen_ui.ui.page.api import server_function
+from qwen_ui.ui.page import server_function
 
 if TYPE_CHECKING:
     from qwen_ui.model import Anatomy
-    from qwen_ui.ui.page.session import Session
+    from qwen_ui.ui.page import Session
 
 
 def server_functions(session: Session) -> list[Callable[[Any], dict[str, Any]]]:
@@ -63,7 +63,7 @@ def trains(anatomy: Anatomy, plan: str) -> dict[str, list[str]]:
 
 def pattern(names: list[str]) -> dict[str, str]:
     """A regular expression that finds these names and no other."""
-    from qwen_ui.model.patterns import pattern_for
+    from qwen_ui.model import pattern_for
 
     return {"text": pattern_for(names)}
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from qwen_ui.formats import shape_text
-from qwen_ui.model.anatomy import Anatomy, Module, is_bias
-from qwen_ui.model.folding import children_by_parent
+from qwen_ui.model import Anatomy, Module, children_by_parent, is_bias
 from qwen_ui.ui.inspect.shapes import Box, Shape, Text
 from qwen_ui.ui.inspect.tree import subtree_roles
 

@@ -6,13 +6,18 @@ that the page can light the selected one.
 
 from __future__ import annotations
 
-from qwen_ui.model.anatomy import Anatomy
-from qwen_ui.model.config_values import config_int, language_config
-from qwen_ui.model.dataflow import Dataflow, Part, trace_block
-from qwen_ui.model.folding import find_folds
+from qwen_ui.model import (
+    Anatomy,
+    Dataflow,
+    Part,
+    config_int,
+    find_folds,
+    language_config,
+    trace_block,
+)
 from qwen_ui.ui.inspect.block_boxes import Boxes
 from qwen_ui.ui.inspect.shapes import Circle, Path, Shape, Text
-from qwen_ui.ui.page.templates import render
+from qwen_ui.ui.page import render
 
 WIDTH = 400
 STREAM = 26  # x of the residual stream

@@ -9,14 +9,18 @@ from typing import Any
 
 from qwen_ui.errors import ModelError
 from qwen_ui.formats import percent, short_bytes
-from qwen_ui.model.anatomy import Anatomy, Module, Parameter
-from qwen_ui.model.config_values import config_value, language_config
-from qwen_ui.model.explain.explanation import Explanation
-from qwen_ui.model.explain.modules import explain_module
-from qwen_ui.model.explain.shapes import explain_shape, shape_product
-from qwen_ui.model.folding import Fold, find_folds
+from qwen_ui.model import (
+    Anatomy,
+    Fold,
+    Module,
+    Parameter,
+    config_value,
+    find_folds,
+    language_config,
+)
+from qwen_ui.model.explain import Explanation, explain_module, explain_shape, shape_product
 from qwen_ui.ui.inspect.tree import subtree_bytes, subtree_roles
-from qwen_ui.ui.page.templates import render
+from qwen_ui.ui.page import render
 
 MAX_SOURCE = 60_000
 # Source is shown from libraries that are installed anyway, never from a model's own folder.

@@ -18,12 +18,11 @@ import plotly.graph_objects as go
 from pandas import Series  # noqa: F401
 
 from qwen_ui.formats import percent, shape_text, short_count
-from qwen_ui.model.anatomy import is_bias
-from qwen_ui.model.folding import group_kinds
+from qwen_ui.model import group_kinds, is_bias
 
 if TYPE_CHECKING:
     from qwen_ui.model import Anatomy
-    from qwen_ui.model.weights.grid import WeightGrid
+    from qwen_ui.model.weights import WeightGrid
 
 ROLE_COLOURS: dict[bool, dict[str, str]] = {
     False: {

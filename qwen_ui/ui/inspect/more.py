@@ -11,14 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from qwen_ui.model.difference import Difference, compare_models
-from qwen_ui.model.names import preset_models
-from qwen_ui.model.weights.measures import MEASURES
+from qwen_ui.model import Difference, compare_models, preset_models
+from qwen_ui.model.weights import MEASURES
 from qwen_ui.ui.inspect.weights import weights_html
-from qwen_ui.ui.page.guard import guarded
-from qwen_ui.ui.page.header import Header
-from qwen_ui.ui.page.session import Session
-from qwen_ui.ui.page.templates import render
+from qwen_ui.ui.page import Header, Session, guarded, render
 
 if TYPE_CHECKING:
     from qwen_ui.model import Anatomy
@@ -166,7 +162,7 @@ def wire(more: More, header: Header, session: Session, tree: gr.HTML) -> None:
 
     @guarded
     def weigh(source: str, measure: str, scale: str, dark: bool) -> Any:
-        from qwen_ui.model.weights.grid import measure_weights
+        from qwen_ui.model.weights import measure_weights
         from qwen_ui.ui.inspect.figures import weight_heatmap
 
         grid = measure_weights(session.anatomy(source), measure)
@@ -174,7 +170,7 @@ def wire(more: More, header: Header, session: Session, tree: gr.HTML) -> None:
 
     @guarded
     def write(source: str) -> tuple[str, Any]:
-        from qwen_ui.report.report import inspection_report
+        from qwen_ui.report import inspection_report
 
         anatomy = session.anatomy(source)
         text = inspection_report(anatomy).markdown

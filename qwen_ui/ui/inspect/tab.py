@@ -12,9 +12,7 @@ from qwen_ui.model import DEFAULT_MODEL
 from qwen_ui.ui.inspect import more as inspect_more
 from qwen_ui.ui.inspect.actions import server_functions
 from qwen_ui.ui.inspect.more import More
-from qwen_ui.ui.page.header import Header, default_plan
-from qwen_ui.ui.page.modules import mounted_by
-from qwen_ui.ui.page.session import Session
+from qwen_ui.ui.page import Header, Session, default_plan, mounted_by
 
 _SHELL = """
 <div class="qi-inspector">

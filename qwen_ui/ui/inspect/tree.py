@@ -11,8 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from qwen_ui.formats import shape_text
-from qwen_ui.model.anatomy import Anatomy, Module
-from qwen_ui.model.folding import Fold, children_by_parent, find_folds
+from qwen_ui.model import Anatomy, Fold, Module, children_by_parent, find_folds
 
 MODULE, TENSOR, FOLD = 0, 1, 2
 

@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING
 
 from qwen_ui.errors import ModelError
 from qwen_ui.formats import percent
-from qwen_ui.ui.page.templates import render
+from qwen_ui.ui.page import render
 
 if TYPE_CHECKING:
     from qwen_ui.model import Anatomy
-    from qwen_ui.model.weights.fit import WeightsCheck
-    from qwen_ui.model.weights.headers import StoredTensor
-    from qwen_ui.model.weights.statistics import Spectrum, Statistics
+    from qwen_ui.model.weights import Spectrum, Statistics, StoredTensor, WeightsCheck
 
 MAX_LISTED = 200
 
@@ -26,7 +24,7 @@ def weights_html(anatomy: Anatomy) -> str:
             "configuration alone. Choose nano, or give a folder with safetensors files."
         )
         return render("inspect/note.html", kind="qi-said", text=text)
-    from qwen_ui.model.weights.fit import check_weights, weights_of
+    from qwen_ui.model.weights import check_weights, weights_of
 
     try:
         stored = weights_of(anatomy)
@@ -58,8 +56,7 @@ def values_html(anatomy: Anatomy, name: str) -> str:
     Raises:
         ModelError: no weights are at hand, or they cannot be read.
     """
-    from qwen_ui.model.weights.fit import weights_of
-    from qwen_ui.model.weights.statistics import MAX_SPECTRUM_SIDE, spectrum, tensor_statistics
+    from qwen_ui.model.weights import MAX_SPECTRUM_SIDE, spectrum, tensor_statistics, weights_of
 
     tensor = _stored(anatomy, name, weights_of(anatomy).tensors)
     pairs, bars = list(_statistics(tensor_statistics(tensor))), []

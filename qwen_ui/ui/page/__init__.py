@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from qwen_ui.ui.page.header import Header, default_plan
     from qwen_ui.ui.page.jobs import Jobs, Tick
     from qwen_ui.ui.page.modules import mounted_by
-    from qwen_ui.ui.page.run_view import plotly_script, run_view, serve_plotly
+    from qwen_ui.ui.page.run_view import build_run_view, plotly_script, serve_plotly
     from qwen_ui.ui.page.session import Session
     from qwen_ui.ui.page.signs import FLAME, SNOWFLAKE
     from qwen_ui.ui.page.stand_in import stand_in_for, trained_model
@@ -45,6 +45,7 @@ __all__ = [
     "Session",
     "Tick",
     "build_app",
+    "build_run_view",
     "data_files",
     "default_plan",
     "guarded",
@@ -55,7 +56,6 @@ __all__ = [
     "own_file",
     "plotly_script",
     "render",
-    "run_view",
     "serve_plotly",
     "server_function",
     "stand_in_for",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from qwen_ui.formats import short_bytes, short_count
-from qwen_ui.model.config_values import config_int, key_value_heads, language_config
+from qwen_ui.model import config_int, key_value_heads, language_config
 from qwen_ui.ui.page.templates import render
 
 if TYPE_CHECKING:

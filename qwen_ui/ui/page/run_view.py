@@ -34,7 +34,7 @@ from qwen_ui.runs import (
 from qwen_ui.ui.page.api import server_function
 from qwen_ui.ui.page.modules import mounted_by
 from qwen_ui.ui.page.run_actions import act, csv, log, settings
-from qwen_ui.workers.memory_advice import ADVICE
+from qwen_ui.workers import ADVICE
 
 Smoothing = Annotated[float, Field(ge=0, lt=1)]
 MOST_SAMPLES = MOST_MOVEMENTS = 40
@@ -57,7 +57,7 @@ def serve_plotly() -> str:
     return f"gradio_api/file={script.as_posix()}"
 
 
-def run_view(elem_id: str) -> gr.HTML:
+def build_run_view(elem_id: str) -> gr.HTML:
     """The view of the run that its value names; "" shows that there is none yet."""
     return gr.HTML(
         "",

@@ -13,9 +13,7 @@ from typing import Any
 from markupsafe import Markup
 
 from qwen_ui.runs import best_run, fold_run, run_curves, run_folder, setting_differences
-from qwen_ui.ui.page.colours import SERIES_COLOURS
-from qwen_ui.ui.page.run_view import plotly_script
-from qwen_ui.ui.page.templates import render
+from qwen_ui.ui.page import SERIES_COLOURS, plotly_script, render
 
 SHOWN_SAMPLES = 12
 

@@ -12,11 +12,14 @@ from typing import Any, Literal
 import gradio as gr
 
 from qwen_ui.runs import Axis, Figure
-from qwen_ui.ui.page.api import server_function
-from qwen_ui.ui.page.header import Header
-from qwen_ui.ui.page.modules import mounted_by
-from qwen_ui.ui.page.run_view import run_view, serve_plotly
-from qwen_ui.ui.page.session import Session
+from qwen_ui.ui.page import (
+    Header,
+    Session,
+    build_run_view,
+    mounted_by,
+    serve_plotly,
+    server_function,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +46,7 @@ def build(session: Session) -> RunsTab:
         server_functions=[server_function(f) for f in (listing, overlaid, remove, exported)],
         plotly=serve_plotly(),
     )
-    view = run_view("qr-opened")
+    view = build_run_view("qr-opened")
     return RunsTab(table, view)
 
 

@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from qwen_ui.errors import SettingsError, UserError
 from qwen_ui.freeze import FreezePlan
-from qwen_ui.ui.page.data_choice import kept_files
-from qwen_ui.ui.page.stand_in import trained_model
-from qwen_ui.ui.page.templates import render
+from qwen_ui.ui.page import kept_files, render, trained_model
 
 if TYPE_CHECKING:
     from qwen_ui.runs import RunSpec
-    from qwen_ui.ui.page.session import Session
+    from qwen_ui.ui.page import Session
 
 WHOLE_NUMBERS = (
     "steps",
@@ -46,9 +44,9 @@ class Intent:
 
 def intent(session: Session, source: str, plan: FreezePlan) -> Intent:
     """What launching would train, at which rate, with words for it."""
-    from qwen_ui.engine.rates import suggest_learning_rate
+    from qwen_ui.engine import suggest_learning_rate
     from qwen_ui.freeze import resolve
-    from qwen_ui.model.weights.quantization import refuse_quantized
+    from qwen_ui.model.weights import refuse_quantized
 
     if not source:
         return Intent("", None, "")

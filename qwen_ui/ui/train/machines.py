@@ -8,8 +8,8 @@ from typing import Any
 import gradio as gr
 
 from qwen_ui.runs import RunSpec
-from qwen_ui.ui.page.templates import render
-from qwen_ui.workers.cluster import write_for_cluster
+from qwen_ui.ui.page import render
+from qwen_ui.workers import write_for_cluster
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,12 +6,11 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from qwen_ui.errors import UserError
-from qwen_ui.ui.page.stand_in import trained_model
-from qwen_ui.ui.page.templates import render
+from qwen_ui.ui.page import render, trained_model
 
 if TYPE_CHECKING:
-    from qwen_ui.data.preview import Preview
-    from qwen_ui.ui.page.session import Session
+    from qwen_ui.data import Preview
+    from qwen_ui.ui.page import Session
 
 MOST_TOKENS = 400
 NO_FILE = "Upload a file to see its tokens here."
@@ -21,7 +20,7 @@ def preview_html(
     session: Session, model: str, data: str | None, length: float | None, packing: bool
 ) -> str:
     """The first sequences of this data for this model, or the sentence on why there are none."""
-    from qwen_ui.data.preview import preview_data
+    from qwen_ui.data import preview_data
 
     if not data or not model:
         return render("train/note.html", text=NO_FILE, bad=False)
@@ -49,6 +48,6 @@ def drawn(found: Preview) -> str:
 def _tokenizer(folder: str) -> Any:
     from pathlib import Path
 
-    from qwen_ui.model.weights.loading import load_tokenizer
+    from qwen_ui.model.weights import load_tokenizer
 
     return load_tokenizer(Path(folder))

@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qwen_ui.errors import ModelError, UserError
-from qwen_ui.ui.page.stand_in import trained_model
-from qwen_ui.ui.page.templates import render
-from qwen_ui.workers.memory_advice import OVERHEAD_BYTES
+from qwen_ui.ui.page import render, trained_model
+from qwen_ui.workers import OVERHEAD_BYTES
 
 if TYPE_CHECKING:
     from qwen_ui.freeze import FreezePlan
-    from qwen_ui.ui.page.session import Session
+    from qwen_ui.ui.page import Session
 
 
 def priced_model(session: Session, source: str, plan: FreezePlan) -> str:
@@ -38,9 +37,9 @@ def needs(
     Raises:
         UserError: the model, the plan or a size cannot be priced.
     """
-    from qwen_ui.engine.step_price import as_worker
+    from qwen_ui.engine import as_worker
     from qwen_ui.freeze import StepSettings, resolve
-    from qwen_ui.freeze.cost.estimate import price
+    from qwen_ui.freeze.cost import price
 
     anatomy = session.anatomy(model)
     auto = None if kind == "cuda" else "float32"

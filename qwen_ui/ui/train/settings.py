@@ -9,9 +9,8 @@ from typing import Any, get_args
 import gradio as gr
 
 from qwen_ui.runs import Tracker, setting_choices, setting_label
-from qwen_ui.ui.page.data_choice import CHAT, KJV, OWN, own_file
-from qwen_ui.ui.page.templates import render
-from qwen_ui.workers.devices import cores
+from qwen_ui.ui.page import CHAT, KJV, OWN, own_file, render
+from qwen_ui.workers import cores
 
 PROMPTS = "And it came to pass\nIn the beginning"
 

@@ -10,13 +10,16 @@ import gradio as gr
 
 from qwen_ui.errors import DataError, UserError
 from qwen_ui.freeze import FreezePlan
-from qwen_ui.ui.page.data_choice import OWN, data_files
-from qwen_ui.ui.page.guard import guarded
-from qwen_ui.ui.page.header import Header
-from qwen_ui.ui.page.run_view import run_view
-from qwen_ui.ui.page.session import Session
-from qwen_ui.ui.page.stand_in import trained_model
-from qwen_ui.ui.page.templates import render
+from qwen_ui.ui.page import (
+    OWN,
+    Header,
+    Session,
+    build_run_view,
+    data_files,
+    guarded,
+    render,
+    trained_model,
+)
 from qwen_ui.ui.train.form import (
     finder_of,
     intent,
@@ -77,7 +80,7 @@ def build(session: Session) -> TrainTab:
             price = gr.HTML("", apply_default_css=False, elem_id="qt-price")
             launch = gr.Button("Launch", variant="primary", elem_id="qt-launch")
         with gr.Column(elem_id="qt-side"):
-            view = run_view("qt-run")
+            view = build_run_view("qt-run")
     testing, poll = gr.State(""), gr.Timer(RATE_POLL_SECONDS, active=False)
     return TrainTab(what, form, machines, price, launch, testing, poll, view)
 
@@ -116,7 +119,7 @@ def _wire_intent(tab: TrainTab, header: Header, session: Session, quiet: dict[st
 
     @guarded
     def on_device(source: str, asked: str, processes: int) -> tuple[Any, ...]:
-        from qwen_ui.workers.devices import find_devices
+        from qwen_ui.workers import find_devices
 
         found = find_devices(asked)
         choices = list(found.process_choices)
@@ -191,7 +194,7 @@ def _wire_price(tab: TrainTab, header: Header, session: Session, quiet: dict[str
 
     @guarded
     def on_change(source: str, plan: FreezePlan, *values: Any) -> str:
-        from qwen_ui.workers.devices import find_devices
+        from qwen_ui.workers import find_devices
 
         batch, length, dtype, device, processes, prefix = values
         if not source:
@@ -232,15 +235,15 @@ def _wire_launch(
 
     @guarded
     def on_launch(source: str, plan: FreezePlan, *values: Any) -> str:
-        from qwen_ui.workers import launch
+        from qwen_ui.workers import start
 
-        return launch.start(asked(source, plan, values))
+        return start(asked(source, plan, values))
 
     @guarded
     def on_find_rate(source: str, plan: FreezePlan, *values: Any) -> tuple[Any, ...]:
-        from qwen_ui.workers import launch
+        from qwen_ui.workers import start
 
-        run = launch.start(finder_of(asked(source, plan, values)))
+        run = start(finder_of(asked(source, plan, values)))
         text = "The learning-rate finder runs; the rate is filled in when it ends."
         note = render("train/note.html", text=text, bad=False)
         return run, run, gr.Timer(active=True), gr.Button(interactive=False), note

@@ -1,0 +1,171 @@
+"""Rooms are used through their faces: what each offers is pinned, and nothing reaches past."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from qwen_ui.lazy import names_under_type_checking
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+PACKAGE = REPOSITORY / "qwen_ui"
+# What each room offers to the others; a name that is added here is one that we keep.
+PUBLIC = {
+    "model": """
+        DEFAULT_MODEL NANO Anatomy Block Dataflow Difference FakeModel Fold Kind KindGroup
+        Module Parameter Part Role allow_remote_code anchored_patterns bias_beside block_pattern
+        build_skeleton children_by_parent compare_models config_int config_text config_value
+        fake_model find_folds group_kinds head_size hub_id is_bias key_value_heads
+        language_config open_model pattern_for preset_models step_inputs trace_block
+    """,
+    "model.explain": """
+        Explanation explain_module explain_shape shape_product
+    """,
+    "model.weights": """
+        MAX_SPECTRUM_SIDE MEASURES Spectrum Statistics StoredTensor StoredWeights WeightGrid
+        WeightsCheck check_weights folder_fingerprint load_model load_tokenizer measure_weights
+        read_weights refuse_quantized spectrum tensor_statistics training_dtype weights_folder
+        weights_of
+    """,
+    "freeze": """
+        MAX_IMPORT_BYTES MAX_PLAN_BYTES TOP_BLOCKS TOP_LAYERS Cost FreezePlan Rule Selection
+        StepSettings apply canonical_plan default_layers estimate_cost export_formats
+        export_text format_layers full_cost import_plan moved_to_blocks parse_layers preset
+        preset_plans resolve
+    """,
+    "freeze.cost": """
+        MAX_TOKENS Cost Engine StepSettings estimate_cost full_cost optimizer_names price
+    """,
+    "freeze.export": """
+        export_formats export_text import_plan
+    """,
+    "report": """
+        Check Report inspection_report
+    """,
+    "data": """
+        Batch Example Examples Order Preview collate load_examples load_split preview_data
+    """,
+    "runs": """
+        AXES FIGURES FORMER_SETTINGS LAUNCHED LOG_NAME MOST_POINTS OF_MEMORY OVER SAVING
+        SETTING_PLACES STOP Axis Carry Event Figure NullWriter OptimizationSettings
+        ResourceSettings RunFold RunSpec RunTotals RunWriter Schedule Status Tracker Writer
+        annotate annotation_of best_run changed_rows copy_results create_run csv_of delete_run
+        first_process flat_settings fold_from fold_run free_memory is_alive lines_of list_runs
+        log_tail make_spec note_launch open_folders parse_spec queue_lock read_events read_spec
+        reading reason_for recorded_settings recorded_status run_curves run_folder run_lock
+        run_names run_row run_rows run_summary runs_csv setting_choices setting_differences
+        setting_field setting_label status_of thinned write_status
+    """,
+    "engine": """
+        Prepared SuggestedRate Trainer apply_delta as_worker checked_spec delta_file set_up
+        steepest_rate suggest_learning_rate
+    """,
+    "workers": """
+        ADVICE OVERHEAD_BYTES Supervisor child_environment cores dispatch find_devices kill
+        preload queue_position queued_runs resume retry start stop wait worker_pid
+        write_for_cluster
+    """,
+    "compare": """
+        COLUMNS Comparison Contender Row cells_of comparison_record headline latest_comparison
+        legend_of lora_reference make_comparison markdown_report parse_plans parse_rates
+        read_comparison results row_records rows_of run_comparison samples_of setup_of
+        start_runs stop_runs verdict_sentence write_comparison
+    """,
+    "rank": """
+        METHODS Method Ranking agreement rank rank_all rank_all_in_subprocess rank_correlation
+        rank_in_subprocess
+    """,
+    "ui.page": """
+        CHAT FLAME KJV OWN SERIES_COLOURS SNOWFLAKE Header Jobs Session Tick build_app
+        build_run_view data_files default_plan guarded is_known_data kept_files launch_options
+        mounted_by own_file plotly_script render serve_plotly server_function stand_in_for
+        trained_model
+    """,
+}
+# `model.libraries` stands for transformers itself; `ui` prepares gradio before anything imports it.
+OPEN_MODULES = {"qwen_ui.model.libraries", "qwen_ui.ui.page.gradio_start"}
+MODULES = {
+    ".".join(file.relative_to(REPOSITORY).with_suffix("").parts).removesuffix(".__init__"): file
+    for file in PACKAGE.rglob("*.py")
+}
+
+
+@pytest.mark.parametrize("room", PUBLIC)
+def test_a_face_offers_what_is_pinned_and_each_name_resolves(room: str) -> None:
+    face = import_module(f"qwen_ui.{room}")
+    assert sorted(face.__all__) == sorted(PUBLIC[room].split())
+    for name in face.__all__:
+        assert getattr(face, name) is not None
+
+
+@pytest.mark.parametrize("room", PUBLIC)
+def test_a_face_has_one_home_per_name_and_no_module_of_that_name(room: str) -> None:
+    file = MODULES[f"qwen_ui.{room}"]
+    homes = names_under_type_checking(file.read_text(encoding="utf-8"))
+    assert set(homes) == set(PUBLIC[room].split())
+    assert not {name for name in homes if f"qwen_ui.{room}.{name}" in MODULES}
+
+
+@pytest.mark.parametrize("room", [*PUBLIC, "cli", "ui"])
+def test_a_room_says_who_may_call_it(room: str) -> None:
+    tree = ast.parse(MODULES[f"qwen_ui.{room}"].read_text(encoding="utf-8"))
+    text = " ".join((ast.get_docstring(tree) or "").split())
+    assert "Called by" in text or "Nothing else calls it" in text
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match=r"'qwen_ui\.model' has no attribute 'nothing'"):
+        _ = import_module("qwen_ui.model").nothing
+
+
+def test_importing_every_face_loads_no_slow_library() -> None:
+    rooms = [f"qwen_ui.{room}" for room in PUBLIC if room != "ui.page"]
+    slow = {"torch", "transformers", "gradio", "pydantic"}
+    code = f"import sys, {', '.join(rooms)}; print(*{slow!r} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
+
+
+def files_outside(room: str) -> Iterator[Path]:
+    """Files that a room is closed to: all but its own, and those of the room around it."""
+    own = PACKAGE / ("ui/page" if room == "ui.page" else room.split(".")[0])
+    for top in (PACKAGE, REPOSITORY / "benchmarks", REPOSITORY / "scripts"):
+        yield from (file for file in sorted(top.rglob("*.py")) if not file.is_relative_to(own))
+    yield REPOSITORY / "app.py"
+
+
+def names_from_inside(file: Path, room: str) -> Iterator[tuple[str, str]]:
+    """(module, name) of every import from inside this room, inner rooms apart."""
+    inner = tuple(f"qwen_ui.{other}" for other in PUBLIC if other.startswith(f"{room}."))
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if not isinstance(node, ast.ImportFrom) or node.module is None:
+            continue
+        for alias in node.names:
+            submodule = f"{node.module}.{alias.name}"
+            module = submodule if submodule in MODULES else node.module
+            inside = module.startswith(f"qwen_ui.{room}.") and not module.startswith(inner)
+            if inside and module not in OPEN_MODULES:
+                yield module, alias.name
+
+
+@pytest.mark.parametrize("room", PUBLIC)
+def test_what_a_face_offers_is_imported_from_the_face(room: str) -> None:
+    offered = set(PUBLIC[room].split())
+    for file in files_outside(room):
+        past = [name for _, name in names_from_inside(file, room) if name in offered]
+        assert not past, f"{file} imports {past} past qwen_ui.{room}"
+
+
+@pytest.mark.parametrize("room", PUBLIC)
+def test_the_package_reaches_into_no_room(room: str) -> None:
+    """Benchmarks measure internals and may; a room that needs another's internals does not."""
+    for file in files_outside(room):
+        if file.is_relative_to(PACKAGE):
+            past = [f"{module}.{name}" for module, name in names_from_inside(file, room)]
+            assert not past, f"{file} reaches for {past}: offer it in qwen_ui.{room}, or do without"
