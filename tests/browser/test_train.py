@@ -161,7 +161,7 @@ def test_a_run_out_of_memory_is_retried_with_what_fits(page: Page) -> None:
 
 
 def dashboard_spec(run: str) -> dict[str, object]:
-    from qwen_ui.runs.summary import run_folder  # noqa: PLC0415
+    from qwen_ui.runs import run_folder  # noqa: PLC0415
 
     return read_json(run_folder(run) / "spec.json")
 
