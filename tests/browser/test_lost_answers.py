@@ -123,7 +123,7 @@ def test_the_freeze_tab_says_that_there_is_no_answer(page: Page) -> None:
         ("choose_preset", "BitFit"),
         ("plan_text", "Copy sentence"),
         ("plan_text", "Download plan"),
-        ("save_plan", "Keep"),
+        ("save_plan", "Save"),
     ):
         with failing(page, function):
             page.get_by_role("button", name=button, exact=True).click()
@@ -152,11 +152,11 @@ def test_the_inspect_tab_says_that_there_is_no_answer(page: Page) -> None:
         page.get_by_role("searchbox", name="Search modules").fill("3 k_proj.weight")
         expect(panel.locator(".qi-detail")).to_have_text(NO_ANSWER)
     page.locator(".qi-row", has_text="weight").first.click()
-    expect(panel).to_contain_text("Measure them")
+    expect(panel).to_contain_text("Measure values")
     with failing(page, "values"):
-        panel.get_by_role("button", name="Measure them").click()
+        panel.get_by_role("button", name="Measure values").click()
         expect(panel.locator(".qi-values")).to_contain_text(NO_ANSWER)
-    panel.get_by_role("button", name="Measure them").click()
+    panel.get_by_role("button", name="Measure values").click()
     expect(panel.locator(".qi-values")).to_contain_text("standard deviation")
     with failing(page, "pattern"):
         page.get_by_role("button", name="Copy as regex").click()

@@ -15,12 +15,13 @@ from tests.helpers.settings import SETTINGS
 def test_every_setting_of_a_run_is_an_option_with_help(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _ = run(["train", "--help"], capsys)
     assert code == 0
-    words = " ".join(out.split())
+    # Help is wrapped at spaces and at hyphens.
+    shown = "".join(out.split())
     for name in SETTING_PLACES:
         if name != "model":  # an argument
             assert f"{flag_of(name)} " in out, name
         if name not in {"model", "data", "steps"}:  # `train` says these in its own words
-            assert " ".join((setting_field(name).description or "").split()) in words, name
+            assert "".join((setting_field(name).description or "").split()) in shown, name
 
 
 def test_options_are_settings_and_former_names_still_work(
