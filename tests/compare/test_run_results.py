@@ -14,7 +14,7 @@ def test_a_run_says_what_it_has_come_to_so_far() -> None:
     made = make_comparison("nano", parse_plans("attention,bitfit"), **SETTINGS)
     assert results(made) == []
     entry = made.entries[0]
-    folder = create_run(entry.spec, entry.spec["plan"])
+    folder = create_run(entry.spec.to_dict(), entry.spec.plan)
     begun = replace(made, entries=(replace(entry, run=folder.name), made.entries[1]))
     with RunWriter(folder) as run:
         run.event("start", step=0, trainable_parameters=10, total_parameters=100)
