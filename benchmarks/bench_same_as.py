@@ -114,7 +114,9 @@ def main() -> None:
             )
             differ = differences(first, second)
             tensors = len(load_file(first["delta"]))
-            said = f"differs in {', '.join(differ)}" if differ else "equal to the last bit"
+            said = (
+                f"{len(differ)} differ: {', '.join(differ[:4])}" if differ else "equal to the bit"
+            )
             steps = len(first["losses"])
             print(f"{name}: {steps} losses, {tensors} tensors of the delta: {said}", flush=True)
             equal = equal and not differ
