@@ -11,7 +11,7 @@ import gradio as gr
 from qwen_ui.errors import DataError, SettingsError
 from qwen_ui.freeze import FreezePlan, preset
 from qwen_ui.rank import METHODS
-from qwen_ui.ui.page import Jobs, Tick, is_known_data, mounted_by, server_function
+from qwen_ui.ui.page import Jobs, Tick, is_known_data, mount_point, mounted_by, server_function
 
 JOBS = Jobs()
 BASE = "attention"
@@ -23,7 +23,7 @@ def ranking_view(elem_id: str) -> gr.HTML:
     """Scores of the model and data that its value names (`asked_of`); "" shows nothing."""
     return gr.HTML(
         "",
-        html_template='<div class="qk-view"></div>',
+        html_template=mount_point("qk-view"),
         js_on_load=mounted_by("compare/scores.js"),
         apply_default_css=False,
         elem_id=elem_id,

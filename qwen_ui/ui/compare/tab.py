@@ -22,6 +22,7 @@ from qwen_ui.ui.page import (
     guarded,
     kept_files,
     own_file,
+    paragraph,
     trained_model,
 )
 
@@ -33,6 +34,7 @@ REFERENCE, IN_FORCE = "LoRA (reference)", "the current plan"
 PRESETS = (*CLASSIC, "mlp", "norms", "full")
 CHOICES = (*PRESETS, REFERENCE, IN_FORCE)
 PROMPT = "And it came to pass"
+_TERMS = "Same model, data, order, seeds and steps; each plan at its own learning rate."
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +69,7 @@ def build(session: Session) -> CompareTab:
     with gr.Row(elem_id="qc-main"):
         with gr.Column(elem_id="qc-form", scale=0):
             classic = gr.Button("Attention-only vs BitFit", variant="primary", elem_id="qc-classic")
-            gr.HTML(
-                '<p class="qc-note">Same model, data, order, seeds and steps; each plan at its own '
-                "learning rate.</p>"
-            )
+            gr.HTML(paragraph(_TERMS, "qc-note"))
             data = gr.Radio([KJV, CHAT, OWN], value=KJV, label="Data", elem_id="qc-data")
             upload = own_file("Training data; a part is held out", "qc-upload")
             with gr.Row():

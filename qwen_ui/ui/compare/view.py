@@ -7,14 +7,14 @@ from typing import Any, Literal
 import gradio as gr
 
 from qwen_ui.runs import OVER, Axis
-from qwen_ui.ui.page import mounted_by, serve_plotly, server_function
+from qwen_ui.ui.page import mount_point, mounted_by, serve_plotly, server_function
 
 
 def comparison_view(elem_id: str) -> gr.HTML:
     """The view of the comparison that its value names; "" shows that there is none yet."""
     return gr.HTML(
         "",
-        html_template='<div class="qc-view" data-plotly="${plotly}"></div>',
+        html_template=mount_point("qc-view", plotly=True),
         js_on_load=mounted_by("compare/comparison.js"),
         apply_default_css=False,
         elem_id=elem_id,

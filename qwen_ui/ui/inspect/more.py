@@ -14,7 +14,7 @@ import gradio as gr
 from qwen_ui.model import Difference, compare_models, preset_models
 from qwen_ui.model.weights import MEASURES
 from qwen_ui.ui.inspect.weights import weights_html
-from qwen_ui.ui.page import Header, Session, guarded, render
+from qwen_ui.ui.page import Header, Session, guarded, paragraph, render
 
 if TYPE_CHECKING:
     from qwen_ui.model import Anatomy
@@ -75,7 +75,7 @@ def build() -> More:
                     scale=0,
                     min_width=300,
                 )
-            difference = gr.HTML(_wait(_PICK_ONE), apply_default_css=False)
+            difference = gr.HTML(paragraph(_PICK_ONE, "qi-wait"), apply_default_css=False)
         with gr.Tab("Weights", id="weights"):
             measured = gr.HTML("", apply_default_css=False)
             with gr.Row(visible=False) as tools:
@@ -150,7 +150,7 @@ def wire(more: More, header: Header, session: Session, tree: gr.HTML) -> None:
     @guarded
     def compare(source: str, other: str | None) -> str:
         if not source or not (other or "").strip():
-            return _wait(_PICK_ONE)
+            return paragraph(_PICK_ONE, "qi-wait")
         left, right = session.anatomy(source), session.anatomy(str(other).strip())
         return difference_html(left, right, compare_models(left, right))
 
@@ -209,7 +209,3 @@ def report_file(anatomy: Anatomy, text: str) -> Path:
     file = folder / f"{name[-80:]}-inspection.md"
     file.write_text(text, encoding="utf-8")
     return file
-
-
-def _wait(text: str) -> str:
-    return render("inspect/note.html", kind="qi-wait", text=text)

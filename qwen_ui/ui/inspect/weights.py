@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from qwen_ui.errors import ModelError
 from qwen_ui.formats import percent
-from qwen_ui.ui.page import render
+from qwen_ui.ui.page import paragraph, render
 
 if TYPE_CHECKING:
     from qwen_ui.model import Anatomy
@@ -23,13 +23,13 @@ def weights_html(anatomy: Anatomy) -> str:
             f"The weights of {anatomy.source} are not on this machine; its tree comes from the "
             "configuration alone. Choose nano, or give a folder with safetensors files."
         )
-        return render("inspect/note.html", kind="qi-said", text=text)
+        return paragraph(text, "qi-said")
     from qwen_ui.model.weights import check_weights, weights_of
 
     try:
         stored = weights_of(anatomy)
     except ModelError as error:
-        return render("inspect/note.html", kind="qi-said q-problem", text=str(error))
+        return paragraph(str(error), "qi-said q-problem")
     found = check_weights(anatomy, stored)
     return render(
         "inspect/weights.html",

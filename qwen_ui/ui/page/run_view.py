@@ -33,12 +33,12 @@ from qwen_ui.runs import (
 from qwen_ui.ui.page.api import server_function
 from qwen_ui.ui.page.modules import mounted_by
 from qwen_ui.ui.page.run_actions import act, csv, log, settings
+from qwen_ui.ui.page.templates import mount_point
 from qwen_ui.workers import ADVICE
 
 Smoothing = Annotated[float, Field(ge=0, lt=1)]
 MOST_SAMPLES = MOST_MOVEMENTS = 40
 MOST_LOGS = 20
-_SHELL = '<div class="qr-view" data-plotly="${plotly}"></div>'
 
 
 def plotly_script() -> Path:
@@ -60,7 +60,7 @@ def build_run_view(elem_id: str) -> gr.HTML:
     """The view of the run that its value names; "" shows that there is none yet."""
     return gr.HTML(
         "",
-        html_template=_SHELL,
+        html_template=mount_point("qr-view", plotly=True),
         js_on_load=mounted_by("page/run_view.js"),
         apply_default_css=False,
         elem_id=elem_id,

@@ -16,6 +16,7 @@ from qwen_ui.ui.page import (
     Header,
     Session,
     build_run_view,
+    mount_point,
     mounted_by,
     serve_plotly,
     server_function,
@@ -39,7 +40,7 @@ def build(session: Session) -> RunsTab:
     """The tab's components, not yet connected."""
     table = gr.HTML(
         "",
-        html_template='<div class="qr-list" data-plotly="${plotly}"></div>',
+        html_template=mount_point("qr-list", plotly=True),
         js_on_load=mounted_by("runs/run_table.js"),
         apply_default_css=False,
         elem_id="qr-table",

@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from qwen_ui.errors import UserError
-from qwen_ui.ui.page import render, trained_model
+from qwen_ui.ui.page import paragraph, render, trained_model
 
 if TYPE_CHECKING:
     from qwen_ui.data import Preview
@@ -23,12 +23,12 @@ def preview_html(
     from qwen_ui.data import preview_data
 
     if not data or not model:
-        return render("train/note.html", text=NO_FILE, bad=False)
+        return paragraph(NO_FILE, "qt-note")
     try:
         folder = session.anatomy(trained_model(session, model)).weights_folder
         found = preview_data(data, _tokenizer(str(folder)), int(length or 128), packing=packing)
     except UserError as error:
-        return render("train/note.html", text=str(error), bad=True)
+        return paragraph(str(error), "qt-note qt-bad")
     return drawn(found)
 
 

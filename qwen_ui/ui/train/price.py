@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qwen_ui.errors import ModelError, UserError
-from qwen_ui.ui.page import render, trained_model
+from qwen_ui.ui.page import paragraph, render, trained_model
 from qwen_ui.workers import OVERHEAD_BYTES
 
 if TYPE_CHECKING:
@@ -61,4 +61,4 @@ def price_html(need: float, free: float, processes: int, where: str) -> str:
 
 def unpriced_html(error: UserError) -> str:
     """Why there is no price."""
-    return render("train/note.html", text=f"Not priced: {error}", bad=False)
+    return paragraph(f"Not priced: {error}", "qt-note")

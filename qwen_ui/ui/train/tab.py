@@ -17,7 +17,7 @@ from qwen_ui.ui.page import (
     build_run_view,
     data_files,
     guarded,
-    render,
+    paragraph,
     trained_model,
 )
 from qwen_ui.ui.train.form import (
@@ -72,7 +72,7 @@ def build(session: Session) -> TrainTab:
     with gr.Row(elem_id="qt-main"):
         with gr.Column(elem_id="qt-form", scale=0):
             what = gr.HTML(
-                render("train/note.html", text="Waiting for a model …", bad=False),
+                paragraph("Waiting for a model …", "qt-what qt-note"),
                 elem_id="qt-what",
             )
             form = build_form()
@@ -245,7 +245,7 @@ def _wire_launch(
 
         run = start(range_test_of(asked(source, plan, values)))
         text = "The learning-rate finder runs; the rate is filled in when it ends."
-        note = render("train/note.html", text=text, bad=False)
+        note = paragraph(text, "qt-note")
         return run, run, gr.Timer(active=True), gr.Button(interactive=False), note
 
     @guarded
@@ -255,7 +255,7 @@ def _wire_launch(
             return (gr.skip(),) * 4
         rate, said = found
         filled = gr.skip() if rate is None else rate
-        note = render("train/note.html", text=said, bad=False)
+        note = paragraph(said, "qt-note")
         return filled, note, gr.Timer(active=False), gr.Button(interactive=True)
 
     @guarded
