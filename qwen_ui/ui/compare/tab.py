@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
+from qwen_ui.compare import latest_comparison, lora_reference, make_comparison, start_runs
 from qwen_ui.errors import SettingsError
 from qwen_ui.freeze import TOP_LAYERS, FreezePlan, preset
 from qwen_ui.rank import METHODS
@@ -168,8 +169,6 @@ def begin_comparison(
     Raises:
         UserError: it cannot run.
     """
-    from qwen_ui.compare import make_comparison, start_runs
-
     if not steps or not seeds or steps < 1 or seeds < 1:
         raise SettingsError("A comparison needs at least 1 step and 1 seed.")
     training, evaluation = kept_files(data, upload)
@@ -190,8 +189,6 @@ def ticked_plans(
     ticked: Sequence[str], layers: str, plan: FreezePlan
 ) -> list[FreezePlan | Contender]:
     """What is ticked: presets and LoRA on these layers, and the plan in force."""
-    from qwen_ui.compare import lora_reference
-
     on = layers or None
     presets = [preset(name, on) for name in ticked if name in PRESETS]
     plans: list[FreezePlan | Contender] = [*presets]
@@ -206,7 +203,5 @@ def ticked_plans(
 
 def latest_name() -> str:
     """Name of the last comparison, "" where there is none."""
-    from qwen_ui.compare import latest_comparison
-
     found = latest_comparison()
     return found.name if found is not None else ""

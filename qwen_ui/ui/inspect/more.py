@@ -142,7 +142,7 @@ def wire(more: More, header: Header, session: Session, tree: gr.HTML) -> None:
 
     @guarded
     def draw(followed: str, dark: bool) -> tuple[Any, Any]:
-        from qwen_ui.ui.inspect.figures import block_bars, parameter_treemap
+        from qwen_ui.ui.inspect.figures import block_bars, parameter_treemap  # noqa: PLC0415  loads plotly
 
         anatomy = session.anatomy(json.loads(followed)["source"])
         return parameter_treemap(anatomy, dark=dark), block_bars(anatomy, dark=dark)
@@ -162,15 +162,15 @@ def wire(more: More, header: Header, session: Session, tree: gr.HTML) -> None:
 
     @guarded
     def weigh(source: str, measure: str, scale: str, dark: bool) -> Any:
-        from qwen_ui.model.weights import measure_weights
-        from qwen_ui.ui.inspect.figures import weight_heatmap
+        from qwen_ui.model.weights import measure_weights  # noqa: PLC0415  loads torch
+        from qwen_ui.ui.inspect.figures import weight_heatmap  # noqa: PLC0415  loads plotly
 
         grid = measure_weights(session.anatomy(source), measure)
         return gr.Plot(weight_heatmap(grid, dark=dark, by_kind=scale == _SCALES[1]), visible=True)
 
     @guarded
     def write(source: str) -> tuple[str, Any]:
-        from qwen_ui.report import inspection_report
+        from qwen_ui.report import inspection_report  # noqa: PLC0415  loads torch
 
         anatomy = session.anatomy(source)
         text = inspection_report(anatomy).markdown

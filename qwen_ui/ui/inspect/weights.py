@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from qwen_ui.errors import ModelError
 from qwen_ui.formats import percent
+from qwen_ui.model.weights import check_weights, weights_of
 from qwen_ui.ui.page import paragraph, render
 
 if TYPE_CHECKING:
@@ -24,8 +25,6 @@ def weights_html(anatomy: Anatomy) -> str:
             "configuration alone. Choose nano, or give a folder with safetensors files."
         )
         return paragraph(text, "qi-said")
-    from qwen_ui.model.weights import check_weights, weights_of
-
     try:
         stored = weights_of(anatomy)
     except ModelError as error:
@@ -56,7 +55,7 @@ def values_html(anatomy: Anatomy, name: str) -> str:
     Raises:
         ModelError: no weights are at hand, or they cannot be read.
     """
-    from qwen_ui.model.weights import MAX_SPECTRUM_SIDE, spectrum, tensor_statistics, weights_of
+    from qwen_ui.model.weights import MAX_SPECTRUM_SIDE, spectrum, tensor_statistics  # noqa: PLC0415  loads torch
 
     tensor = _stored(anatomy, name, weights_of(anatomy).tensors)
     pairs, bars = list(_statistics(tensor_statistics(tensor))), []

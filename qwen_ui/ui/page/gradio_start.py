@@ -50,7 +50,7 @@ def leave_out_stubs() -> None:
 @contextmanager
 def one_application() -> Iterator[None]:
     """While blocks are put together, make no web application: `launch` makes it."""
-    from gradio.routes import App
+    from gradio.routes import App  # noqa: PLC0415  after leave_out_stubs
 
     make = App.__dict__["create_app"]
     App.create_app = staticmethod(lambda *_, **__: None)  # type: ignore[assignment, method-assign]

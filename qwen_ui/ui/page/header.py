@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import gradio as gr
 
 from qwen_ui.errors import PlanError, UserError
-from qwen_ui.freeze import FreezePlan, preset
+from qwen_ui.freeze import FreezePlan, preset, resolve
 from qwen_ui.model import DEFAULT_MODEL, preset_models
 from qwen_ui.ui.page.facts import facts_html
 from qwen_ui.ui.page.guard import guarded, warn
@@ -124,8 +124,6 @@ def _or_warn(read: Callable[[str], T], text: str | None, default: T) -> T:
 
 def summary_html(session: Session, source: str, plan: FreezePlan) -> str:
     """The plan in one sentence, or why it trains nothing here."""
-    from qwen_ui.freeze import resolve
-
     if not source:
         return ""
     try:

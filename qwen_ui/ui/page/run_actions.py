@@ -5,8 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
+from qwen_ui import workers
 from qwen_ui.files import read_json
-from qwen_ui.runs import csv_of, fold_run, run_folder
+from qwen_ui.runs import (
+    LOG_NAME,
+    RunSpec,
+    annotate,
+    csv_of,
+    delete_run,
+    fold_run,
+    log_tail,
+    make_spec,
+    run_folder,
+)
 
 Action = Literal["stop", "kill", "resume", "retry", "describe", "delete"]
 # What a retry may change: the settings that a person tries.
@@ -31,9 +42,6 @@ def act(
         changes: of settings, for `retry`.
         name, tags, note: for `describe`; what is None stays.
     """
-    from qwen_ui import workers
-    from qwen_ui.runs import annotate, delete_run
-
     match action:
         case "stop":
             workers.stop(run)
@@ -56,9 +64,6 @@ def retry(run: str, changes: dict[str, str]) -> str:
     Raises:
         SettingsError: a text is no value of its setting.
     """
-    from qwen_ui import workers
-    from qwen_ui.runs import make_spec
-
     given = read_json(run_folder(run) / "spec.json")
     # An empty field means automatic. pydantic reads numbers from texts, and says which it cannot.
     given |= {key: text or None for key, text in changes.items() if key in EDITABLE}
@@ -67,8 +72,6 @@ def retry(run: str, changes: dict[str, str]) -> str:
 
 def settings(run: str) -> dict[str, Any]:
     """The settings that a retry may change: `name`, `value`, and `choices` where there are few."""
-    from qwen_ui.runs import RunSpec
-
     spec = read_json(run_folder(run) / "spec.json")
     properties = RunSpec.model_json_schema()["properties"]
     found = [
@@ -84,8 +87,6 @@ def settings(run: str) -> dict[str, Any]:
 
 def log(run: str, size: int = -1) -> dict[str, Any]:
     """The end of the worker's log: its `size`, and its `text` where that is not the size known."""
-    from qwen_ui.runs import LOG_NAME, log_tail
-
     folder = run_folder(run)
     found = _size(folder / LOG_NAME)
     return {"size": found, "text": log_tail(folder) if found != size else None}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qwen_ui.errors import ModelError, UserError
+from qwen_ui.freeze import StepSettings, resolve
 from qwen_ui.ui.page import paragraph, render, trained_model
 from qwen_ui.workers import OVERHEAD_BYTES
 
@@ -37,9 +38,8 @@ def needs(
     Raises:
         UserError: the model, the plan or a size cannot be priced.
     """
-    from qwen_ui.engine import as_worker
-    from qwen_ui.freeze import StepSettings, resolve
-    from qwen_ui.freeze.cost import price
+    from qwen_ui.engine import as_worker  # noqa: PLC0415  loads torch
+    from qwen_ui.freeze.cost import price  # noqa: PLC0415  loads torch
 
     anatomy = session.anatomy(model)
     auto = None if kind == "cuda" else "float32"

@@ -31,6 +31,7 @@ from qwen_ui.ui.train.machines import Machines, build_machines, written
 from qwen_ui.ui.train.preview import preview_html
 from qwen_ui.ui.train.price import needs, price_html, priced_model, unpriced_html
 from qwen_ui.ui.train.settings import Form, Settings, build_form
+from qwen_ui.workers import find_devices, start
 
 if TYPE_CHECKING:
     from qwen_ui.runs import RunSpec
@@ -119,8 +120,6 @@ def _wire_intent(tab: TrainTab, header: Header, session: Session, quiet: dict[st
 
     @guarded
     def on_device(source: str, asked: str, processes: int) -> tuple[Any, ...]:
-        from qwen_ui.workers import find_devices
-
         found = find_devices(asked)
         choices = list(found.process_choices)
         value = processes if processes in choices else 1
@@ -194,8 +193,6 @@ def _wire_price(tab: TrainTab, header: Header, session: Session, quiet: dict[str
 
     @guarded
     def on_change(source: str, plan: FreezePlan, *values: Any) -> str:
-        from qwen_ui.workers import find_devices
-
         batch, length, dtype, device, processes, prefix = values
         if not source:
             return ""
@@ -235,14 +232,10 @@ def _wire_launch(
 
     @guarded
     def on_launch(source: str, plan: FreezePlan, *values: Any) -> str:
-        from qwen_ui.workers import start
-
         return start(asked(source, plan, values))
 
     @guarded
     def on_find_rate(source: str, plan: FreezePlan, *values: Any) -> tuple[Any, ...]:
-        from qwen_ui.workers import start
-
         run = start(range_test_of(asked(source, plan, values)))
         text = "The learning-rate finder runs; the rate is filled in when it ends."
         note = paragraph(text, "qt-note")

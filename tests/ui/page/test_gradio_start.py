@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 LOOK = """
-import json
+import json, sys
 import qwen_ui.ui.page.app as page
 from qwen_ui.ui.page.session import Session
 from gradio.routes import App
@@ -15,13 +15,14 @@ made, make = [], App.create_app
 App.create_app = staticmethod(lambda *a, **k: made.append(1) or make(*a, **k))
 demo = page.build_app(Session())
 built = len(made)
+slow = [name for name in ("torch", "transformers", "plotly") if name in sys.modules]
 demo.launch(prevent_thread_lock=True, quiet=True, **page.launch_options())
 served = len(made)
 demo.close()
-print(json.dumps({"built": built, "served": served}))
+print(json.dumps({"built": built, "served": served, "slow": slow}))
 """
 
 
-def test_one_application_is_made() -> None:
+def test_one_application_is_made_and_no_slow_library_is_loaded_for_it() -> None:
     done = subprocess.run([sys.executable, "-c", LOOK], capture_output=True, text=True, check=True)
-    assert json.loads(done.stdout.splitlines()[-1]) == {"built": 0, "served": 1}
+    assert json.loads(done.stdout.splitlines()[-1]) == {"built": 0, "served": 1, "slow": []}
