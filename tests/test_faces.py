@@ -82,9 +82,10 @@ PUBLIC = {
         rank_in_subprocess
     """,
     "ui.page": """
-        CHAT FLAME KJV OWN SERIES_COLOURS SNOWFLAKE Header Jobs Session Tick build_app
+        CHAT KJV OWN SERIES_COLOURS Header Jobs Session Tick build_app
         build_run_view data_files default_plan guarded is_known_data kept_files launch_options
-        mounted_by own_file plotly_script render serve_plotly server_function stand_in_for
+        mount_point mounted_by own_file paragraph plotly_script render script serve_plotly
+        server_function stand_in_for
         trained_model
     """,
 }

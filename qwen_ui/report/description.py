@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from qwen_ui.formats import shape_text
+from qwen_ui.formats import percent, shape_text
 from qwen_ui.model import Anatomy, KindGroup, Role, find_folds, group_kinds, is_bias
 from qwen_ui.model.explain import explain_module
 from qwen_ui.report.check_parts import check_attention, check_norms
@@ -53,10 +53,9 @@ def _roles(anatomy: Anatomy) -> Iterator[str]:
         if not kinds:
             continue
         total = sum(kind.parameters for kind in kinds)
-        share = 100 * total / anatomy.total_parameters
         lines = "\n".join(_line(anatomy, kind) for kind in kinds[:40])
         more = f"\n- and {len(kinds) - 40} more kinds" if len(kinds) > 40 else ""
-        figures = f"{total:,} parameters ({share:.4f} %)"
+        figures = f"{total:,} parameters ({percent(total / anatomy.total_parameters)})"
         yield f"**{title}.** {_sentence(anatomy, role)}{figures}:\n\n{lines}{more}"
 
 

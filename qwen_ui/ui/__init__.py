@@ -4,7 +4,6 @@ Called by `app.py`. A handler asks the rooms before it and holds no arithmetic; 
 imported inside handlers, so that the page is drawn before they are loaded.
 """
 
-from qwen_ui.ui.page.gradio_start import import_later, leave_out_stubs
+from qwen_ui.ui.page.gradio_start import leave_out_stubs
 
 leave_out_stubs()
-import_later("pandas")

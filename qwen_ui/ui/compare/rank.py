@@ -9,9 +9,10 @@ from typing import Any
 import gradio as gr
 
 from qwen_ui.errors import DataError, SettingsError
-from qwen_ui.freeze import FreezePlan, preset
-from qwen_ui.rank import METHODS
-from qwen_ui.ui.page import Jobs, Tick, is_known_data, mounted_by, server_function
+from qwen_ui.freeze import FreezePlan, preset, resolve
+from qwen_ui.model import open_model
+from qwen_ui.rank import METHODS, agreement
+from qwen_ui.ui.page import Jobs, Tick, is_known_data, mount_point, mounted_by, server_function
 
 JOBS = Jobs()
 BASE = "attention"
@@ -23,7 +24,7 @@ def ranking_view(elem_id: str) -> gr.HTML:
     """Scores of the model and data that its value names (`asked_of`); "" shows nothing."""
     return gr.HTML(
         "",
-        html_template='<div class="qk-view"></div>',
+        html_template=mount_point("qk-view"),
         js_on_load=mounted_by("compare/scores.js"),
         apply_default_css=False,
         elem_id=elem_id,
@@ -48,7 +49,7 @@ def scores(model: str, data: str) -> dict[str, Any]:
 
 
 def _scores(model: str, data: str, tick: Tick) -> dict[str, Any]:
-    from qwen_ui.rank import agreement, rank_all_in_subprocess
+    from qwen_ui.rank import rank_all_in_subprocess  # noqa: PLC0415  loads torch
 
     found = rank_all_in_subprocess(model, data, tuple(METHODS), tick)
     kinds = trained_kinds(model)
@@ -71,9 +72,6 @@ def _scores(model: str, data: str, tick: Tick) -> dict[str, Any]:
 
 def trained_kinds(model: str) -> frozenset[str]:
     """The kinds that the plan to be placed trains: blocks are ranked by these alone."""
-    from qwen_ui.freeze import resolve
-    from qwen_ui.model import open_model
-
     return frozenset(p.kind for p in resolve(preset(BASE), open_model(model)).parameters)
 
 
@@ -85,7 +83,7 @@ def ranked_plans(model: str, data: str, methods: Sequence[str]) -> list[FreezePl
     Raises:
         SettingsError: no score, or every one chooses the last four.
     """
-    from qwen_ui.rank import rank_all_in_subprocess
+    from qwen_ui.rank import rank_all_in_subprocess  # noqa: PLC0415  loads torch
 
     if not methods:
         raise SettingsError("Tick at least one score to compare with the top four by index.")
@@ -115,7 +113,4 @@ def ranked_plans(model: str, data: str, methods: Sequence[str]) -> list[FreezePl
 
 
 def _parameters(model: str, plan: FreezePlan) -> tuple[Any, ...]:
-    from qwen_ui.freeze import resolve
-    from qwen_ui.model import open_model
-
     return tuple(resolve(plan, open_model(model)).parameters)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
+from qwen_ui.compare import latest_comparison, lora_reference, make_comparison, start_runs
 from qwen_ui.errors import SettingsError
 from qwen_ui.freeze import TOP_LAYERS, FreezePlan, preset
 from qwen_ui.rank import METHODS
@@ -22,6 +23,7 @@ from qwen_ui.ui.page import (
     guarded,
     kept_files,
     own_file,
+    paragraph,
     trained_model,
 )
 
@@ -33,6 +35,7 @@ REFERENCE, IN_FORCE = "LoRA (reference)", "the current plan"
 PRESETS = (*CLASSIC, "mlp", "norms", "full")
 CHOICES = (*PRESETS, REFERENCE, IN_FORCE)
 PROMPT = "And it came to pass"
+_TERMS = "Same model, data, order, seeds and steps; each plan at its own learning rate."
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +70,7 @@ def build(session: Session) -> CompareTab:
     with gr.Row(elem_id="qc-main"):
         with gr.Column(elem_id="qc-form", scale=0):
             classic = gr.Button("Attention-only vs BitFit", variant="primary", elem_id="qc-classic")
-            gr.HTML(
-                '<p class="qc-note">Same model, data, order, seeds and steps; each plan at its own '
-                "learning rate.</p>"
-            )
+            gr.HTML(paragraph(_TERMS, "qc-note"))
             data = gr.Radio([KJV, CHAT, OWN], value=KJV, label="Data", elem_id="qc-data")
             upload = own_file("Training data; a part is held out", "qc-upload")
             with gr.Row():
@@ -169,8 +169,6 @@ def begin_comparison(
     Raises:
         UserError: it cannot run.
     """
-    from qwen_ui.compare import make_comparison, start_runs
-
     if not steps or not seeds or steps < 1 or seeds < 1:
         raise SettingsError("A comparison needs at least 1 step and 1 seed.")
     training, evaluation = kept_files(data, upload)
@@ -191,8 +189,6 @@ def ticked_plans(
     ticked: Sequence[str], layers: str, plan: FreezePlan
 ) -> list[FreezePlan | Contender]:
     """What is ticked: presets and LoRA on these layers, and the plan in force."""
-    from qwen_ui.compare import lora_reference
-
     on = layers or None
     presets = [preset(name, on) for name in ticked if name in PRESETS]
     plans: list[FreezePlan | Contender] = [*presets]
@@ -207,7 +203,5 @@ def ticked_plans(
 
 def latest_name() -> str:
     """Name of the last comparison, "" where there is none."""
-    from qwen_ui.compare import latest_comparison
-
     found = latest_comparison()
     return found.name if found is not None else ""

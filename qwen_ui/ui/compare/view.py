@@ -6,15 +6,28 @@ from typing import Any, Literal
 
 import gradio as gr
 
-from qwen_ui.runs import OVER, Axis
-from qwen_ui.ui.page import mounted_by, serve_plotly, server_function
+from qwen_ui.compare import (
+    headline,
+    read_comparison,
+    results,
+    row_records,
+    rows_of,
+    samples_of,
+    setup_of,
+    start_runs,
+    stop_runs,
+    verdict_sentence,
+)
+from qwen_ui.runs import OVER, Axis, run_curves
+from qwen_ui.ui.compare.report import html, markdown
+from qwen_ui.ui.page import mount_point, mounted_by, serve_plotly, server_function
 
 
 def comparison_view(elem_id: str) -> gr.HTML:
     """The view of the comparison that its value names; "" shows that there is none yet."""
     return gr.HTML(
         "",
-        html_template='<div class="qc-view" data-plotly="${plotly}"></div>',
+        html_template=mount_point("qc-view", plotly=True),
         js_on_load=mounted_by("compare/comparison.js"),
         apply_default_css=False,
         elem_id=elem_id,
@@ -30,18 +43,6 @@ def state(name: str, axis: Axis = "step") -> dict[str, Any]:
         name: of the comparison.
         axis: of its curves.
     """
-    from qwen_ui.compare import (
-        headline,
-        read_comparison,
-        results,
-        row_records,
-        rows_of,
-        samples_of,
-        setup_of,
-        verdict_sentence,
-    )
-    from qwen_ui.runs import run_curves
-
     comparison = read_comparison(name)
     found = results(comparison)
     curves = run_curves(comparison.runs, axis=axis, only=("smooth", "eval"))
@@ -68,8 +69,6 @@ def _run(record: dict[str, Any], lines: dict[str, Any]) -> dict[str, Any]:
 
 def act(name: str, action: Literal["stop", "resume"]) -> dict[str, Any]:
     """Stop what runs, or go on with what was cut off."""
-    from qwen_ui.compare import read_comparison, start_runs, stop_runs
-
     comparison = read_comparison(name)
     if action == "stop":
         stop_runs(comparison)
@@ -80,8 +79,5 @@ def act(name: str, action: Literal["stop", "resume"]) -> dict[str, Any]:
 
 def report(name: str, format: Literal["markdown", "html"]) -> dict[str, str]:
     """The comparison as Markdown, or as one HTML file; both hold their charts."""
-    from qwen_ui.compare import read_comparison
-    from qwen_ui.ui.compare.report import html, markdown
-
     comparison = read_comparison(name)
     return {"text": markdown(comparison) if format == "markdown" else html(comparison)}

@@ -99,7 +99,7 @@ def _work_of(anatomy: Anatomy, name: str) -> Callable[[Tick], dict[str, Any]]:
 
 
 def _weight_heat(anatomy: Anatomy, measure: str) -> dict[str, Any]:
-    from qwen_ui.model.weights import measure_weights
+    from qwen_ui.model.weights import measure_weights  # noqa: PLC0415  loads torch
 
     grid = measure_weights(anatomy, measure)
     cells = {
@@ -112,7 +112,7 @@ def _weight_heat(anatomy: Anatomy, measure: str) -> dict[str, Any]:
 
 
 def _rank_heat(anatomy: Anatomy, method: str, tick: Tick) -> dict[str, Any]:
-    from qwen_ui.rank import rank_in_subprocess
+    from qwen_ui.rank import rank_in_subprocess  # noqa: PLC0415  loads torch
 
     model = stand_in_for(anatomy)
     if model is None:

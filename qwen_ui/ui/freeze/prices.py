@@ -6,6 +6,10 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+import psutil
+import torch
+
+from qwen_ui.engine import as_worker
 from qwen_ui.errors import SettingsError
 from qwen_ui.formats import percent, short_bytes, short_flops
 from qwen_ui.freeze import StepSettings, full_cost
@@ -55,10 +59,6 @@ def settings_of(asked: dict[str, Any]) -> StepSettings:
 
 def worker_settings(settings: StepSettings) -> StepSettings:
     """The same step as the Train tab would run it on this machine."""
-    import torch
-
-    from qwen_ui.engine import as_worker
-
     dtype = None if torch.cuda.is_available() else "float32"
     return as_worker(settings, dtype=dtype, keep_prefix=True)
 
@@ -135,9 +135,6 @@ def largest_batch(selection: Selection, settings: StepSettings, memory: int) -> 
 @lru_cache(maxsize=1)
 def found_memory() -> Memory:
     """Memory of the first CUDA device, else of the machine."""
-    import psutil
-    import torch
-
     if torch.cuda.is_available():
         properties = torch.cuda.get_device_properties(0)
         return Memory(int(properties.total_memory), str(properties.name))

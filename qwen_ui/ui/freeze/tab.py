@@ -19,7 +19,9 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from qwen_ui.errors import PlanError
-from qwen_ui.freeze import FreezePlan
+from qwen_ui.freeze import FreezePlan, resolve
+from qwen_ui.ui.freeze.actions import plan_of
+from qwen_ui.ui.freeze.selection_data import ranges_of
 from qwen_ui.ui.freeze.selector import edits, selector
 from qwen_ui.ui.page import guarded
 
@@ -92,8 +94,6 @@ def read_edit(session: Session, value: str) -> Seen:
     Raises:
         PlanError: the value is none that the selector sends.
     """
-    from qwen_ui.ui.freeze.actions import plan_of
-
     sent = read_value(value)
     anatomy = session.anatomy(str(sent.get("source", "")))
     plan = plan_of(anatomy, str(sent.get("ranges", "")), str(sent.get("name", "")))
@@ -106,9 +106,6 @@ def value_for(session: Session, source: str, plan: FreezePlan, seen: Seen) -> st
     JSON: {edit, source, name, ranges, warnings, problem}; `edit` is null where the plan came from
     elsewhere than the selector.
     """
-    from qwen_ui.freeze import resolve
-    from qwen_ui.ui.freeze.selection_data import ranges_of
-
     if not source:
         return ""
     anatomy = session.anatomy(source)

@@ -6,6 +6,11 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from qwen_ui.errors import ModelError, UserError
+from qwen_ui.freeze import FreezePlan, resolve
+from qwen_ui.model import pattern_for
+from qwen_ui.ui.inspect.detail import detail_html, source_text
+from qwen_ui.ui.inspect.tree import tree_record
+from qwen_ui.ui.inspect.weights import values_html
 from qwen_ui.ui.page import server_function
 
 if TYPE_CHECKING:
@@ -24,37 +29,27 @@ def server_functions(session: Session) -> list[Callable[[Any], dict[str, Any]]]:
 
 def tree(anatomy: Anatomy) -> dict[str, Any]:
     """Every row of the tree; see `tree_record`."""
-    from qwen_ui.ui.inspect.tree import tree_record
-
     return tree_record(anatomy)
 
 
 def detail(anatomy: Anatomy, name: str, fold: bool = False) -> dict[str, str]:
     """The panel for a module or tensor; with `fold`, for all modules built like this one."""
-    from qwen_ui.ui.inspect.detail import detail_html
-
     return {"html": detail_html(anatomy, name, fold=fold)}
 
 
 def source_code(anatomy: Anatomy, name: str) -> dict[str, str]:
     """The Python source of a module's class."""
-    from qwen_ui.ui.inspect.detail import source_text
-
     return {"text": source_text(anatomy, name)}
 
 
 def values(anatomy: Anatomy, name: str) -> dict[str, str]:
     """What a tensor's values are like: statistics and the largest singular values."""
-    from qwen_ui.ui.inspect.weights import values_html
-
     return {"html": values_html(anatomy, name)}
 
 
 def trains(anatomy: Anatomy, plan: str) -> dict[str, list[str]]:
     """Names of what a plan (JSON) trains: none where it cannot be resolved, which the line under
     the header explains."""
-    from qwen_ui.freeze import FreezePlan, resolve
-
     try:
         return {"names": sorted(resolve(FreezePlan.from_json(plan), anatomy).names)}
     except UserError:
@@ -63,8 +58,6 @@ def trains(anatomy: Anatomy, plan: str) -> dict[str, list[str]]:
 
 def pattern(names: list[str]) -> dict[str, str]:
     """A regular expression that finds these names and no other."""
-    from qwen_ui.model import pattern_for
-
     return {"text": pattern_for(names)}
 
 
@@ -74,7 +67,7 @@ def diagram(anatomy: Anatomy, block: int) -> dict[str, str]:
     Raises:
         ModelError: no such block.
     """
-    from qwen_ui.ui.inspect.block_diagram import block_svg
+    from qwen_ui.ui.inspect.block_diagram import block_svg  # noqa: PLC0415  loads torch
 
     if not 0 <= block < anatomy.block_count:
         raise ModelError(f"'{anatomy.source}' has {anatomy.block_count} blocks, none {block}.")

@@ -13,10 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 import plotly.graph_objects as go
 
-# pandas waits until something of it is asked for (`quick_gradio`), and plotly takes it out of
-# `sys.modules` half made where another thread imports it: it is whole before any figure is drawn.
-from pandas import Series  # noqa: F401
-
 from qwen_ui.formats import percent, shape_text, short_count
 from qwen_ui.model import group_kinds, is_bias
 

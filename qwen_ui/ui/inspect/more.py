@@ -14,7 +14,7 @@ import gradio as gr
 from qwen_ui.model import Difference, compare_models, preset_models
 from qwen_ui.model.weights import MEASURES
 from qwen_ui.ui.inspect.weights import weights_html
-from qwen_ui.ui.page import Header, Session, guarded, render
+from qwen_ui.ui.page import Header, Session, guarded, paragraph, render
 
 if TYPE_CHECKING:
     from qwen_ui.model import Anatomy
@@ -75,7 +75,7 @@ def build() -> More:
                     scale=0,
                     min_width=300,
                 )
-            difference = gr.HTML(_wait(_PICK_ONE), apply_default_css=False)
+            difference = gr.HTML(paragraph(_PICK_ONE, "qi-wait"), apply_default_css=False)
         with gr.Tab("Weights", id="weights"):
             measured = gr.HTML("", apply_default_css=False)
             with gr.Row(visible=False) as tools:
@@ -142,7 +142,7 @@ def wire(more: More, header: Header, session: Session, tree: gr.HTML) -> None:
 
     @guarded
     def draw(followed: str, dark: bool) -> tuple[Any, Any]:
-        from qwen_ui.ui.inspect.figures import block_bars, parameter_treemap
+        from qwen_ui.ui.inspect.figures import block_bars, parameter_treemap  # noqa: PLC0415  loads plotly
 
         anatomy = session.anatomy(json.loads(followed)["source"])
         return parameter_treemap(anatomy, dark=dark), block_bars(anatomy, dark=dark)
@@ -150,7 +150,7 @@ def wire(more: More, header: Header, session: Session, tree: gr.HTML) -> None:
     @guarded
     def compare(source: str, other: str | None) -> str:
         if not source or not (other or "").strip():
-            return _wait(_PICK_ONE)
+            return paragraph(_PICK_ONE, "qi-wait")
         left, right = session.anatomy(source), session.anatomy(str(other).strip())
         return difference_html(left, right, compare_models(left, right))
 
@@ -162,15 +162,15 @@ def wire(more: More, header: Header, session: Session, tree: gr.HTML) -> None:
 
     @guarded
     def weigh(source: str, measure: str, scale: str, dark: bool) -> Any:
-        from qwen_ui.model.weights import measure_weights
-        from qwen_ui.ui.inspect.figures import weight_heatmap
+        from qwen_ui.model.weights import measure_weights  # noqa: PLC0415  loads torch
+        from qwen_ui.ui.inspect.figures import weight_heatmap  # noqa: PLC0415  loads plotly
 
         grid = measure_weights(session.anatomy(source), measure)
         return gr.Plot(weight_heatmap(grid, dark=dark, by_kind=scale == _SCALES[1]), visible=True)
 
     @guarded
     def write(source: str) -> tuple[str, Any]:
-        from qwen_ui.report import inspection_report
+        from qwen_ui.report import inspection_report  # noqa: PLC0415  loads torch
 
         anatomy = session.anatomy(source)
         text = inspection_report(anatomy).markdown
@@ -209,7 +209,3 @@ def report_file(anatomy: Anatomy, text: str) -> Path:
     file = folder / f"{name[-80:]}-inspection.md"
     file.write_text(text, encoding="utf-8")
     return file
-
-
-def _wait(text: str) -> str:
-    return render("inspect/note.html", kind="qi-wait", text=text)

@@ -12,37 +12,7 @@ from qwen_ui.model import DEFAULT_MODEL
 from qwen_ui.ui.inspect import more as inspect_more
 from qwen_ui.ui.inspect.actions import server_functions
 from qwen_ui.ui.inspect.more import More
-from qwen_ui.ui.page import Header, Session, default_plan, mounted_by
-
-_SHELL = """
-<div class="qi-inspector">
-  <div class="qi-left">
-    <div class="qi-tools">
-      <input class="qi-query" type="search" aria-label="Search modules and tensors"
-        placeholder="Search: q_proj, role:norm, kind:self_attn.q_proj.bias" autocomplete="off"
-        spellcheck="false">
-      <button class="qi-tool qi-regex" type="button" aria-pressed="false"
-        aria-label="Regular expression"
-        title="Treat the search as a regular expression over full names">.*</button>
-      <button class="qi-tool qi-open" type="button">Expand all</button>
-      <button class="qi-tool qi-close" type="button">Collapse all</button>
-    </div>
-    <div class="qi-found" role="status" aria-live="polite">Waiting for a model …</div>
-    <div class="qi-head" aria-hidden="true">
-      <span></span><span>module or tensor</span><span>class or shape</span><span>parameters</span>
-      <span>bytes</span><span>share</span><span></span>
-    </div>
-    <div class="qi-tree" role="tree" tabindex="0" aria-label="Module tree">
-      <div class="qi-canvas" role="presentation"></div>
-    </div>
-  </div>
-  <section class="qi-panel" aria-label="Selected module" tabindex="0">
-    <div class="qi-detail"></div>
-    <figure class="qi-diagram"><figcaption></figcaption><div class="qi-picture"></div></figure>
-    <div class="qi-below"></div>
-  </section>
-</div>
-"""
+from qwen_ui.ui.page import Header, Session, default_plan, mounted_by, render
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +33,7 @@ def build(session: Session) -> InspectTab:
     """The tab's components, not yet connected."""
     tree = gr.HTML(
         _shown(DEFAULT_MODEL, default_plan(), first=True),
-        html_template=_SHELL,
+        html_template=render("inspect/shell.html"),
         js_on_load=mounted_by("inspect/inspector.js", fires_load=True),
         apply_default_css=False,
         elem_id="qi-main",

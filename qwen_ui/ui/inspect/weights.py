@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from qwen_ui.errors import ModelError
 from qwen_ui.formats import percent
-from qwen_ui.ui.page import render
+from qwen_ui.model.weights import check_weights, weights_of
+from qwen_ui.ui.page import paragraph, render
 
 if TYPE_CHECKING:
     from qwen_ui.model import Anatomy
@@ -23,13 +24,11 @@ def weights_html(anatomy: Anatomy) -> str:
             f"The weights of {anatomy.source} are not on this machine; its tree comes from the "
             "configuration alone. Choose nano, or give a folder with safetensors files."
         )
-        return render("inspect/note.html", kind="qi-said", text=text)
-    from qwen_ui.model.weights import check_weights, weights_of
-
+        return paragraph(text, "qi-said")
     try:
         stored = weights_of(anatomy)
     except ModelError as error:
-        return render("inspect/note.html", kind="qi-said q-problem", text=str(error))
+        return paragraph(str(error), "qi-said q-problem")
     found = check_weights(anatomy, stored)
     return render(
         "inspect/weights.html",
@@ -56,7 +55,7 @@ def values_html(anatomy: Anatomy, name: str) -> str:
     Raises:
         ModelError: no weights are at hand, or they cannot be read.
     """
-    from qwen_ui.model.weights import MAX_SPECTRUM_SIDE, spectrum, tensor_statistics, weights_of
+    from qwen_ui.model.weights import MAX_SPECTRUM_SIDE, spectrum, tensor_statistics  # noqa: PLC0415  loads torch
 
     tensor = _stored(anatomy, name, weights_of(anatomy).tensors)
     pairs, bars = list(_statistics(tensor_statistics(tensor))), []

@@ -29,17 +29,14 @@ if TYPE_CHECKING:
     from qwen_ui.ui.page.modules import mounted_by
     from qwen_ui.ui.page.run_view import build_run_view, plotly_script, serve_plotly
     from qwen_ui.ui.page.session import Session
-    from qwen_ui.ui.page.signs import FLAME, SNOWFLAKE
     from qwen_ui.ui.page.stand_in import stand_in_for, trained_model
-    from qwen_ui.ui.page.templates import render
+    from qwen_ui.ui.page.templates import mount_point, paragraph, render, script
 
 __all__ = [
     "CHAT",
-    "FLAME",
     "KJV",
     "OWN",
     "SERIES_COLOURS",
-    "SNOWFLAKE",
     "Header",
     "Jobs",
     "Session",
@@ -52,10 +49,13 @@ __all__ = [
     "is_known_data",
     "kept_files",
     "launch_options",
+    "mount_point",
     "mounted_by",
     "own_file",
+    "paragraph",
     "plotly_script",
     "render",
+    "script",
     "serve_plotly",
     "server_function",
     "stand_in_for",

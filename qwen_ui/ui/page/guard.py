@@ -37,7 +37,15 @@ def guarded(handler: Callable[P, R]) -> Callable[P, R]:
 
 
 def message(error: UserError) -> gr.Error:
-    """The message for a mistake; gradio shows messages as HTML, so the text is escaped."""
-    return gr.Error(
-        str(escape(str(error))), title="That did not work", duration=12, print_exception=False
-    )
+    """The message for a mistake."""
+    return gr.Error(_text(error), title="That did not work", duration=12, print_exception=False)
+
+
+def warn(error: UserError, title: str) -> None:
+    """Tell of a mistake that does not end what was asked for."""
+    gr.Warning(_text(error), title=title)
+
+
+def _text(error: UserError) -> str:
+    """gradio shows messages as HTML."""
+    return str(escape(str(error)))

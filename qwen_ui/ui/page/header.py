@@ -7,13 +7,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import gradio as gr
-from markupsafe import escape
 
 from qwen_ui.errors import PlanError, UserError
-from qwen_ui.freeze import FreezePlan, preset
+from qwen_ui.freeze import FreezePlan, preset, resolve
 from qwen_ui.model import DEFAULT_MODEL, preset_models
 from qwen_ui.ui.page.facts import facts_html
-from qwen_ui.ui.page.guard import guarded
+from qwen_ui.ui.page.guard import guarded, warn
 from qwen_ui.ui.page.session import Session
 from qwen_ui.ui.page.templates import render
 
@@ -119,14 +118,12 @@ def _or_warn(read: Callable[[str], T], text: str | None, default: T) -> T:
     try:
         return read(text)
     except UserError as error:
-        gr.Warning(str(escape(str(error))), title="The link could not be followed")
+        warn(error, title="The link could not be followed")
         return default
 
 
 def summary_html(session: Session, source: str, plan: FreezePlan) -> str:
     """The plan in one sentence, or why it trains nothing here."""
-    from qwen_ui.freeze import resolve
-
     if not source:
         return ""
     try:

@@ -19,6 +19,8 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from qwen_ui.ui.page.templates import render, script
+
 ROOMS = ("page", "inspect", "freeze", "train", "runs", "compare")
 FIRST = "page/idle_clock.js"  # no module: it runs before gradio's scripts
 OPENED = "inspect/inspector.js"  # mounted on the tab that a page opens with
@@ -45,14 +47,13 @@ class Modules:
     @property
     def head(self) -> str:
         """What the page's head begins with."""
-        first = self.texts[FIRST]
-        assert "</script" not in first.lower(), f"{FIRST} would end its own element"
-        base = f"./modules/{self.version}/"
-        names = json.dumps({"imports": {"qwen/": base}})
-        # Fetched side by side at once, not one after the other as each is found to be imported.
-        wanted = sorted({OPENED, *self.needed_by(OPENED)})
-        links = "".join(f'<link rel="modulepreload" href="{base}{name}">' for name in wanted)
-        return f'<script>{first}</script><script type="importmap">{names}</script>{links}'
+        return render(
+            "page/head.html",
+            first=script(self.texts[FIRST]),
+            base=f"./modules/{self.version}/",
+            # Fetched side by side at once, not one after the other as each is found to be imported.
+            preloaded=sorted({OPENED, *self.needed_by(OPENED)}),
+        )
 
     def imports_of(self, name: str) -> list[str]:
         """What a module imports, as `room/file.js`."""

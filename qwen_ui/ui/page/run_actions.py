@@ -5,9 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
+from qwen_ui import workers
 from qwen_ui.runs import (
+    LOG_NAME,
+    annotate,
     csv_of,
+    delete_run,
     fold_run,
+    log_tail,
     recorded_settings,
     run_folder,
     setting_choices,
@@ -38,9 +43,6 @@ def act(
         changes: of settings, for `retry`.
         name, tags, note: for `describe`; what is None stays.
     """
-    from qwen_ui import workers
-    from qwen_ui.runs import annotate, delete_run
-
     match action:
         case "stop":
             workers.stop(run)
@@ -63,8 +65,6 @@ def retry(run: str, changes: dict[str, str]) -> str:
     Raises:
         SettingsError: a text is no value of its setting.
     """
-    from qwen_ui import workers
-
     # An empty field means automatic. pydantic reads numbers from texts, and says which it cannot.
     given = {name: text or None for name, text in changes.items() if name in EDITABLE}
     return workers.retry(run, **given)
@@ -87,8 +87,6 @@ def settings(run: str) -> dict[str, Any]:
 
 def log(run: str, size: int = -1) -> dict[str, Any]:
     """The end of the worker's log: its `size`, and its `text` where that is not the size known."""
-    from qwen_ui.runs import LOG_NAME, log_tail
-
     folder = run_folder(run)
     found = _size(folder / LOG_NAME)
     return {"size": found, "text": log_tail(folder) if found != size else None}

@@ -16,6 +16,7 @@ import gradio as gr
 from pydantic import Field, NonNegativeInt
 
 from qwen_ui.files import read_json
+from qwen_ui.paths import runs_folder
 from qwen_ui.runs import (
     STOP,
     Axis,
@@ -34,12 +35,12 @@ from qwen_ui.runs import (
 from qwen_ui.ui.page.api import server_function
 from qwen_ui.ui.page.modules import mounted_by
 from qwen_ui.ui.page.run_actions import act, csv, log, settings
-from qwen_ui.workers import ADVICE
+from qwen_ui.ui.page.templates import mount_point
+from qwen_ui.workers import ADVICE, queue_position
 
 Smoothing = Annotated[float, Field(ge=0, lt=1)]
 MOST_SAMPLES = MOST_MOVEMENTS = 40
 MOST_LOGS = 20
-_SHELL = '<div class="qr-view" data-plotly="${plotly}"></div>'
 
 
 def plotly_script() -> Path:
@@ -61,7 +62,7 @@ def build_run_view(elem_id: str) -> gr.HTML:
     """The view of the run that its value names; "" shows that there is none yet."""
     return gr.HTML(
         "",
-        html_template=_SHELL,
+        html_template=mount_point("qr-view", plotly=True),
         js_on_load=mounted_by("page/run_view.js"),
         apply_default_css=False,
         elem_id=elem_id,
@@ -160,9 +161,6 @@ def _named(events: Sequence[Event], keys: Sequence[str]) -> list[dict[str, Any]]
 
 def _place(folder: Path) -> dict[str, Any]:
     """The titles of the runs that have the device, and how many wait before this one."""
-    from qwen_ui.paths import runs_folder
-    from qwen_ui.workers import queue_position
-
     running, before = queue_position(folder.name)
     return {
         "running": [title_of(runs_folder() / name) for name in running if name != folder.name],

@@ -8,6 +8,7 @@ from collections import OrderedDict
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from qwen_ui.model import open_model
 from qwen_ui.workers import preload
 
 if TYPE_CHECKING:
@@ -53,8 +54,6 @@ class Session:
         Raises:
             ModelError: there is no such model, or it cannot be built.
         """
-        from qwen_ui.model import open_model
-
         with self._lock:
             if source not in self._anatomies:
                 self._anatomies[source] = open_model(source)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qwen_ui.errors import ModelError
+from qwen_ui.freeze import resolve
 from qwen_ui.model import NANO, hub_id, open_model
 
 if TYPE_CHECKING:
@@ -43,8 +44,6 @@ def trained_model(session: Session, source: str, plan: FreezePlan | None = None)
 
 
 def _same_names(plan: FreezePlan, anatomy: Anatomy, twin: Anatomy) -> bool:
-    from qwen_ui.freeze import resolve
-
     return resolve(plan, anatomy).names == resolve(plan, twin).names
 
 

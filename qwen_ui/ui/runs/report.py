@@ -7,13 +7,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
-from markupsafe import Markup
-
 from qwen_ui.runs import best_run, fold_run, run_curves, run_folder, setting_differences
-from qwen_ui.ui.page import SERIES_COLOURS, plotly_script, render
+from qwen_ui.ui.page import SERIES_COLOURS, plotly_script, render, script
 
 SHOWN_SAMPLES = 12
 
@@ -36,7 +33,7 @@ def report(runs: Sequence[str], rows: Sequence[dict[str, Any]]) -> str:
         differences=_differences(runs),
         samples=[cells for run in runs for cells in _samples(run)],
         drawn=drawn,
-        plotly=Markup(_library()),
+        plotly=script(plotly_script().read_text(encoding="utf-8")),
     )
 
 
@@ -80,7 +77,3 @@ def _samples(run: str) -> list[tuple[str, ...]]:
 
 def _rounded(value: float | None) -> str:
     return "–" if value is None else f"{value:.4f}"
-
-
-def _library() -> str:
-    return Path(plotly_script()).read_text(encoding="utf-8").replace("</script", "<\\/script")

@@ -11,15 +11,27 @@ from typing import Any, Literal
 
 import gradio as gr
 
-from qwen_ui.runs import Axis, Figure
+from qwen_ui.paths import runs_folder
+from qwen_ui.runs import (
+    Axis,
+    Figure,
+    changed_rows,
+    delete_run,
+    run_curves,
+    run_rows,
+    runs_csv,
+    setting_differences,
+)
 from qwen_ui.ui.page import (
     Header,
     Session,
     build_run_view,
+    mount_point,
     mounted_by,
     serve_plotly,
     server_function,
 )
+from qwen_ui.ui.runs.report import report
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +51,7 @@ def build(session: Session) -> RunsTab:
     """The tab's components, not yet connected."""
     table = gr.HTML(
         "",
-        html_template='<div class="qr-list" data-plotly="${plotly}"></div>',
+        html_template=mount_point("qr-list", plotly=True),
         js_on_load=mounted_by("runs/run_table.js"),
         apply_default_css=False,
         elem_id="qr-table",
@@ -58,16 +70,11 @@ def wire(tab: RunsTab, header: Header, session: Session) -> None:
 
 def listing(seen: str = "") -> dict[str, Any]:
     """What is new in the list of runs since `seen`, as the answer before said (`runs.index`)."""
-    from qwen_ui.paths import runs_folder
-    from qwen_ui.runs import changed_rows
-
     return asdict(changed_rows(runs_folder(), seen))
 
 
 def overlaid(runs: list[str], axis: Axis = "step", figure: Figure = "loss") -> dict[str, Any]:
     """One figure's lines of these runs, and how their settings differ."""
-    from qwen_ui.runs import run_curves, setting_differences
-
     wanted = ("smooth", "eval") if figure == "loss" else (figure,)
     return {
         "runs": run_curves(runs, axis=axis, only=wanted),
@@ -77,8 +84,6 @@ def overlaid(runs: list[str], axis: Axis = "step", figure: Figure = "loss") -> d
 
 def remove(runs: list[str]) -> dict[str, Any]:
     """Delete runs, up to the first that cannot be deleted."""
-    from qwen_ui.runs import delete_run
-
     for run in runs:
         delete_run(run)
     return {}
@@ -86,10 +91,6 @@ def remove(runs: list[str]) -> dict[str, Any]:
 
 def exported(runs: list[str], format: Literal["csv", "html"]) -> dict[str, str]:
     """Runs as one CSV or one HTML report."""
-    from qwen_ui.paths import runs_folder
-    from qwen_ui.runs import run_rows, runs_csv
-    from qwen_ui.ui.runs.report import report
-
     if format == "csv":
         return {"text": runs_csv(runs)}
     chosen = [row for row in run_rows(runs_folder()) if row["run"] in set(runs)]

@@ -5,8 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from qwen_ui.engine import steepest_rate, suggest_learning_rate
 from qwen_ui.errors import SettingsError, UserError
-from qwen_ui.freeze import FreezePlan
+from qwen_ui.freeze import FreezePlan, resolve
+from qwen_ui.model.weights import refuse_quantized
+from qwen_ui.paths import runs_folder
+from qwen_ui.runs import fold_run, make_spec, run_folder, run_names, status_of
 from qwen_ui.ui.page import kept_files, render, trained_model
 
 if TYPE_CHECKING:
@@ -44,10 +48,6 @@ class Intent:
 
 def intent(session: Session, source: str, plan: FreezePlan) -> Intent:
     """What launching would train, at which rate, with words for it."""
-    from qwen_ui.engine import suggest_learning_rate
-    from qwen_ui.freeze import resolve
-    from qwen_ui.model.weights import refuse_quantized
-
     if not source:
         return Intent("", None, "")
     try:
@@ -77,8 +77,6 @@ def spec_of(form: dict[str, Any], model: str, plan: FreezePlan) -> RunSpec:
         SettingsError: a field is empty or out of range.
         DataError: no data was chosen.
     """
-    from qwen_ui.runs import make_spec
-
     values = dict(form)
     data, held_out = kept_files(values.pop("data"), values.pop("upload"), values.pop("eval_upload"))
     split = values.pop("validation_percent")
@@ -123,9 +121,6 @@ def rate_found(run: str) -> tuple[float | None, str] | None:
     Raises:
         RunError: there is no such run.
     """
-    from qwen_ui.engine import steepest_rate
-    from qwen_ui.runs import fold_run, run_folder, status_of
-
     folder = run_folder(run)
     status = status_of(folder)
     if not status.over:
@@ -147,9 +142,6 @@ def rate_found(run: str) -> tuple[float | None, str] | None:
 
 def latest_run() -> str:
     """The run to show when the page opens: the newest that goes on, else the newest, else ""."""
-    from qwen_ui.paths import runs_folder
-    from qwen_ui.runs import run_names, status_of
-
     names = run_names()
     living = (name for name in names[:50] if not status_of(runs_folder() / name).over)
     return next(living, names[0] if names else "")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from qwen_ui.data import preview_data
 from qwen_ui.errors import UserError
-from qwen_ui.ui.page import render, trained_model
+from qwen_ui.ui.page import paragraph, render, trained_model
 
 if TYPE_CHECKING:
     from qwen_ui.data import Preview
@@ -20,15 +22,13 @@ def preview_html(
     session: Session, model: str, data: str | None, length: float | None, packing: bool
 ) -> str:
     """The first sequences of this data for this model, or the sentence on why there are none."""
-    from qwen_ui.data import preview_data
-
     if not data or not model:
-        return render("train/note.html", text=NO_FILE, bad=False)
+        return paragraph(NO_FILE, "qt-note")
     try:
         folder = session.anatomy(trained_model(session, model)).weights_folder
         found = preview_data(data, _tokenizer(str(folder)), int(length or 128), packing=packing)
     except UserError as error:
-        return render("train/note.html", text=str(error), bad=True)
+        return paragraph(str(error), "qt-note qt-bad")
     return drawn(found)
 
 
@@ -46,8 +46,6 @@ def drawn(found: Preview) -> str:
 
 @lru_cache(maxsize=4)
 def _tokenizer(folder: str) -> Any:
-    from pathlib import Path
-
-    from qwen_ui.model.weights import load_tokenizer
+    from qwen_ui.model.weights import load_tokenizer  # noqa: PLC0415  loads torch
 
     return load_tokenizer(Path(folder))

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qwen_ui.errors import ModelError, UserError
-from qwen_ui.ui.page import render, trained_model
+from qwen_ui.freeze import StepSettings, resolve
+from qwen_ui.ui.page import paragraph, render, trained_model
 from qwen_ui.workers import OVERHEAD_BYTES
 
 if TYPE_CHECKING:
@@ -37,9 +38,8 @@ def needs(
     Raises:
         UserError: the model, the plan or a size cannot be priced.
     """
-    from qwen_ui.engine import as_worker
-    from qwen_ui.freeze import StepSettings, resolve
-    from qwen_ui.freeze.cost import price
+    from qwen_ui.engine import as_worker  # noqa: PLC0415  loads torch
+    from qwen_ui.freeze.cost import price  # noqa: PLC0415  loads torch
 
     anatomy = session.anatomy(model)
     auto = None if kind == "cuda" else "float32"
@@ -61,4 +61,4 @@ def price_html(need: float, free: float, processes: int, where: str) -> str:
 
 def unpriced_html(error: UserError) -> str:
     """Why there is no price."""
-    return render("train/note.html", text=f"Not priced: {error}", bad=False)
+    return paragraph(f"Not priced: {error}", "qt-note")

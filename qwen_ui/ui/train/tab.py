@@ -17,7 +17,7 @@ from qwen_ui.ui.page import (
     build_run_view,
     data_files,
     guarded,
-    render,
+    paragraph,
     trained_model,
 )
 from qwen_ui.ui.train.form import (
@@ -31,6 +31,7 @@ from qwen_ui.ui.train.machines import Machines, build_machines, written
 from qwen_ui.ui.train.preview import preview_html
 from qwen_ui.ui.train.price import needs, price_html, priced_model, unpriced_html
 from qwen_ui.ui.train.settings import Form, Settings, build_form
+from qwen_ui.workers import find_devices, start
 
 if TYPE_CHECKING:
     from qwen_ui.runs import RunSpec
@@ -72,7 +73,7 @@ def build(session: Session) -> TrainTab:
     with gr.Row(elem_id="qt-main"):
         with gr.Column(elem_id="qt-form", scale=0):
             what = gr.HTML(
-                render("train/note.html", text="Waiting for a model …", bad=False),
+                paragraph("Waiting for a model …", "qt-what qt-note"),
                 elem_id="qt-what",
             )
             form = build_form()
@@ -119,8 +120,6 @@ def _wire_intent(tab: TrainTab, header: Header, session: Session, quiet: dict[st
 
     @guarded
     def on_device(source: str, asked: str, processes: int) -> tuple[Any, ...]:
-        from qwen_ui.workers import find_devices
-
         found = find_devices(asked)
         choices = list(found.process_choices)
         value = processes if processes in choices else 1
@@ -194,8 +193,6 @@ def _wire_price(tab: TrainTab, header: Header, session: Session, quiet: dict[str
 
     @guarded
     def on_change(source: str, plan: FreezePlan, *values: Any) -> str:
-        from qwen_ui.workers import find_devices
-
         batch, length, dtype, device, processes, prefix = values
         if not source:
             return ""
@@ -235,17 +232,13 @@ def _wire_launch(
 
     @guarded
     def on_launch(source: str, plan: FreezePlan, *values: Any) -> str:
-        from qwen_ui.workers import start
-
         return start(asked(source, plan, values))
 
     @guarded
     def on_find_rate(source: str, plan: FreezePlan, *values: Any) -> tuple[Any, ...]:
-        from qwen_ui.workers import start
-
         run = start(finder_of(asked(source, plan, values)))
         text = "The learning-rate finder runs; the rate is filled in when it ends."
-        note = render("train/note.html", text=text, bad=False)
+        note = paragraph(text, "qt-note")
         return run, run, gr.Timer(active=True), gr.Button(interactive=False), note
 
     @guarded
@@ -255,7 +248,7 @@ def _wire_launch(
             return (gr.skip(),) * 4
         rate, said = found
         filled = gr.skip() if rate is None else rate
-        note = render("train/note.html", text=said, bad=False)
+        note = paragraph(said, "qt-note")
         return filled, note, gr.Timer(active=False), gr.Button(interactive=True)
 
     @guarded

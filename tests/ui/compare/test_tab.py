@@ -36,7 +36,7 @@ def begun(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
         begun.append(comparison)
         return comparison
 
-    monkeypatch.setattr("qwen_ui.compare.running.start_runs", begin)
+    monkeypatch.setattr("qwen_ui.ui.compare.tab.start_runs", begin)
     return begun
 
 

@@ -12,7 +12,6 @@ from qwen_ui.freeze import FreezePlan, StepSettings, export_formats, preset, res
 from qwen_ui.freeze.cost.estimate import price
 from qwen_ui.model import open_model
 from qwen_ui.ui.freeze import actions
-from qwen_ui.ui.freeze.panels import panels
 from qwen_ui.ui.freeze.prices import (
     found_memory,
     largest_batch,
@@ -21,6 +20,7 @@ from qwen_ui.ui.freeze.prices import (
     settings_of,
 )
 from qwen_ui.ui.freeze.selection_data import ranges_of
+from qwen_ui.ui.freeze.selector import shell
 
 NANO = open_model("nano")
 ASKED: dict[str, Any] = {"batch_size": "2", "sequence_length": "64", "optimizer": "adamw"}
@@ -105,7 +105,7 @@ def test_every_export_format_is_offered_and_written() -> None:
 
 def test_the_panels_offer_every_optimizer() -> None:
     for name in ("adamw", "adamw_8bit", "sgd", "sgd_momentum"):
-        assert f'value="{name}"' in panels()
+        assert f'value="{name}"' in shell()
 
 
 def test_the_ways_of_running_a_step_stand_beside_training_everything() -> None:

@@ -58,7 +58,9 @@ def test_another_text_is_another_version() -> None:
 
 
 def test_the_head_names_the_modules_before_anything_asks_for_one() -> None:
-    names, rest = re.findall(r'<script type="importmap">(.*?)</script>(.*)', MODULES.head)[0]
+    names, rest = re.findall(
+        r'<script type="importmap">(.*?)</script>(.*)', MODULES.head, re.DOTALL
+    )[0]
     base = f"./modules/{MODULES.version}/"
     assert json.loads(names) == {"imports": {"qwen/": base}}
     fetched = re.findall(r'<link rel="modulepreload" href="(.*?)">', rest)
