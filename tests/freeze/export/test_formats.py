@@ -10,8 +10,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from safetensors.torch import load_file
 
 from qwen_ui.errors import PlanError
@@ -20,16 +18,12 @@ from qwen_ui.freeze import (
     Selection,
     export_formats,
     export_text,
-    import_plan,
     preset,
     resolve,
 )
-from qwen_ui.freeze.export.axolotl import axolotl_matches, axolotl_patterns
 from qwen_ui.model import Anatomy, open_model
-from qwen_ui.model.patterns import pattern_for
 from qwen_ui.paths import ASSETS
-from tests.helpers.small_models import CONFIGURATIONS, build, small_model
-from tests.helpers.strategies import name_sets, plans
+from tests.helpers.small_models import build
 
 PLANS = [
     preset("attention", "last:2"),
@@ -38,42 +32,6 @@ PLANS = [
     preset("embeddings"),
     FreezePlan.from_dict({"schema": 1, "rules": [{}, {"train": False, "layers": "1"}]}),
 ]
-
-
-@pytest.mark.parametrize("name", CONFIGURATIONS)
-@settings(max_examples=40)
-@given(data=st.data())
-def test_patterns_match_the_chosen_names_and_no_other(name: str, data: st.DataObject) -> None:
-    _, anatomy = small_model(name)
-    try:
-        selection = resolve(data.draw(plans(anatomy)), anatomy)
-    except PlanError:
-        return
-    names = [p.name for p in anatomy.parameters]
-    pattern = re.compile(pattern_for(selection.names))
-    assert {n for n in names if pattern.search(n)} == selection.names
-    patterns = axolotl_patterns(selection)
-    assert {n for n in names if axolotl_matches(patterns, n)} == selection.names
-
-
-def test_block_two_is_not_twenty_in_any_pattern(qwen: Anatomy) -> None:
-    selection = resolve(preset("bitfit", "2"), qwen)
-    names = [p.name for p in qwen.parameters]
-    assert len([n for n in names if re.search(pattern_for(selection.names), n)]) == 3
-
-
-@pytest.mark.parametrize("format", ["plan", "names", "axolotl"])
-@settings(max_examples=30)
-@given(data=st.data())
-def test_what_was_exported_can_be_imported_again(format: str, data: st.DataObject) -> None:
-    _, anatomy = small_model("qwen2")
-    names = data.draw(name_sets(anatomy))
-    if not names:
-        return
-    rules = [{"names": sorted(names)}]
-    selection = resolve(FreezePlan.from_dict({"schema": 1, "rules": rules}), anatomy)
-    again = import_plan(export_text(selection, format), anatomy)
-    assert resolve(again, anatomy).names == names
 
 
 @pytest.fixture(scope="module")
@@ -114,75 +72,6 @@ def run_python(code: str) -> str:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
-
-
-@pytest.mark.parametrize(
-    ("rules", "layers", "modules"),
-    [
-        ([{"layers": "last:4", "roles": ["attention"]}], 4, "self_attn"),
-        ([{"layers": "first:3", "roles": ["mlp"]}], -3, "mlp"),
-        ([{"layers": "last:2"}], 2, "all"),
-        ([{"layers": "last:4"}, {"names": ["model.embed_tokens.weight"]}], 4, "all"),
-    ],
-)
-def test_llama_factory_settings_train_the_same_by_its_own_rule(
-    qwen: Anatomy, rules: list[object], layers: int, modules: str
-) -> None:
-    selection = resolve(FreezePlan.from_dict({"schema": 1, "rules": rules}), qwen)
-    text = export_text(selection, "llama-factory")
-    values = dict(line.split(": ", 1) for line in text.splitlines() if not line.startswith("#"))
-    assert int(values["freeze_trainable_layers"]) == layers
-    assert values["freeze_trainable_modules"] == modules
-    assert llama_factory_trains(values, qwen) == selection.names
-
-
-def llama_factory_trains(values: dict[str, str], anatomy: Anatomy) -> set[str]:
-    """Freeze tuning as LLaMA-Factory documents it: parts of names, for the first or last layers."""
-    n, count = int(values["freeze_trainable_layers"]), anatomy.block_count
-    ids = range(count - n, count) if n > 0 else range(-n)
-    parts = [
-        f".{i}." if module == "all" else f".{i}.{module}"
-        for module in values["freeze_trainable_modules"].split(",")
-        for i in ids
-    ]
-    parts += [e for e in values.get("freeze_extra_modules", "").split(",") if e]
-    return {p.name for p in anatomy.parameters if any(part in p.name for part in parts)}
-
-
-@pytest.mark.parametrize("name", CONFIGURATIONS)
-@settings(max_examples=40)
-@given(data=st.data())
-def test_llama_factory_trains_the_same_or_is_told_that_it_cannot(
-    name: str, data: st.DataObject
-) -> None:
-    _, anatomy = small_model(name)
-    try:
-        selection = resolve(data.draw(plans(anatomy)), anatomy)
-    except PlanError:
-        return
-    text = export_text(selection, "llama-factory")
-    values = dict(line.split(": ", 1) for line in text.splitlines() if not line.startswith("#"))
-    assert not values or llama_factory_trains(values, anatomy) == selection.names
-
-
-@pytest.mark.parametrize(
-    "plan",
-    [
-        preset("bitfit"),
-        preset("attention", "3,7"),
-        preset("embeddings"),
-        FreezePlan.from_dict(
-            {"schema": 1, "rules": [{"layers": "last:2"}, {"names": ["model.norm.weight"]}]}
-        ),
-    ],
-)
-def test_llama_factory_is_told_off_where_it_cannot_say_the_plan(
-    qwen: Anatomy, plan: FreezePlan
-) -> None:
-    """The final norm's name is part of the other norms' names: its rule would train these, too."""
-    text = export_text(resolve(plan, qwen), "llama-factory")
-    assert "cannot express this plan: it" in text
-    assert "freeze_trainable_layers" not in text
 
 
 @pytest.mark.slow
@@ -250,35 +139,3 @@ def test_a_preset_is_exported_for_its_hub_id(qwen: Anatomy) -> None:
     assert "Qwen/Qwen2.5-1.5B-Instruct" in export_text(
         resolve(preset("attention"), qwen), "pytorch"
     )
-
-
-def test_an_axolotl_file_of_someone_else_is_understood(qwen: Anatomy) -> None:
-    text = """
-base_model: Qwen/Qwen2.5-1.5B-Instruct
-unfrozen_parameters:
-  - ^lm_head.weight$
-  - model.layers.2[4-7].self_attn
-learning_rate: 0.0001
-"""
-    names = resolve(import_plan(text, qwen), qwen).names
-    attention = resolve(preset("attention"), qwen).names
-    assert names == attention | {"model.embed_tokens.weight"}
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "# nothing\n",
-        "no.such.name",
-        "[1, 2]",
-        '["model.norm.weight"',
-        "- ^model.embed_tokens.weight$[:32000]",
-        "- (",
-        '{"rules": []}',
-        "x" * (17 << 20),
-    ],
-)
-def test_what_cannot_be_imported_is_refused(qwen: Anatomy, text: str) -> None:
-    with pytest.raises(PlanError):
-        import_plan(text, qwen)
