@@ -146,7 +146,7 @@ export class ModuleTreeView extends TreeView {
     const parameters = `${exact(tree.count[row])} parameters`;
     writeWithTitle(count, shortCount(tree.count[row]), parameters);
     writeWithTitle(bytes, shortBytes(tree.bytes[row]), `${exact(tree.bytes[row])} bytes`);
-    write(share, percent(part));
+    writeWithTitle(share, percent(part), percent(part));
     bar.firstChild.style.width = `${100 * part}%`;
     inRoleColour(bar.firstChild, tree.role[row]);
   }

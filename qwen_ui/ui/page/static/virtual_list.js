@@ -91,14 +91,13 @@ export class VirtualList {
     return node;
   }
 
-  /** Scrolls as little as shows the row. */
+  /** Scrolls as little as shows the row. What is in view then is drawn by a `refresh`. */
   reveal(row) {
     const { scroller } = this;
     const top = row * this.rows.height;
     const bottom = top + this.rows.height - (scroller.clientHeight - this.headHeight);
     if (top < scroller.scrollTop) scroller.scrollTop = top;
     else if (bottom > scroller.scrollTop) scroller.scrollTop = bottom;
-    this.draw();
   }
 
   /** Rows that PageUp and PageDown move by. */
