@@ -31,10 +31,10 @@ class Entry:
     """One run of a comparison.
 
     Attributes:
-        label: the plan's name.
-        seed: of order and sampling.
-        spec: the run's settings.
-        run: its id; None before it was started.
+        label: name of the plan.
+        seed: random seed for data order and sampling.
+        spec: settings of the run.
+        run: id of the run; None before it is started.
     """
 
     label: str
@@ -45,7 +45,12 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What is compared. Attributes: `name`, the folder's; `entries`, seed by seed."""
+    """The runs that are compared.
+
+    Attributes:
+        name: of the comparison's folder.
+        entries: one per seed and plan, seed by seed.
+    """
 
     name: str
     entries: tuple[Entry, ...]
@@ -66,7 +71,7 @@ class Comparison:
 
 
 def comparisons_folder() -> Path:
-    """`home()/comparisons`: one folder a comparison."""
+    """The folder `home()/comparisons`, which holds a folder per comparison."""
     return home() / "comparisons"
 
 
@@ -78,13 +83,13 @@ def make_comparison(
     learning_rates: Sequence[float | None] = (),
     **settings: Any,
 ) -> Comparison:
-    """A comparison that is written down and not yet started.
+    """Write down a comparison without starting its runs.
 
     Args:
-        plans: two or more, of different names.
-        learning_rates: one a plan; None, or none at all, takes the suggested one.
-        settings: the other settings of `make_spec`, the same for all. Unless told otherwise a run
-            writes five checkpoints, so that what is cut off goes on from there.
+        plans: two or more, with different names.
+        learning_rates: one per plan; None takes the suggested one, and so does an empty list.
+        settings: the other settings of `make_spec`, the same for all. By default a run writes
+            five checkpoints, so that an interrupted one can be resumed.
 
     Raises:
         UserError: fewer than two plans, two of one name, or settings that cannot run.
@@ -124,7 +129,7 @@ def write_comparison(comparison: Comparison) -> None:
 
 
 def read_comparison(name: str) -> Comparison:
-    """The comparison of this name.
+    """Read the comparison of this name.
 
     Raises:
         RunError: there is none, or its file cannot be read.
@@ -138,7 +143,7 @@ def read_comparison(name: str) -> Comparison:
 
 
 def latest_comparison() -> Comparison | None:
-    """The comparison that was written to last, if there is any."""
+    """The most recently changed comparison, None where there is none."""
     files = sorted(
         comparisons_folder().glob(f"*/{COMPARISON_FILE}"), key=lambda file: file.stat().st_mtime
     )

@@ -13,10 +13,10 @@ LORA, LORA_RANK = "lora", 8
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """A plan to compare, trained as it is or, for reference, by LoRA on its linear modules.
+    """A plan to compare, trained directly or, as a reference, by LoRA on its linear modules.
 
     Attributes:
-        lora_rank: of the adapters; 0 trains the plan itself.
+        lora_rank: rank of the adapters; 0 trains the plan's parameters themselves.
     """
 
     plan: FreezePlan
@@ -24,12 +24,12 @@ class Contender:
 
     @property
     def name(self) -> str:
-        """What its runs are called."""
+        """The label of its runs."""
         return f"{self.plan.name} by LoRA" if self.lora_rank else self.plan.name
 
 
 def parse_plans(text: str, layers: str | None = None) -> list[FreezePlan | Contender]:
-    """Plans from `attention,bitfit`: presets, presets at layers (`mlp@last:2`), or plan files.
+    """Parse plans: `attention,bitfit` (presets, presets on layers as `mlp@last:2`, plan files).
 
     `lora` is LoRA on what the preset `attention` selects.
 
@@ -41,7 +41,7 @@ def parse_plans(text: str, layers: str | None = None) -> list[FreezePlan | Conte
 
 def _parse_plan(word: str, layers: str | None) -> FreezePlan | Contender:
     name, at, expression = word.partition("@")
-    if at:  # commas part plans here, so layers join their terms by a plus sign
+    if at:  # commas separate plans here, so the terms of a layer expression are joined by +
         layers = expression.replace("+", ",")
     if name == LORA:
         return lora_reference(layers)
@@ -58,12 +58,12 @@ def _parse_plan(word: str, layers: str | None) -> FreezePlan | Contender:
 
 
 def lora_reference(layers: str | None = None) -> Contender:
-    """LoRA on the attention projections of these blocks, of `peft`'s default rank."""
+    """LoRA on the attention projections of these blocks, with `peft`'s default rank."""
     return Contender(preset("attention", layers), LORA_RANK)
 
 
 def parse_rates(text: str | None) -> list[float | None]:
-    """Learning rates from `1e-3,1e-2`; an empty place is None, and no text no rates.
+    """Parse learning rates: `1e-3,1e-2`; an empty place is None, an empty text gives no rates.
 
     Raises:
         SettingsError: a word that is no number.

@@ -52,7 +52,7 @@ class PairedDifference:
 
     @property
     def decided(self) -> bool:
-        """Whether the seeds tell the plans apart."""
+        """Whether the difference is significant: the interval does not include zero."""
         return self.mean > self.half_width
 
     @property

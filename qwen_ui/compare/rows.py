@@ -50,17 +50,17 @@ class Row:
 
     @property
     def gain_per_million(self) -> float:
-        """Nats gained for a million parameters that train."""
+        """Nats gained per million trainable parameters."""
         return self.gain / self.trainable * 1e6
 
     @property
     def gain_per_second(self) -> float:
-        """Nats gained for a second of training."""
+        """Nats gained per second of training."""
         return self.gain / self.seconds if self.seconds else 0.0
 
 
 def rows_of(results: Sequence[dict[str, Any]]) -> list[Row]:
-    """One row for each plan of which a run is completed, in the order of the plans."""
+    """One row per plan that has a completed run, in the order of the plans."""
     rows = []
     for plan in dict.fromkeys(result["plan"] for result in results):
         done = [r for r in results if r["plan"] == plan and r["status"] == "completed"]
@@ -107,7 +107,7 @@ def _row(plan: str, done: Sequence[dict[str, Any]]) -> Row:
 
 
 def pareto(rows: Sequence[Row]) -> list[Row]:
-    """The plans that no other beats with as few parameters, from the fewest parameters up."""
+    """The Pareto front: plans that none with as few parameters beats, fewest parameters first."""
     ordered = sorted(rows, key=lambda row: (row.trainable, row.after))
     front: list[Row] = []
     for row in ordered:

@@ -1,6 +1,6 @@
 """The runs of a comparison: started, resumed, waited for, stopped.
 
-What is missing is started and what was cut off is resumed, so a comparison that was interrupted
+Missing runs are started and those that did not complete are resumed, so an interrupted comparison
 goes on where it stopped.
 """
 
@@ -17,7 +17,7 @@ RESUMABLE = OVER - {"completed"}
 
 
 def start_runs(comparison: Comparison) -> Comparison:
-    """Start every run that has none, resume those that were cut off; they wait for each other."""
+    """Queue every missing run, and again those that did not complete, to be resumed."""
     for number, entry in enumerate(comparison.entries):
         if entry.run is None:
             started = replace(entry, run=start(entry.spec))

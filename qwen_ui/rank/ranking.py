@@ -1,4 +1,4 @@
-"""What a ranking of blocks says: the highest ones, a plan of them, agreement with another one."""
+"""A ranking of blocks: the highest ones, a plan that trains them, agreement with another one."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from qwen_ui.freeze import TOP_BLOCKS, FreezePlan, format_layers
 from qwen_ui.rank.scores import Scores
 
-# What a ranking is made on unless told otherwise; sequences are of tokens.
+# Defaults: how many sequences of the data, how many in a batch, tokens in each.
 SEQUENCES, BATCH_SIZE, SEQUENCE_LENGTH = 32, 8, 128
 
 
@@ -19,7 +19,7 @@ class Ranking:
     """Scores of one method on one model and data set.
 
     Attributes:
-        sequences: how many were used.
+        sequences: how many sequences of the data were used.
     """
 
     model: str
@@ -28,23 +28,23 @@ class Ranking:
     sequences: int
 
     def top(self, count: int = TOP_BLOCKS) -> tuple[int, ...]:
-        """Indexes of the highest blocks, the highest first; of equals, the deeper one."""
+        """Indexes of the highest-scoring blocks, best first; ties go to the deeper block."""
         blocks = self.scores.blocks
         order = sorted(range(len(blocks)), key=lambda i: (blocks[i], i), reverse=True)
         return tuple(order[:count])
 
     def of_kinds(self, kinds: Collection[str]) -> Ranking:
-        """The same with these kinds of parameters alone; see `Scores.of_kinds`."""
+        """The ranking restricted to these kinds of parameters; see `Scores.of_kinds`."""
         return replace(self, scores=self.scores.of_kinds(kinds))
 
     def plan(self, base: FreezePlan, count: int = TOP_BLOCKS) -> FreezePlan:
-        """The rules of `base`, on the highest blocks."""
+        """The plan `base` moved to the highest blocks."""
         layers = format_layers(frozenset(self.top(count)), len(self.scores.blocks))
         rules = tuple(rule.model_copy(update={"layers": layers}) for rule in base.rules)
         return FreezePlan(name=f"{base.name.partition(' ')[0]} on {layers}", rules=rules)
 
     def record(self, count: int = TOP_BLOCKS) -> dict[str, Any]:
-        """What the command `rank --json` prints."""
+        """The ranking as the command `rank --json` prints it."""
         scores = self.scores
         return {
             "model": self.model,
@@ -62,7 +62,7 @@ class Ranking:
 
     @classmethod
     def from_record(cls, record: dict[str, Any]) -> Ranking:
-        """The ranking that `record` was made of."""
+        """The ranking that this `record` was made from."""
         cells = {(cell["index"], cell["kind"]): cell["score"] for cell in record["cells"]}
         blocks = tuple(block["score"] for block in record["blocks"])
         scores = Scores(blocks, cells, tuple(record["unranked"]), record["total"])
@@ -70,9 +70,9 @@ class Ranking:
 
 
 def rank_correlation(first: Sequence[float], second: Sequence[float]) -> float:
-    """Spearman's: 1 where two methods order the blocks alike, -1 where one reverses the other.
+    """Spearman's rank correlation: 1 for the same order of blocks, -1 for the reverse order.
 
-    Equal scores share the mean of their ranks. 0 where a method tells no block from another.
+    Equal scores share the mean of their ranks. 0 where a method scores all blocks alike.
     """
     if len(set(first)) < 2 or len(set(second)) < 2:
         return 0.0
@@ -80,7 +80,7 @@ def rank_correlation(first: Sequence[float], second: Sequence[float]) -> float:
 
 
 def agreement(rankings: Sequence[Ranking]) -> list[list[float]]:
-    """Rank correlation of every two of them: a symmetric matrix with ones on its diagonal."""
+    """Rank correlation of every pair: a symmetric matrix with ones on its diagonal."""
     scores = [ranking.scores.blocks for ranking in rankings]
     return [
         [1.0 if i == j else rank_correlation(a, b) for j, b in enumerate(scores)]

@@ -1,4 +1,4 @@
-"""What every measure of importance gives: a score for each block, and for each tensor it knows."""
+"""Scores of blocks, and of the tensors that they follow from."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ def ignore_progress(done: int, total: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """What one method says.
+    """Scores of one method.
 
     Attributes:
-        blocks: a score for every block, higher for what matters more.
-        cells: (block, kind) -> score, where the method knows kinds.
-        unranked: kinds that the method cannot rank.
+        blocks: one score per block; higher means more important.
+        cells: (block, kind) -> score, where the method scores kinds apart.
+        unranked: kinds that the method cannot score.
         total: how a block's score follows from its cells: their `norm` (root of the sum of
             squares), `sum` or `mean`, or `relative`: the mean after each was divided by the mean
             of its kind over the blocks, where values of different kinds do not compare.
@@ -36,9 +36,9 @@ class Scores:
     total: Total = "sum"
 
     def of_kinds(self, kinds: Collection[str]) -> Scores:
-        """The same with these kinds alone: how much the blocks matter to a plan that trains them.
+        """Scores of the blocks for a plan that trains these kinds alone.
 
-        A method that knows no kinds says the same of all plans.
+        A method without cells gives the same scores for all plans.
         """
         chosen = {cell: score for cell, score in self.cells.items() if cell[1] in kinds}
         if not chosen:
@@ -48,7 +48,7 @@ class Scores:
 
 
 def scores_of(cells: Cells, block_count: int, total: Total, unranked: Sequence[str] = ()) -> Scores:
-    """Scores of blocks from those of their cells."""
+    """Scores of blocks, made from those of their cells."""
     shares = _relative_to_kind(cells) if total == "relative" else cells
     parts: list[list[float]] = [[] for _ in range(block_count)]
     for (block, _), value in shares.items():

@@ -1,4 +1,4 @@
-"""What a run leaves behind: its folder, its events and what they come to.
+"""What a run leaves behind: its folder, its events, and the figures made from them.
 
 The run folder is the only contract between the worker that trains and everything that watches.
 Called by the engine (to write) and by every later room (to read). It touches `runs_folder()` and

@@ -1,4 +1,4 @@
-"""What a person notes of a run: a name, tags and a note of their own."""
+"""A person's own name, tags and note for a run."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def annotate(
     tags: list[str] | None = None,
     note: str | None = None,
 ) -> dict[str, Any]:
-    """Give a run a name, tags or a note of a person's own; what is None stays as it is."""
+    """Change a run's name, tags or note; None leaves a field unchanged."""
     folder = run_folder(run)
     meta = read_json(folder / FILE_NAME)
     if name is not None:

@@ -1,4 +1,4 @@
-"""The state of a run as it is now: what was recorded, read against the living processes."""
+"""The actual state of a run: its recorded status, checked against the processes alive."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ logger = logging.getLogger("qwen_ui")
 
 
 def status_of(folder: Path) -> Status:
-    """The truth about a run. A worker found dead is written down as such, with its last words."""
+    """The actual status of a run; a worker found dead is recorded as interrupted, and why."""
     status = _true_status(folder)
     if status.status != "interrupted" or status.reason:
         return status
@@ -31,7 +31,7 @@ def status_of(folder: Path) -> Status:
 
 
 def _record(folder: Path, status: Status) -> None:
-    """Write down what was found out; a full disk does not keep it from being told."""
+    """Record what was found; where the disk is full, it is reported all the same."""
     try:
         write_status(folder, status)
     except OSError:

@@ -1,4 +1,4 @@
-"""With which versions, and where, a run was made."""
+"""The software versions and the machine that a run was made with."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The event log of a run: append-only, one JSON object a line, readable at every moment.
+"""The event log of a run: append-only, one JSON object per line, readable at any time.
 
 A line is written by one `write` call and ends in a newline, and readers stop at the last newline:
 a record that is still being written, or that a crash or a full disk cut short, is never seen. A
@@ -27,7 +27,7 @@ Event = dict[str, Any]
 
 
 class EventLog:
-    """The one writer of a run's events.
+    """The writer of a run's events; there is one at a time.
 
     Raises:
         OSError: the disk is full or the folder cannot be written. What was recorded before stays

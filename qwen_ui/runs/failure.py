@@ -60,7 +60,7 @@ OF_MEMORY = tuple(SENTENCES[kind] for kind in ("device memory", "memory", "kille
 
 
 def reason_for(error: BaseException) -> str:
-    """One sentence for an exception that ended a run; also what would mend it."""
+    """One sentence for an exception that ended a run, with what to do about it."""
     if isinstance(error, UserError):
         return str(error)
     text = " ".join(str(error).split())
@@ -73,7 +73,7 @@ def reason_for(error: BaseException) -> str:
 
 
 def last_words(folder: Path) -> str:
-    """Why a worker that left without a word is gone, as far as the system and its log can tell."""
+    """Why a worker died without reporting it, as far as the system and its log show."""
     if not os.access(folder, os.W_OK):
         return f"{SENTENCES['not allowed']} It is {folder}."
     before = read_json(folder / LAUNCHED).get("memory_kills")

@@ -1,4 +1,4 @@
-"""A run's events folded, batch by batch, into what every list, summary, curve and view is made of.
+"""The fold of a run's events, from which every list, summary, curve and view is made.
 
 The one place that knows what resuming means: a `start` at step k forgets what was recorded after k.
 """
@@ -29,12 +29,12 @@ def _no_steps() -> dict[str, Column]:
 
 @dataclass(slots=True)
 class RunFold:
-    """What a run's events come to, or some of them that follow each other.
+    """The state that a run's events add up to, or consecutive events of them.
 
     Attributes:
         start, end: the last of these events; {} where there is none. A resumed run has no end yet.
         columns: the numbers of every step, by name (`STEP_COLUMNS`); None where a step has none.
-        recorded: the names that the steps have at all.
+        recorded: names of the columns that steps record at all.
         evals, samples, movements, logs: these events, in order.
     """
 
@@ -75,7 +75,7 @@ class RunFold:
         self._add_steps(steps)
 
     def last(self, column: str) -> float | None:
-        """The last number of this column that is no gap."""
+        """The last number of this column; None where it has none."""
         return next((value for value in reversed(self.columns[column]) if value is not None), None)
 
     def _add_steps(self, steps: Sequence[Event]) -> None:
@@ -116,7 +116,7 @@ def fold_from(folder: Path, offset: int = 0) -> tuple[RunFold, int]:
 
 
 def fold_run(folder: Path) -> RunFold:
-    """The fold of all of a run's events; `reader.reading` spares whoever asks often the reading."""
+    """The fold of all of a run's events. To ask repeatedly, use `reader.reading`."""
     return fold_from(folder)[0]
 
 

@@ -1,4 +1,4 @@
-"""The folder of a run: made, found, copied, removed.
+"""The folder of a run: created, found, copied, deleted.
 
 `runs_folder()/<run>/` is complete in itself:
 
@@ -30,14 +30,14 @@ from qwen_ui.runs.spec import SPEC_NAME, flat_settings
 from qwen_ui.runs.status import Status, recorded_status, write_status
 
 # A status is replaced as a whole file, which changes its folder's time. Two changes may fall into
-# one tick of that clock, so a folder is believed once its time is a second old.
+# one tick of that clock, so a folder's time counts once it is a second old.
 SETTLED_NS = 10**9
 _over: dict[Path, int] = {}
 _RUN = re.compile(r"\d{8}-\d{6}-[a-z0-9.\-]{1,110}")
 
 
 def create_run(spec: dict[str, Any], plan: dict[str, Any]) -> Path:
-    """A new run's folder, queued, complete from the moment that it can be seen.
+    """Create a run's folder, queued; it is complete from the moment that it can be seen.
 
     Its name sorts by time and says what it is: `20261125-154210-attention-nano-3f9c`.
 
@@ -132,7 +132,7 @@ def delete_run(run: str) -> None:
 
 
 def copy_results(folder: Path, target: Path) -> None:
-    """Copy what a run leaves (delta, plan, settings) to a folder of the person's."""
+    """Copy a run's results (delta, plan, settings) to another folder."""
     target.mkdir(parents=True, exist_ok=True)
     for name in ("delta.safetensors", "plan.json", SPEC_NAME):
         if (folder / name).is_file():

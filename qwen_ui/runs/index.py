@@ -1,4 +1,4 @@
-"""A small index over all run folders, so that a list of a thousand runs is read in a moment.
+"""A small index of all run folders, so that a thousand runs are listed quickly.
 
 It holds nothing of its own: a row is made anew whenever its folder's files have changed (events
 are read on from where the row had come to), and a missing, old or broken index is built again.
@@ -127,7 +127,7 @@ def _answer(index: sqlite3.Connection, seen: str, change: int, total: int) -> Ch
 
 
 def _version(folder: Path) -> str | None:
-    """Changes when one of the files does that a row is made of; None where there is no run."""
+    """A text that changes with the files that a row is made from; None where there is no run."""
     parts = []
     for name in (STATUS, EVENTS, ANNOTATION):
         try:
@@ -163,7 +163,7 @@ def _totals(folder: Path, known: Any) -> tuple[RunTotals, int]:
 
 
 def _row(folder: Path, totals: RunTotals) -> dict[str, Any]:
-    """What a list of runs may show, filter and sort by."""
+    """The values that a list of runs can show, filter and sort by."""
     status, settings = recorded_status(folder), recorded_settings(folder)
     plan = read_json(folder / "plan.json")
     return {

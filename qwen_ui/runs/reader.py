@@ -1,4 +1,4 @@
-"""Runs that are asked about again and again: each is read on from where it was read before."""
+"""Readers that keep the fold of a run's events and read only what is new."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class RunReader:
 
 
 class Readers:
-    """The readers of the runs that were asked for last, safe to use from several threads."""
+    """The readers of the most recently used runs; safe to use from several threads."""
 
     def __init__(self, most: int = MOST_READERS) -> None:
         self._most = most
@@ -52,7 +52,7 @@ class Readers:
 
     @contextmanager
     def reading(self, folder: Path) -> Iterator[RunReader]:
-        """The reader of this run, up to date; inside the context nobody else moves it on."""
+        """The reader of this run, up to date; no other thread moves it on inside the context."""
         reader, lock = self._find(folder)
         with lock:
             reader.read_on()

@@ -1,4 +1,4 @@
-"""Several runs side by side: their lines, where their settings and plans differ, and the best."""
+"""Several runs compared: their curves, the settings in which they differ, the best one."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from qwen_ui.runs.spec import recorded_settings
 from qwen_ui.runs.thinning import Line, thinned
 
 MOST_RUNS = 24
-# Runs are told apart by the rest of their names: plan, model and four digits.
+# What follows the date in a run's name: plan, model and four digits.
 DATE = len("20261125-154210-")
 
 
@@ -31,7 +31,7 @@ def run_curves(
 ) -> list[dict[str, Any]]:
     """`run`, `name`, `over` and thinned `lines` (`only` these) of each, at most `MOST_RUNS`.
 
-    Of a run that was asked for before only what is new is read.
+    Of a run that was read before, only what is new is read.
     """
     found = []
     for run in runs[:MOST_RUNS]:
@@ -69,7 +69,7 @@ def _flat_settings(run: str) -> dict[str, str]:
 
 
 def setting_differences(runs: Sequence[str]) -> list[dict[str, Any]]:
-    """The settings in which these runs are not all alike: `setting`, and their `values`."""
+    """The settings that are not the same in all these runs: `setting`, and their `values`."""
     flats = [_flat_settings(run) for run in runs[:MOST_RUNS]]
     names = list(dict.fromkeys(name for flat in flats for name in flat))
     rows = [{"setting": name, "values": [flat.get(name, "–") for flat in flats]} for name in names]

@@ -1,4 +1,4 @@
-"""A run summed up, and all runs listed, as the command line prints them."""
+"""The summary of a run and the list of all runs, as the command line prints them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LISTED = ("run", "status", "step", "steps", "loss", "reason")
 def run_summary(folder: Path) -> dict[str, Any]:
     """A run as the command `train --json` prints it, from its events.
 
-    Of a run that was asked for before only what is new is read.
+    Of a run that was read before, only what is new is read.
     """
     # The status first: when it says that the run is over, all of its events are there to be read.
     status = status_of(folder)

@@ -1,4 +1,4 @@
-"""The few figures of a run that a list shows, small enough to be stored and brought up to date."""
+"""The figures of a run that lists show: few enough to be stored and updated."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from qwen_ui.runs.fold import RunFold
 
 @dataclass(slots=True)
 class RunTotals:
-    """Figures that a fold of further events brings up to date.
+    """Figures of a run, updated by the fold of the events that follow.
 
-    They cannot go back: where a run was resumed since, they are made anew from its whole fold.
+    They cannot go back: after a resume they are made again from the whole fold.
 
     Attributes:
         step: the last step recorded, 0 before the first.

@@ -1,4 +1,4 @@
-"""What a worker writes into its run's folder, and the lock that makes it the only one to do so."""
+"""What a worker writes into its run's folder, and the lock that keeps other workers out."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ HEARTBEAT_SECONDS = 1.0
 STOP = "stop"
 SAVING = "It was asked to stop, is saving its state, and then ends."
 LOCK_PATIENCE_SECONDS = 5.0
-# Kept while a run goes on, given up so that a full disk can still be told of.
+# Space kept while a run goes on, freed so that a full disk can still be recorded.
 RESERVE, RESERVE_BYTES = ".reserve", 64 * 1024
 
 
@@ -31,7 +31,7 @@ def run_lock(folder: Path, wait: float = 0.0) -> AbstractContextManager[bool]:
 
 
 class RunWriter:
-    """What a worker says about its run. One worker at a time: the second is refused.
+    """Writes a run's events and status. One worker at a time: a second one is refused.
 
     Raises:
         RunError: another worker is at this run.
@@ -78,7 +78,7 @@ class RunWriter:
         self._write(lambda: write_status(self.folder, self._status), last=self._status.over)
 
     def heartbeat(self) -> None:
-        """Say that the worker lives; at most one write a second."""
+        """Record that the worker is alive; at most one write per second."""
         if time.monotonic() - self._beat >= HEARTBEAT_SECONDS:
             self.status(self._status.status, self._status.reason)
 
@@ -91,7 +91,7 @@ class RunWriter:
         return asked
 
     def _write(self, write: Callable[[], None], *, last: bool) -> None:
-        """Write; the last words of a run may use the space that was kept for them."""
+        """Write; the last event and status of a run may use the space reserved for them."""
         try:
             write()
         except OSError:

@@ -36,8 +36,8 @@ test("figures that are not known are left out", () => {
 test("the sentence below says why it ended, what it waits for, or that it is silent", () => {
   const reason = (answer) => words.reasonOf(answer, words.phaseOf(answer, null));
   assert.equal(reason({ status: "failed", reason: "Out of memory." }), "Out of memory.");
-  assert.match(reason({ ...RUNNING, silent: 61 }), /No update for 1 min 01 s/);
-  assert.equal(reason({ ...RUNNING, silent: 59 }), "");
+  assert.match(reason({ ...RUNNING, heartbeat_age: 61 }), /No update for 1 min 01 s/);
+  assert.equal(reason({ ...RUNNING, heartbeat_age: 59 }), "");
   assert.match(reason({ ...RUNNING, step: 0 }), /loads the model/);
   assert.match(reason({ ...RUNNING, stopping: true }), /Stopping/);
 });

@@ -1,8 +1,8 @@
 """What the cells of the selector can be shaded by: statistics of the weights, and rank scores.
 
 Both take longer than a page should wait: `measure_heat` starts the work and is asked again until
-it answers with the numbers. Which methods there are is `train.rank`'s and `model.weight_grid`'s to
-say; none is named here.
+it answers with the numbers. The lists of methods are `rank.METHODS` and
+`model.weights.measures.MEASURES`; none is named here.
 """
 
 from __future__ import annotations

@@ -119,7 +119,7 @@ def progress(folder: Path, status: Status, carry: Carry) -> dict[str, Any]:
         "remaining": per_step * left if per_step and status.status == "running" else None,
         "seconds_per_step": per_step,
         "tokens_per_second": carry.tokens / carry.elapsed if carry.elapsed else None,
-        "silent": max(0.0, time.time() - status.heartbeat) if status.heartbeat else None,
+        "heartbeat_age": max(0.0, time.time() - status.heartbeat) if status.heartbeat else None,
         "stopping": not status.over and (folder / STOP).exists(),
         "place": _place(folder) if status.status == "queued" else None,
         "advice": read_json(folder / ADVICE) if status.over else None,

@@ -56,8 +56,8 @@ const waitingFor = (place) => {
 /** The sentence below the progress bar: why a run ended, or what it waits for. */
 export const reasonOf = (answer, phase) => {
   if (phase === "saving") return "Stopping: the run saves its state first.";
-  if (phase === "running" && answer.silent > SILENT_SECONDS) {
-    const silence = duration(answer.silent);
+  if (phase === "running" && answer.heartbeat_age > SILENT_SECONDS) {
+    const silence = duration(answer.heartbeat_age);
     return `No update for ${silence}: a long step, or a worker that hangs.`;
   }
   if (answer.reason) return answer.reason;
