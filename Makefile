@@ -36,6 +36,7 @@ chromium:
 	@command -v chromium >/dev/null || (apt-get update -qq && apt-get install -y -qq chromium) \
 	  || (echo "Install Chromium with your system's package manager, then run make test again." >&2; exit 1)
 
+# mypy checks the package, the benchmarks, the scripts and the tests (pyproject.toml).
 lint: install-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .

@@ -37,7 +37,8 @@ TEMPLATE = ASSETS / "nano" / "chat_template.jinja"
 def split_passages(text: str, lines_per_passage: int = 100, every: int = 20) -> tuple[str, str]:
     """Training text and held-out text: every twentieth passage of 100 lines is held out."""
     lines = text.splitlines(keepends=True)
-    train, held_out = [], []
+    train: list[str] = []
+    held_out: list[str] = []
     for start in range(0, len(lines), lines_per_passage):
         is_held_out = (start // lines_per_passage) % every == every // 2
         (held_out if is_held_out else train).extend(lines[start : start + lines_per_passage])
@@ -103,7 +104,9 @@ def first_model(vocabulary_size: int, saved: Path | None) -> Qwen2ForCausalLM:
 def make_optimizers(
     model: torch.nn.Module, matrix_rate: float, other_rate: float
 ) -> list[torch.optim.Optimizer]:
-    matrices, embeddings, vectors = [], [], []
+    matrices: list[torch.nn.Parameter] = []
+    embeddings: list[torch.nn.Parameter] = []
+    vectors: list[torch.nn.Parameter] = []
     for name, parameter in model.named_parameters():
         group = embeddings if "embed" in name else matrices if parameter.ndim == 2 else vectors
         group.append(parameter)
@@ -149,10 +152,10 @@ def held_out_nats(model: torch.nn.Module, tokens: torch.Tensor, length: int) -> 
 
 
 def save(
-    model: torch.nn.Module, tokenizer: PreTrainedTokenizerFast, folder: Path
+    model: Qwen2ForCausalLM, tokenizer: PreTrainedTokenizerFast, folder: Path
 ) -> Qwen2ForCausalLM:
     """Write a bfloat16 copy of the model beside its tokenizer; returns the copy."""
-    copied = copy.deepcopy(model).to(torch.bfloat16)
+    copied = copy.deepcopy(model).bfloat16()
     copied.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return copied
@@ -188,6 +191,8 @@ def main() -> None:
     averaged = torch.optim.swa_utils.AveragedModel(
         model, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.995)
     )
+    averages = averaged.module
+    assert isinstance(averages, Qwen2ForCausalLM)
     forward = torch.compile(model) if arguments.compile else model
     optimizers = make_optimizers(model, arguments.matrix_rate, arguments.other_rate)
     peaks = [[group["lr"] for group in optimizer.param_groups] for optimizer in optimizers]
@@ -248,17 +253,17 @@ def main() -> None:
             )
             last = now
         if step % 500 == 0:
-            nats = held_out_nats(averaged.module, held_out, length)
+            nats = held_out_nats(averages, held_out, length)
             write(
                 event="held_out",
                 step=step,
                 nats=round(nats, 4),
                 bits_per_byte=round(nats / math.log(2) / bytes_per_token, 4),
             )
-            save(averaged.module, tokenizer, arguments.output)
+            save(averages, tokenizer, arguments.output)
             last = time.monotonic()
 
-    saved = save(averaged.module, tokenizer, arguments.output)
+    saved = save(averages, tokenizer, arguments.output)
     nats = held_out_nats(saved.float(), held_out, length)
     write(
         event="end",

@@ -53,6 +53,7 @@ def test_the_nano_twin_s_tokenizer_is_lossless_and_speaks_chat() -> None:
     chat = tokenizer.apply_chat_template(
         [{"role": "user", "content": "Hello"}], tokenize=False, add_generation_prompt=True
     )
+    assert isinstance(chat, str)
     assert chat.endswith("<|im_start|>user\nHello<|im_end|>\n<|im_start|>assistant\n")
     assert len(tokenizer("<|im_start|>")["input_ids"]) == 1
 

@@ -12,6 +12,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import pytest
@@ -185,8 +186,9 @@ def test_threads_and_processes_exclude_each_other(tmp_path: Path) -> None:
     work = (lock, counter, 25)
     both = [SPAWN.Process(target=_count_up, args=work) for _ in range(2)]
     threads = [threading.Thread(target=_count_up, args=work) for _ in range(2)]
-    for one in (*both, *threads):
+    workers: list[BaseProcess | threading.Thread] = [*both, *threads]
+    for one in workers:
         one.start()
-    for one in (*both, *threads):
+    for one in workers:
         one.join()
     assert counter.read_text() == "100"

@@ -167,9 +167,9 @@ def test_undo_takes_back_the_last_that_the_hand_did_though_python_answered_later
     cell(freeze, 0, "self_attn.q_proj.weight").click()
     cell(freeze, 1, "self_attn.q_proj.weight").click()
     expect(freeze.locator(".qs-tensors")).to_have_text(f"{24 + 57 + 2} of 338")
-    for left in (24 + 57 + 1, 24 + 57, 24):
+    for count in (24 + 57 + 1, 24 + 57, 24):
         freeze.get_by_role("button", name="Undo").click()
-        expect(freeze.locator(".qs-tensors")).to_have_text(f"{left} of 338")
+        expect(freeze.locator(".qs-tensors")).to_have_text(f"{count} of 338")
 
 
 def test_presets_combine(freeze: Page) -> None:
@@ -278,7 +278,9 @@ def test_the_logarithmic_scale_shows_what_the_linear_one_hides(freeze: Page) -> 
     freeze.get_by_role("button", name="BitFit").click()
     trains(freeze, "8,192")
     bar = freeze.locator(".qs-wide i")
-    assert bar.bounding_box()["width"] < 1
+    box_of_bar = bar.bounding_box()
+    assert box_of_bar is not None
+    assert box_of_bar["width"] < 1
     freeze.get_by_role("radio", name="Log").click()
     freeze.wait_for_function(
         "() => document.querySelector('.qs-wide i').getBoundingClientRect().width > 60"

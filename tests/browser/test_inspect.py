@@ -6,18 +6,18 @@ import re
 import time
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.browser.conftest import Dashboard, clipboard, type_to
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
-def rows(page: Page):
+def rows(page: Page) -> Locator:
     return page.locator(".qi-row")
 
 
-def row(page: Page, name: str):
+def row(page: Page, name: str) -> Locator:
     return page.locator(".qi-row", has=page.locator(f'.qi-label[title="{name}"]'))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 
 from hypothesis import given
@@ -27,10 +28,16 @@ def write(tmp_path: Path, name: str, text: str | bytes) -> str:
     return str(file)
 
 
+def text_of(tokens: Iterable[int], tokenizer: PreTrainedTokenizerFast) -> str:
+    text = tokenizer.decode(list(tokens))
+    assert isinstance(text, str)
+    return text
+
+
 def text_in_loss(example: Example, tokenizer: PreTrainedTokenizerFast) -> str:
     """The text of the tokens in the loss."""
     pairs = zip(example.tokens, example.loss_mask, strict=True)
-    return tokenizer.decode([token for token, in_loss in pairs if in_loss])
+    return text_of((token for token, in_loss in pairs if in_loss), tokenizer)
 
 
 def test_only_the_assistants_turns_are_in_the_loss(
@@ -40,7 +47,7 @@ def test_only_the_assistants_turns_are_in_the_loss(
     example = load_examples(file, tokenizer, 200).items[0]
     assert text_in_loss(example, tokenizer) == "one<|im_end|>two<|im_end|>"
     rendered = tokenizer.apply_chat_template(CHAT, tokenize=False)
-    assert tokenizer.decode(example.tokens) == rendered
+    assert text_of(example.tokens, tokenizer) == rendered
 
 
 def test_only_the_completion_is_in_the_loss(
@@ -56,7 +63,7 @@ def test_a_text_file_is_cut_into_sequences_that_hold_all_of_it(
 ) -> None:
     text = "abcdefghij" * 5 + "xyz"
     examples = load_examples(write(tmp_path, "a.txt", text), tokenizer, 10)
-    assert "".join(tokenizer.decode(e.tokens) for e in examples.items) == text
+    assert "".join(text_of(e.tokens, tokenizer) for e in examples.items) == text
     assert not any(example.loss_mask[0] for example in examples.items)
 
 

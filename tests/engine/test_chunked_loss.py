@@ -9,14 +9,16 @@ from qwen_ui.engine import chunked_loss as module
 from qwen_ui.engine.chunked_loss import head_loss
 
 
-def plain(hidden, head, targets):
+def plain(hidden: torch.Tensor, head: nn.Linear, targets: torch.Tensor) -> torch.Tensor:
     return F.cross_entropy(head(hidden).float(), targets, reduction="sum")
 
 
 @pytest.mark.parametrize("trains", [False, True])
 @pytest.mark.parametrize("bias", [False, True])
 @pytest.mark.parametrize("chunk", [4, 512])
-def test_loss_and_gradients_equal_the_plain_ones(monkeypatch, trains, bias, chunk):
+def test_loss_and_gradients_equal_the_plain_ones(
+    monkeypatch: pytest.MonkeyPatch, trains: bool, bias: bool, chunk: int
+) -> None:
     monkeypatch.setattr(module, "CHUNK_ROWS", chunk)
     torch.manual_seed(0)
     head = nn.Linear(16, 50, bias=bias).requires_grad_(trains)
@@ -36,7 +38,9 @@ def test_loss_and_gradients_equal_the_plain_ones(monkeypatch, trains, bias, chun
 
 @pytest.mark.parametrize("converted", [1, 200, 2**22])
 @pytest.mark.parametrize("trains", [False, True])
-def test_bfloat16_is_as_close_as_the_plain_way(monkeypatch, converted, trains):
+def test_bfloat16_is_as_close_as_the_plain_way(
+    monkeypatch: pytest.MonkeyPatch, converted: int, trains: bool
+) -> None:
     monkeypatch.setattr(module, "CONVERTED", converted)
     torch.manual_seed(0)
     head = nn.Linear(32, 64, bias=trains, dtype=torch.bfloat16).requires_grad_(trains)
@@ -51,7 +55,7 @@ def test_bfloat16_is_as_close_as_the_plain_way(monkeypatch, converted, trains):
 
 
 @pytest.mark.parametrize("gap", [60.0, 72.0, 90.0, 500.0])
-def test_a_target_beyond_the_reach_of_float32_has_its_exact_loss(gap):
+def test_a_target_beyond_the_reach_of_float32_has_its_exact_loss(gap: float) -> None:
     """exp(-72) is still a float32 but few of its digits are sure; exp(-500) is 0."""
     head = nn.Linear(1, 3, bias=False).requires_grad_(False)
     head.weight[:] = torch.tensor([[0.0], [-gap], [-1.0]])
@@ -63,18 +67,27 @@ def test_a_target_beyond_the_reach_of_float32_has_its_exact_loss(gap):
     torch.testing.assert_close(a, b, rtol=1e-6, atol=0)
 
 
-def test_no_gradient_costs_no_gradient():
+def test_no_gradient_costs_no_gradient() -> None:
     head = nn.Linear(8, 20)
     with torch.no_grad():
         loss = head_loss(torch.randn(3, 8), head, torch.tensor([1, 2, 3]))
     assert not loss.requires_grad
 
 
-def test_a_fused_loss_is_taken_on_cuda_alone_and_handed_the_sum(monkeypatch):
+def test_a_fused_loss_is_taken_on_cuda_alone_and_handed_the_sum(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     assert module.fused_loss(torch.device("cpu")) is None
     head, seen = nn.Linear(8, 20), []
 
-    def fused(hidden, weight, targets, *, bias, reduction):
+    def fused(
+        hidden: torch.Tensor,
+        weight: torch.Tensor,
+        targets: torch.Tensor,
+        *,
+        bias: torch.Tensor | None,
+        reduction: str,
+    ) -> torch.Tensor:
         seen.append(reduction)
         return F.cross_entropy(F.linear(hidden, weight, bias), targets, reduction=reduction)
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+from pathlib import Path
 
 import pytest
 import torch
@@ -35,7 +36,9 @@ PLANS = {
         if (f, p) not in {("llama", "bitfit"), ("gpt2", "head and last norm")}
     ],
 )
-def test_losses_equal_those_of_a_plain_loop(tmp_path, sentences, family, plan):
+def test_losses_equal_those_of_a_plain_loop(
+    tmp_path: Path, sentences: Path, family: str, plan: str
+) -> None:
     folder = tiny_models.save_model(tmp_path / family, family)
     engine = make_engine(folder, sentences, PLANS[plan])
     assert engine.said == []
@@ -47,7 +50,9 @@ def test_losses_equal_those_of_a_plain_loop(tmp_path, sentences, family, plan):
 
 
 @pytest.mark.parametrize("plan", ["attention", "bitfit", "full"])
-def test_frozen_tensors_stay_bitwise_equal_and_trained_ones_move(tiny, sentences, plan):
+def test_frozen_tensors_stay_bitwise_equal_and_trained_ones_move(
+    tiny: Path, sentences: Path, plan: str
+) -> None:
     engine, before = make_engine(tiny, sentences, PLANS[plan]), load(tiny).state_dict()
     for step in range(1, 4):
         engine.loop.step(step)
@@ -56,7 +61,7 @@ def test_frozen_tensors_stay_bitwise_equal_and_trained_ones_move(tiny, sentences
         assert moved == (name in engine.selection.names), name
 
 
-def test_nothing_of_the_frozen_depth_is_in_the_backward_graph(tiny, sentences):
+def test_nothing_of_the_frozen_depth_is_in_the_backward_graph(tiny: Path, sentences: Path) -> None:
     engine = make_engine(tiny, sentences, PLANS["top one"], cache=False)
     seen = []
     for block in engine.model.model.layers[:3]:
@@ -65,7 +70,7 @@ def test_nothing_of_the_frozen_depth_is_in_the_backward_graph(tiny, sentences):
     assert seen == [False] * 3
 
 
-def test_the_frozen_blocks_are_not_run_again_in_later_epochs(tiny, sentences):
+def test_the_frozen_blocks_are_not_run_again_in_later_epochs(tiny: Path, sentences: Path) -> None:
     engine, calls = make_engine(tiny, sentences, PLANS["top one"]), []
     engine.loop.evaluate()
     engine.model.model.layers[0].register_forward_hook(lambda m, a, out: calls.append(1))
@@ -75,7 +80,7 @@ def test_the_frozen_blocks_are_not_run_again_in_later_epochs(tiny, sentences):
     assert before == pytest.approx(without.loop.step(1).loss, rel=1e-6)
 
 
-def test_what_exceeds_the_budget_is_computed_each_time(tiny, sentences):
+def test_what_exceeds_the_budget_is_computed_each_time(tiny: Path, sentences: Path) -> None:
     engine = make_engine(tiny, sentences, PLANS["top one"], budget=4000)
     plain = make_engine(tiny, sentences, PLANS["top one"], cache=False)
     steps = range(1, 16)
@@ -84,7 +89,9 @@ def test_what_exceeds_the_budget_is_computed_each_time(tiny, sentences):
     )
 
 
-def test_dropout_below_keeps_nothing_and_says_so(tmp_path, sentences, monkeypatch):
+def test_dropout_below_keeps_nothing_and_says_so(
+    tmp_path: Path, sentences: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setitem(
         tiny_models.FAMILIES,
         "gpt2",
@@ -96,7 +103,7 @@ def test_dropout_below_keeps_nothing_and_says_so(tmp_path, sentences, monkeypatc
     assert "dropout" in engine.trainee.why_uncut
 
 
-def test_accumulated_batches_weigh_by_their_tokens(tiny, sentences):
+def test_accumulated_batches_weigh_by_their_tokens(tiny: Path, sentences: Path) -> None:
     tokenizer = AutoTokenizer.from_pretrained(tiny)
     examples = load_examples(str(sentences), tokenizer, 48)
     engine = make_engine(tiny, sentences, PLANS["attention"], gradient_accumulation_steps=2)
@@ -111,7 +118,7 @@ def test_accumulated_batches_weigh_by_their_tokens(tiny, sentences):
 
 
 @pytest.mark.parametrize("family", ["qwen2", "llama", "gpt2"])
-def test_packed_samples_do_not_see_each_other(tmp_path, sentences, family):
+def test_packed_samples_do_not_see_each_other(tmp_path: Path, sentences: Path, family: str) -> None:
     folder = tiny_models.save_model(tmp_path / family, family)
     engine = make_engine(folder, sentences, PLANS["attention"], packing=True)
     assert max(len(item.starts) for item in engine.examples.items) > 1
@@ -121,7 +128,7 @@ def test_packed_samples_do_not_see_each_other(tmp_path, sentences, family):
     assert engine.loop.evaluate() == pytest.approx(expected, rel=1e-5)
 
 
-def test_a_loss_that_is_no_number_changes_nothing(tiny, sentences):
+def test_a_loss_that_is_no_number_changes_nothing(tiny: Path, sentences: Path) -> None:
     engine = make_engine(tiny, sentences, PLANS["attention"])
     name = next(iter(engine.selection.names))
     parameter = dict(engine.model.named_parameters())[name]
@@ -134,7 +141,7 @@ def test_a_loss_that_is_no_number_changes_nothing(tiny, sentences):
     assert torch.equal(dict(engine.model.named_parameters())[other], before)
 
 
-def test_bfloat16_weights_move_by_their_float32_masters(tmp_path, sentences):
+def test_bfloat16_weights_move_by_their_float32_masters(tmp_path: Path, sentences: Path) -> None:
     folder = tiny_models.save_model(tmp_path / "model", "qwen2", torch.bfloat16)
     engine = make_engine(folder, sentences, PLANS["attention"], dtype=torch.bfloat16)
     engine.loop._rate = lambda step: 1e-6
@@ -149,8 +156,8 @@ def test_bfloat16_weights_move_by_their_float32_masters(tmp_path, sentences):
 
 
 def test_gradients_are_widened_a_portion_at_a_time_and_move_the_masters_alike(
-    tmp_path, sentences, monkeypatch
-):
+    tmp_path: Path, sentences: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder = tiny_models.save_model(tmp_path / "model", "qwen2", torch.bfloat16)
     masters, peaks = [], []
     whole, some = optimizer_module.PORTION_BYTES, 4 * 4_200
@@ -173,13 +180,13 @@ def test_gradients_are_widened_a_portion_at_a_time_and_move_the_masters_alike(
     assert peaks[2] <= peaks[1] < 1.1 * max(some, 4 * max(elements))
 
 
-def test_decay_is_for_matrices_alone(tiny):
+def test_decay_is_for_matrices_alone(tiny: Path) -> None:
     names = decayed_names(load(tiny))
     assert "model.layers.0.self_attn.q_proj.weight" in names
     assert not any("bias" in name or "norm" in name or "embed" in name for name in names)
 
 
-def test_the_optimizer_holds_nothing_frozen(tiny, sentences):
+def test_the_optimizer_holds_nothing_frozen(tiny: Path, sentences: Path) -> None:
     engine = make_engine(tiny, sentences, PLANS["bitfit"])
     optimizer: MasterAdamW = engine.loop.optimizer
     held = sum(p.numel() for group in optimizer.adam.param_groups for p in group["params"])

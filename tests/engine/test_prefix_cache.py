@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 import torch
 from transformers import AutoTokenizer
 
-from qwen_ui.data.batches import Example, Examples, collate, load_examples
+from qwen_ui.data.batches import Batch, Examples, collate, load_examples
+from qwen_ui.data.tokens import Example
 from qwen_ui.engine.forward import Trainee
 from qwen_ui.engine.prefix_cache import PrefixCache, PrefixKey
 from qwen_ui.engine.prefix_source import PrefixSource
@@ -16,28 +20,33 @@ from tests.helpers.engine import load, prefix_cache
 WIDTH = 8
 
 
-def opened(examples, *, depth=2, weights="w", budget=10**6):
+def opened(
+    examples: Examples, *, depth: int = 2, weights: str = "w", budget: int = 10**6
+) -> PrefixCache:
     key = PrefixKey(weights, examples.fingerprint, depth, "float32", "cpu", "v")
     return PrefixCache(key, examples, WIDTH, torch.float32, budget)
 
 
-def filled(examples, **key):
-    cache, batch = opened(examples, **key), collate(examples, (0, 3), 0)
+def filled(examples: Examples, weights: str = "w") -> tuple[PrefixCache, Batch, torch.Tensor]:
+    cache, batch = opened(examples, weights=weights), collate(examples, (0, 3), 0)
     values = torch.randn(*batch.tokens_BT.shape, WIDTH)
     cache.put(batch, values)
     return cache, batch, values
 
 
-def real(batch, values):
+def real(batch: Batch, values: torch.Tensor | None) -> torch.Tensor:
     """What stands where there are tokens."""
+    assert values is not None
     return values if batch.mask_BT is None else values[batch.mask_BT.bool()]
 
 
-def examples_of(sentences, tiny):
+def examples_of(sentences: Path, tiny: Path) -> Examples:
     return load_examples(str(sentences), AutoTokenizer.from_pretrained(tiny), 48)
 
 
-def test_what_is_cached_comes_back_bitwise_also_in_a_later_process(sentences, tiny):
+def test_what_is_cached_comes_back_bitwise_also_in_a_later_process(
+    sentences: Path, tiny: Path
+) -> None:
     examples = examples_of(sentences, tiny)
     _, batch, values = filled(examples)
     again = opened(examples)
@@ -47,7 +56,7 @@ def test_what_is_cached_comes_back_bitwise_also_in_a_later_process(sentences, ti
     assert torch.equal(real(batch, again.get(batch)), real(batch, values))
 
 
-def test_other_weights_or_depth_or_tokens_never_meet(sentences, tiny):
+def test_other_weights_or_depth_or_tokens_never_meet(sentences: Path, tiny: Path) -> None:
     examples = examples_of(sentences, tiny)
     filled(examples)
     assert not opened(examples, depth=3).holds(0)
@@ -56,7 +65,7 @@ def test_other_weights_or_depth_or_tokens_never_meet(sentences, tiny):
     assert not opened(fewer).holds(0)
 
 
-def test_a_torn_row_is_not_trusted(sentences, tiny):
+def test_a_torn_row_is_not_trusted(sentences: Path, tiny: Path) -> None:
     examples = examples_of(sentences, tiny)
     filled(examples)
     (file,) = (home() / "prefixes").glob("*.kept")
@@ -67,7 +76,7 @@ def test_a_torn_row_is_not_trusted(sentences, tiny):
     assert again.holds(3)
 
 
-def test_the_budget_bounds_the_file(sentences, tiny):
+def test_the_budget_bounds_the_file(sentences: Path, tiny: Path) -> None:
     examples = examples_of(sentences, tiny)
     budget = 3 * 48 * WIDTH * 4
     cache = opened(examples, budget=budget)
@@ -77,7 +86,7 @@ def test_the_budget_bounds_the_file(sentences, tiny):
     assert opened(examples, budget=0).capacity == 0
 
 
-def test_files_that_no_longer_fit_make_room(sentences, tiny):
+def test_files_that_no_longer_fit_make_room(sentences: Path, tiny: Path) -> None:
     examples = examples_of(sentences, tiny)
     filled(examples, weights="old")
     opened(examples, weights="new", budget=opened(examples, weights="new").bytes + 10)
@@ -98,8 +107,13 @@ def test_files_that_no_longer_fit_make_room(sentences, tiny):
     ],
 )
 def test_only_what_is_absent_is_computed_and_to_the_same_bits(
-    tiny, lengths, packed, first, computed
-):
+    tiny: Path,
+    lengths: tuple[int, ...],
+    packed: tuple[int, ...],
+    first: tuple[int, ...],
+    computed: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     model = load(tiny)
     selection = resolve(preset("attention", "last:2"), open_model(str(tiny)))
     apply(selection, model)
@@ -111,12 +125,17 @@ def test_only_what_is_absent_is_computed_and_to_the_same_bits(
         tuple(Example(tuple(r), (True,) * len(r), "", s) for r, s in zip(rows, starts, strict=True))
     )
     cache = prefix_cache(examples, trainee.prefix_blocks, model)
-    batch, source, seen = collate(examples, (0, 1, 2, 3), 0), PrefixSource(trainee, cache), []
+    batch, source = collate(examples, (0, 1, 2, 3), 0), PrefixSource(trainee, cache)
     together = trainee.run_prefix(batch.inputs)
     if first:
         cache.put(collate(examples, first, 0), together[list(first)])
-    run = trainee.run_prefix
-    trainee.__dict__["run_prefix"] = lambda i: seen.append(len(i["input_ids"])) or run(i)
+    run, seen = trainee.run_prefix, list[int]()
+
+    def run_and_count(inputs: dict[str, Any]) -> torch.Tensor:
+        seen.append(len(inputs["input_ids"]))
+        return run(inputs)
+
+    monkeypatch.setattr(trainee, "run_prefix", run_and_count)
     found = source.fetch(batch)
     assert sum(seen) == computed
     assert torch.equal(real(batch, found), real(batch, together))
@@ -124,7 +143,7 @@ def test_only_what_is_absent_is_computed_and_to_the_same_bits(
     assert sum(seen) == computed
 
 
-def test_what_lies_beyond_the_budget_is_computed_each_time(tiny, sentences):
+def test_what_lies_beyond_the_budget_is_computed_each_time(tiny: Path, sentences: Path) -> None:
     examples = examples_of(sentences, tiny)
     model = load(tiny)
     selection = resolve(preset("attention", "last:2"), open_model(str(tiny)))

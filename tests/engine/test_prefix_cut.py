@@ -149,7 +149,7 @@ def test_the_blocks_are_back_in_their_places_whatever_happens_inside() -> None:
 
 def test_a_pass_through_block_has_the_attributes_of_its_block_and_no_parameters() -> None:
     _, blocks, cut = cut_model("gemma")
-    block = blocks[0]
+    block: Any = blocks[0]
     block.some_setting = "as the model's own forward reads it"
     with cut.suffix_only(cut.run_prefix(inputs())):
         stand_in = blocks[0]
@@ -198,11 +198,17 @@ def test_frozen_blocks_with_dropout_are_not_cached(monkeypatch: pytest.MonkeyPat
     assert "dropout" in why
 
 
+class Attention(nn.Linear):
+    """As transformers' attention is: its dropout is a rate, not a module."""
+
+    def __init__(self, rate: float) -> None:
+        super().__init__(2, 2)
+        self.attention_dropout = rate
+
+
 @pytest.mark.parametrize(
     ("rates", "dropout"), [((0.0, 0.0), False), ((0.1, 0.0), True), ((0.0, 0.1), True)]
 )
 def test_dropout_is_a_module_or_a_rate(rates: tuple[float, float], dropout: bool) -> None:
-    """Attention in transformers has its rate as an attribute, without a module."""
-    module = nn.Sequential(nn.Linear(2, 2), nn.Dropout(rates[0]))
-    module[0].attention_dropout = rates[1]
+    module = nn.Sequential(Attention(rates[1]), nn.Dropout(rates[0]))
     assert uses_dropout(module.modules()) == dropout

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from qwen_ui.errors import SettingsError
 from qwen_ui.runs import ResourceSettings, run_folder, run_summary
 from qwen_ui.workers import start, wait
 from tests.helpers.runs import events_of, losses_of, spec_for, train
-from tests.helpers.two_processes import Stack, inputs
+from tests.helpers.two_processes import Stack, first_weight, inputs
 
 
 def test_one_process_agrees_with_itself() -> None:
@@ -29,9 +30,7 @@ def test_one_process_agrees_with_itself() -> None:
 def test_processes_agree_by_asking_every_one() -> None:
     """The other process answers as each case says."""
     for other in (False, True):
-        group = ProcessGroup(
-            world_size=2, all_reduce_sum=lambda value, other=other: value + float(other)
-        )
+        group = ProcessGroup(world_size=2, all_reduce_sum=partial(torch.add, other=float(other)))
         assert [group.any(mine) for mine in (False, True)] == [other, True]
         # `all` asks who fails: the other fails where it answers.
         assert [group.all(mine) for mine in (False, True)] == [False, not other]
@@ -106,7 +105,7 @@ def plain_gradient(*batches: tuple[int, int]) -> list[float]:
     module = Stack()
     for rank, number in batches:
         module(inputs(rank, number)).backward()
-    gradient = module.blocks[0].weight.grad
+    gradient = first_weight(module).grad
     assert gradient is not None
     return list(gradient.flatten().tolist())
 

@@ -10,7 +10,7 @@ RATES = [range_test_rate(step, peak=1e-2, steps=80) for step in range(1, 81)]
 
 
 @pytest.mark.parametrize("seed", range(50))
-def test_the_steepest_rate_is_found_among_batches_that_differ(seed: int):
+def test_the_steepest_rate_is_found_among_batches_that_differ(seed: int) -> None:
     """The loss falls by 1.5 around 3e-3 and diverges above 5e-2; batches differ by 0.15."""
     chance = random.Random(seed)
     losses = [
@@ -23,7 +23,7 @@ def test_the_steepest_rate_is_found_among_batches_that_differ(seed: int):
     assert steepest_rate(RATES, [5 + chance.gauss(0, 0.15) for _ in RATES]) is None
 
 
-def test_a_loss_that_only_rises_has_no_steepest_rate():
+def test_a_loss_that_only_rises_has_no_steepest_rate() -> None:
     assert steepest_rate(RATES, [float(i) for i in range(1, 81)]) is None
     assert steepest_rate(RATES[:3], [3.0, 2.0, 1.0]) is None
 

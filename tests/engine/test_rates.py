@@ -17,7 +17,9 @@ from qwen_ui.model import open_model
         ("nano", "full", 1e-3),
     ],
 )
-def test_the_suggestion_goes_by_plan_and_size_and_names_its_source(model, plan, rate):
+def test_the_suggestion_goes_by_plan_and_size_and_names_its_source(
+    model: str, plan: str, rate: float
+) -> None:
     suggested = suggest_learning_rate(resolve(preset(plan), open_model(model)))
     assert suggested.rate == rate
     assert len(suggested.source) > 10

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qwen_ui.engine.schedule import rate_at, rate_of
-from qwen_ui.runs import OptimizationSettings
+from qwen_ui.runs import OptimizationSettings, Schedule
 
 
 @given(
@@ -13,7 +13,9 @@ from qwen_ui.runs import OptimizationSettings
     share=st.floats(0, 1),
     schedule=st.sampled_from(["cosine", "linear", "constant"]),
 )
-def test_the_rate_rises_to_its_peak_and_never_above(steps, share, schedule):
+def test_the_rate_rises_to_its_peak_and_never_above(
+    steps: int, share: float, schedule: Schedule
+) -> None:
     warmup = int(share * steps)
     rates = [
         rate_at(step, peak=1.0, steps=steps, warmup=warmup, schedule=schedule)

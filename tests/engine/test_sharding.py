@@ -16,7 +16,7 @@ from qwen_ui.runs import RunSpec, run_folder, run_summary
 from qwen_ui.workers import start, wait
 from qwen_ui.workers.launch_command import launch_command
 from tests.helpers.runs import events_of, losses_of, spec_for, train
-from tests.helpers.two_processes import REPOSITORY, WIDTH, Stack, inputs
+from tests.helpers.two_processes import REPOSITORY, WIDTH, Stack, first_weight, inputs
 
 
 def test_what_is_not_sharded_is_whole_and_local() -> None:
@@ -30,7 +30,7 @@ def test_what_is_not_sharded_is_whole_and_local() -> None:
 
 @pytest.mark.slow
 def test_each_process_holds_half_and_both_see_the_whole(both: list[dict[str, Any]]) -> None:
-    weight = Stack().blocks[0].weight.flatten().tolist()
+    weight = first_weight(Stack()).flatten().tolist()
     for found in both:
         assert found["local"] == [WIDTH // 2, WIDTH]
         assert found["whole"] == weight

@@ -9,7 +9,8 @@ import pytest
 import torch
 from torch.autograd.graph import saved_tensors_hooks
 
-from qwen_ui.data.batches import Batch, Example, Examples, collate
+from qwen_ui.data.batches import Batch, Examples, collate
+from qwen_ui.data.tokens import Example
 from qwen_ui.engine import optimizer
 from qwen_ui.engine.forward import Trainee
 from qwen_ui.engine.step_price import as_worker

@@ -9,7 +9,8 @@ import pytest
 import torch
 from transformers import BloomConfig
 
-from qwen_ui.data.batches import Batch, Example, Examples, collate
+from qwen_ui.data.batches import Batch, Examples, collate
+from qwen_ui.data.tokens import Example
 from qwen_ui.engine import verify as module
 from qwen_ui.engine.forward import Trainee
 from qwen_ui.engine.verify import proof_batch, prove, verify_shortcuts
@@ -56,7 +57,7 @@ def _seeded() -> None:
 @pytest.fixture
 def wrong_head(monkeypatch: pytest.MonkeyPatch) -> None:
     """The chunked loss is off by a hundredth; the model's own is right."""
-    honest: Callable[..., torch.Tensor] = module.Trainee.forward.__globals__["head_loss"]
+    honest: Callable[..., torch.Tensor] = Trainee.forward.__globals__["head_loss"]
     monkeypatch.setattr("qwen_ui.engine.forward.head_loss", lambda *args: honest(*args) * 1.01)
 
 

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 import typer
 
-from qwen_ui.cli import main as cli
+from qwen_ui.cli.main import main
+from qwen_ui.cli.shared import app
 from qwen_ui.paths import ASSETS
 
 KJV = str(ASSETS / "data" / "kjv-train.txt")
@@ -21,7 +22,7 @@ def run(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[int, 
     sys.argv = ["qwen_ui", *arguments]
     code = 0
     try:
-        cli.main()
+        main()
     except SystemExit as exit_:
         code = int(exit_.code or 0)
     captured = capsys.readouterr()
@@ -36,7 +37,8 @@ def record(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> dict[str
 
 def commands() -> dict[str, Any]:
     """Typer's own commands by name, with their `params`."""
-    return dict(typer.main.get_command(cli.app).commands)  # type: ignore[attr-defined]
+    group: Any = typer.main.get_command(app)
+    return dict(group.commands)
 
 
 def parsed(arguments: list[str]) -> dict[str, Any]:
@@ -45,7 +47,7 @@ def parsed(arguments: list[str]) -> dict[str, Any]:
     Raises:
         typer.TyperException: there is no such command or option, or a value is missing or wrong.
     """
-    group: Any = typer.main.get_command(cli.app)
+    group: Any = typer.main.get_command(app)
     with group.make_context("qwen_ui", list(arguments)) as context:
         words = [*context._protected_args, *context.args]
         name, command, rest = group.resolve_command(context, words)

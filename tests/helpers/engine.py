@@ -35,7 +35,9 @@ def load(folder: Path, dtype: torch.dtype = torch.float32) -> PreTrainedModel:
     return AutoModelForCausalLM.from_pretrained(folder, dtype=dtype).train()
 
 
-def prefix_cache(examples: Examples, depth: int, model, budget: int = 10**8) -> PrefixCache:
+def prefix_cache(
+    examples: Examples, depth: int, model: PreTrainedModel, budget: int = 10**8
+) -> PrefixCache:
     key = PrefixKey("weights", examples.fingerprint, depth, str(model.dtype), "cpu", "here")
     return PrefixCache(key, examples, model.config.hidden_size, model.dtype, budget)
 

@@ -15,6 +15,12 @@ def quiet(done: int, total: int) -> None:
     assert 0 < done <= total
 
 
+def mask_of(batch: Batch) -> torch.Tensor:
+    """1 where there is a token; the batches of these tests are padded, not packed."""
+    assert batch.mask_BT is not None
+    return batch.mask_BT
+
+
 def plain_loss(model: PreTrainedModel, batch: Batch) -> torch.Tensor:
     """The loss as transformers computes it, in the model's own dtype."""
     logits = model(input_ids=batch.tokens_BT, attention_mask=batch.mask_BT, use_cache=False).logits

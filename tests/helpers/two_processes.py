@@ -40,6 +40,13 @@ class Stack(nn.Module):
         return self.head(self.blocks[0](x))
 
 
+def first_weight(module: Stack) -> torch.Tensor:
+    """The weight of the first block."""
+    block = module.blocks[0]
+    assert isinstance(block, nn.Linear)
+    return block.weight
+
+
 def inputs(rank: int, number: int) -> torch.Tensor:
     """The inputs of a process's micro-batch: no two are alike."""
     return torch.full((3, WIDTH), float(1 + rank + 10 * number))
@@ -76,11 +83,14 @@ def gradients(group: Any, module: Stack, wrapped: Any) -> dict[str, list[float]]
     """
     from qwen_ui.engine.sharding import whole  # noqa: PLC0415
 
-    weight = module.blocks[0].weight
+    weight, alone = first_weight(module), []
     with group.no_sync():
         wrapped(inputs(group.rank, 0)).backward()
-    alone = [] if group.sharded else weight.grad.flatten().tolist()
+    if not group.sharded:
+        assert weight.grad is not None
+        alone = weight.grad.flatten().tolist()
     wrapped(inputs(group.rank, 1)).backward()
+    assert weight.grad is not None
     return {"alone": alone, "together": whole(weight.grad).flatten().tolist()}
 
 
@@ -88,7 +98,7 @@ def shards(module: Stack) -> dict[str, Any]:
     """What is whole, what is local, and what calls besides forward give."""
     from qwen_ui.engine.sharding import fill, local, sharded_like, whole  # noqa: PLC0415
 
-    weight, x = module.blocks[0].weight, inputs(0, 0)
+    weight, x = first_weight(module), inputs(0, 0)
     values = torch.arange(float(WIDTH * WIDTH)).reshape(WIDTH, WIDTH)
     with torch.no_grad():
         found = {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from transformers import (
     BartConfig,
@@ -10,13 +12,14 @@ from transformers import (
     Gemma2Config,
     GraniteConfig,
     Olmo2Config,
+    PreTrainedConfig,
     T5Config,
 )
 
 from qwen_ui.model import open_model
 from qwen_ui.model.dataflow import trace_block
 
-SMALL = {
+SMALL: dict[str, Any] = {
     "hidden_size": 64,
     "intermediate_size": 96,
     "num_hidden_layers": 2,
@@ -26,7 +29,7 @@ SMALL = {
 }
 
 
-def branches(config: object) -> list[list[str]]:
+def branches(config: PreTrainedConfig) -> list[list[str]]:
     dataflow = trace_block(open_model(config), 1)
     assert dataflow.traced
     return [[part.name for part in branch] for branch in dataflow.branches]
@@ -57,7 +60,7 @@ def test_qwen_has_a_norm_before_each_part() -> None:
     ],
     ids=["norms on both sides", "norms behind"],
 )
-def test_norms_stand_where_they_run(config: object, wanted: list[list[str]]) -> None:
+def test_norms_stand_where_they_run(config: PreTrainedConfig, wanted: list[list[str]]) -> None:
     assert branches(config) == wanted
 
 

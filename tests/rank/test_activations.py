@@ -10,7 +10,7 @@ from qwen_ui.data.batches import Batch
 from qwen_ui.model import Anatomy
 from qwen_ui.rank.ablation import ablation_pass
 from qwen_ui.rank.activations import activation_pass
-from tests.helpers.rank import BLOCKS, hidden_states, make_identity, quiet
+from tests.helpers.rank import BLOCKS, hidden_states, make_identity, mask_of, quiet
 
 
 def test_block_influence_is_one_minus_the_mean_cosine(
@@ -19,7 +19,7 @@ def test_block_influence_is_one_minus_the_mean_cosine(
     sums, count = torch.zeros(BLOCKS), 0
     for batch in batches:
         states = hidden_states(model, batch)
-        for row, column in batch.mask_BT.nonzero().tolist():
+        for row, column in mask_of(batch).nonzero().tolist():
             count += 1
             for index in range(BLOCKS):
                 x, y = states[index][row, column], states[index + 1][row, column]
@@ -35,7 +35,7 @@ def test_change_and_wanda_are_those_of_hidden_states_computed_apart(
     squares = torch.zeros(BLOCKS, 16, dtype=torch.float64)
     for batch in batches:
         states = hidden_states(model, batch)
-        for row, column in batch.mask_BT.nonzero().tolist():
+        for row, column in mask_of(batch).nonzero().tolist():
             count += 1
             for index, block in enumerate(model.model.layers):
                 x, y = states[index][row, column], states[index + 1][row, column]

@@ -12,7 +12,7 @@ from transformers import PreTrainedModel
 from qwen_ui.data.batches import Batch
 from qwen_ui.model import Anatomy
 from qwen_ui.rank.gradients import fisher_pass, gradient_pass, sequences_of
-from tests.helpers.rank import plain_loss, quiet
+from tests.helpers.rank import mask_of, plain_loss, quiet
 
 
 def test_gradient_scores_are_those_of_a_whole_backward_pass(
@@ -27,6 +27,7 @@ def test_gradient_scores_are_those_of_a_whole_backward_pass(
             known = anatomy.by_name[name]
             if known.block is not None:
                 cell = (known.block, known.kind)
+                assert parameter.grad is not None
                 squares[cell] = squares.get(cell, 0.0) + float(parameter.grad.square().sum())
     model.zero_grad()
     found = gradient_pass(model, anatomy, batches, quiet)["gradient"]
@@ -60,7 +61,7 @@ def test_fisher_scores_are_those_of_a_whole_backward_pass_of_every_sequence(
     trace: dict[tuple[int, str], float] = {}
     weighed: dict[tuple[int, str], float] = {}
     singles = [
-        (batch.tokens_BT[row][batch.mask_BT[row] > 0], row) for batch in batches for row in (0, 1)
+        (batch.tokens_BT[row][mask_of(batch)[row] > 0], row) for batch in batches for row in (0, 1)
     ]
     assert len({len(tokens) for tokens, _ in singles}) > 1
     with torch.no_grad():
@@ -75,6 +76,7 @@ def test_fisher_scores_are_those_of_a_whole_backward_pass_of_every_sequence(
             known = anatomy.by_name[name]
             if known.block is not None:
                 cell = (known.block, known.kind)
+                assert parameter.grad is not None
                 square = parameter.grad.square()
                 trace[cell] = trace.get(cell, 0.0) + float(square.sum()) / 4
                 part = float((square * parameter.detach().square()).sum()) / 4
@@ -94,9 +96,12 @@ def test_gradients_are_held_one_tensor_at_a_time(
 ) -> None:
     held: list[int] = []
     handles = []
+
+    def count_gradients(_: torch.Tensor) -> None:
+        held.append(sum(p.grad is not None for p in model.parameters()))
+
     for parameter in model.model.layers.parameters():
-        look = lambda _: held.append(sum(p.grad is not None for p in model.parameters()))  # noqa: E731
-        handles.append(parameter.register_post_accumulate_grad_hook(look))
+        handles.append(parameter.register_post_accumulate_grad_hook(count_gradients))
     gradient_pass(model, anatomy, batches, quiet)["gradient"]
     assert len(held) == 2 * len(list(model.model.layers.parameters()))
     assert max(held) <= 1

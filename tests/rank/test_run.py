@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,7 +19,7 @@ from qwen_ui.rank import (
     rank_all,
 )
 
-SHORT = {"sequences": 4, "batch_size": 2, "sequence_length": 32}
+SHORT: dict[str, Any] = {"sequences": 4, "batch_size": 2, "sequence_length": 32}
 
 
 @pytest.mark.slow

@@ -16,18 +16,9 @@ from transformers import PreTrainedModel, Qwen2Config, Qwen2ForCausalLM
 from qwen_ui.freeze import preset, resolve
 from qwen_ui.model import Anatomy, open_model
 from qwen_ui.model.reading import read_anatomy
-from qwen_ui.report.checks import (
-    audit,
-    check_attention,
-    check_collisions,
-    check_mlp,
-    check_norms,
-    check_pattern,
-    check_sharing,
-    check_stored,
-    check_total,
-    check_unusual,
-)
+from qwen_ui.report.check_names import check_collisions, check_pattern
+from qwen_ui.report.check_parts import check_attention, check_mlp, check_norms, check_unusual
+from qwen_ui.report.checks import audit, check_sharing, check_stored, check_total
 from qwen_ui.report.gradients import check_gradients, names_with_gradient
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
 import pytest
-from transformers import MixtralConfig, Qwen3NextConfig
+from transformers import MixtralConfig, PreTrainedConfig, Qwen3NextConfig
 
 from qwen_ui.model import DEFAULT_MODEL, Anatomy, open_model
 from qwen_ui.model.skeleton import build_skeleton
@@ -62,7 +63,11 @@ def made(model: str) -> Report:
 
 
 def opened(model: str) -> Anatomy:
-    sources = {"qwen": lambda: DEFAULT_MODEL, "mixtral": other_family, "hybrid": hybrid}
+    sources: dict[str, Callable[[], str | PreTrainedConfig]] = {
+        "qwen": lambda: DEFAULT_MODEL,
+        "mixtral": other_family,
+        "hybrid": hybrid,
+    }
     return open_model(sources[model]())
 
 

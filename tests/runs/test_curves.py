@@ -49,7 +49,8 @@ def test_a_loss_that_is_no_number_is_a_gap() -> None:
 
 def test_an_evaluation_stands_where_its_step_does() -> None:
     events = [step(1), evaluation(1, 3.0)]
-    for axis, x in (("step", 1), ("tokens", 100), ("elapsed", 0.5)):
+    places: tuple[tuple[Axis, float], ...] = (("step", 1), ("tokens", 100), ("elapsed", 0.5))
+    for axis, x in places:
         assert lines_of(fold_of(events), axis=axis)["eval"] == ([x], [3.0])
 
 

@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import pytest
 
 from qwen_ui.paths import runs_folder
-from qwen_ui.runs import RunWriter, annotate, changed_rows, delete_run, index, run_rows
+from qwen_ui.runs import (
+    RunFold,
+    RunWriter,
+    annotate,
+    changed_rows,
+    delete_run,
+    fold_from,
+    index,
+    run_rows,
+)
 from tests.helpers.run_events import append, evaluation, finished, new_run, start, step
 
 
@@ -53,8 +63,12 @@ def test_a_damaged_index_is_built_again(damage: str) -> None:
 def test_events_are_read_on_and_not_again(monkeypatch: pytest.MonkeyPatch) -> None:
     folder = new_run()
     offsets: list[int] = []
-    real = index.fold_from
-    monkeypatch.setattr(index, "fold_from", lambda f, o=0: offsets.append(o) or real(f, o))
+
+    def fold_and_note(folder: Path, offset: int = 0) -> tuple[RunFold, int]:
+        offsets.append(offset)
+        return fold_from(folder, offset)
+
+    monkeypatch.setattr(index, "fold_from", fold_and_note)
     with RunWriter(folder) as run:
         for number in (1, 2, 3):
             run.event("step", step=number, loss=1.0)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
 
 from qwen_ui.errors import SettingsError
 from qwen_ui.runs.spec import (
@@ -60,7 +61,11 @@ def test_a_missing_setting_is_named() -> None:
 
 def test_no_two_settings_have_one_flat_name() -> None:
     groups = [field.annotation for field in RunSpec.model_fields.values()]
-    fields = [list(group.model_fields) for group in groups if hasattr(group, "model_fields")]
+    fields = [
+        list(group.model_fields)
+        for group in groups
+        if isinstance(group, type) and issubclass(group, BaseModel)
+    ]
     assert len(SETTING_PLACES) == sum(map(len, fields))
     assert set(FORMER_SETTINGS.values()) <= SETTING_PLACES.keys()
     assert not FORMER_SETTINGS.keys() & SETTING_PLACES.keys()

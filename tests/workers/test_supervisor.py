@@ -8,6 +8,8 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -45,6 +47,22 @@ def kill_worker(folder: Path) -> None:
     os.kill(pid, signal.SIGKILL)
 
 
+def rounds_until(
+    supervisor: Supervisor, condition: Callable[[], object], patience: float = 60.0
+) -> None:
+    """Let the supervisor go its rounds until the condition holds."""
+
+    def holds_after_a_round() -> object:
+        supervisor.round()
+        return condition()
+
+    until(holds_after_a_round, patience)
+
+
+def says_what_fits(folder: Path) -> bool:
+    return "fits" in recorded_status(folder).reason
+
+
 def test_a_later_dashboard_goes_on_with_the_queue_of_a_dead_one() -> None:
     owner = start_dashboard(long_spec())
     first = run_folder(next_line(owner))
@@ -55,7 +73,7 @@ def test_a_later_dashboard_goes_on_with_the_queue_of_a_dead_one() -> None:
     supervisor.round()
     assert recorded_status(waiting).status == "queued"
     kill_worker(first)
-    until(lambda: supervisor.round() or recorded_status(waiting).status == "completed")
+    rounds_until(supervisor, lambda: recorded_status(waiting).status == "completed")
     assert recorded_status(first).status == "interrupted"
     assert recorded_status(first).reason
 
@@ -85,7 +103,7 @@ def test_the_next_round_comes_at_once_when(event: str, monkeypatch: pytest.Monke
 def test_a_child_that_ended_is_reaped() -> None:
     child = processes.start_detached([sys.executable, "-c", ""])
     supervisor = Supervisor()
-    until(lambda: supervisor.round() or child.returncode is not None)
+    rounds_until(supervisor, lambda: child.returncode is not None)
     assert child not in processes._children
 
 
@@ -97,7 +115,7 @@ def test_a_stop_is_enforced_by_a_dashboard_that_was_not_asked(
     (folder / "stop").touch()
     monkeypatch.setattr(supervising, "stop_timeout", lambda folder: 0.2)
     supervisor = Supervisor()
-    until(lambda: supervisor.round() or recorded_status(folder).over)
+    rounds_until(supervisor, lambda: recorded_status(folder).over)
     assert recorded_status(folder).status == "stopped"
     assert "did not stop within" in recorded_status(folder).reason
     assert workers.worker_pid(folder) is None
@@ -142,7 +160,7 @@ def test_a_folder_that_cannot_be_read_keeps_no_other_from_its_turn(
     supervisor = Supervisor()
     supervisor.round()
     assert "Stale file handle" in caplog.text
-    until(lambda: supervisor.round() or recorded_status(waits).status == "completed")
+    rounds_until(supervisor, lambda: recorded_status(waits).status == "completed")
 
 
 @pytest.mark.slow
@@ -157,9 +175,9 @@ def test_kills_for_memory_are_explained_with_the_price_of_the_run_one_at_a_time(
     supervisor = Supervisor()
     supervisor.round()
     assert len(supervisor._unexplained) == 1
-    until(lambda: supervisor.round() or all((folder / ADVICE).is_file() for folder in both), 240)
+    rounds_until(supervisor, lambda: all((folder / ADVICE).is_file() for folder in both), 240)
     for folder in both:
-        until(lambda folder=folder: "fits" in recorded_status(folder).reason)
+        until(partial(says_what_fits, folder))
         advice = json.loads((folder / ADVICE).read_text())
         assert 1 <= advice["changes"]["batch_size"] < 256
         assert recorded_status(folder).reason.startswith("The system killed the worker")

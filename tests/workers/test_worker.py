@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import json
 import math
+from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -16,14 +18,14 @@ from qwen_ui.errors import ModelError, RunError
 from qwen_ui.freeze import FreezePlan, resolve
 from qwen_ui.model import open_model
 from qwen_ui.model.weights.loading import weights_folder
-from qwen_ui.runs import create_run, run_summary
+from qwen_ui.runs import RunSpec, create_run, run_summary
 from qwen_ui.workers.launch import start, wait
 from qwen_ui.workers.worker import main
 from tests.helpers.runs import events_of, losses_of, spec_for, train
 from tests.helpers.tiny_models import save_model
 
 
-def test_a_run_leaves_all_that_it_should(tiny, sentences):
+def test_a_run_leaves_all_that_it_should(tiny: Path, sentences: Path) -> None:
     folder = train(spec_for(tiny, sentences, steps=30, sample_every=10, eval_every=10))
     told = run_summary(folder)
     assert told["status"] == "completed"
@@ -39,7 +41,7 @@ def test_a_run_leaves_all_that_it_should(tiny, sentences):
 
 
 @pytest.mark.parametrize("plan", ["attention", "bitfit", "full"])
-def test_the_delta_holds_the_trained_tensors_alone(tiny, sentences, plan):
+def test_the_delta_holds_the_trained_tensors_alone(tiny: Path, sentences: Path, plan: str) -> None:
     spec = spec_for(tiny, sentences, plan)
     folder = train(spec)
     anatomy = open_model(str(tiny))
@@ -54,7 +56,9 @@ def test_the_delta_holds_the_trained_tensors_alone(tiny, sentences, plan):
     assert size <= 4 * selection.trainable_parameters + overhead
 
 
-def test_apply_writes_a_model_that_plain_transformers_loads(tiny, sentences, tmp_path):
+def test_apply_writes_a_model_that_plain_transformers_loads(
+    tiny: Path, sentences: Path, tmp_path: Path
+) -> None:
     folder = train(spec_for(tiny, sentences))
     applied = apply_delta(folder / "delta.safetensors", str(tiny), tmp_path / "whole")
     loaded = AutoModelForCausalLM.from_pretrained(tmp_path / "whole").state_dict()
@@ -65,7 +69,7 @@ def test_apply_writes_a_model_that_plain_transformers_loads(tiny, sentences, tmp
     assert (tmp_path / "whole" / "tokenizer.json").is_file()
 
 
-def test_a_delta_is_refused_on_another_base(tiny, sentences, tmp_path):
+def test_a_delta_is_refused_on_another_base(tiny: Path, sentences: Path, tmp_path: Path) -> None:
     folder = train(spec_for(tiny, sentences))
     other = save_model(tmp_path / "other", "qwen2")
     weights = load_file(other / "model.safetensors")
@@ -76,7 +80,9 @@ def test_a_delta_is_refused_on_another_base(tiny, sentences, tmp_path):
     assert not (tmp_path / "whole").exists()
 
 
-def test_apply_also_mends_weights_whose_file_has_other_names(tmp_path, sentences):
+def test_apply_also_mends_weights_whose_file_has_other_names(
+    tmp_path: Path, sentences: Path
+) -> None:
     base = save_model(tmp_path / "gpt2", "gpt2")
     file = base / "model.safetensors"
     short = {name.removeprefix("transformer."): t for name, t in load_file(file).items()}
@@ -89,26 +95,26 @@ def test_apply_also_mends_weights_whose_file_has_other_names(tmp_path, sentences
         assert torch.equal(loaded[f"transformer.{name}"], delta.get(f"transformer.{name}", tensor))
 
 
-def test_a_folder_in_use_is_not_written_to(tiny, sentences, tmp_path):
+def test_a_folder_in_use_is_not_written_to(tiny: Path, sentences: Path, tmp_path: Path) -> None:
     folder = train(spec_for(tiny, sentences))
     with pytest.raises(RunError, match="not an empty folder"):
         apply_delta(folder / "delta.safetensors", str(tiny), tiny)
 
 
-def test_a_file_that_is_no_delta_is_refused(tiny, tmp_path):
+def test_a_file_that_is_no_delta_is_refused(tiny: Path, tmp_path: Path) -> None:
     with pytest.raises(RunError, match="not a delta of this program"):
         apply_delta(tiny / "model.safetensors", str(tiny), tmp_path / "whole")
     with pytest.raises(RunError, match="There is no delta"):
         read_delta(tmp_path / "nowhere.safetensors")
 
 
-def test_equal_seeds_give_equal_losses_and_others_do_not(tiny, sentences):
+def test_equal_seeds_give_equal_losses_and_others_do_not(tiny: Path, sentences: Path) -> None:
     first, second = (losses_of(train(spec_for(tiny, sentences, seed=5))) for _ in range(2))
     assert first == second
     assert first != losses_of(train(spec_for(tiny, sentences, seed=6)))
 
 
-def test_the_kept_prefix_changes_no_loss_beyond_rounding(tiny, sentences):
+def test_the_kept_prefix_changes_no_loss_beyond_rounding(tiny: Path, sentences: Path) -> None:
     kept = losses_of(train(spec_for(tiny, sentences, steps=20)))
     computed = losses_of(train(spec_for(tiny, sentences, steps=20, prefix_cache="off")))
     assert kept == pytest.approx(computed, rel=1e-5)
@@ -118,12 +124,12 @@ class Killed(BaseException):
     """Ends a worker as kill -9 would: nothing of ours runs after it."""
 
 
-def killed_and_resumed(spec, kill_at, monkeypatch):
+def killed_and_resumed(spec: RunSpec, kill_at: int, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder of a run whose worker died after this step and was started again."""
     folder = create_run(spec.to_dict(), spec.plan)
     honest = Trainer._stop_requested
 
-    def die(self):
+    def die(self: Trainer) -> bool:
         if self._progress.step == kill_at:
             raise Killed
         return honest(self)
@@ -138,8 +144,8 @@ def killed_and_resumed(spec, kill_at, monkeypatch):
 
 @pytest.mark.parametrize("kill_at", [1, 4, 7, 10, 11])
 def test_a_killed_run_resumes_to_bitwise_the_same_losses_and_delta(
-    tiny, sentences, monkeypatch, kill_at
-):
+    tiny: Path, sentences: Path, monkeypatch: pytest.MonkeyPatch, kill_at: int
+) -> None:
     spec = spec_for(tiny, sentences, steps=12, checkpoint_every=4, eval_every=3)
     whole = train(spec)
     folder = killed_and_resumed(spec, kill_at, monkeypatch)
@@ -154,12 +160,14 @@ def test_a_killed_run_resumes_to_bitwise_the_same_losses_and_delta(
     assert told["eval_loss_after"] == run_summary(whole)["eval_loss_after"]
 
 
-def test_stop_saves_a_checkpoint_and_a_delta(tiny, sentences, monkeypatch):
+def test_stop_saves_a_checkpoint_and_a_delta(
+    tiny: Path, sentences: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     spec = spec_for(tiny, sentences, steps=50)
     folder = create_run(spec.to_dict(), spec.plan)
     honest = Trainer._step
 
-    def ask(self, step):
+    def ask(self: Trainer, step: int) -> None:
         honest(self, step)
         if step == 3:
             (folder / "stop").touch()
@@ -174,7 +182,7 @@ def test_stop_saves_a_checkpoint_and_a_delta(tiny, sentences, monkeypatch):
     assert read_delta(folder / "delta.safetensors").tensors
 
 
-def test_early_stopping_ends_a_run_that_no_longer_learns(tiny, sentences):
+def test_early_stopping_ends_a_run_that_no_longer_learns(tiny: Path, sentences: Path) -> None:
     spec = spec_for(
         tiny,
         sentences,
@@ -189,9 +197,11 @@ def test_early_stopping_ends_a_run_that_no_longer_learns(tiny, sentences):
     assert "No better evaluation loss" in run_summary(folder)["reason"]
 
 
-def test_early_stopping_leaves_the_best_tensors_resumed_or_not(tiny, sentences, monkeypatch):
+def test_early_stopping_leaves_the_best_tensors_resumed_or_not(
+    tiny: Path, sentences: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A rate that is good at first and then too high for the little data: it gets worse again."""
-    often = {"eval_every": 5, "checkpoint_every": 5, "early_stopping_patience": 3}
+    often: dict[str, Any] = {"eval_every": 5, "checkpoint_every": 5, "early_stopping_patience": 3}
     spec = spec_for(tiny, sentences, steps=400, learning_rate=0.02, plan="full", **often)
     folder = train(spec)
     told = run_summary(folder)
@@ -207,7 +217,7 @@ def test_early_stopping_leaves_the_best_tensors_resumed_or_not(tiny, sentences, 
     assert delta == expected
 
 
-def test_a_range_test_names_a_rate(tiny, sentences):
+def test_a_range_test_names_a_rate(tiny: Path, sentences: Path) -> None:
     folder = train(spec_for(tiny, sentences, steps=30, learning_rate_finder=True, plan="full"))
     rates = [event["learning_rate"] for event in events_of(folder, "step")]
     assert rates == sorted(rates)
@@ -215,7 +225,9 @@ def test_a_range_test_names_a_rate(tiny, sentences):
     assert "falls fastest at a learning rate of" in events_of(folder, "log")[-1]["message"]
 
 
-def test_a_loss_that_explodes_fails_the_run_with_what_to_do(tiny, sentences, monkeypatch):
+def test_a_loss_that_explodes_fails_the_run_with_what_to_do(
+    tiny: Path, sentences: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     nothing_is_finite = SimpleNamespace(**{**vars(math), "isfinite": lambda value: False})
     monkeypatch.setattr("qwen_ui.engine.loop.math", nothing_is_finite)
     folder = train(spec_for(tiny, sentences))
@@ -235,7 +247,9 @@ def test_a_loss_that_explodes_fails_the_run_with_what_to_do(tiny, sentences, mon
         ({"trackers": ("mlflow",)}, "pip install mlflow"),
     ],
 )
-def test_a_persons_mistake_fails_the_run_in_one_sentence(tiny, sentences, values, said):
+def test_a_persons_mistake_fails_the_run_in_one_sentence(
+    tiny: Path, sentences: Path, values: dict[str, Any], said: str
+) -> None:
     spec = spec_for(tiny, sentences).changed(**values)
     folder = create_run(spec.to_dict(), spec.plan)
     assert main(folder) == 2
@@ -245,7 +259,7 @@ def test_a_persons_mistake_fails_the_run_in_one_sentence(tiny, sentences, values
     assert "Traceback" not in told["reason"]
 
 
-def test_quantized_weights_are_refused(tmp_path, sentences):
+def test_quantized_weights_are_refused(tmp_path: Path, sentences: Path) -> None:
     folder = save_model(tmp_path / "quantized", "qwen2")
     config = json.loads((folder / "config.json").read_text())
     config["quantization_config"] = {"quant_method": "gptq", "bits": 4}
@@ -256,7 +270,7 @@ def test_quantized_weights_are_refused(tmp_path, sentences):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("plan", ["attention", "bitfit"])
-def test_the_nano_twin_learns_in_a_process_of_its_own(plan):
+def test_the_nano_twin_learns_in_a_process_of_its_own(plan: str) -> None:
     spec = spec_for(
         "nano",
         "assets/data/kjv-train.txt",

@@ -5,11 +5,12 @@ from __future__ import annotations
 import gc
 from dataclasses import replace
 from itertools import product
+from typing import Any
 
 import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
-from transformers import LlamaConfig, Qwen2Config
+from transformers import LlamaConfig, PreTrainedModel, Qwen2Config
 
 from qwen_ui.errors import ModelError, SettingsError
 from qwen_ui.freeze import Cost, apply, estimate_cost, preset, resolve
@@ -81,10 +82,9 @@ def _wider() -> Qwen2Config:
     )
 
 
-def fake_free(anatomy: Anatomy) -> torch.nn.Module:
+def fake_free(anatomy: Anatomy) -> PreTrainedModel:
     """The model of this anatomy with real, random float32 weights."""
-    module = type(fake_model(anatomy).module)(anatomy.configuration)
-    return module.to(torch.float32)
+    return type(fake_model(anatomy).module)(anatomy.configuration).float()
 
 
 def test_the_figures_of_the_large_model(qwen: Anatomy) -> None:
@@ -132,7 +132,12 @@ def test_checkpointing_keeps_less_and_computes_more() -> None:
     gc.freeze()  # else every collection looks at all that pytest holds
     real = measure(module, 4, 32, padded=True, live=CollectingBytes())
     gc.unfreeze()
-    settings = {"batch_size": 4, "sequence_length": 32, "masters": False, "dtype": "float32"}
+    settings: dict[str, Any] = {
+        "batch_size": 4,
+        "sequence_length": 32,
+        "masters": False,
+        "dtype": "float32",
+    }
     plain = estimate_cost(anatomy, selection, **settings)
     cost = estimate_cost(anatomy, selection, **settings, checkpointing=True)
     assert cost.flops_step == real.flops_step
@@ -213,7 +218,7 @@ def test_masters_of_a_float32_model_are_its_weights() -> None:
         {"batch_size": 1, "sequence_length": 8, "dtype": "int8"},
     ],
 )
-def test_settings_out_of_range_are_refused(wrong: dict[str, object]) -> None:
+def test_settings_out_of_range_are_refused(wrong: dict[str, Any]) -> None:
     _, anatomy = small_model("qwen2")
     with pytest.raises(SettingsError):
         estimate_cost(anatomy, resolve(preset("full"), anatomy), **wrong)
@@ -229,12 +234,12 @@ def test_a_bare_module_has_no_price() -> None:
 def test_prices_do_not_hang_on_what_was_asked_before(qwen: Anatomy) -> None:
     """One fake model serves all questions; none may leave a trace in the next."""
     fresh = open_model("qwen2.5-1.5b-instruct")
-    asked = [
+    asked: list[dict[str, Any]] = [
         {"plan": plan, "keep_prefix": kept, "checkpointing": checkpointing}
         for plan, kept, checkpointing in product(("bitfit", "full"), (False, True), (False, True))
     ]
 
-    def ask(anatomy: Anatomy, plan: str, **settings: bool) -> Cost:
+    def ask(anatomy: Anatomy, plan: str, **settings: Any) -> Cost:
         selection = resolve(preset(plan), anatomy)
         return estimate_cost(anatomy, selection, batch_size=1, sequence_length=64, **settings)
 

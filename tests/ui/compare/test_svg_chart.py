@@ -16,8 +16,12 @@ def drawn(*series: Series, log_x: bool = False) -> ElementTree.Element:
     return ElementTree.fromstring(chart("a < b", series, x_title="x", y_title="y", log_x=log_x))
 
 
+def number(node: ElementTree.Element, name: str) -> float:
+    return float(node.get(name, ""))
+
+
 def points(root: ElementTree.Element) -> list[tuple[float, float]]:
-    return [(float(c.get("cx")), float(c.get("cy"))) for c in root.iter(f"{SVG}circle")]
+    return [(number(c, "cx"), number(c, "cy")) for c in root.iter(f"{SVG}circle")]
 
 
 def test_higher_values_stand_higher_and_names_are_escaped() -> None:
@@ -42,9 +46,9 @@ def test_error_bars_reach_as_far_as_the_error() -> None:
     root = drawn(Series("s", [0, 1], [1.0, 3.0], "#123456", errors=[0, 1.0]))
     (_, y0), (_, y1) = points(root)
     (bar,) = [
-        node.get("d")
+        node.get("d", "")
         for node in root.iter(f"{SVG}path")
-        if node.get("stroke") == "#123456" and "V" in node.get("d")
+        if node.get("stroke") == "#123456" and "V" in node.get("d", "")
     ]
     top, bottom = float(bar.split("V")[1]), float(bar.split()[1].split("V")[0])
     assert abs(top - bottom) == pytest.approx(abs(y1 - y0), abs=0.3)
@@ -53,7 +57,9 @@ def test_error_bars_reach_as_far_as_the_error() -> None:
 def test_labels_of_like_ends_do_not_meet() -> None:
     root = drawn(*(Series(f"plan {i}", [0, 1], [5.0, 4.0 + i / 1000], "#000000") for i in range(4)))
     heights = [
-        float(node.get("y")) for node in root.iter(f"{SVG}text") if node.text.startswith("plan")
+        number(node, "y")
+        for node in root.iter(f"{SVG}text")
+        if (node.text or "").startswith("plan")
     ]
     heights.sort()
     assert all(b - a >= 13 for a, b in itertools.pairwise(heights))

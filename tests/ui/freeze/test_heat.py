@@ -54,10 +54,12 @@ def test_a_statistic_of_the_weights_has_a_number_for_every_tensor_of_a_block(apa
 
 
 @pytest.mark.slow
-def test_scores_are_those_of_the_ranking_and_the_twin_stands_in(apart: Jobs) -> None:
+def test_scores_are_those_of_the_ranking_and_the_twin_stands_in(
+    apart: Jobs, tmp_path: Path
+) -> None:
     """The 1.5 B has no weights here: its twin of equal blocks and kinds is ranked, and named."""
     answer = finished(LARGE, "rank:gradient")
-    ranking = rank_in_subprocess("nano", heat.data_files(KJV, None)[0], "gradient")
+    ranking = rank_in_subprocess("nano", str(tmp_path / "short.txt"), "gradient")
     assert answer["blocks"] == pytest.approx(list(ranking.scores.blocks), rel=1e-5)
     assert answer["order"][:4] == list(ranking.top(4))
     assert "nano" in answer["said"]

@@ -12,7 +12,10 @@ import qwen_ui.ui.page.app as page
 from qwen_ui.ui.page.session import Session
 from gradio.routes import App
 made, make = [], App.create_app
-App.create_app = staticmethod(lambda *a, **k: made.append(1) or make(*a, **k))
+def make_and_count(*arguments, **named):
+    made.append(1)
+    return make(*arguments, **named)
+App.create_app = staticmethod(make_and_count)
 demo = page.build_app(Session())
 built = len(made)
 slow = [name for name in ("torch", "transformers", "plotly") if name in sys.modules]

@@ -16,6 +16,7 @@ from qwen_ui.paths import ASSETS, home, runs_folder
 from qwen_ui.runs import RunWriter, create_run, read_spec, run_names, status_of
 from qwen_ui.ui.page import run_view as charts
 from qwen_ui.ui.page.data_choice import KJV, OWN
+from qwen_ui.ui.page.run_actions import act
 from qwen_ui.ui.page.session import Session
 from qwen_ui.ui.page.stand_in import trained_model
 from qwen_ui.ui.train.form import (
@@ -169,7 +170,12 @@ def test_a_packed_preview_shows_where_samples_begin(session: Session, tmp_path: 
 
 
 def test_the_price_is_marked_where_it_does_not_fit(session: Session) -> None:
-    sizes = {"batch_size": 8, "sequence_length": 128, "dtype": "auto", "kind": "cpu"}
+    sizes: dict[str, Any] = {
+        "batch_size": 8,
+        "sequence_length": 128,
+        "dtype": "auto",
+        "kind": "cpu",
+    }
     kept = needs(session, "nano", preset("attention"), keep_prefix=True, **sizes)
     full = needs(session, "nano", preset("full"), keep_prefix=True, **sizes)
     assert 6e8 < kept < full
@@ -192,8 +198,10 @@ def test_a_range_test_fills_in_the_rate_where_the_loss_falls_fastest() -> None:
             run.event("step", step=step, learning_rate=rate, loss=loss, seconds=0.1)
         run.event("end", status="completed")
         run.status("completed", step=40)
-    rate, said = rate_found(folder.name) or (None, "")
-    assert rate == pytest.approx(1e-5 * 10 ** (22 / 8), rel=0.9)
+    found = rate_found(folder.name)
+    assert found is not None
+    fastest, said = found
+    assert fastest == pytest.approx(1e-5 * 10 ** (22 / 8), rel=0.9)
     assert "fell fastest" in said
 
 
@@ -257,7 +265,7 @@ def test_a_run_that_is_gone_is_a_sentence() -> None:
     with pytest.raises(RunError, match="There is no run"):
         charts.poll("../../etc")
     with pytest.raises(RunError, match="There is no run"):
-        charts.act("gone", "stop")
+        act("gone", "stop")
 
 
 def test_plotly_is_served_from_the_installed_package() -> None:
