@@ -146,7 +146,7 @@ failed = []
 def first():
     import qwen_ui.freeze.cost.estimate
 def second():
-    while "transformers" not in sys.modules:
+    while "transformers" not in sys.modules and threads[0].is_alive():
         time.sleep(1e-4)
     try:
         import qwen_ui.model.catalog

@@ -7,13 +7,14 @@ import shutil
 import socket
 import subprocess
 import sys
-import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from tests.helpers.waiting import until
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 FLAGS = [
@@ -55,15 +56,16 @@ class Dashboard:
                 stdout=log,
                 stderr=log,
             )
-        deadline = time.monotonic() + 120
-        while True:
-            try:
-                urllib.request.urlopen(self.url, timeout=2).close()
-                return
-            except OSError:
-                assert self._process.poll() is None, self.log.read_text()
-                assert time.monotonic() < deadline, self.log.read_text()
-                time.sleep(0.1)
+        until(self._answers, 120, self.log.read_text)
+
+    def _answers(self) -> bool:
+        assert self._process is not None
+        try:
+            urllib.request.urlopen(self.url, timeout=2).close()
+        except OSError:
+            assert self._process.poll() is None, self.log.read_text()
+            return False
+        return True
 
     def stop(self, *, kill: bool = False) -> None:
         if self._process is not None:
@@ -109,20 +111,22 @@ def page(browser: Browser, dashboard: Dashboard) -> Iterator[Page]:
 
 def clipboard(page: Page, begins: str = "") -> str:
     """What was copied, once it begins so: pages copy after the click that asks for it."""
-    deadline = time.monotonic() + PATIENCE_MS / 1000
-    while True:
-        text = str(page.evaluate("navigator.clipboard.readText()"))
-        if text and text.startswith(begins):
-            return text
-        assert time.monotonic() < deadline, f"the clipboard holds {text!r}"
-        time.sleep(0.05)
+
+    def held() -> str:
+        return str(page.evaluate("navigator.clipboard.readText()"))
+
+    def copied() -> str | None:
+        text = held()
+        return text if text.startswith(begins) else None
+
+    return until(copied, PATIENCE_MS / 1000, lambda: f"the clipboard holds {held()!r}")
 
 
 def type_to(page: Page, text: str, reached: Callable[[], bool]) -> None:
     """Type until it has led there: on a stalled machine the letters of one text come as two."""
     for _ in range(5):
+        page.keyboard.press("Home")  # any other key ends a text
         page.keyboard.type(text)
         if reached():
             return
-        time.sleep(1.0)  # longer than a text stays open
     raise AssertionError(f"typing {text!r} led nowhere")

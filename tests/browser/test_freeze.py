@@ -350,6 +350,7 @@ def test_a_quick_hand_is_never_undone(freeze: Page) -> None:
     trains(freeze, "0")
     for block in range(12):
         cell(freeze, block, "self_attn.q_proj.bias").click()
+        # The hand's own pace, at which answers arrive between the clicks.
         freeze.wait_for_timeout(40 + 30 * (block % 5))
     trains(freeze, f"{12 * 1536:,}")
 

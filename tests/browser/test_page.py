@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from urllib.parse import quote, urlsplit
 
 import pytest
@@ -10,6 +9,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from qwen_ui.freeze import preset
 from tests.browser.conftest import PATIENCE_MS, Dashboard
+from tests.helpers.waiting import until
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -65,17 +65,11 @@ def test_a_page_at_rest_asks_for_no_frames(browser: Browser, dashboard: Dashboar
     )
     page.goto(dashboard.url)
     page.wait_for_selector(".q-facts")
-    deadline = time.monotonic() + PATIENCE_MS / 1000
     # Counted over frames, not over time: a page that is busy has few of them.
-    while (
-        page.evaluate(
-            """async () => {
-          const before = window.frames_asked;
-          for (let frame = 0; frame < 30; frame++) await window.next_frame();
-          return window.frames_asked - before;
-        }"""
-        )
-        > 5
-    ):
-        assert time.monotonic() < deadline, "it goes on asking"
+    count = """async () => {
+      const before = window.frames_asked;
+      for (let frame = 0; frame < 30; frame++) await window.next_frame();
+      return window.frames_asked - before;
+    }"""
+    until(lambda: page.evaluate(count) <= 5, PATIENCE_MS / 1000, lambda: "it goes on asking")
     page.close()

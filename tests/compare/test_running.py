@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -29,6 +28,7 @@ from qwen_ui.paths import ASSETS
 from qwen_ui.runs import read_events, run_folder, status_of
 from qwen_ui.workers import worker_pid
 from tests.helpers.settings import SETTINGS
+from tests.helpers.waiting import until
 
 
 @pytest.fixture
@@ -87,25 +87,25 @@ def test_a_comparison_goes_on_after_its_starter_and_its_worker_were_killed(
     plans = [preset("attention", "last:1"), preset("bitfit", "last:1")]
     made = make_comparison("nano", plans, learning_rates=(1e-3, 1e-3), **settings)
     starter = subprocess.Popen([sys.executable, "-c", STARTER, made.name])
-    deadline = time.monotonic() + 240
-    while not (begun := read_comparison(made.name).runs) or not list(
-        (run_folder(begun[0]) / "checkpoints").glob("step-*")
-    ):
-        assert time.monotonic() < deadline
+
+    def first_run_with_a_checkpoint() -> str | None:
         assert starter.poll() is None
-        time.sleep(0.05)
-    worker = worker_pid(run_folder(begun[0]))
+        for run in read_comparison(made.name).runs[:1]:
+            if any((run_folder(run) / "checkpoints").glob("step-*")):
+                return run
+        return None
+
+    begun = until(first_run_with_a_checkpoint, 240)
+    worker = worker_pid(run_folder(begun))
     assert worker is not None
     starter.kill()
     os.kill(worker, signal.SIGKILL)
     starter.wait()
-    while status_of(run_folder(begun[0])).status != "interrupted":
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    until(lambda: status_of(run_folder(begun)).status == "interrupted")
     done = run_comparison(read_comparison(made.name))
-    assert done.runs[0] == begun[0]
+    assert done.runs[0] == begun
     first, second = results(done)
     assert first["status"] == second["status"] == "completed"
     assert len(first["losses"]) == len(second["losses"]) == 150
-    starts = [e for e in read_events(run_folder(begun[0]))[0] if e["event"] == "start"]
+    starts = [e for e in read_events(run_folder(begun))[0] if e["event"] == "start"]
     assert [start["step"] > 0 for start in starts] == [False, True]

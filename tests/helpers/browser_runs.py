@@ -6,7 +6,6 @@ import os
 import re
 import subprocess
 import sys
-import time
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from qwen_ui.files import locked
 from qwen_ui.runs import RunWriter, create_run, queue_lock
 from qwen_ui.runs.status import note_launch
 from tests.browser.conftest import REPOSITORY
+from tests.helpers.waiting import until
 
 PLOT = ".qr-main .qr-plot"
 SOME = re.compile(r"^[1-9]\d*$")
@@ -74,10 +74,8 @@ def reload(page: Page) -> None:
 
 
 def wait_for_updates(view: Locator, more: int) -> None:
-    goal, deadline = updates(view) + more, time.monotonic() + 90
-    while updates(view) < goal:
-        assert time.monotonic() < deadline, "the view is not updated"
-        time.sleep(0.1)
+    goal = updates(view) + more
+    until(lambda: updates(view) >= goal, 90, lambda: "the view is not updated")
 
 
 def updates(view: Locator) -> int:

@@ -40,7 +40,7 @@ def check_worker_killed(chance: random.Random) -> None:
     """Killed at a random moment, told within five seconds, resumed to its end."""
     run = workers.start(spec_of())
     folder = run_folder(run)
-    time.sleep(chance.uniform(0.0, 1.2))
+    time.sleep(chance.uniform(0.0, 1.2))  # the random moment
     before = whole_lines(folder)
     pid = workers.worker_pid(folder)
     if pid is not None:
@@ -61,7 +61,7 @@ def check_dashboard_killed(chance: random.Random, *, both: bool, preload: bool =
     owner = start_dashboard(spec_of(), preload=preload)
     run = next_line(owner)
     folder = run_folder(run)
-    time.sleep(chance.uniform(0.0, 0.8))
+    time.sleep(chance.uniform(0.0, 0.8))  # the random moment
     kill_at_once(owner)
     if both and (pid := workers.worker_pid(folder)) is not None:
         os.kill(pid, signal.SIGKILL)

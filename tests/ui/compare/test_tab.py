@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ from qwen_ui.ui.compare import view as compare_view
 from qwen_ui.ui.page.data_choice import KJV, OWN, data_files, is_known_data, uploads_folder
 from qwen_ui.ui.page.jobs import Jobs
 from qwen_ui.ui.page.session import Session
+from tests.helpers.waiting import answer_of
 
 
 @pytest.fixture
@@ -132,8 +132,7 @@ def test_the_scores_of_every_method_are_shown_with_words(monkeypatch: pytest.Mon
     )
     monkeypatch.setattr(compare_rank, "JOBS", Jobs())
     asked = json.loads(compare_rank.asked_of("nano", data_files(KJV, None)[0]))
-    while "working" in (found := compare_rank.scores(**asked)):
-        time.sleep(0.05)
+    found = answer_of(lambda: compare_rank.scores(**asked))
     assert [method["name"] for method in found["methods"]] == list(METHODS)
     assert all(m["what"] and m["formula"] and "arXiv" in m["source"] for m in found["methods"])
     assert found["methods"][5]["order"][:4] == [5, 3, 2, 1]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +18,14 @@ from qwen_ui.ui.freeze import heat
 from qwen_ui.ui.freeze.selection_data import names_of, ranges_of
 from qwen_ui.ui.page.data_choice import KJV, data_files
 from qwen_ui.ui.page.jobs import Jobs
+from tests.helpers.waiting import answer_of, until
 
 NANO = open_model("nano")
 LARGE = open_model("qwen2.5-1.5b-instruct")
 
 
 def finished(anatomy: Any, name: str) -> dict[str, Any]:
-    while "working" in (answer := heat.measure_heat(anatomy, name)):
-        time.sleep(0.05)
-    return answer
+    return answer_of(lambda: heat.measure_heat(anatomy, name), patience=240)
 
 
 @pytest.fixture
@@ -121,14 +119,11 @@ def test_work_is_begun_once_told_while_it_runs_and_kept() -> None:
         go.wait(20)
         return {"found": 7}
 
-    while jobs.ask("a", work)["working"]["done"] != 3:
-        time.sleep(0.01)
+    until(lambda: jobs.ask("a", work)["working"]["done"] == 3)
     assert jobs.ask("a", work)["working"]["total"] == 10
     assert jobs.found("a") is None
     go.set()
-    while "working" in (answer := jobs.ask("a", work)):
-        time.sleep(0.01)
-    assert answer == jobs.found("a") == {"found": 7}
+    assert answer_of(lambda: jobs.ask("a", work)) == jobs.found("a") == {"found": 7}
     assert begun == [1]
 
 
@@ -141,11 +136,6 @@ def test_work_that_failed_is_told_and_tried_again() -> None:
             raise error
         return {"found": 1}
 
-    def answer() -> dict[str, Any]:
-        while "working" in (told := jobs.ask("a", work)):
-            time.sleep(0.01)
-        return told
-
     with pytest.raises(DataError, match=r"No text\."):
-        answer()
-    assert answer() == {"found": 1}
+        answer_of(lambda: jobs.ask("a", work))
+    assert answer_of(lambda: jobs.ask("a", work)) == {"found": 1}
