@@ -21,7 +21,7 @@ from playwright.sync_api import Page, sync_playwright
 from torch import nn
 
 from qwen_ui.model import open_model, preset_models
-from qwen_ui.ui.page import Session, build_app, launch_options
+from qwen_ui.ui.page import Serving, Session, build_app, launch_options
 
 FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
 TICKS = 20
@@ -141,7 +141,7 @@ def main() -> None:
         # A bare module has no name that a person could type: the session is given it under one.
         session._anatomies["256-experts"] = open_model(Experts())
         demo = build_app(session)
-        demo.queue().launch(prevent_thread_lock=True, quiet=True, **launch_options())
+        demo.queue().launch(prevent_thread_lock=True, quiet=True, **launch_options(Serving()))
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
         page = browser.new_page(viewport={"width": 1440, "height": 900})
         page.set_default_timeout(120_000)

@@ -19,10 +19,11 @@ PACKAGE = REPOSITORY / "qwen_ui"
 PUBLIC = {
     "model": """
         DEFAULT_MODEL NANO Anatomy Block Dataflow Difference FakeModel Fold Kind KindGroup
-        Module Parameter Part Role allow_remote_code anchored_patterns bias_beside block_pattern
-        build_skeleton children_by_parent compare_models config_int config_text config_value
-        fake_model find_folds group_kinds head_size hub_id is_bias key_value_heads
-        language_config open_model pattern_for preset_models step_inputs trace_block
+        Module Parameter Part Role anchored_patterns bias_beside block_pattern
+        build_skeleton check_pattern children_by_parent compare_models config_int config_text
+        config_value fake_model find_folds group_kinds head_size hub_id is_bias key_value_heads
+        language_config match_names open_model pattern_for preset_models step_inputs trace_block
+        trust_remote_code_of
     """,
     "model.explain": """
         Explanation explain_module explain_shape shape_product
@@ -82,11 +83,10 @@ PUBLIC = {
         rank_in_subprocess
     """,
     "ui.page": """
-        CHAT KJV OWN SERIES_COLOURS Header Jobs Session Tick build_app
-        build_run_view data_files default_plan guarded is_known_data kept_files launch_options
-        mount_point mounted_by own_file paragraph plotly_script render script serve_plotly
-        server_function stand_in_for
-        trained_model
+        AUTH_VARIABLE CHAT Header Jobs KJV OWN SERIES_COLOURS Serving Session Tick build_app
+        build_run_view data_files default_plan guarded is_known_data kept_files
+        launch_options mount_point mounted_by own_file paragraph plotly_script render script
+        serve_plotly server_function serving_from stand_in_for trained_model
     """,
 }
 # `model.libraries` stands for transformers itself; `ui` prepares gradio before anything imports it.

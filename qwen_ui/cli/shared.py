@@ -10,7 +10,7 @@ import typer
 
 from qwen_ui.errors import PlanError, SettingsError
 from qwen_ui.freeze import MAX_IMPORT_BYTES, FreezePlan, import_plan, preset, preset_plans
-from qwen_ui.model import allow_remote_code, open_model
+from qwen_ui.model import open_model, trust_remote_code_of
 
 app = typer.Typer(
     name="qwen_ui",
@@ -25,15 +25,17 @@ app = typer.Typer(
 @app.callback()
 def options(
     trust_remote_code: Annotated[
-        bool,
+        list[str] | None,
         typer.Option(
             "--trust-remote-code",
-            help="Run code that comes with a model. Give this option before the command.",
+            metavar="MODEL",
+            help="Run the code that comes with this model (a hub id or a folder). Give this option "
+            "before the command; it may be repeated.",
         ),
-    ] = False,
+    ] = None,
 ) -> None:
     if trust_remote_code:
-        allow_remote_code()
+        trust_remote_code_of(*trust_remote_code)
 
 
 Model = Annotated[

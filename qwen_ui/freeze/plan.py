@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from fnmatch import translate
 from functools import lru_cache
 from typing import Literal
@@ -24,10 +24,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from qwen_ui.errors import PlanError
 from qwen_ui.freeze.layers import parse_layers
+from qwen_ui.model import check_pattern
 
 SCHEMA = 1
 MAX_PLAN_BYTES = 1024 * 1024
 MAX_IMPORT_BYTES = 16 * 1024 * 1024  # of a list of names
+NONE: frozenset[str] = frozenset()
 RoleName = Literal["attention", "mlp", "norm", "embedding", "head", "router", "expert", "other"]
 
 
@@ -50,7 +52,7 @@ class Rule(BaseModel):
     roles: tuple[RoleName, ...] = ()
     kinds: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
-    regex: str | None = Field(default=None, max_length=2000)
+    regex: str | None = None
 
     @field_validator("layers")
     @classmethod
@@ -63,24 +65,22 @@ class Rule(BaseModel):
     @classmethod
     def _regex_compiles(cls, regex: str | None) -> str | None:
         if regex is not None:
-            try:
-                re.compile(regex)
-            except re.error as error:
-                raise PlanError(
-                    f"'{regex}' is not a regular expression ({error}). "
-                    r"Write for instance layers\.2[4-7]\..*\.bias."
-                ) from error
+            check_pattern(regex)
         return regex
 
-    def matches(self, names: tuple[str, ...], kind: str, role: str) -> bool:
-        """Whether the rule matches a parameter with these names, kind and role, in any block."""
+    def matches(self, names: tuple[str, ...], kind: str, role: str, found: Set[str] = NONE) -> bool:
+        """Whether the rule matches a parameter with these names, kind and role, in any block.
+
+        Args:
+            found: all names in which its regular expression was found.
+        """
         if not (self.roles or self.kinds or self.names or self.regex is not None):
             return True
         return (
             role in self.roles
             or _any_glob_matches(self.kinds, (kind,))
             or _any_glob_matches(self.names, names)
-            or (self.regex is not None and any(re.search(self.regex, name) for name in names))
+            or any(name in found for name in names)
         )
 
     @property

@@ -6,6 +6,7 @@ command line and API all read the `Selection` that `resolve` returns.
 
 from __future__ import annotations
 
+from collections.abc import Set
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -13,9 +14,9 @@ from typing import TYPE_CHECKING
 from qwen_ui.errors import PlanError
 from qwen_ui.freeze.layers import parse_layers
 from qwen_ui.freeze.notes import warnings_for
-from qwen_ui.freeze.plan import FreezePlan, Rule
+from qwen_ui.freeze.plan import NONE, FreezePlan, Rule
 from qwen_ui.freeze.sentence import summarize
-from qwen_ui.model import Anatomy, Parameter, Role
+from qwen_ui.model import Anatomy, Parameter, Role, match_names
 
 if TYPE_CHECKING:
     from torch import nn
@@ -108,8 +109,9 @@ def resolve(plan: FreezePlan, anatomy: Anatomy) -> Selection:
     """
     trained: set[str] = set()
     unmatched: list[Rule] = []
+    found = _names_found(plan, anatomy)
     for rule in plan.rules:
-        matched = matching_names(rule, anatomy)
+        matched = matching_names(rule, anatomy, found.get(rule.regex or "", NONE))
         if not matched:
             unmatched.append(rule)
         trained = trained | matched if rule.train else trained - matched
@@ -119,8 +121,22 @@ def resolve(plan: FreezePlan, anatomy: Anatomy) -> Selection:
     return Selection(names, warnings_for(plan, anatomy, names, unmatched), plan, anatomy)
 
 
-def matching_names(rule: Rule, anatomy: Anatomy) -> frozenset[str]:
-    """First names of the tensors that one rule matches; a tied tensor matches by all its names."""
+def _names_found(plan: FreezePlan, anatomy: Anatomy) -> dict[str, frozenset[str]]:
+    """All names that each regular expression of the plan is found in."""
+    patterns = list(dict.fromkeys(rule.regex for rule in plan.rules if rule.regex is not None))
+    names = tuple(anatomy.by_name)
+    return {
+        pattern: frozenset(names[index] for index in found)
+        for pattern, found in zip(patterns, match_names(patterns, names), strict=True)
+    }
+
+
+def matching_names(rule: Rule, anatomy: Anatomy, found: Set[str] = NONE) -> frozenset[str]:
+    """First names of the tensors that one rule matches; a tied tensor matches by all its names.
+
+    Args:
+        found: names that the rule's regular expression was found in.
+    """
     blocks = None if rule.layers is None else parse_layers(rule.layers, anatomy.block_count)
     by_kind: dict[tuple[str, str], bool] = {}
     matched = set()
@@ -130,7 +146,7 @@ def matching_names(rule: Rule, anatomy: Anatomy) -> frozenset[str]:
         key = (parameter.kind, parameter.role)
         matches = by_kind.get(key)
         if matches is None:
-            matches = rule.matches(parameter.names, parameter.kind, parameter.role)
+            matches = rule.matches(parameter.names, parameter.kind, parameter.role, found)
             if rule.depends_on_kind_only:
                 by_kind[key] = matches
         if matches:

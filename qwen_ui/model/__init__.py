@@ -1,8 +1,9 @@
 """What a model is, opened without its weights: names, configuration, anatomy.
 
 Called by every later room. It reads configuration files and installed libraries, may ask the hub
-for a configuration, and writes nothing. What weight files hold is `model.weights`; sentences that
-explain a part are `model.explain`; transformers is imported by `model.libraries` alone.
+for a configuration, and writes nothing. A person's patterns are matched in a process of their own.
+What weight files hold is `model.weights`; sentences that explain a part are `model.explain`;
+transformers is imported by `model.libraries` alone.
 """
 
 from __future__ import annotations
@@ -33,10 +34,11 @@ if TYPE_CHECKING:
     from qwen_ui.model.dataflow import Dataflow, Part, trace_block
     from qwen_ui.model.difference import Difference, compare_models
     from qwen_ui.model.folding import Fold, KindGroup, children_by_parent, find_folds, group_kinds
+    from qwen_ui.model.matching import check_pattern, match_names
     from qwen_ui.model.names import DEFAULT_MODEL, NANO, hub_id, preset_models
     from qwen_ui.model.opening import open_model
     from qwen_ui.model.patterns import anchored_patterns, block_pattern, pattern_for
-    from qwen_ui.model.remote_code import allow_remote_code
+    from qwen_ui.model.remote_code import trust_remote_code_of
     from qwen_ui.model.skeleton import build_skeleton, step_inputs
     from qwen_ui.model.tracing import FakeModel, fake_model
 
@@ -55,11 +57,11 @@ __all__ = [
     "Parameter",
     "Part",
     "Role",
-    "allow_remote_code",
     "anchored_patterns",
     "bias_beside",
     "block_pattern",
     "build_skeleton",
+    "check_pattern",
     "children_by_parent",
     "compare_models",
     "config_int",
@@ -73,10 +75,12 @@ __all__ = [
     "is_bias",
     "key_value_heads",
     "language_config",
+    "match_names",
     "open_model",
     "pattern_for",
     "preset_models",
     "step_inputs",
     "trace_block",
+    "trust_remote_code_of",
 ]
 __getattr__ = lazy_face(__name__, __file__)

@@ -37,7 +37,7 @@ from qwen_ui.model.names import (
     preset_for_hub_id,
     preset_models,
 )
-from qwen_ui.model.remote_code import VARIABLE, remote_code_is_trusted
+from qwen_ui.model.remote_code import VARIABLE, is_trusted
 from qwen_ui.model.weights.location import cached_snapshot, preset_weights, weights_in
 
 MAX_CONFIG_BYTES = 4 * 1024 * 1024
@@ -122,11 +122,11 @@ def _needs_its_own_code(values: Any) -> bool:
 
 
 def _with_its_own_code(origin: str, model_type: str) -> PreTrainedConfig:
-    if not remote_code_is_trusted():
+    if not is_trusted(origin):
         raise ModelError(
             f"The model type '{model_type}' of '{origin}' is defined by code that comes with it, "
             "and that code is not run. Read it, and if you trust it, start with "
-            f"--trust-remote-code, or set {VARIABLE}=1."
+            f"`--trust-remote-code {origin}`, or set {VARIABLE}={origin}."
         )
     try:
         return AutoConfig.from_pretrained(origin, trust_remote_code=True)

@@ -1,22 +1,41 @@
-"""Whether code that comes with a model may be run: never, unless who started the process says so.
+"""Of which models the code that comes with them may be run: none but those named at start.
 
-The switch belongs to the process (`--trust-remote-code`, or the variable in its environment), so
-that no request and no file can turn it on. It is asked only for model types that transformers does
-not know itself; for all others the installed class is used and a file's `auto_map` is ignored.
+The names belong to the process (`--trust-remote-code MODEL`, or the variable in its environment),
+so that no request and no file can add one. They are asked for only for model types that
+transformers does not know itself; for all others the installed class is used and a file's
+`auto_map` is ignored.
 """
 
 from __future__ import annotations
 
 import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from qwen_ui.model.libraries import PreTrainedConfig
 
 VARIABLE = "QWEN_UI_TRUST_REMOTE_CODE"
+# transformers imports code that comes with a model as modules of this package.
+_PACKAGE = "transformers_modules."
 
 
-def allow_remote_code() -> None:
-    """Allow it in this process and in those that it starts."""
-    os.environ[VARIABLE] = "1"
+def trust_remote_code_of(*models: str) -> None:
+    """Trust these models (hub ids or folders) in this process and in those that it starts."""
+    known = os.environ.get(VARIABLE, "").split(",")
+    os.environ[VARIABLE] = ",".join(dict.fromkeys(name for name in (*known, *models) if name))
 
 
-def remote_code_is_trusted() -> bool:
-    """Whether code that comes with a model may be run in this process."""
-    return os.environ.get(VARIABLE) == "1"
+def is_trusted(model: str) -> bool:
+    """Whether the code that comes with this model, a hub id or a folder, may be run."""
+    trusted = os.environ.get(VARIABLE, "").split(",")
+    return any(name and _same(name, model) for name in trusted)
+
+
+def came_with_its_code(configuration: PreTrainedConfig) -> bool:
+    """Whether a configuration was made by code that came with its model, so was trusted before."""
+    return type(configuration).__module__.startswith(_PACKAGE)
+
+
+def _same(name: str, model: str) -> bool:
+    return name == model or Path(name).expanduser().resolve() == Path(model).expanduser().resolve()

@@ -27,7 +27,7 @@ from qwen_ui.model.libraries import (
     PreTrainedModel,
     no_init_weights,
 )
-from qwen_ui.model.remote_code import remote_code_is_trusted
+from qwen_ui.model.remote_code import came_with_its_code
 
 # Tokens of a traced step: shapes and gradients say the same of any length.
 TRACED_TOKENS = 8
@@ -115,10 +115,9 @@ def auto_class(configuration: PreTrainedConfig) -> Any:
 
 def _build(configuration: PreTrainedConfig) -> PreTrainedModel:
     """Without first values, a third of the work; called under the lock: it changes classes."""
-    trusted = remote_code_is_trusted()
     with no_init_weights():
         module: PreTrainedModel = auto_class(configuration).from_config(
-            configuration, trust_remote_code=trusted
+            configuration, trust_remote_code=came_with_its_code(configuration)
         )
     module.tie_weights()  # else done with the first values
     return module

@@ -85,7 +85,7 @@ def test_a_models_own_code_runs_only_after_the_flag(
     code, _, said = run(["inspect", str(tmp_path)], capsys)
     assert code == 2
     assert "that code is not run" in said
-    code, _, said = run(["--trust-remote-code", "inspect", str(tmp_path)], capsys)
+    code, _, said = run(["--trust-remote-code", str(tmp_path), "inspect", str(tmp_path)], capsys)
     assert code == 2  # it is looked for now, and there is none
     assert "gives no configuration" in said
 

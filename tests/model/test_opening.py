@@ -128,7 +128,7 @@ def test_code_that_comes_with_a_model_runs_only_where_the_process_was_told_so(
     write(folder, json.dumps({"model_type": "homemade", "auto_map": auto_map}))
     with pytest.raises(ModelError, match=r"that code is not run.*--trust-remote-code"):
         open_model(str(folder))
-    monkeypatch.setenv(VARIABLE, "1")
+    monkeypatch.setenv(VARIABLE, f"some/other,{folder}")
     monkeypatch.setattr(
         "transformers.dynamic_module_utils.HF_MODULES_CACHE", str(tmp_path / "code")
     )

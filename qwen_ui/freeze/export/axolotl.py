@@ -5,10 +5,10 @@ The rule (`axolotl.utils.freeze.LayerNamePattern`): every dot is literal, and `r
 
 from __future__ import annotations
 
-import re
+from collections.abc import Sequence
 
 from qwen_ui.freeze.selection import Selection
-from qwen_ui.model import anchored_patterns
+from qwen_ui.model import anchored_patterns, match_names
 
 
 def axolotl_patterns(selection: Selection) -> list[str]:
@@ -16,6 +16,10 @@ def axolotl_patterns(selection: Selection) -> list[str]:
     return anchored_patterns((p.name for p in selection.parameters), str)
 
 
-def axolotl_matches(patterns: list[str], name: str) -> bool:
-    """Whether Axolotl would train the parameter of this name."""
-    return any(re.match(p.replace(".", "\\."), name) is not None for p in patterns)
+def axolotl_matches(patterns: Sequence[str], names: Sequence[str]) -> list[list[int]]:
+    """Of each pattern, the indexes of the names that Axolotl would train.
+
+    Raises:
+        PlanError: as `model.match_names`.
+    """
+    return match_names([p.replace(".", "\\.") for p in patterns], names, method="match")

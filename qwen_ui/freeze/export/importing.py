@@ -33,10 +33,7 @@ def import_plan(text: str, anatomy: Anatomy) -> FreezePlan:
             "There is nothing to import. Give a plan's JSON, a list of parameter names, or "
             "Axolotl's unfrozen_parameters."
         )
-    chosen: set[str] = set()
-    for item in items:
-        chosen |= _names_meant(item, anatomy)
-    return canonical_plan(anatomy, chosen, name="imported")
+    return canonical_plan(anatomy, _names_meant(items, anatomy), name="imported")
 
 
 def _items(text: str) -> list[str]:
@@ -76,25 +73,24 @@ def _unquoted(text: str) -> str:
     return text
 
 
-def _names_meant(item: str, anatomy: Anatomy) -> set[str]:
-    known = anatomy.by_name.get(item)
-    if known is not None:
-        return {known.name}
-    if _RANGE.search(item):
-        raise PlanError(
-            f"'{item}' selects part of a tensor, which a plan cannot express. Leave out the range."
-        )
-    try:
-        matched = {
-            p.name for p in anatomy.parameters if any(axolotl_matches([item], n) for n in p.names)
-        }
-    except re.error as error:
-        raise PlanError(
-            f"'{item}' is neither a parameter's name nor a pattern ({error}). Correct that line."
-        ) from error
-    if not matched:
-        example = anatomy.parameters[-1].name
-        raise PlanError(
-            f"'{item}' matches no parameter of {anatomy.source}. Its names look like '{example}'."
-        )
-    return matched
+def _names_meant(items: list[str], anatomy: Anatomy) -> set[str]:
+    """First names of the tensors that names and patterns mean together."""
+    known = {item: anatomy.by_name[item].name for item in items if item in anatomy.by_name}
+    patterns = [item for item in dict.fromkeys(items) if item not in known]
+    for item in patterns:
+        if _RANGE.search(item):
+            raise PlanError(
+                f"'{item}' selects part of a tensor, which a plan cannot express. Leave out the "
+                "range."
+            )
+    names = tuple(anatomy.by_name)
+    chosen = set(known.values())
+    for item, found in zip(patterns, axolotl_matches(patterns, names), strict=True):
+        if not found:
+            example = anatomy.parameters[-1].name
+            raise PlanError(
+                f"'{item}' is neither a name nor a pattern of a parameter of {anatomy.source}. Its "
+                f"names look like '{example}'."
+            )
+        chosen.update(anatomy.by_name[names[index]].name for index in found)
+    return chosen

@@ -5,13 +5,12 @@ Each returns a JSON object; a selection in it is `ranges` (see `selection_data`)
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from qwen_ui import freeze  # lazily: its functions need torch, drawing the page does not
-from qwen_ui.errors import PlanError
 from qwen_ui.formats import short_bytes
+from qwen_ui.model import match_names
 from qwen_ui.ui.freeze import saved_plans
 from qwen_ui.ui.freeze.heat import list_heats, measure_heat, take_top
 from qwen_ui.ui.freeze.selection_data import chosen, names_of, ranges_of, structure_record
@@ -47,11 +46,10 @@ def count_layers(anatomy: Anatomy, layers: str) -> dict[str, Any]:
 
 def match(anatomy: Anatomy, pattern: str) -> dict[str, Any]:
     """The tensors whose name a regular expression is found in, and how many there are."""
-    try:
-        found = re.compile(pattern)
-    except re.error as error:
-        raise PlanError(f"'{pattern[:80]}' is not a valid regular expression: {error}.") from error
-    matched = [p for p in anatomy.parameters if any(found.search(name) for name in p.names)]
+    names = tuple(anatomy.by_name)
+    (found,) = match_names([pattern], names)
+    chosen = {anatomy.by_name[names[index]].name for index in found}
+    matched = [p for p in anatomy.parameters if p.name in chosen]
     return {
         "ranges": ranges_of(anatomy, (p.name for p in matched)),
         "tensors": len(matched),

@@ -28,17 +28,20 @@ if TYPE_CHECKING:
     from qwen_ui.ui.page.jobs import Jobs, Tick
     from qwen_ui.ui.page.modules import mounted_by
     from qwen_ui.ui.page.run_view import build_run_view, plotly_script, serve_plotly
+    from qwen_ui.ui.page.serving import AUTH_VARIABLE, Serving, serving_from
     from qwen_ui.ui.page.session import Session
     from qwen_ui.ui.page.stand_in import stand_in_for, trained_model
     from qwen_ui.ui.page.templates import mount_point, paragraph, render, script
 
 __all__ = [
+    "AUTH_VARIABLE",
     "CHAT",
     "KJV",
     "OWN",
     "SERIES_COLOURS",
     "Header",
     "Jobs",
+    "Serving",
     "Session",
     "Tick",
     "build_app",
@@ -58,6 +61,7 @@ __all__ = [
     "script",
     "serve_plotly",
     "server_function",
+    "serving_from",
     "stand_in_for",
     "trained_model",
 ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
@@ -11,9 +10,11 @@ import gradio as gr
 from starlette.middleware import Middleware
 
 from qwen_ui.ui.page import header as page_header
+from qwen_ui.ui.page.access import AccessControl
 from qwen_ui.ui.page.gradio_start import one_application
-from qwen_ui.ui.page.head_script import HeadScript
+from qwen_ui.ui.page.index_page import IndexPage
 from qwen_ui.ui.page.modules import read_modules, styles
+from qwen_ui.ui.page.serving import Serving
 from qwen_ui.ui.page.session import Session
 
 TITLE = "Qwen UI"
@@ -84,19 +85,25 @@ def theme() -> gr.themes.Base:
     )
 
 
-def launch_options() -> dict[str, Any]:
-    """What `launch` is told: this machine only, no share link, nothing loaded from outside."""
+def launch_options(serving: Serving) -> dict[str, Any]:
+    """What gradio's `launch` is given: no share link, nothing loaded from outside."""
     modules = read_modules()
     return {
         "theme": theme(),
         "css": styles(),
         "app_kwargs": {
-            "middleware": [Middleware(HeadScript, modules.head)],
+            "middleware": [
+                Middleware(AccessControl, serving.policy),
+                Middleware(IndexPage, modules.head, serving.policy),
+            ],
             "routes": [modules.route],
         },
-        "server_name": os.environ.get("GRADIO_SERVER_NAME", "127.0.0.1"),
+        "server_name": serving.address,
+        "auth": serving.login,
         "share": False,
         "ssr_mode": False,
+        # By the environment it could be turned on without a word.
+        "mcp_server": False,
         "max_file_size": MAX_UPLOAD,
         "footer_links": [],
         "show_error": False,

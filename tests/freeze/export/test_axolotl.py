@@ -23,5 +23,6 @@ def test_patterns_match_the_chosen_names_and_no_other(name: str, data: st.DataOb
     except PlanError:
         return
     patterns = axolotl_patterns(selection)
-    matched = {p.name for p in anatomy.parameters if axolotl_matches(patterns, p.name)}
+    names = [p.name for p in anatomy.parameters]
+    matched = {names[index] for found in axolotl_matches(patterns, names) for index in found}
     assert matched == selection.names

@@ -19,7 +19,7 @@ App.create_app = staticmethod(make_and_count)
 demo = page.build_app(Session())
 built = len(made)
 slow = [name for name in ("torch", "transformers", "plotly") if name in sys.modules]
-demo.launch(prevent_thread_lock=True, quiet=True, **page.launch_options())
+demo.launch(prevent_thread_lock=True, quiet=True, **page.launch_options(page.Serving()))
 served = len(made)
 demo.close()
 print(json.dumps({"built": built, "served": served, "slow": slow}))

@@ -9,7 +9,6 @@ import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from qwen_ui.ui.page.head_script import HeadScript
 from qwen_ui.ui.page.modules import OPENED, Modules, mounted_by, read_modules, styles
 from tests.helpers.built_app import built_app
 
@@ -67,19 +66,6 @@ def test_the_head_names_the_modules_before_anything_asks_for_one() -> None:
     needed = MODULES.needed_by(OPENED)
     assert {"page/dom.js", "page/api.js"} <= needed
     assert {link.removeprefix(base) for link in fetched} == {OPENED, *needed}
-
-
-def test_the_head_is_put_into_the_page_and_into_nothing_else() -> None:
-    from starlette.responses import HTMLResponse  # noqa: PLC0415
-    from starlette.routing import Route  # noqa: PLC0415
-
-    def html(request: object) -> HTMLResponse:
-        return HTMLResponse("<html><head><title>x</title></head></html>")
-
-    app = Starlette(routes=[Route("/", html), Route("/other", html)])
-    client = TestClient(HeadScript(app, "<b>mine</b>"))
-    assert client.get("/").text == "<html><head><b>mine</b><title>x</title></head></html>"
-    assert "mine" not in client.get("/other").text
 
 
 @pytest.mark.parametrize("name", MODULES.texts)
