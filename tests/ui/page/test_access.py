@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from gradio.data_classes import BodyCSS
 from gradio.routes import App
 from starlette.datastructures import Headers
 from starlette.testclient import TestClient
@@ -34,7 +35,13 @@ ATTACKS = {
 def client() -> Iterator[TestClient]:
     blocks, options = built_app(), launch_options(Serving())["app_kwargs"]
     app = in_a_loop(lambda: App.create_app(blocks, app_kwargs=options))
-    app.get_blocks().config["body_css"] = {}  # by `launch`, with the theme
+    # `launch` takes it from the theme.
+    app.get_blocks().config["body_css"] = BodyCSS(
+        body_background_fill="white",
+        body_background_fill_dark="black",
+        body_text_color="black",
+        body_text_color_dark="white",
+    )
     with TestClient(app, base_url=f"http://{HOST}") as client:
         yield client
 
