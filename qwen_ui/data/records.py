@@ -33,6 +33,7 @@ class Record:
         prompt, completion: loss is on the completion.
         text: loss is on all of it.
         is_document: the text is to be cut into sequences, not one sample.
+        tools: descriptions of functions that the conversation may call.
     """
 
     where: str
@@ -41,6 +42,7 @@ class Record:
     completion: str = ""
     text: str = ""
     is_document: bool = False
+    tools: tuple[Any, ...] = ()
 
 
 def read_records(source: str) -> list[Record]:
@@ -86,7 +88,8 @@ def to_record(value: Any, where: str) -> Record:
     if not isinstance(value, dict):
         raise DataError(f"{where}: this is not an object. Each sample needs {SHAPES}.")
     if value.get("messages") is not None:
-        return Record(where, messages=_messages(value["messages"], where))
+        tools = value.get("tools") or ()
+        return Record(where, messages=_messages(value["messages"], where), tools=tuple(tools))
     if value.get("prompt") is not None or value.get("completion") is not None:
         prompt, completion = value.get("prompt"), value.get("completion")
         if not isinstance(prompt, str) or not isinstance(completion, str) or not completion:
@@ -109,11 +112,14 @@ def _messages(value: Any, where: str) -> tuple[dict[str, Any], ...]:
     for number, turn in enumerate(value, start=1):
         if not isinstance(turn, dict) or not isinstance(turn.get("role"), str):
             raise DataError(f'{where}: turn {number} needs a "role" and a "content".')
-        if not isinstance(turn.get("content"), str):
+        content = turn.get("content")
+        if not isinstance(content, str | list) and not (content is None and _is_called(turn)):
             raise DataError(f'{where}: the "content" of turn {number} must be text.')
-    if not any(turn["role"] == "assistant" for turn in value):
-        raise DataError(f"{where}: no turn is the assistant's, so there is nothing to learn.")
     return tuple(value)
+
+
+def _is_called(turn: dict[str, Any]) -> bool:
+    return bool(turn.get("tool_calls"))
 
 
 def _read_file(path: Path, most: int | None = None) -> Iterator[Record]:

@@ -6,13 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from jinja2 import TemplateError
-
+from qwen_ui.data.chat import chat_tokens
+from qwen_ui.data.counts import Counts
+from qwen_ui.data.encoding import Encoder, LossyTokenizerError
 from qwen_ui.data.records import Record
 from qwen_ui.errors import DataError
-
-# Characters of a document that are tokenized at a time.
-CHUNK = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,27 +35,6 @@ class Example:
         return sum(self.loss_mask)
 
 
-@dataclass(slots=True)
-class Counts:
-    """How many samples were truncated, and how many were left out for having no loss then."""
-
-    truncated: int = 0
-    left_out: int = 0
-
-    def sentence(self, sequence_length: int) -> str:
-        """The counts as a sentence; "" where both are 0."""
-        if not self.truncated and not self.left_out:
-            return ""
-        return (
-            f"{_samples(self.truncated)} truncated to {sequence_length} tokens, and "
-            f"{_samples(self.left_out)} left out because no token with loss remained."
-        )
-
-
-def _samples(count: int) -> str:
-    return f"{count:,} {'sample was' if count == 1 else 'samples were'}"
-
-
 def make_examples(
     records: list[Record], tokenizer: Any, sequence_length: int, *, packing: bool = False
 ) -> tuple[list[Example], Counts]:
@@ -67,9 +44,10 @@ def make_examples(
         DataError: a record cannot be turned into tokens, or none is left.
     """
     counts = Counts()
+    encoder = Encoder(tokenizer)
     examples: list[Example] = []
     for record in records:
-        for tokens, loss_mask in _tokenized(record, tokenizer, sequence_length):
+        for tokens, loss_mask in _tokenized(record, encoder, sequence_length, counts):
             example = _truncated(tokens, loss_mask, record.where, sequence_length, counts)
             if example is not None:
                 examples.append(example)
@@ -116,83 +94,31 @@ def _truncated(
 
 
 def _tokenized(
-    record: Record, tokenizer: Any, length: int
+    record: Record, encoder: Encoder, length: int, counts: Counts
 ) -> Iterator[tuple[list[int], list[bool]]]:
     if record.messages:
-        yield _chat(record, tokenizer)
-    elif record.completion:
-        yield _completion(record, tokenizer)
+        yield chat_tokens(record, encoder, counts)
+    elif record.prompt or record.completion:
+        yield _completion(record, encoder)
     else:
-        tokens = _text_tokens(record, tokenizer)
+        ids = encoder.ids(record.text)
+        tokens, _ = encoder.surrounded(ids, is_document=record.is_document) if ids else ([], 0)
         # A last sequence of one token would have nothing to predict.
-        for start in range(0, len(tokens) - 1, length):
+        for start in range(0, max(1, len(tokens) - 1), length):
             sequence = tokens[start : start + length]
             yield sequence, [True] * len(sequence)
 
 
-def _text_tokens(record: Record, tokenizer: Any) -> list[int]:
-    chunks = [record.text[i : i + CHUNK] for i in range(0, len(record.text), CHUNK)]
-    tokens = [token for chunk in chunks for token in _ids(tokenizer, chunk)]
-    return tokens if record.is_document else [*tokens, *_end(tokenizer)]
-
-
-def _completion(record: Record, tokenizer: Any) -> tuple[list[int], list[bool]]:
-    prompt = _ids(tokenizer, record.prompt)
-    completion = [*_ids(tokenizer, record.completion), *_end(tokenizer)]
-    return prompt + completion, [False] * len(prompt) + [True] * len(completion)
-
-
-def _ids(tokenizer: Any, text: str) -> list[int]:
-    return list(tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"])
-
-
-def _end(tokenizer: Any) -> list[int]:
-    return [] if tokenizer.eos_token_id is None else [tokenizer.eos_token_id]
-
-
-def _chat(record: Record, tokenizer: Any) -> tuple[list[int], list[bool]]:
-    """Tokens of a conversation in the model's template; the assistant's turns are in the loss."""
-    if not getattr(tokenizer, "chat_template", None):
-        raise DataError(
-            f"{record.where}: this model has no chat template, so messages cannot be used. Give "
-            '"prompt" and "completion", or "text".'
-        )
-    messages = list(record.messages)
-    whole = _render(tokenizer, messages, record.where)
-    spans = _assistant_spans(tokenizer, messages, whole, record.where)
-    coded = tokenizer(whole, add_special_tokens=False, return_offsets_mapping=True, verbose=False)
-    loss_mask = [
-        any(begin <= first < end for begin, end in spans) for first, _ in coded["offset_mapping"]
-    ]
-    return list(coded["input_ids"]), loss_mask
-
-
-def _assistant_spans(
-    tokenizer: Any, messages: list[dict[str, Any]], whole: str, where: str
-) -> list[tuple[int, int]]:
-    """Character ranges of the assistant's turns: what it is to write, its end mark included."""
-    spans = []
-    for index, message in enumerate(messages):
-        if message["role"] != "assistant":
-            continue
-        before = _render(tokenizer, messages[:index], where, prompt=True) if index else ""
-        after = _render(tokenizer, messages[: index + 1], where)
-        if not whole.startswith(before) or not whole.startswith(after):
-            raise DataError(
-                f"{where}: the model's chat template rewrites earlier turns, so turn {index + 1} "
-                "cannot be located. Give one conversation per sample, with a single answer."
-            )
-        # The newline that a template puts after the end mark is never written by the model.
-        spans.append((len(before), len(after.rstrip("\n"))))
-    return spans
-
-
-def _render(
-    tokenizer: Any, messages: list[dict[str, Any]], where: str, *, prompt: bool = False
-) -> str:
+def _completion(record: Record, encoder: Encoder) -> tuple[list[int], list[bool]]:
+    text = record.prompt + record.completion
     try:
-        return str(
-            tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=prompt)
-        )
-    except (TemplateError, TypeError, ValueError, KeyError) as error:
-        raise DataError(f"{where}: the model's chat template refuses it ({error}).") from error
+        ids, mask = encoder.with_spans(text, [(len(record.prompt), len(text))])
+    except LossyTokenizerError as error:
+        raise DataError(
+            f"{record.where}: the tokens of the completion do not decode to its text, so what is "
+            "in the loss is unknown. Use the tokenizer that the model came with."
+        ) from error
+    tokens, before = encoder.surrounded(ids)
+    # An empty completion is a missing one: it has no end to be learned either.
+    after = len(tokens) - before - len(ids)
+    return tokens, [False] * before + mask + [bool(record.completion)] * after

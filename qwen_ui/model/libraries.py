@@ -24,6 +24,7 @@ from transformers import __version__ as transformers_version
 from transformers.initialization import no_init_weights
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+from transformers.utils.chat_template_utils import render_jinja_template
 from transformers.utils.logging import disable_progress_bar
 
 __all__ = [
@@ -40,6 +41,7 @@ __all__ = [
     "PreTrainedModel",
     "disable_progress_bar",
     "no_init_weights",
+    "render_jinja_template",
     "sdpa_attention_forward",
     "transformers_version",
 ]
