@@ -2,7 +2,8 @@
 
 A turn begins where the generation prompt ends and ends with its end mark. Nothing here assumes that
 a template writes earlier turns as it would write them last: places come from marks (`marks.py`),
-and the number of renderings does not grow with the number of turns.
+and the number of renderings does not grow with the number of turns. The file is longer than others
+because the beginning and the end of a turn are read from the same rendering and its marks.
 """
 
 from __future__ import annotations

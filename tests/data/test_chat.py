@@ -199,14 +199,26 @@ def test_a_template_that_rewrites_answers_is_refused() -> None:
 def test_the_number_of_renderings_does_not_grow_with_the_turns(
     family: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rendered = []
+    renderings = 0
     plain = ChatTemplate.render
-    monkeypatch.setattr(
-        ChatTemplate, "render", lambda *a, **k: rendered.append(1) or plain(*a, **k)
-    )
+
+    def counted(template: ChatTemplate, messages: Messages, *, prompt: bool = False) -> str:
+        nonlocal renderings
+        renderings += 1
+        return plain(template, messages, prompt=prompt)
+
+    monkeypatch.setattr(ChatTemplate, "render", counted)
     numbers = []
     for count in (4, 40):
-        rendered.clear()
+        renderings = 0
         trained(encoder_of(family), turns(*["same"] * count))
-        numbers.append(len(rendered))
+        numbers.append(renderings)
     assert numbers[0] == numbers[1]
+
+
+def test_characters_that_could_be_marks_are_left_alone() -> None:
+    answer = "a\U00100000\U00100001\U00100001b"
+    assert trained(encoder_of("chatml"), turns("x", answer))[0] == answer + "<|im_end|>"
+    everything = "\U00100000\U00108000\U000f8000"
+    with pytest.raises(DataError, match="private-use"):
+        trained(encoder_of("chatml"), turns("x", everything))

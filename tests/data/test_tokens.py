@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from transformers import PreTrainedTokenizerFast
 
 from qwen_ui.data.batches import load_examples
-from qwen_ui.data.tokens import Counts, Example, pack
+from qwen_ui.data.counts import Counts
+from qwen_ui.data.tokens import Example, pack
 
 CHAT = [
     {"role": "user", "content": "ask"},
