@@ -31,8 +31,8 @@ PUBLIC = {
     "model.weights": """
         MAX_SPECTRUM_SIDE MEASURES Spectrum Statistics StoredTensor StoredWeights WeightGrid
         WeightsCheck check_weights folder_fingerprint load_model load_tokenizer measure_weights
-        read_weights refuse_quantized spectrum tensor_statistics training_dtype weights_folder
-        weights_of
+        quantization_of read_weights refuse_misfit refuse_quantized spectrum tensor_statistics
+        training_dtype unread_weights weights_folder weights_of why_no_weights
     """,
     "freeze": """
         MAX_IMPORT_BYTES MAX_PLAN_BYTES TOP_BLOCKS TOP_LAYERS Cost FreezePlan Rule Selection
@@ -64,8 +64,8 @@ PUBLIC = {
         setting_field setting_label status_of thinned write_status
     """,
     "engine": """
-        Prepared SuggestedRate Trainer apply_delta as_worker checked_spec delta_file set_up
-        steepest_rate suggest_learning_rate
+        Prepared SuggestedRate Trainer apply_delta as_worker check_spec checked_spec delta_file
+        set_up steepest_rate suggest_learning_rate
     """,
     "workers": """
         ADVICE OVERHEAD_BYTES Supervisor child_environment cores dispatch find_devices kill

@@ -12,7 +12,14 @@ from qwen_ui.lazy import lazy_face
 
 if TYPE_CHECKING:
     from qwen_ui.model.weights.fingerprint import folder_fingerprint
-    from qwen_ui.model.weights.fit import WeightsCheck, check_weights, weights_of
+    from qwen_ui.model.weights.fit import (
+        WeightsCheck,
+        check_weights,
+        refuse_misfit,
+        unread_weights,
+        weights_of,
+        why_no_weights,
+    )
     from qwen_ui.model.weights.grid import WeightGrid, measure_weights
     from qwen_ui.model.weights.headers import StoredTensor, StoredWeights, read_weights
     from qwen_ui.model.weights.loading import (
@@ -22,7 +29,7 @@ if TYPE_CHECKING:
         weights_folder,
     )
     from qwen_ui.model.weights.measures import MEASURES
-    from qwen_ui.model.weights.quantization import refuse_quantized
+    from qwen_ui.model.weights.quantization import quantization_of, refuse_quantized
     from qwen_ui.model.weights.statistics import (
         MAX_SPECTRUM_SIDE,
         Spectrum,
@@ -45,12 +52,16 @@ __all__ = [
     "load_model",
     "load_tokenizer",
     "measure_weights",
+    "quantization_of",
     "read_weights",
+    "refuse_misfit",
     "refuse_quantized",
     "spectrum",
     "tensor_statistics",
     "training_dtype",
+    "unread_weights",
     "weights_folder",
     "weights_of",
+    "why_no_weights",
 ]
 __getattr__ = lazy_face(__name__, __file__)
