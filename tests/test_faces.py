@@ -29,9 +29,10 @@ PUBLIC = {
         Explanation explain_module explain_shape shape_product
     """,
     "model.weights": """
-        MAX_SPECTRUM_SIDE MEASURES Spectrum Statistics StoredTensor StoredWeights WeightGrid
-        WeightsCheck check_weights folder_fingerprint load_model load_tokenizer measure_weights
-        quantization_of read_weights refuse_misfit refuse_quantized spectrum tensor_statistics
+        MAX_SPECTRUM_SIDE MEASURES Place Spectrum Statistics StoredTensor StoredWeights WeightGrid
+        WeightsCheck check_weights copy_companions folder_fingerprint load_model load_tokenizer
+        measure_weights quantization_of read_weights refuse_misfit refuse_quantized rehearse
+        spectrum tensor_statistics
         training_dtype unread_weights weights_folder weights_of why_no_weights
     """,
     "freeze": """

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from qwen_ui.model.weights.grid import WeightGrid, measure_weights
     from qwen_ui.model.weights.headers import StoredTensor, StoredWeights, read_weights
     from qwen_ui.model.weights.loading import (
+        copy_companions,
         load_model,
         load_tokenizer,
         training_dtype,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     )
     from qwen_ui.model.weights.measures import MEASURES
     from qwen_ui.model.weights.quantization import quantization_of, refuse_quantized
+    from qwen_ui.model.weights.rehearsal import Place, rehearse
     from qwen_ui.model.weights.statistics import (
         MAX_SPECTRUM_SIDE,
         Spectrum,
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
 __all__ = [
     "MAX_SPECTRUM_SIDE",
     "MEASURES",
+    "Place",
     "Spectrum",
     "Statistics",
     "StoredTensor",
@@ -48,6 +51,7 @@ __all__ = [
     "WeightGrid",
     "WeightsCheck",
     "check_weights",
+    "copy_companions",
     "folder_fingerprint",
     "load_model",
     "load_tokenizer",
@@ -56,6 +60,7 @@ __all__ = [
     "read_weights",
     "refuse_misfit",
     "refuse_quantized",
+    "rehearse",
     "spectrum",
     "tensor_statistics",
     "training_dtype",
