@@ -18,12 +18,12 @@ PACKAGE = REPOSITORY / "qwen_ui"
 # What each room offers to the others; a name that is added here is one that we keep.
 PUBLIC = {
     "model": """
-        DEFAULT_MODEL NANO Anatomy Block Dataflow Difference FakeModel Fold Kind KindGroup
-        Module Parameter Part Role anchored_patterns bias_beside block_pattern
-        build_skeleton check_pattern children_by_parent compare_models config_int config_text
-        config_value fake_model find_folds group_kinds head_size hub_id is_bias key_value_heads
-        language_config match_names open_model pattern_for preset_models step_inputs trace_block
-        trust_remote_code_of
+        Anatomy Block DEFAULT_MODEL Dataflow Difference FakeModel Fold Kind KindGroup Module NANO
+        Parameter Part Role anchored_patterns bias_beside block_pattern build_skeleton
+        check_pattern children_by_parent compare_models config_int config_text config_value
+        fake_model find_folds group_kinds head_size hub_id is_bias key_value_heads language_config
+        length_note match_names open_model pattern_for preset_models refuse_length step_inputs
+        trace_block trust_remote_code_of
     """,
     "model.explain": """
         Explanation explain_module explain_shape shape_product

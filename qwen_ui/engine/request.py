@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qwen_ui.errors import PlanError
+from qwen_ui.errors import ModelError, PlanError
 from qwen_ui.freeze import FreezePlan
+from qwen_ui.model import refuse_length
 from qwen_ui.model.weights import check_weights, refuse_misfit, refuse_quantized, weights_of
 from qwen_ui.runs import RunSpec, make_spec
 
@@ -39,7 +40,7 @@ def check_spec(spec: RunSpec, anatomy: Anatomy) -> None:
     Raises:
         ModelError: its weights are not on this machine, do not fit it, or are quantized.
         PlanError: the plan trains nothing in this model, or nothing that LoRA adapts.
-        SettingsError: LoRA is asked for and `peft` missing.
+        SettingsError: LoRA is asked for and `peft` missing, or sequences are too long.
     """
     from qwen_ui.freeze import resolve  # noqa: PLC0415
 
@@ -53,7 +54,20 @@ def check_spec(spec: RunSpec, anatomy: Anatomy) -> None:
 
         check_peft()
         adapted_modules(selection)
+    refuse_length(anatomy, spec.data.sequence_length)
+    _refuse_encoder(anatomy)
     refuse_quantized(anatomy)
     weights = weights_of(anatomy)
     refuse_quantized(anatomy, weights)
     refuse_misfit(anatomy, check_weights(anatomy, weights))
+
+
+def _refuse_encoder(anatomy: Anatomy) -> None:
+    """Refuse a model whose text goes through an encoder: its loss is of another kind."""
+    if any(parameter.name.startswith("encoder.") for parameter in anatomy.parameters) or any(
+        parameter.name.startswith("model.encoder.") for parameter in anatomy.parameters
+    ):
+        raise ModelError(
+            f"'{anatomy.source}' is an encoder with a decoder ({anatomy.model_type}); only "
+            "decoders are trained here. Choose a causal language model."
+        )

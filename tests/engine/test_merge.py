@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from safetensors.torch import load_file
 
-from qwen_ui.engine import Trainer, apply_delta, checked_spec, set_up
+from qwen_ui.engine import Prepared, Trainer, apply_delta, checked_spec, set_up
 from qwen_ui.errors import PlanError
 from qwen_ui.freeze import FreezePlan, Rule, preset, resolve
 from qwen_ui.model import open_model
@@ -33,14 +35,16 @@ class Recorder(NullWriter):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
-        self.ended: dict[str, object] = {}
+        self.ended: dict[str, Any] = {}
 
-    def event(self, kind: str, /, **fields: object) -> None:
-        if kind == "end":
+    def event(self, name: str, **fields: Any) -> None:
+        if name == "end":
             self.ended = fields
 
 
-def train(folder: Path, data: Path, plan: FreezePlan, out: Path, **settings: object):
+def train(
+    folder: Path, data: Path, plan: FreezePlan, out: Path, **settings: Any
+) -> tuple[float, Prepared]:
     """Two steps; (loss that the run measured, its loop, the prepared run)."""
     spec = checked_spec(
         model=str(folder), plan=plan, data=str(data), steps=2, sequence_length=32, batch_size=4,
@@ -56,7 +60,7 @@ def train(folder: Path, data: Path, plan: FreezePlan, out: Path, **settings: obj
     return loss, prepared
 
 
-def plain_loss(folder: Path, prepared) -> float:
+def plain_loss(folder: Path, prepared: Prepared) -> float:
     """Mean loss of the evaluation examples in the model that plain transformers loads."""
     entry = auto_class(open_model(str(folder)).configuration)
     model = entry.from_pretrained(folder, dtype=torch.float32).eval()
@@ -71,7 +75,9 @@ def plain_loss(folder: Path, prepared) -> float:
     return total / count
 
 
-def merged_equals_run(base: Path, data: Path, plan: FreezePlan, tmp_path: Path, **settings: object):
+def merged_equals_run(
+    base: Path, data: Path, plan: FreezePlan, tmp_path: Path, **settings: Any
+) -> Path:
     loss, prepared = train(base, data, plan, tmp_path / "run", **settings)
     apply_delta(tmp_path / "run" / "delta.safetensors", str(base), tmp_path / "whole")
     assert plain_loss(tmp_path / "whole", prepared) == pytest.approx(loss, rel=1e-6)
@@ -105,7 +111,7 @@ def test_the_merged_model_has_the_loss_of_the_run_in_every_family(
     try:
         names = resolve(chosen, open_model(str(base))).names
     except PlanError:
-        names = frozenset()
+        names = frozenset[str]()
     if not names:
         pytest.skip(f"{family} has nothing of {plan}")
     merged_equals_run(base, sentences, chosen, tmp_path)
@@ -132,7 +138,9 @@ def with_short_names(weights: Weights) -> Weights:
     [with_head, with_other_head, with_head_alone, with_short_names],
     ids=lambda c: c.__name__,
 )
-def test_every_name_of_a_trained_tensor_is_written(tmp_path: Path, sentences: Path, change) -> None:
+def test_every_name_of_a_trained_tensor_is_written(
+    tmp_path: Path, sentences: Path, change: Callable[[Weights], Weights]
+) -> None:
     base = change_weights(save_family(tmp_path / "base", "qwen3"), change)
     whole = merged_equals_run(base, sentences, EVERYTHING, tmp_path)
     written = load_file(whole / "model.safetensors")
