@@ -57,7 +57,7 @@ def test_rotary_positions_go_on_with_a_note(tmp_path: Path) -> None:
 
 
 def test_an_encoder_with_a_decoder_is_refused_before_launch() -> None:
-    sizes = {
+    sizes: dict[str, Any] = {
         "vocab_size": 64,
         "d_model": 16,
         "d_kv": 8,
