@@ -18,21 +18,22 @@ PACKAGE = REPOSITORY / "qwen_ui"
 # What each room offers to the others; a name that is added here is one that we keep.
 PUBLIC = {
     "model": """
-        DEFAULT_MODEL NANO Anatomy Block Dataflow Difference FakeModel Fold Kind KindGroup
-        Module Parameter Part Role anchored_patterns bias_beside block_pattern
-        build_skeleton check_pattern children_by_parent compare_models config_int config_text
-        config_value fake_model find_folds group_kinds head_size hub_id is_bias key_value_heads
-        language_config match_names open_model pattern_for preset_models step_inputs trace_block
-        trust_remote_code_of
+        Anatomy Block DEFAULT_MODEL Dataflow Difference FakeModel Fold Kind KindGroup Module NANO
+        Parameter Part Role anchored_patterns bias_beside block_pattern build_skeleton
+        check_pattern children_by_parent compare_models config_int config_text config_value
+        fake_model find_folds group_kinds head_size hub_id is_bias key_value_heads language_config
+        length_note match_names open_model pattern_for preset_models refuse_length step_inputs
+        trace_block trust_remote_code_of
     """,
     "model.explain": """
         Explanation explain_module explain_shape shape_product
     """,
     "model.weights": """
-        MAX_SPECTRUM_SIDE MEASURES Spectrum Statistics StoredTensor StoredWeights WeightGrid
-        WeightsCheck check_weights folder_fingerprint load_model load_tokenizer measure_weights
-        read_weights refuse_quantized spectrum tensor_statistics training_dtype weights_folder
-        weights_of
+        MAX_SPECTRUM_SIDE MEASURES Place Spectrum Statistics StoredTensor StoredWeights WeightGrid
+        WeightsCheck check_weights copy_companions folder_fingerprint load_model load_tokenizer
+        measure_weights quantization_of read_weights refuse_misfit refuse_quantized rehearse
+        spectrum tensor_statistics
+        training_dtype unread_weights weights_folder weights_of why_no_weights
     """,
     "freeze": """
         MAX_IMPORT_BYTES MAX_PLAN_BYTES TOP_BLOCKS TOP_LAYERS Cost FreezePlan Rule Selection
@@ -64,8 +65,8 @@ PUBLIC = {
         setting_field setting_label status_of thinned write_status
     """,
     "engine": """
-        Prepared SuggestedRate Trainer apply_delta as_worker checked_spec delta_file set_up
-        steepest_rate suggest_learning_rate
+        Prepared SuggestedRate Trainer apply_delta as_worker check_spec checked_spec delta_file
+        set_up steepest_rate suggest_learning_rate
     """,
     "workers": """
         ADVICE OVERHEAD_BYTES Supervisor child_environment cores dispatch find_devices kill

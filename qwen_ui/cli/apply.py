@@ -28,9 +28,11 @@ def apply(
         "tensors": applied.tensors,
         "parameters": applied.parameters,
         "folder": str(applied.folder),
+        "rounding": applied.rounding,
+        "note": applied.note,
     }
     text = (
         f"Applied {applied.tensors} tensors ({applied.parameters:,} parameters) to {base}. "
         f"'{applied.folder}' holds the whole model."
     )
-    say(record, as_json, text)
+    say(record, as_json, f"{text} {applied.note}".rstrip())

@@ -13,7 +13,7 @@ from qwen_ui.cli.shared import AsJson, Model, app, say, write
 from qwen_ui.cli.table import table
 from qwen_ui.errors import ModelError
 from qwen_ui.model import DEFAULT_MODEL, Anatomy, open_model
-from qwen_ui.model.weights import check_weights, weights_of
+from qwen_ui.model.weights import check_weights, quantization_of, unread_weights, weights_of
 
 
 @app.command()
@@ -71,6 +71,8 @@ def inspect_record(anatomy: Anatomy) -> dict[str, Any]:
         "modules": len(anatomy.modules),
         "tensors": len(anatomy.parameters),
         "dtype": anatomy.dtype,
+        "quantization": quantization_of(anatomy) or None,
+        "notes": list(anatomy.notes),
         "bytes": anatomy.bytes,
         "weights": weights_record(anatomy),
     }
@@ -79,7 +81,8 @@ def inspect_record(anatomy: Anatomy) -> dict[str, Any]:
 def weights_record(anatomy: Anatomy) -> dict[str, Any] | None:
     """Whether the model's weight files fit, judged by their headers; None where it has none."""
     if anatomy.weights_folder is None:
-        return None
+        said = unread_weights(anatomy)
+        return {"fits": False, "summary": said} if said else None
     try:
         stored = weights_of(anatomy)
     except ModelError as error:
@@ -90,7 +93,7 @@ def weights_record(anatomy: Anatomy) -> dict[str, Any] | None:
         "summary": found.sentence,
         "files": len(stored.files),
         "bytes_read": stored.bytes_read,
-        **{name: list(names) for name, names in asdict(found).items()},
+        **asdict(found),
     }
 
 
@@ -101,6 +104,8 @@ def inspect_text(anatomy: Anatomy, weights: dict[str, Any] | None) -> str:
         f"{len(anatomy.parameters):,} tensors, {anatomy.block_count} blocks, "
         f"{anatomy.bytes:,} bytes in {anatomy.dtype}",
         *(f"tied: {' = '.join(group)}" for group in anatomy.tied),
+        *(f"note: {note}" for note in anatomy.notes),
+        *([f"quantized: {quantization_of(anatomy)}"] if quantization_of(anatomy) else ()),
         *([f"weights: {weights['summary']}"] if weights else ()),
         "",
     ]

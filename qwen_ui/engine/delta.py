@@ -14,17 +14,16 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from qwen_ui.engine.lora import weight_changes
+from qwen_ui.engine.merge import rounding_sentence, stored_dtypes, write_merged
 from qwen_ui.errors import ModelError, RunError
 from qwen_ui.files import replaced
 from qwen_ui.model import open_model
-from qwen_ui.model.weights import folder_fingerprint
+from qwen_ui.model.weights import folder_fingerprint, why_no_weights
 from qwen_ui.runs import flat_settings, run_folder
 
 FORMAT = "qwen_ui delta 1"
 METADATA_KEY = "qwen_ui"
 DELTA_NAME = "delta.safetensors"
-# What goes with weights to make a model that can be used.
-_COMPANIONS = ("*.json", "*.jinja", "*.txt", "*.model")
 
 
 @dataclass(frozen=True)
@@ -53,19 +52,28 @@ class Delta:
         """By names of the base: what takes a tensor's place, or, of adapters, is added to it."""
         return weight_changes(self.tensors) if self.adapters else self.tensors
 
-    def on(self, name: str, base: torch.Tensor) -> torch.Tensor:
-        """This tensor of the base as it is after the run, in the base's dtype."""
+    def exactly_on(self, name: str, base: torch.Tensor) -> torch.Tensor:
+        """This tensor of the base as it is after the run, in the dtype that was trained."""
         change = self.weights[name]
-        return (base.float() + change if self.adapters else change).to(base.dtype)
+        return base.float() + change if self.adapters else change
 
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """What `apply_delta` wrote: how many tensors of the base were changed, and their elements."""
+    """What `apply_delta` wrote.
+
+    Attributes:
+        tensors: how many parameters of the base were changed.
+        parameters: their elements.
+        rounding: norm of what rounding to the base's dtype changed, over what training changed.
+        note: the same as a sentence; "" where nothing was rounded.
+    """
 
     folder: Path
     tensors: int
     parameters: int
+    rounding: float = 0.0
+    note: str = ""
 
 
 def write_delta(
@@ -140,9 +148,10 @@ def apply_delta(file: Path, base: str, output: Path) -> Applied:
         ModelError: the weights of the base are not on this machine.
     """
     delta = read_delta(file)
-    folder = open_model(base).weights_folder
+    anatomy = open_model(base)
+    folder = anatomy.weights_folder
     if folder is None:
-        raise ModelError(f"The weights of '{base}' are not on this machine. Give their folder.")
+        raise ModelError(why_no_weights(anatomy))
     if folder_fingerprint(folder) != delta.base:
         trained_on = delta.settings.get("model", "another model")
         raise RunError(
@@ -154,56 +163,14 @@ def apply_delta(file: Path, base: str, output: Path) -> Applied:
     part = output.with_name(f".{output.name}.part")
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
-    _write_whole(delta, folder, part)
+    rounding = write_merged(delta, anatomy, folder, part)
     if output.exists():
         output.rmdir()
     part.rename(output)
-    return Applied(output, len(delta.weights), sum(t.numel() for t in delta.weights.values()))
-
-
-def _write_whole(delta: Delta, folder: Path, target: Path) -> None:
-    for companion in {f for pattern in _COMPANIONS for f in folder.glob(pattern)}:
-        shutil.copyfile(companion, target / companion.name)
-    files = sorted(folder.glob("*.safetensors"))
-    if delta.weights.keys() <= {name for file in files for name in _names(file)}:
-        for source in files:
-            _rewrite(source, target / source.name, delta)
-    else:
-        _save_by_transformers(delta, folder, target)
-
-
-def _names(file: Path) -> list[str]:
-    with safe_open(file, framework="pt") as opened:
-        return list(opened.keys())
-
-
-def _rewrite(source: Path, target: Path, delta: Delta) -> None:
-    """Copy one file of weights with what was trained put in: memory holds one file at a time."""
-    with safe_open(source, framework="pt") as opened:
-        tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
-        metadata = opened.metadata() or {"format": "pt"}
-    for name in tensors.keys() & delta.weights.keys():
-        tensors[name] = delta.on(name, tensors[name])
-    save_file(tensors, target, metadata=metadata)
-
-
-def _save_by_transformers(delta: Delta, folder: Path, target: Path) -> None:
-    """For weights whose file names other tensors than the model does (GPT-2, fused experts)."""
-    from qwen_ui.model.libraries import AutoModelForCausalLM  # noqa: PLC0415  slow, and seldom needed
-
-    model = AutoModelForCausalLM.from_pretrained(
-        folder, dtype="auto", local_files_only=True, use_safetensors=True, trust_remote_code=False
+    return Applied(
+        output,
+        len(delta.weights),
+        sum(tensor.numel() for tensor in delta.weights.values()),
+        rounding.share,
+        rounding_sentence(rounding, stored_dtypes(folder)),
     )
-    parameters = dict(model.named_parameters())
-    unknown = sorted(delta.weights.keys() - parameters.keys())
-    if unknown:
-        raise RunError(
-            f"The base has no tensor '{unknown[0]}', which the delta trains. Give the base that "
-            "the run used."
-        )
-    with torch.no_grad():
-        for name in delta.weights:
-            parameters[name].copy_(delta.on(name, parameters[name]))
-    for index in target.glob("*.safetensors.index.json"):
-        index.unlink()
-    model.save_pretrained(target)

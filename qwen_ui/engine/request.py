@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from qwen_ui.errors import ModelError, PlanError
 from qwen_ui.freeze import FreezePlan
-from qwen_ui.model import hub_id
-from qwen_ui.model.weights import refuse_quantized
+from qwen_ui.model import refuse_length
+from qwen_ui.model.weights import check_weights, refuse_misfit, refuse_quantized, weights_of
 from qwen_ui.runs import RunSpec, make_spec
 
 if TYPE_CHECKING:
@@ -24,16 +24,27 @@ def checked_spec(
         settings: the other settings, by their flat names (`runs.spec.SETTING_PLACES`).
 
     Raises:
-        ModelError: no such model, or its weights are not on this machine.
-        PlanError: the plan trains nothing in this model, or nothing that LoRA adapts.
-        SettingsError: a setting is out of its range, or LoRA is asked for and `peft` missing.
+        SettingsError: a setting is out of its range.
+        UserError: as `check_spec`.
     """
-    from qwen_ui.freeze import resolve  # noqa: PLC0415
     from qwen_ui.model import open_model  # noqa: PLC0415  imports torch; a page has it open
 
     spec = make_spec(model=model, plan=plan.to_dict(), **settings)
-    found = anatomy or open_model(model)
-    selection = resolve(plan, found)
+    check_spec(spec, anatomy or open_model(model))
+    return spec
+
+
+def check_spec(spec: RunSpec, anatomy: Anatomy) -> None:
+    """Refuse, before launch, a run that cannot train this model.
+
+    Raises:
+        ModelError: its weights are not on this machine, do not fit it, or are quantized.
+        PlanError: the plan trains nothing in this model, or nothing that LoRA adapts.
+        SettingsError: LoRA is asked for and `peft` missing, or sequences are too long.
+    """
+    from qwen_ui.freeze import resolve  # noqa: PLC0415
+
+    selection = resolve(FreezePlan.from_dict(spec.plan), anatomy)
     if not selection.names:
         raise PlanError(
             "The plan trains nothing. Choose what trains first, for instance 'attention'."
@@ -43,10 +54,20 @@ def checked_spec(
 
         check_peft()
         adapted_modules(selection)
-    refuse_quantized(found)
-    if found.weights_folder is None:
+    refuse_length(anatomy, spec.data.sequence_length)
+    _refuse_encoder(anatomy)
+    refuse_quantized(anatomy)
+    weights = weights_of(anatomy)
+    refuse_quantized(anatomy, weights)
+    refuse_misfit(anatomy, check_weights(anatomy, weights))
+
+
+def _refuse_encoder(anatomy: Anatomy) -> None:
+    """Refuse a model whose text goes through an encoder: its loss is of another kind."""
+    if any(parameter.name.startswith("encoder.") for parameter in anatomy.parameters) or any(
+        parameter.name.startswith("model.encoder.") for parameter in anatomy.parameters
+    ):
         raise ModelError(
-            f"The weights of '{model}' are not on this machine. Fetch them with `hf download "
-            f"{hub_id(model)}`, give a folder that has them, or rehearse the same plan on 'nano'."
+            f"'{anatomy.source}' is an encoder with a decoder ({anatomy.model_type}); only "
+            "decoders are trained here. Choose a causal language model."
         )
-    return spec

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from qwen_ui.engine.rates import SuggestedRate, suggest_learning_rate
 from qwen_ui.engine.schedule import rate_of
 from qwen_ui.errors import PlanError
 from qwen_ui.freeze import FreezePlan, Selection, apply, resolve
-from qwen_ui.model import open_model
+from qwen_ui.model import length_note, open_model
 from qwen_ui.model.libraries import PreTrainedModel, transformers_version
 from qwen_ui.model.weights import (
     folder_fingerprint,
@@ -112,6 +112,8 @@ def _choose(spec: RunSpec) -> Base:
     selection = resolve(FreezePlan.from_dict(spec.plan), anatomy)
     if not selection.names:
         raise PlanError("The plan trains nothing. Choose at least one parameter.")
+    if note := length_note(anatomy, spec.data.sequence_length):
+        selection = replace(selection, warnings=(*selection.warnings, note))
     return Base(selection, weights_folder(anatomy))
 
 

@@ -17,6 +17,7 @@ def warnings_for(
 ) -> tuple[str, ...]:
     """All warnings for this selection; empty where there are none."""
     found = [
+        *anatomy.notes,
         *(f"A rule matches nothing in this model: {rule.describe()}." for rule in unmatched),
         *_idle_globs(plan, anatomy, unmatched),
         *_blocks_beyond(plan, anatomy, unmatched),

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from qwen_ui.model.dataflow import Dataflow, Part, trace_block
     from qwen_ui.model.difference import Difference, compare_models
     from qwen_ui.model.folding import Fold, KindGroup, children_by_parent, find_folds, group_kinds
+    from qwen_ui.model.limits import length_note, refuse_length
     from qwen_ui.model.matching import check_pattern, match_names
     from qwen_ui.model.names import DEFAULT_MODEL, NANO, hub_id, preset_models
     from qwen_ui.model.opening import open_model
@@ -75,10 +76,12 @@ __all__ = [
     "is_bias",
     "key_value_heads",
     "language_config",
+    "length_note",
     "match_names",
     "open_model",
     "pattern_for",
     "preset_models",
+    "refuse_length",
     "step_inputs",
     "trace_block",
     "trust_remote_code_of",

@@ -157,6 +157,8 @@ class Anatomy:
         blocks: the decoder layers, in order.
         stack: name of the ModuleList that holds them; empty where there is none.
         config: the configuration's values.
+        buffers: names of what is stored beside the parameters and never trained.
+        notes: sentences on how its weights differ from what the configuration says.
         weights_folder: folder with the safetensors files; None where they are not on this machine.
         load_configuration: gives transformers' object; None for a bare module.
     """
@@ -169,6 +171,8 @@ class Anatomy:
     blocks: tuple[Block, ...]
     stack: str
     config: dict[str, Any] = field(repr=False)
+    buffers: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     weights_folder: Path | None = None
     load_configuration: Callable[[], Any] | None = field(default=None, repr=False, compare=False)
 

@@ -30,6 +30,14 @@ from qwen_ui.model.libraries import (
     PreTrainedConfig,
     transformers_version,
 )
+from qwen_ui.model.mistaken import (
+    ADAPTER,
+    adapter_beside_weights,
+    adapter_sentence,
+    gguf_sentence,
+    not_what_it_seems,
+    why_no_configuration,
+)
 from qwen_ui.model.names import (
     DEFAULT_MODEL,
     is_hub_id,
@@ -70,19 +78,11 @@ def find_model(name: str) -> ModelSource:
     file = preset_file(name)
     if file is not None:
         return ModelSource(name, read_configuration(file), preset_weights(name))
-    path = Path(name).expanduser()
-    if path.is_file() and path.name.endswith((".safetensors", ".safetensors.index.json")):
-        # Weights do not say their architecture: the configuration next to them does.
-        path = path.parent
+    path = _named_path(Path(name).expanduser())
     if path.is_file():
         return ModelSource(name, read_configuration(path), weights_in(path.parent))
     if path.is_dir():
-        if not (path / "config.json").is_file():
-            raise ModelError(
-                f"The folder '{name}' has no config.json. "
-                "Give the folder that a model was saved to."
-            )
-        return ModelSource(name, read_configuration(path / "config.json"), weights_in(path))
+        return _from_folder(name, path)
     if is_hub_id(name):
         return _from_hub(name)
     raise ModelError(
@@ -90,6 +90,27 @@ def find_model(name: str) -> ModelSource:
         "a folder with a config.json, a config.json file, or a hub id such as "
         "Qwen/Qwen2.5-1.5B-Instruct."
     )
+
+
+def _named_path(path: Path) -> Path:
+    """The folder or configuration that a path means: weights do not say their architecture.
+
+    Raises:
+        ModelError: it is a file that cannot be opened as a model.
+    """
+    if path.is_file() and path.suffix == ".gguf":
+        raise ModelError(gguf_sentence(path))
+    beside = (".safetensors", ".safetensors.index.json", ADAPTER, ".bin", ".pth", ".pt")
+    return path.parent if path.is_file() and path.name.endswith(beside) else path
+
+
+def _from_folder(name: str, folder: Path) -> ModelSource:
+    if not (folder / "config.json").is_file():
+        raise ModelError(why_no_configuration(folder))
+    weights = weights_in(folder)
+    if (folder / ADAPTER).is_file():
+        raise ModelError(adapter_beside_weights(folder) if weights else adapter_sentence(folder))
+    return ModelSource(name, read_configuration(folder / "config.json"), weights)
 
 
 def read_configuration(path: Path, *, origin: str | None = None) -> PreTrainedConfig:
@@ -104,8 +125,12 @@ def read_configuration(path: Path, *, origin: str | None = None) -> PreTrainedCo
     """
     if path.stat().st_size > MAX_CONFIG_BYTES:
         raise ModelError(f"'{path}' is larger than 4 MiB, which is too large for a configuration.")
+    if said := not_what_it_seems(path):
+        raise ModelError(said)
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        # From bytes: json finds out by itself whether they are UTF-8, with a mark or without, or
+        # UTF-16, which Windows' tools write.
+        values = json.loads(path.read_bytes())
     except (ValueError, OSError) as error:
         raise ModelError(
             f"'{path}' cannot be read as JSON ({error}). Export the configuration again."

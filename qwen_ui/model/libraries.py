@@ -21,8 +21,18 @@ from transformers import (
     PreTrainedModel,
 )
 from transformers import __version__ as transformers_version
+from transformers.conversion_mapping import get_model_conversion_mapping
+from transformers.core_model_loading import (
+    WeightConverter,
+    WeightRenaming,
+    convert_and_load_state_dict_in_model,
+    dot_natural_key,
+    rename_source_key,
+    revert_weight_conversion,
+)
 from transformers.initialization import no_init_weights
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
+from transformers.modeling_utils import LoadStateDictConfig
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 from transformers.utils.chat_template_utils import render_jinja_template
 from transformers.utils.logging import disable_progress_bar
@@ -37,11 +47,19 @@ __all__ = [
     "AutoModelForSeq2SeqLM",
     "AutoTokenizer",
     "GenerationConfig",
+    "LoadStateDictConfig",
     "PreTrainedConfig",
     "PreTrainedModel",
+    "WeightConverter",
+    "WeightRenaming",
+    "convert_and_load_state_dict_in_model",
     "disable_progress_bar",
+    "dot_natural_key",
+    "get_model_conversion_mapping",
     "no_init_weights",
     "render_jinja_template",
+    "rename_source_key",
+    "revert_weight_conversion",
     "sdpa_attention_forward",
     "transformers_version",
 ]

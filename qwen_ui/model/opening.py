@@ -40,6 +40,11 @@ def build_anatomy(source: str | PreTrainedConfig | nn.Module) -> Anatomy:
     from qwen_ui.model.catalog import find_model  # noqa: PLC0415
     from qwen_ui.model.reading import read_anatomy  # noqa: PLC0415
     from qwen_ui.model.skeleton import build_skeleton  # noqa: PLC0415
+    from qwen_ui.model.weights.tying import (  # noqa: PLC0415
+        untied_configuration,
+        untied_note,
+        untied_pair,
+    )
 
     if isinstance(source, nn.Module):
         return read_anatomy(source, source=type(source).__name__)
@@ -51,9 +56,20 @@ def build_anatomy(source: str | PreTrainedConfig | nn.Module) -> Anatomy:
             configuration=configuration,
         )
     found = find_model(source)
-    return read_anatomy(
+    anatomy = read_anatomy(
         build_skeleton(found.configuration),
         source=found.name,
         configuration=found.configuration,
         weights_folder=found.weights_folder,
+    )
+    pair = untied_pair(anatomy)
+    if not pair:
+        return anatomy
+    configuration = untied_configuration(found.configuration)
+    return read_anatomy(
+        build_skeleton(configuration),
+        source=found.name,
+        configuration=configuration,
+        weights_folder=found.weights_folder,
+        notes=(untied_note(pair),),
     )

@@ -25,6 +25,7 @@ def read_anatomy(
     source: str,
     configuration: Any = None,
     weights_folder: Path | None = None,
+    notes: tuple[str, ...] = (),
 ) -> Anatomy:
     """The anatomy of a torch module, real or fake."""
     stack = find_stack(module, configuration)
@@ -40,6 +41,10 @@ def read_anatomy(
         blocks=tuple(_read_blocks(module, stack)),
         stack=stack.name,
         config=_values(configuration),
+        buffers=tuple(
+            sorted(module.state_dict().keys() - {n for ns in names.values() for n in ns})
+        ),
+        notes=notes,
         weights_folder=weights_folder,
         load_configuration=None if configuration is None else lambda: configuration,
     )

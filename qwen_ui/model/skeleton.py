@@ -127,13 +127,18 @@ def _build_on_meta(
     configuration: PreTrainedConfig, dtype: torch.dtype, mode: FakeTensorMode, first: Exception
 ) -> PreTrainedModel:
     try:
-        with torch.device("meta"), default_dtype(dtype):
-            module = _build(configuration)
+        module = build_on_meta(configuration, dtype)
     except Exception:
         # Whatever a model class raises here, it is this configuration that it cannot be built from.
         raise ModelError(_reason(configuration, first)) from first
     _make_fake(module, mode)
     return module
+
+
+def build_on_meta(configuration: PreTrainedConfig, dtype: torch.dtype) -> PreTrainedModel:
+    """The model on the meta device: every name and shape, and no step can be traced through it."""
+    with torch.device("meta"), default_dtype(dtype):
+        return _build(configuration)
 
 
 def _make_fake(module: nn.Module, mode: FakeTensorMode) -> None:

@@ -10,7 +10,7 @@ import torch
 
 from qwen_ui.data import Batch, collate, load_examples
 from qwen_ui.errors import DataError, SettingsError
-from qwen_ui.model import open_model
+from qwen_ui.model import open_model, refuse_length
 from qwen_ui.model.weights import load_model, load_tokenizer, weights_folder
 from qwen_ui.rank.methods import METHODS
 from qwen_ui.rank.ranking import BATCH_SIZE, SEQUENCE_LENGTH, SEQUENCES, Ranking
@@ -52,6 +52,7 @@ def rank_all(
             "Ranking needs at least 1 sequence of 2 tokens, and a batch size of at least 1."
         )
     anatomy = open_model(model)
+    refuse_length(anatomy, sequence_length)
     folder = weights_folder(anatomy)
     tokenizer = load_tokenizer(folder)
     batches = _batches(data, tokenizer, sequences, batch_size, sequence_length)

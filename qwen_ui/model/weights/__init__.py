@@ -12,17 +12,26 @@ from qwen_ui.lazy import lazy_face
 
 if TYPE_CHECKING:
     from qwen_ui.model.weights.fingerprint import folder_fingerprint
-    from qwen_ui.model.weights.fit import WeightsCheck, check_weights, weights_of
+    from qwen_ui.model.weights.fit import (
+        WeightsCheck,
+        check_weights,
+        refuse_misfit,
+        unread_weights,
+        weights_of,
+        why_no_weights,
+    )
     from qwen_ui.model.weights.grid import WeightGrid, measure_weights
     from qwen_ui.model.weights.headers import StoredTensor, StoredWeights, read_weights
     from qwen_ui.model.weights.loading import (
+        copy_companions,
         load_model,
         load_tokenizer,
         training_dtype,
         weights_folder,
     )
     from qwen_ui.model.weights.measures import MEASURES
-    from qwen_ui.model.weights.quantization import refuse_quantized
+    from qwen_ui.model.weights.quantization import quantization_of, refuse_quantized
+    from qwen_ui.model.weights.rehearsal import Place, rehearse
     from qwen_ui.model.weights.statistics import (
         MAX_SPECTRUM_SIDE,
         Spectrum,
@@ -34,6 +43,7 @@ if TYPE_CHECKING:
 __all__ = [
     "MAX_SPECTRUM_SIDE",
     "MEASURES",
+    "Place",
     "Spectrum",
     "Statistics",
     "StoredTensor",
@@ -41,16 +51,22 @@ __all__ = [
     "WeightGrid",
     "WeightsCheck",
     "check_weights",
+    "copy_companions",
     "folder_fingerprint",
     "load_model",
     "load_tokenizer",
     "measure_weights",
+    "quantization_of",
     "read_weights",
+    "refuse_misfit",
     "refuse_quantized",
+    "rehearse",
     "spectrum",
     "tensor_statistics",
     "training_dtype",
+    "unread_weights",
     "weights_folder",
     "weights_of",
+    "why_no_weights",
 ]
 __getattr__ = lazy_face(__name__, __file__)

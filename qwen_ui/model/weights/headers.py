@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from qwen_ui.errors import ModelError
+from qwen_ui.model.mistaken import not_what_it_seems, other_weights
+from qwen_ui.model.weights.location import model_files
 
 MAX_HEADER = 100_000_000  # the format's own limit
 MAX_INDEX = 256 * 1024 * 1024
@@ -59,7 +61,7 @@ class StoredWeights:
 
 
 def read_weights(path: Path) -> StoredWeights:
-    """The tensors of a safetensors file, a sharded index, or a folder that holds either.
+    """The tensors of a safetensors file, a sharded index, or a folder that transformers loads.
 
     Raises:
         ModelError: there is none, or a file is cut off, or a header or the index is wrong.
@@ -73,21 +75,36 @@ def read_weights(path: Path) -> StoredWeights:
 
 
 def _read_folder(folder: Path) -> StoredWeights:
-    indexes = sorted(folder.glob("*.safetensors.index.json"))
-    if indexes:
-        return _read_index(indexes[0])
-    files = sorted(folder.glob("*.safetensors"))
+    """The files that transformers would load, which looks for these names in this order."""
+    single, index = folder / "model.safetensors", folder / "model.safetensors.index.json"
+    if single.is_file():
+        return _join([single], read=0)
+    if index.is_file():
+        return _read_index(index)
+    files = model_files(folder)
     if not files:
-        raise ModelError(f"The folder '{folder}' has no safetensors files.")
-    return _join(files, read=0)
+        raise ModelError(
+            other_weights(folder) or f"The folder '{folder}' has no safetensors files."
+        )
+    if len(files) > 1:
+        raise ModelError(
+            f"The folder '{folder}' has {len(files)} safetensors files ({files[0].name}, ...) and "
+            "no model.safetensors.index.json that says what is in which. Download the index."
+        )
+    raise ModelError(
+        f"The weights in '{folder}' are called {files[0].name}; transformers looks for "
+        "model.safetensors. Rename the file."
+    )
 
 
 def _read_index(path: Path) -> StoredWeights:
     """A sharded checkpoint; index and headers must name the same tensors in the same files."""
+    if said := not_what_it_seems(path):
+        raise ModelError(said)
     if path.stat().st_size > MAX_INDEX:
         raise ModelError(f"The index '{path}' is larger than 256 MiB, which is too large.")
     try:
-        mapped = json.loads(path.read_text(encoding="utf-8"))["weight_map"]
+        mapped = json.loads(path.read_bytes())["weight_map"]
         placed = {str(name): str(file) for name, file in mapped.items()}
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ModelError(
@@ -129,6 +146,8 @@ def read_header(file: Path) -> tuple[dict[str, StoredTensor], int]:
     """
     if not file.is_file():
         raise ModelError(f"There is no file '{file}'.")
+    if said := not_what_it_seems(file):
+        raise ModelError(said)
     size = file.stat().st_size
     with file.open("rb") as stream:
         length = int.from_bytes(stream.read(8), "little")

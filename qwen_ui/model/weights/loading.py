@@ -2,26 +2,39 @@
 
 from __future__ import annotations
 
+import codecs
+import json
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+from safetensors import SafetensorError
 
 from qwen_ui.errors import ModelError
 from qwen_ui.model.anatomy import Anatomy
 from qwen_ui.model.hub import hub_answers, is_offline
 from qwen_ui.model.libraries import (
-    AutoModelForCausalLM,
     AutoTokenizer,
     PreTrainedModel,
     disable_progress_bar,
 )
 from qwen_ui.model.names import hub_id, is_hub_id
+from qwen_ui.model.skeleton import auto_class
+from qwen_ui.model.weights.fit import WeightsCheck, made_check, refuse_misfit, why_no_weights
+from qwen_ui.model.weights.headers import read_weights
 from qwen_ui.model.weights.quantization import refuse_quantized
+from qwen_ui.model.weights.rehearsal import rehearse
+from qwen_ui.model.weights.statistics import tensor_statistics
 
-WEIGHT_FILES = ["*.safetensors", "*.json", "*.jinja", "*.txt", "*.model"]
+# What goes with weights to make a model that can be used.
+COMPANIONS = ("*.json", "*.jinja", "*.txt", "*.model")
+WEIGHT_FILES = ["*.safetensors", *COMPANIONS]
 
 
 def weights_folder(anatomy: Anatomy) -> Path:
@@ -35,37 +48,101 @@ def weights_folder(anatomy: Anatomy) -> Path:
         return anatomy.weights_folder
     name = hub_id(anatomy.source)
     if not is_hub_id(name) or Path(name).exists():
-        raise ModelError(
-            f"'{anatomy.source}' has no weights on this machine, only a configuration. Put its "
-            "safetensors files next to the config.json, or train 'nano'."
-        )
+        raise ModelError(why_no_weights(anatomy))
     return _download(name)
 
 
 def load_model(folder: Path, anatomy: Anatomy, dtype: torch.dtype) -> PreTrainedModel:
-    """The causal language model with its weights, on the CPU. Remote code is never run.
+    """The language model with its weights, on the CPU. Remote code is never run.
+
+    Every parameter has come from the files and is finite; nothing is as chance made it.
 
     Raises:
-        ModelError: the files do not hold this model.
+        ModelError: the files do not hold this model, or hold NaN or infinite values.
     """
     # A progress bar on standard error would fill the run's log.
     disable_progress_bar()
     try:
-        model = AutoModelForCausalLM.from_pretrained(
+        model, info = auto_class(anatomy.configuration).from_pretrained(
             folder,
             config=anatomy.configuration,
             dtype=dtype,
             local_files_only=True,
             use_safetensors=True,
             trust_remote_code=False,
+            ignore_mismatched_sizes=True,  # told in our words below
+            output_loading_info=True,
         )
-    except (OSError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise ModelError(
-            f"The weights in '{folder}' cannot be loaded ({' '.join(str(error).split())[:300]}). "
-            "Download the model again."
+            f"The weights in '{folder}' cannot be loaded ({' '.join(str(error).split())[:300]})."
         ) from error
+    refuse_misfit(anatomy, _check_of(anatomy, info))
+    _refuse_untied(anatomy, model)
+    refuse_not_finite(model, anatomy, folder)
     model.config.use_cache = False
     return model.train()
+
+
+def _check_of(anatomy: Anatomy, info: dict[str, Any]) -> WeightsCheck:
+    """What the loader reports, as the check from the headers says it."""
+    return made_check(
+        anatomy,
+        tuple(sorted(info["missing_keys"])),
+        tuple(sorted(info["unexpected_keys"])),
+        tuple(f"{name}: {found} and {wanted}" for name, found, wanted in info["mismatched_keys"])
+        + tuple(info["error_msgs"]),
+    )
+
+
+def _refuse_untied(anatomy: Anatomy, model: PreTrainedModel) -> None:
+    """Refuse a model whose tie transformers broke, because the files hold two different tensors.
+
+    `tying.untied` sees this when a model is opened, unless its samples of the values are equal.
+    """
+    tensors = dict(model.named_parameters(remove_duplicate=False))
+    for group in anatomy.tied:
+        if len({id(tensors[name]) for name in group if name in tensors}) > 1:
+            raise ModelError(
+                f"The configuration ties {' and '.join(group)}, and the files hold different "
+                'values for them, so that they are two tensors. Set `"tie_word_embeddings": false` '
+                "in the config.json."
+            )
+
+
+def refuse_not_finite(model: PreTrainedModel, anatomy: Anatomy, folder: Path) -> None:
+    """Refuse weights that hold NaN or infinity: the first step would make all of them NaN.
+
+    One pass over the values: the extremes of a tensor are NaN or infinite where one of it is.
+
+    Raises:
+        ModelError: names the first such tensor, and its file.
+    """
+    for name, parameter in model.named_parameters():
+        values = parameter.detach()
+        if not values.numel() or not values.is_floating_point():
+            continue
+        if all(torch.isfinite(extreme) for extreme in values.aminmax()):
+            continue
+        count = int((~torch.isfinite(values)).sum())
+        what = "value that is" if count == 1 else "values that are"
+        raise ModelError(
+            f"'{name}' holds {count:,} {what} NaN or infinite, of {values.numel():,} "
+            f"({_stored_in(name, anatomy, folder)}). The weights are damaged, or their training "
+            "diverged: download them again, or take an earlier checkpoint."
+        )
+
+
+def _stored_in(name: str, anatomy: Anatomy, folder: Path) -> str:
+    """Where a parameter's values come from: its file, and its names there if they differ."""
+    weights = read_weights(folder)
+    places = rehearse(anatomy.configuration, weights).places
+    names = anatomy.by_name[name].names if name in anatomy.by_name else (name,)
+    stored = [weights.tensors[s] for s, place in places.items() if place.name in names]
+    bad = next((tensor for tensor in stored if tensor_statistics(tensor).not_finite), None)
+    if bad is None:
+        return f"in '{folder}'"
+    return f"in {bad.file.name}" + ("" if bad.name in names else f", in {bad.name}")
 
 
 def load_tokenizer(folder: Path) -> Any:
@@ -75,12 +152,45 @@ def load_tokenizer(folder: Path) -> Any:
         ModelError: the folder has none.
     """
     try:
-        return AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        with _without_marks(folder) as readable:
+            return AutoTokenizer.from_pretrained(
+                readable, local_files_only=True, trust_remote_code=False
+            )
     except (OSError, ValueError, KeyError) as error:
         raise ModelError(
             f"The folder '{folder}' has no tokenizer that can be read. Put the model's "
             "tokenizer.json there."
         ) from error
+
+
+@contextmanager
+def _without_marks(folder: Path) -> Iterator[Path]:
+    """The folder, or a copy of its small files where one begins with a byte order mark.
+
+    transformers reads every JSON file as plain UTF-8, the configuration beside a tokenizer too.
+    """
+    if not any(_marked(file) for file in folder.glob("*.json")):
+        yield folder
+        return
+    with tempfile.TemporaryDirectory() as copied:
+        copy_companions(folder, Path(copied))
+        yield Path(copied)
+
+
+def copy_companions(folder: Path, target: Path) -> None:
+    """Copy what goes with weights to make a usable model, JSON without a byte order mark."""
+    for file in {f for pattern in COMPANIONS for f in folder.glob(pattern)}:
+        if file.suffix == ".json" and _marked(file):
+            values = json.loads(file.read_bytes())
+            text = json.dumps(values, indent=2, ensure_ascii=False)
+            (target / file.name).write_text(text, encoding="utf-8")
+        else:
+            shutil.copyfile(file, target / file.name)
+
+
+def _marked(file: Path) -> bool:
+    with file.open("rb") as stream:
+        return stream.read(2) in {codecs.BOM_UTF8[:2], codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE}
 
 
 def training_dtype(name: str, anatomy: Anatomy, device: torch.device) -> torch.dtype:

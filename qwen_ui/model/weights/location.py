@@ -26,5 +26,11 @@ def cached_snapshot(hub_id: str) -> Path | None:
 
 
 def weights_in(folder: Path) -> Path | None:
-    """The folder itself, where it holds safetensors files."""
-    return folder if any(folder.glob("*.safetensors")) else None
+    """The folder itself, where it holds safetensors files of a model (an adapter is none)."""
+    return folder if model_files(folder) else None
+
+
+def model_files(folder: Path) -> list[Path]:
+    """The safetensors files of a folder, sorted, those of adapters and deltas left out."""
+    names = ("adapter_", "delta.")
+    return [f for f in sorted(folder.glob("*.safetensors")) if not f.name.startswith(names)]

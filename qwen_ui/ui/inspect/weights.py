@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from qwen_ui.errors import ModelError
 from qwen_ui.formats import percent
-from qwen_ui.model.weights import check_weights, weights_of
+from qwen_ui.model.weights import check_weights, quantization_of, unread_weights, weights_of
 from qwen_ui.ui.page import paragraph, render
 
 if TYPE_CHECKING:
@@ -20,10 +20,12 @@ MAX_LISTED = 200
 def weights_html(anatomy: Anatomy) -> str:
     """Whether weights are at hand and fit the architecture, by their headers; what does not fit."""
     if anatomy.weights_folder is None:
-        text = (
+        text = unread_weights(anatomy) or (
             f"The weights of {anatomy.source} are not on this machine; its tree comes from the "
             "configuration alone. Choose nano, or give a folder with safetensors files."
         )
+        if quantized := quantization_of(anatomy):
+            text += f" They are quantized ({quantized}) and cannot be trained."
         return paragraph(text, "qi-said")
     try:
         stored = weights_of(anatomy)
@@ -32,7 +34,7 @@ def weights_html(anatomy: Anatomy) -> str:
     found = check_weights(anatomy, stored)
     return render(
         "inspect/weights.html",
-        sentence=found.sentence,
+        sentence=" ".join([*anatomy.notes, found.sentence]),
         bytes_read=stored.bytes_read,
         files=len(stored.files),
         lists=_lists(found),

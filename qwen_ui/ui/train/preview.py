@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from qwen_ui.data import preview_data
 from qwen_ui.errors import UserError
+from qwen_ui.model import refuse_length
 from qwen_ui.ui.page import paragraph, render, trained_model
 
 if TYPE_CHECKING:
@@ -25,7 +26,9 @@ def preview_html(
     if not data or not model:
         return paragraph(NO_FILE, "qt-note")
     try:
-        folder = session.anatomy(trained_model(session, model)).weights_folder
+        anatomy = session.anatomy(trained_model(session, model))
+        refuse_length(anatomy, int(length or 128))
+        folder = anatomy.weights_folder
         found = preview_data(data, _tokenizer(str(folder)), int(length or 128), packing=packing)
     except UserError as error:
         return paragraph(str(error), "qt-note qt-bad")

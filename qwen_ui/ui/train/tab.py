@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
+from qwen_ui.engine import check_spec
 from qwen_ui.errors import DataError, UserError
 from qwen_ui.freeze import FreezePlan
 from qwen_ui.ui.page import (
@@ -93,7 +94,10 @@ def wire(tab: TrainTab, header: Header, session: Session) -> None:
 
     def asked(source: str, plan: FreezePlan, values: tuple[Any, ...]) -> RunSpec:
         form = dict(zip(names, values, strict=True))
-        return spec_of(form, trained_model(session, source, plan), plan)
+        model = trained_model(session, source, plan)
+        spec = spec_of(form, model, plan)
+        check_spec(spec, session.anatomy(model))
+        return spec
 
     _wire_intent(tab, header, session, quiet)
     _wire_preview(tab, header, session, quiet)

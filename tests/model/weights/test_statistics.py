@@ -42,7 +42,9 @@ def test_nan_and_infinite_values_are_counted_and_left_out(tmp_path: Path) -> Non
 
 def test_effective_rank_of_known_matrices(tmp_path: Path) -> None:
     ones = torch.ones(6, 4)
-    save_file({"eye": torch.eye(5), "ones": ones, "v": ones[0].clone()}, tmp_path / "m.safetensors")
+    save_file(
+        {"eye": torch.eye(5), "ones": ones, "v": ones[0].clone()}, tmp_path / "model.safetensors"
+    )
     tensors = read_weights(tmp_path).tensors
     assert spectrum(tensors["eye"]).effective_rank == pytest.approx(5)
     assert spectrum(tensors["ones"]).effective_rank == pytest.approx(1, abs=1e-4)

@@ -1,0 +1,177 @@
+"""After `apply`, plain transformers gives the loss that the run measured."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from qwen_ui.engine import Prepared, Trainer, apply_delta, checked_spec, set_up
+from qwen_ui.errors import PlanError
+from qwen_ui.freeze import FreezePlan, Rule, preset, resolve
+from qwen_ui.model import open_model
+from qwen_ui.model.skeleton import auto_class
+from qwen_ui.runs import NullWriter
+from tests.helpers.checkpoint_families import (
+    FAMILIES,
+    Weights,
+    change_config,
+    change_weights,
+    save_family,
+)
+
+EVERYTHING = FreezePlan(rules=(Rule(),))
+PRESETS = ("attention", "bitfit", "mlp", "norms", "embeddings")
+QUICK = [("llama", "attention"), ("qwen2", "everything"), ("mixtral", "everything")]
+
+
+class Recorder(NullWriter):
+    """Keeps the events of a run in memory, and its delta on the disk."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.ended: dict[str, Any] = {}
+
+    def event(self, name: str, **fields: Any) -> None:
+        if name == "end":
+            self.ended = fields
+
+
+def train(
+    folder: Path, data: Path, plan: FreezePlan, out: Path, **settings: Any
+) -> tuple[float, Prepared]:
+    """Two steps; (loss that the run measured, its loop, the prepared run)."""
+    spec = checked_spec(
+        model=str(folder), plan=plan, data=str(data), steps=2, sequence_length=32, batch_size=4,
+        learning_rate=1e-2, sample_tokens=0, dtype="float32", device="cpu", **settings,
+    )  # fmt: skip
+    out.mkdir()
+    prepared = set_up(spec, out)
+    writer = Recorder(out)
+    Trainer(prepared, writer).run()
+    loss = writer.ended["eval_loss_after"]
+    assert isinstance(loss, float)
+    assert loss != writer.ended["eval_loss_before"]
+    return loss, prepared
+
+
+def plain_loss(folder: Path, prepared: Prepared) -> float:
+    """Mean loss of the evaluation examples in the model that plain transformers loads."""
+    entry = auto_class(open_model(str(folder)).configuration)
+    model = entry.from_pretrained(folder, dtype=torch.float32).eval()
+    total, count = 0.0, 0
+    for example in prepared.data.evaluation.items:
+        tokens = torch.tensor([example.tokens])
+        logits = model(input_ids=tokens, attention_mask=torch.ones_like(tokens)).logits[0, :-1]
+        wanted = torch.tensor(example.loss_mask[1:])
+        losses = torch.nn.functional.cross_entropy(logits, tokens[0, 1:], reduction="none")
+        total += float(losses.detach().double()[wanted].sum())
+        count += int(wanted.sum())
+    return total / count
+
+
+def merged_equals_run(
+    base: Path, data: Path, plan: FreezePlan, tmp_path: Path, **settings: Any
+) -> Path:
+    loss, prepared = train(base, data, plan, tmp_path / "run", **settings)
+    apply_delta(tmp_path / "run" / "delta.safetensors", str(base), tmp_path / "whole")
+    assert plain_loss(tmp_path / "whole", prepared) == pytest.approx(loss, rel=1e-6)
+    return tmp_path / "whole"
+
+
+def plan_of(name: str) -> FreezePlan:
+    return EVERYTHING if name == "everything" else preset(name)
+
+
+@pytest.mark.parametrize(("family", "plan"), QUICK)
+def test_the_merged_model_has_the_loss_of_the_run(
+    tmp_path: Path, sentences: Path, family: str, plan: str
+) -> None:
+    base = save_family(tmp_path / "base", family)
+    whole = merged_equals_run(base, sentences, plan_of(plan), tmp_path)
+    before, after = (load_file(f / "model.safetensors") for f in (base, whole))
+    assert {n: (t.dtype, t.shape) for n, t in before.items()} == {
+        n: (t.dtype, t.shape) for n, t in after.items()
+    }
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("plan", [*PRESETS, "everything"])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_merged_model_has_the_loss_of_the_run_in_every_family(
+    tmp_path: Path, sentences: Path, family: str, plan: str
+) -> None:
+    base = save_family(tmp_path / "base", family)
+    chosen = plan_of(plan)
+    try:
+        names = resolve(chosen, open_model(str(base))).names
+    except PlanError:
+        names = frozenset[str]()
+    if not names:
+        pytest.skip(f"{family} has nothing of {plan}")
+    merged_equals_run(base, sentences, chosen, tmp_path)
+
+
+def with_head(weights: Weights) -> Weights:
+    return weights | {"lm_head.weight": weights["model.embed_tokens.weight"]}
+
+
+def with_other_head(weights: Weights) -> Weights:
+    return weights | {"lm_head.weight": weights["model.embed_tokens.weight"] * 1.5}
+
+
+def with_head_alone(weights: Weights) -> Weights:
+    return {n.replace("model.embed_tokens", "lm_head"): w for n, w in weights.items()}
+
+
+def with_short_names(weights: Weights) -> Weights:
+    return {name.removeprefix("model."): w for name, w in weights.items()}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [with_head, with_other_head, with_head_alone, with_short_names],
+    ids=lambda c: c.__name__,
+)
+def test_every_name_of_a_trained_tensor_is_written(
+    tmp_path: Path, sentences: Path, change: Callable[[Weights], Weights]
+) -> None:
+    base = change_weights(save_family(tmp_path / "base", "qwen3"), change)
+    whole = merged_equals_run(base, sentences, EVERYTHING, tmp_path)
+    written = load_file(whole / "model.safetensors")
+    assert written.keys() == load_file(base / "model.safetensors").keys()
+    tied = json.loads((whole / "config.json").read_text())["tie_word_embeddings"]
+    assert tied == (change is not with_other_head)
+    if change is with_head:
+        assert torch.equal(written["lm_head.weight"], written["model.embed_tokens.weight"])
+
+
+def test_adapters_and_a_byte_order_mark_are_merged_too(tmp_path: Path, sentences: Path) -> None:
+    base = save_family(tmp_path / "base", "qwen2")
+    config = base / "config.json"
+    config.write_bytes(b"\xef\xbb\xbf" + config.read_bytes())
+    merged_equals_run(base, sentences, preset("attention"), tmp_path, lora_rank=2)
+
+
+def test_what_is_not_trained_keeps_its_dtype_and_what_rounding_costs_is_said(
+    tmp_path: Path, sentences: Path
+) -> None:
+    def mixed(weights: Weights) -> Weights:
+        return {n: w if "norm" in n else w.bfloat16() for n, w in weights.items()}
+
+    base = change_weights(save_family(tmp_path / "base", "mixtral"), mixed)
+    change_config(base, dtype="bfloat16")
+    train(base, sentences, preset("attention"), tmp_path / "run")
+    done = apply_delta(tmp_path / "run" / "delta.safetensors", str(base), tmp_path / "whole")
+    assert 0 < done.rounding < 0.5
+    assert "stored in" in done.note
+    before, after = (load_file(f / "model.safetensors") for f in (base, tmp_path / "whole"))
+    assert all(after[name].dtype == w.dtype for name, w in before.items())
+    assert {n for n, w in before.items() if not torch.equal(w, after[n])} == {
+        n for n in before if "self_attn" in n
+    }
