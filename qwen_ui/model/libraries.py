@@ -24,6 +24,7 @@ from transformers import __version__ as transformers_version
 from transformers.initialization import no_init_weights
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+from transformers.pytorch_utils import Conv1D
 from transformers.utils.logging import disable_progress_bar
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "AutoModelForImageTextToText",
     "AutoModelForSeq2SeqLM",
     "AutoTokenizer",
+    "Conv1D",
     "GenerationConfig",
     "PreTrainedConfig",
     "PreTrainedModel",

@@ -206,5 +206,5 @@ def test_packed_samples_that_see_each_other_are_noticed(
         return torch.arange(length).expand(len(items), length)
 
     monkeypatch.setattr("qwen_ui.data.batches._positions", counted_through)
-    with pytest.raises(SettingsError, match="together"):
+    with pytest.raises(SettingsError, match="depend on the first"):
         make_engine(tiny, sentences, PLAN, packing=True)
