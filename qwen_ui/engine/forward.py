@@ -49,7 +49,8 @@ class Trainee(nn.Module):
         # Not registered as children: they are the model's.
         self.__dict__["body"] = model.base_model
         self.__dict__["head"] = model.get_output_embeddings()
-        self.chunked = self.head is not None and self.body is not model
+        # Exactly a linear layer: one that an adapter wraps adds to what its weight gives.
+        self.chunked = isinstance(self.head, nn.Linear) and self.body is not model
         self.cut, self.why_uncut = cut_prefix(model, selection) if cache_prefix else (None, "")
         self.autocast: Callable[[], Any] = nullcontext
 
@@ -83,12 +84,19 @@ class Trainee(nn.Module):
 
         With the prefix's output, by the suffix alone.
         """
+        if self.body is self.model:
+            return self.logits(inputs, prefix_BTH)
         with self.autocast(), self._shortened(prefix_BTH):
-            if self.body is self.model:
-                logits: torch.Tensor = self.model(**inputs).logits
-                return logits
             states: torch.Tensor = self.body(**inputs).last_hidden_state
             return states
+
+    def logits(
+        self, inputs: dict[str, Any], prefix_BTH: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """The model's own logits (B, T, V)."""
+        with self.autocast(), self._shortened(prefix_BTH):
+            logits: torch.Tensor = self.model(**inputs).logits
+            return logits
 
     def _shortened(self, prefix_BTH: torch.Tensor | None) -> Any:
         """Context in which forward passes begin after the prefix, where its output is given."""

@@ -13,6 +13,7 @@ from torch import nn
 
 from qwen_ui.data import Batch, Examples, Order, collate
 from qwen_ui.engine.forward import Trainee
+from qwen_ui.engine.head_proof import prove_head
 from qwen_ui.engine.optimizer import MasterAdamW
 from qwen_ui.engine.packing_proof import check_packing
 from qwen_ui.engine.prefix_cache import PrefixCache
@@ -108,6 +109,11 @@ class Loop:
         if self.trainee.cut is not None and (problem := self._prepare_prefix(batch)):
             self.trainee.cut = None
             said.append(problem)
+        if self.trainee.chunked:
+            problem = prove_head(self.trainee, batch.inputs)
+            if not self.group.all(not problem):
+                self.trainee.chunked = False
+                said.append(problem or "In another process the loss cannot be computed in chunks.")
         if self.trainee.cut is not None or self.trainee.chunked:
             prefix = self.prefix_sources[0].fetch(batch)
             vocabulary = self.trainee.model.config.get_text_config().vocab_size

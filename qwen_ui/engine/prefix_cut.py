@@ -81,7 +81,7 @@ class PrefixCut:
         caught: list[torch.Tensor] = []
 
         def catch(index: int, output: Any) -> None:
-            length = len(output) if isinstance(output, tuple) else 0
+            length = len(output) if isinstance(output, tuple | list) else 0
             self._pass_through[index].length = length
             if index == self.depth - 1:
                 for stand_in in self._pass_through[self.depth :]:

@@ -25,6 +25,11 @@ ROUNDING = {torch.float32: 1e-5, torch.bfloat16: 2e-2}
 _WITHOUT = "so they are run at every step."
 
 
+def first_tokens(inputs: dict[str, Any]) -> dict[str, Any]:
+    """A few tokens of a batch's first rows."""
+    return {n: v[:ROWS, :TOKENS] if torch.is_tensor(v) else v for n, v in inputs.items()}
+
+
 def prove_prefix(trainee: Trainee, inputs: dict[str, Any]) -> tuple[torch.Tensor | None, str]:
     """The outputs of the frozen blocks for a few tokens, or why they cannot be cached.
 
@@ -36,7 +41,7 @@ def prove_prefix(trainee: Trainee, inputs: dict[str, Any]) -> tuple[torch.Tensor
         The outputs (rows, tokens, H), None where they cannot be cached; the sentence that says
         why, else "".
     """
-    few = {n: v[:ROWS, :TOKENS] if torch.is_tensor(v) else v for n, v in inputs.items()}
+    few = first_tokens(inputs)
     with torch.no_grad(), _counted(trainee) as runs:
         whole_BTH = trainee.states(few)
     try:

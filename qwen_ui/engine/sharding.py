@@ -33,7 +33,7 @@ def shard(trainee: nn.Module, blocks: nn.ModuleList, processes: int, device: str
         fully_shard(block, mesh=mesh, mp_policy=policy)
     fully_shard(trainee, mesh=mesh, mp_policy=policy)
     # What the root holds (embedding, last norm, head) is whole inside these calls too.
-    for method in ("run_prefix", "states", "generate"):
+    for method in ("run_prefix", "states", "logits", "generate"):
         register_fsdp_forward_method(trainee, method)
 
 

@@ -35,11 +35,13 @@ def load(folder: Path, dtype: torch.dtype = torch.float32) -> PreTrainedModel:
     return AutoModelForCausalLM.from_pretrained(folder, dtype=dtype).train()
 
 
-def cache_opener(examples: Examples, depth: int, budget: int = 10**8) -> OpenCaches:
+def cache_opener(
+    examples: Examples, depth: int, budget: int = 10**8, weights: str = "weights"
+) -> OpenCaches:
     """One cache for training and evaluation: they are the same examples here."""
 
     def opened(width: int, dtype: torch.dtype) -> tuple[PrefixCache, PrefixCache]:
-        key = PrefixKey("weights", examples.fingerprint, depth, str(dtype), "cpu", "here")
+        key = PrefixKey(weights, examples.fingerprint, depth, str(dtype), "cpu", "here")
         cache = PrefixCache(key, examples, width, dtype, budget)
         return cache, cache
 

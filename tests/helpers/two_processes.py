@@ -39,6 +39,9 @@ class Stack(nn.Module):
     def states(self, x: torch.Tensor) -> torch.Tensor:
         return self.head(x)
 
+    def logits(self, x: torch.Tensor) -> torch.Tensor:
+        return self.head(x)
+
     def generate(self, x: torch.Tensor) -> torch.Tensor:
         return self.head(self.blocks[0](x))
 
