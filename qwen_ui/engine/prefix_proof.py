@@ -20,8 +20,9 @@ from qwen_ui.engine.prefix_cut import CutError
 # The first rows and tokens of a batch prove as much as all of it: causal models give the same for
 # the start of a sequence, whatever follows.
 ROWS, TOKENS = 2, 64
-# Largest norm of a difference, as a share of the norm, that is rounding: the same kernels run.
-ROUNDING = {torch.float32: 1e-5, torch.bfloat16: 2e-2}
+# Largest norm of a difference, as a share of the norm, that is rounding. The same kernels run, so
+# that it is 0 in nearly every family; XLM, whose prefix lacks its attention, is off by 1e-2.
+ROUNDING = {torch.float32: 1e-5, torch.bfloat16: 1e-3}
 _WITHOUT = "so they are run at every step."
 
 
@@ -93,7 +94,11 @@ def rounding(trainee: Trainee, states: torch.Tensor) -> float:
     """The share of these states' norm up to which a difference is rounding."""
     with trainee.autocast():
         mixed = torch.is_autocast_enabled(states.device.type)
-    return ROUNDING[torch.bfloat16] if mixed else ROUNDING.get(trainee.model.dtype, 2e-2)
+    return (
+        ROUNDING[torch.bfloat16]
+        if mixed
+        else ROUNDING.get(trainee.model.dtype, ROUNDING[torch.bfloat16])
+    )
 
 
 def _difference(one: torch.Tensor, other: torch.Tensor) -> float:

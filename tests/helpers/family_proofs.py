@@ -32,7 +32,7 @@ from qwen_ui.model.families import model_types
 from tests.helpers.engine import CLIP, DECAY, cache_opener
 from tests.helpers.tiny_families import VOCABULARY, tiny_configuration
 
-STEPS, BATCH, LENGTH, RATE = 5, 2, 24, 1e-2
+STEPS, BATCH, LENGTH, RATE = 5, 2, 24, 1e-3
 MOST_ELEMENTS = 10**7
 PLAN = FreezePlan(rules=(Rule(layers="last:2"),))
 
@@ -178,8 +178,11 @@ def main(types: list[str], dtype: torch.dtype) -> None:
         except Exception as error:
             where = traceback.extract_tb(error.__traceback__)[-1]
             first = (str(error).splitlines() or [""])[0][:120]
-            print(f"| {model_type} | failed: {type(error).__name__}: {first} "
-                  f"({Path(where.filename).name}:{where.lineno}) |", flush=True)
+            print(
+                f"| {model_type} | failed: {type(error).__name__}: {first} "
+                f"({Path(where.filename).name}:{where.lineno}) |",
+                flush=True,
+            )
             continue
         packing = "refused" if found.packing else "safe"
         print(

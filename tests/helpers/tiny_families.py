@@ -12,32 +12,68 @@ _SIZES: dict[str, Any] = {
     **dict.fromkeys(("vocab_size", "vocab_size_per_layer_input"), VOCABULARY),
     **dict.fromkeys(("hidden_size", "n_embd", "d_model", "dim", "embedding_size", "model_dim"), 32),
     **dict.fromkeys(
-        ("num_hidden_layers", "n_layer", "num_layers", "n_layers", "decoder_layers",
-         "encoder_layers", "num_decoder_layers", "num_encoder_layers", "max_layer"),
+        (
+            "num_hidden_layers",
+            "n_layer",
+            "num_layers",
+            "n_layers",
+            "decoder_layers",
+            "encoder_layers",
+            "num_decoder_layers",
+            "num_encoder_layers",
+            "max_layer",
+        ),
         4,
     ),
     **dict.fromkeys(
-        ("num_attention_heads", "n_head", "num_heads", "n_heads", "decoder_attention_heads",
-         "encoder_attention_heads", "num_decoder_attention_heads", "num_encoder_attention_heads"),
+        (
+            "num_attention_heads",
+            "n_head",
+            "num_heads",
+            "n_heads",
+            "decoder_attention_heads",
+            "encoder_attention_heads",
+            "num_decoder_attention_heads",
+            "num_encoder_attention_heads",
+        ),
         4,
     ),
-    **dict.fromkeys(("num_key_value_heads", "num_kv_heads", "n_head_kv", "multi_query_group_num"), 2),
     **dict.fromkeys(
-        ("intermediate_size", "d_ff", "ffn_dim", "n_inner", "ffn_hidden_size", "decoder_ffn_dim",
-         "encoder_ffn_dim", "intermediate_size_mlp", "shared_intermediate_size",
-         "shared_expert_intermediate_size", "moe_shared_expert_intermediate_size",
-         "dense_intermediate_size", "attention_hidden_size", "block_ff_dim"),
+        ("num_key_value_heads", "num_kv_heads", "n_head_kv", "multi_query_group_num"), 2
+    ),
+    **dict.fromkeys(
+        (
+            "intermediate_size",
+            "d_ff",
+            "ffn_dim",
+            "n_inner",
+            "ffn_hidden_size",
+            "decoder_ffn_dim",
+            "encoder_ffn_dim",
+            "intermediate_size_mlp",
+            "shared_intermediate_size",
+            "shared_expert_intermediate_size",
+            "moe_shared_expert_intermediate_size",
+            "dense_intermediate_size",
+            "attention_hidden_size",
+            "block_ff_dim",
+        ),
         64,
     ),
     **dict.fromkeys(
-        ("moe_intermediate_size", "expert_ffn_hidden_size", "moe_num_shared_experts_size",
-         "moe_ffn_hidden_size", "expert_intermediate_size"),
+        (
+            "moe_intermediate_size",
+            "expert_ffn_hidden_size",
+            "moe_num_shared_experts_size",
+            "moe_ffn_hidden_size",
+            "expert_intermediate_size",
+        ),
         16,
     ),
-    **dict.fromkeys(("head_dim", "attention_head_dim", "kv_channels", "global_head_dim", "d_kv"), 8),
     **dict.fromkeys(
-        ("num_experts", "num_local_experts", "n_routed_experts", "moe_num_experts"), 4
+        ("head_dim", "attention_head_dim", "kv_channels", "global_head_dim", "d_kv"), 8
     ),
+    **dict.fromkeys(("num_experts", "num_local_experts", "n_routed_experts", "moe_num_experts"), 4),
     **dict.fromkeys(("num_experts_per_tok", "num_experts_per_token", "moe_k", "moe_topk"), 2),
     **dict.fromkeys(
         ("max_position_embeddings", "n_positions", "max_seq_len", "max_sequence_length"), 128
