@@ -7,6 +7,7 @@ plain loop. Beside the verdict on packing stands what an exchanged neighbour doe
 from __future__ import annotations
 
 import copy
+import os
 import sys
 import tempfile
 import traceback
@@ -15,21 +16,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch.nn import functional as F
 from transformers import AutoModelForCausalLM, PreTrainedModel
 from transformers.utils import logging
 
 from qwen_ui.data.batches import Example, Examples, collate
-from qwen_ui.data.order import Order
 from qwen_ui.engine.forward import Trainee
 from qwen_ui.engine.loop import Loop
-from qwen_ui.engine.optimizer import BETAS, EPSILON, MasterAdamW, decayed_names
+from qwen_ui.engine.optimizer import MasterAdamW
 from qwen_ui.engine.packing_proof import check_packing
 from qwen_ui.errors import SettingsError
 from qwen_ui.freeze import FreezePlan, Rule, Selection, apply, resolve
 from qwen_ui.model import open_model
 from qwen_ui.model.families import model_types
 from tests.helpers.engine import CLIP, DECAY, cache_opener
+from tests.helpers.plain_loop import plain_training
 from tests.helpers.tiny_families import VOCABULARY, tiny_configuration
 
 STEPS, BATCH, LENGTH, RATE = 5, 2, 24, 1e-3
@@ -134,34 +134,16 @@ def _by_the_loop(
 
 
 def _plainly(model: PreTrainedModel, selection: Selection) -> list[float]:
-    """torch's AdamW on float32 copies, losses from the model's own logits."""
-    data = examples(packed=False)
-    model.train()
-    weights = {n: p for n, p in model.named_parameters() if p.requires_grad}
-    copies = {n: p.detach().float().clone().requires_grad_() for n, p in weights.items()}
-    decayed = decayed_names(model)
-    groups = [
-        {"params": [c for n, c in copies.items() if n in decayed], "weight_decay": DECAY},
-        {"params": [c for n, c in copies.items() if n not in decayed], "weight_decay": 0.0},
-    ]
-    adam = torch.optim.AdamW([g for g in groups if g["params"]], lr=RATE, betas=BETAS, eps=EPSILON)
-    order, losses = Order(data, BATCH, 0), []
-    for step in range(STEPS):
-        batch = collate(data, order.batch(step), 0)
-        logits = model(**batch.inputs).logits.flatten(0, 1)[batch.rows].float()
-        loss = F.cross_entropy(logits, batch.targets)
-        loss.backward()
-        for name, copied in copies.items():
-            gradient = weights[name].grad
-            copied.grad = None if gradient is None else gradient.float()
-            weights[name].grad = None
-        torch.nn.utils.clip_grad_norm_(list(copies.values()), CLIP)
-        adam.step()
-        with torch.no_grad():
-            for name, copied in copies.items():
-                weights[name].copy_(copied)
-        losses.append(float(loss.detach()))
-    return losses
+    apply(selection, model)
+    return plain_training(
+        model,
+        examples(packed=False),
+        steps=STEPS,
+        batch_size=BATCH,
+        rate=lambda step: RATE,
+        decay=DECAY,
+        clip=CLIP,
+    )
 
 
 def main(types: list[str], dtype: torch.dtype) -> None:
@@ -198,8 +180,6 @@ if __name__ == "__main__":
     logging.set_verbosity_error()
     narrow = "--bfloat16" in sys.argv
     with tempfile.TemporaryDirectory() as folder:
-        import os
-
         os.environ["QWEN_UI_HOME"] = folder
         torch.set_num_threads(1)
         main(

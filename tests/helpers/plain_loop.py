@@ -1,4 +1,4 @@
-"""The loop that the engine has to equal: transformers' logits, torch's AdamW, no shortcut at all."""
+"""The loop that the engine has to equal: transformers' logits, torch's AdamW, no shortcut."""
 
 from __future__ import annotations
 
