@@ -98,7 +98,7 @@ def test_a_fused_loss_is_taken_on_cuda_alone_and_handed_the_sum(
 
 
 @pytest.mark.parametrize("bias", [False, True])
-def test_under_autocast_it_is_the_plain_way_under_autocast(bias):
+def test_under_autocast_it_is_the_plain_way_under_autocast(bias: bool) -> None:
     torch.manual_seed(0)
     head = nn.Linear(32, 64, bias=bias)
     hidden, targets = torch.randn(9, 32, requires_grad=True), torch.randint(0, 64, (9,))

@@ -126,6 +126,7 @@ def test_only_what_is_absent_is_computed_and_to_the_same_bits(
     )
     width, dtype = model.config.hidden_size, model.dtype
     cache, _ = cache_opener(examples, trainee.prefix_blocks)(width, dtype)
+    assert cache is not None
     batch, source = collate(examples, (0, 1, 2, 3), 0), PrefixSource(trainee, cache)
     together = trainee.run_prefix(batch.inputs)
     if first:
@@ -153,6 +154,7 @@ def test_what_lies_beyond_the_budget_is_computed_each_time(tiny: Path, sentences
     budget = 2 * 48 * model.config.hidden_size * 4
     width, dtype = model.config.hidden_size, model.dtype
     cache, _ = cache_opener(examples, trainee.prefix_blocks, budget)(width, dtype)
+    assert cache is not None
     assert 0 < cache.capacity < len(examples.items)
     last = len(examples.items) - 1
     batch, source = collate(examples, (0, 1, last - 1, last), 0), PrefixSource(trainee, cache)

@@ -19,7 +19,7 @@ import torch
 from transformers import AutoModelForCausalLM, PreTrainedModel
 from transformers.utils import logging
 
-from qwen_ui.data.batches import Example, Examples, collate
+from qwen_ui.data import Example, Examples, collate
 from qwen_ui.engine.forward import Trainee
 from qwen_ui.engine.loop import Loop
 from qwen_ui.engine.optimizer import MasterAdamW

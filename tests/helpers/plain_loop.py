@@ -11,7 +11,7 @@ import torch
 from torch.nn import functional as F
 from transformers import PreTrainedModel
 
-from qwen_ui.data.batches import Example, Examples, collate
+from qwen_ui.data import Example, Examples, collate
 from qwen_ui.data.order import Order
 from qwen_ui.engine.optimizer import BETAS, EPSILON, decayed_names
 
