@@ -88,13 +88,14 @@ def our_loop(
     selection = resolve(plan, open_model(model))
     apply(selection, model)
     trainee = Trainee(model, selection, cache_prefix=keep)
-    cache = None
-    if trainee.cut is not None:
-        key = PrefixKey(
-            f"bench {time.time_ns()}", examples.fingerprint, trainee.prefix_blocks, "", "", ""
-        )
-        width = model.config.get_text_config().hidden_size
-        cache = PrefixCache(key, examples, width, model.dtype, 2 * 1024**3)
+    key = PrefixKey(
+        f"bench {time.time_ns()}", examples.fingerprint, trainee.prefix_blocks, "", "", ""
+    )
+
+    def caches(width: int, dtype: torch.dtype) -> tuple[PrefixCache, PrefixCache]:
+        cache = PrefixCache(key, examples, width, dtype, 2 * 1024**3)
+        return cache, cache
+
     loop = Loop(
         trainee,
         MasterAdamW(model, weight_decay=DECAY, gradient_clip=CLIP),
@@ -102,7 +103,7 @@ def our_loop(
         examples,
         rate=lambda step: rate,
         batch_size=batch_size,
-        caches=(cache, cache),
+        open_caches=caches,
     )
     for said in loop.verify():
         print(said)

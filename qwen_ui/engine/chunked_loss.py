@@ -38,10 +38,19 @@ def head_loss(hidden_NH: torch.Tensor, head: nn.Module, targets_N: torch.Tensor)
         targets_N: those next tokens.
     """
     bias_V = getattr(head, "bias", None)
-    if (fused := fused_loss(hidden_NH.device)) is not None:
-        return fused(hidden_NH, head.weight, targets_N, bias=bias_V, reduction="sum").float()
-    loss: torch.Tensor = _HeadLoss.apply(hidden_NH, head.weight, bias_V, targets_N)
-    return loss
+    weight_VH: torch.Tensor = head.weight  # type: ignore[assignment]
+    device = hidden_NH.device.type
+    if torch.is_autocast_enabled(device):
+        # As autocast does in a linear layer. What is computed here casts for itself: products
+        # into a given place (`out=`) are refused under autocast.
+        dtype = torch.get_autocast_dtype(device)
+        hidden_NH, weight_VH = hidden_NH.to(dtype), weight_VH.to(dtype)
+        bias_V = None if bias_V is None else bias_V.to(dtype)
+    with torch.autocast(device, enabled=False):
+        if (fused := fused_loss(hidden_NH.device)) is not None:
+            return fused(hidden_NH, weight_VH, targets_N, bias=bias_V, reduction="sum").float()
+        loss: torch.Tensor = _HeadLoss.apply(hidden_NH, weight_VH, bias_V, targets_N)
+        return loss
 
 
 def fused_loss(device: torch.device) -> Callable[..., torch.Tensor] | None:

@@ -7,6 +7,7 @@ cross-entropy.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import nullcontext
 from typing import Any
 
@@ -33,6 +34,9 @@ class Trainee(nn.Module):
         cut: how to run the prefix alone; None where there is none, or it cannot be cached.
         why_uncut: the sentence that says so, "" where it is cut or nothing is frozen below.
         chunked: whether the head is computed in chunks.
+        autocast: context of mixed precision. Each forward pass has one of its own: autocast holds
+            on to the weights that it has cast until its outermost context ends, and those cast
+            without a graph (the prefix's pass) would take the gradients of later ones.
     """
 
     model: PreTrainedModel
@@ -45,8 +49,10 @@ class Trainee(nn.Module):
         # Not registered as children: they are the model's.
         self.__dict__["body"] = model.base_model
         self.__dict__["head"] = model.get_output_embeddings()
-        self.chunked = self.head is not None and self.body is not model
+        # Exactly a linear layer: one that an adapter wraps adds to what its weight gives.
+        self.chunked = isinstance(self.head, nn.Linear) and self.body is not model
         self.cut, self.why_uncut = cut_prefix(model, selection) if cache_prefix else (None, "")
+        self.autocast: Callable[[], Any] = nullcontext
 
     def forward(
         self, batch: Batch, prefix_BTH: torch.Tensor | None = None, *, plain: bool = False
@@ -55,29 +61,48 @@ class Trainee(nn.Module):
 
         With `plain` neither shortcut is taken.
         """
-        if plain:
-            return self._plain_loss(batch)
-        cut = self.cut
-        shortened = (
-            nullcontext() if cut is None or prefix_BTH is None else cut.suffix_only(prefix_BTH)
-        )
-        with shortened:
-            if self.chunked:
+        with self.autocast(), self._shortened(None if plain else prefix_BTH):
+            if self.chunked and not plain:
                 assert self.head is not None
                 hidden_BTH = self.body(**batch.inputs).last_hidden_state
                 hidden_NH = hidden_BTH.flatten(0, 1).index_select(0, batch.rows)
                 return head_loss(hidden_NH, self.head, batch.targets)
-            return self._plain_loss(batch)
-
-    def _plain_loss(self, batch: Batch) -> torch.Tensor:
-        """The same from the model's own logits."""
-        logits_NV = self.model(**batch.inputs).logits.flatten(0, 1).index_select(0, batch.rows)
-        return F.cross_entropy(logits_NV.float(), batch.targets, reduction="sum")
+            # From the model's own logits.
+            logits_NV = self.model(**batch.inputs).logits.flatten(0, 1).index_select(0, batch.rows)
+            return F.cross_entropy(logits_NV.float(), batch.targets, reduction="sum")
 
     def run_prefix(self, inputs: dict[str, Any]) -> torch.Tensor:
         """The output of the frozen blocks (B, T, H) for these arguments of the model's forward."""
         assert self.cut is not None
-        return self.cut.run_prefix(inputs)
+        with self.autocast():
+            return self.cut.run_prefix(inputs)
+
+    def states(
+        self, inputs: dict[str, Any], prefix_BTH: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """What the head is given (B, T, H); the logits where the model does not part the two.
+
+        With the prefix's output, by the suffix alone.
+        """
+        if self.body is self.model:
+            return self.logits(inputs, prefix_BTH)
+        with self.autocast(), self._shortened(prefix_BTH):
+            states: torch.Tensor = self.body(**inputs).last_hidden_state
+            return states
+
+    def logits(
+        self, inputs: dict[str, Any], prefix_BTH: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """The model's own logits (B, T, V)."""
+        with self.autocast(), self._shortened(prefix_BTH):
+            logits: torch.Tensor = self.model(**inputs).logits
+            return logits
+
+    def _shortened(self, prefix_BTH: torch.Tensor | None) -> Any:
+        """Context in which forward passes begin after the prefix, where its output is given."""
+        if self.cut is None or prefix_BTH is None:
+            return nullcontext()
+        return self.cut.suffix_only(prefix_BTH)
 
     def generate(self, **arguments: Any) -> Any:
         """The model's own generation."""

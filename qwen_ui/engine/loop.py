@@ -13,12 +13,18 @@ from torch import nn
 
 from qwen_ui.data import Batch, Examples, Order, collate
 from qwen_ui.engine.forward import Trainee
+from qwen_ui.engine.head_proof import prove_head
 from qwen_ui.engine.optimizer import MasterAdamW
+from qwen_ui.engine.packing_proof import check_packing
 from qwen_ui.engine.prefix_cache import PrefixCache
+from qwen_ui.engine.prefix_proof import prove_prefix
 from qwen_ui.engine.prefix_source import PrefixSource
 from qwen_ui.engine.process_group import ProcessGroup
-from qwen_ui.engine.verify import check_packing, proof_batch, verify_shortcuts
+from qwen_ui.engine.verify import proof_batch, verify_shortcuts
 
+# Given the width and the dtype of the prefix's outputs: the caches of those of the training and of
+# the evaluation examples.
+OpenCaches = Callable[[int, torch.dtype], tuple[PrefixCache | None, PrefixCache | None]]
 # Collated batches that are held: a run with few of them makes each once.
 HELD_BATCHES = 256
 
@@ -45,7 +51,7 @@ class StepReport:
 
 
 class Loop:
-    """Training of one trainee.
+    """Training of one trainee; `verify` comes before the first step.
 
     Args:
         trainee: the model with its plan applied.
@@ -56,7 +62,7 @@ class Loop:
         gradient_accumulation_steps: micro-batches per step.
         seed: of data order and dropout.
         pad: token that fills up short sequences.
-        caches: of the prefix's outputs for the training and for the evaluation examples.
+        open_caches: asked for where the prefix's outputs can be cached; None caches none.
         group: the processes that train together.
     """
 
@@ -72,17 +78,19 @@ class Loop:
         gradient_accumulation_steps: int = 1,
         seed: int = 0,
         pad: int = 0,
-        caches: tuple[PrefixCache | None, PrefixCache | None] = (None, None),
+        open_caches: OpenCaches | None = None,
         group: ProcessGroup | None = None,
     ) -> None:
         self.group = group or ProcessGroup()
         self.trainee, self.optimizer = trainee, optimizer
+        trainee.autocast = self.group.autocast
         self._training, self._evaluation = training, evaluation
         self._rate, self._batch_size, self._pad = rate, batch_size, pad
         self._accumulation, self._seed = gradient_accumulation_steps, seed
         self._order = Order(training, batch_size * self.group.world_size, seed)
         agree: Callable[[bool], bool] = self.group.all if self.group.sharded else bool
-        self.prefix_sources = tuple(PrefixSource(trainee, cache, agree) for cache in caches)
+        self.prefix_sources = tuple(PrefixSource(trainee, None, agree) for _ in range(2))
+        self._open_caches = open_caches
         self._collated = lru_cache(maxsize=HELD_BATCHES)(self._collate)
         self.tokens = 0
 
@@ -92,22 +100,41 @@ class Loop:
         Raises:
             SettingsError: samples are packed and the model lets them see each other.
         """
-        with self.group.autocast():
-            check_packing(self.trainee, self._training, self._pad, self.group.device)
-        if self.trainee.cut is None and not self.trainee.chunked:
-            return []
-        batch = self._batches(1)[0]
+        check_packing(
+            self.trainee, self._training, self._pad, self.group.device, rows=self._batch_size
+        )
+        said = []
         self.trainee.eval()
-        with self.group.autocast():
+        batch = self._batches(1)[0]
+        if self.trainee.cut is not None and (problem := self._prepare_prefix(batch)):
+            self.trainee.cut = None
+            said.append(problem)
+        if self.trainee.chunked:
+            problem = prove_head(self.trainee, batch.inputs)
+            if not self.group.all(not problem):
+                self.trainee.chunked = False
+                said.append(problem or "In another process the loss cannot be computed in chunks.")
+        if self.trainee.cut is not None or self.trainee.chunked:
             prefix = self.prefix_sources[0].fetch(batch)
             vocabulary = self.trainee.model.config.get_text_config().vocab_size
             short, length = proof_batch(self._training, batch, vocabulary, self._pad)
             short = short.to(self.group.device)
             if prefix is not None and short is not batch:
                 prefix = prefix[: len(short.indexes), :length]
-            said = verify_shortcuts(self.trainee, short, prefix, self.group.all)
+            said += verify_shortcuts(self.trainee, short, prefix, self.group.all)
         self.trainee.train()
         return said
+
+    def _prepare_prefix(self, batch: Batch) -> str:
+        """Prove the cut and open the caches of its outputs; why it cannot be used, else ""."""
+        proven, problem = prove_prefix(self.trainee, batch.inputs)
+        if not self.group.all(proven is not None) or proven is None:
+            return problem or "In another process the frozen blocks' outputs cannot be cached."
+        if self._open_caches is not None:
+            caches = self._open_caches(proven.shape[-1], proven.dtype)
+            for source, cache in zip(self.prefix_sources, caches, strict=True):
+                source.cache = cache
+        return ""
 
     def step(self, step: int) -> StepReport:
         """Take the step with this number, counted from 1.
@@ -120,14 +147,20 @@ class Loop:
         group, batches = self.group, self._batches(step)
         carrying, seen = self._step_tokens(step)
         summed = torch.zeros((), device=group.device)
+        widened = len(batches) > 1 and not group.sharded and self.optimizer.narrow
         for number, batch in enumerate(batches):
-            with nullcontext() if number == len(batches) - 1 else group.no_sync():
-                with group.autocast():
-                    prefix = self.prefix_sources[0].fetch(batch)
-                    loss = (group.wrapped or self.trainee)(batch, prefix)
+            syncs = number == len(batches) - 1 and not widened
+            with (
+                nullcontext() if syncs else group.no_sync(),
+                self.optimizer.adding_up() if widened else nullcontext(),
+            ):
+                prefix = self.prefix_sources[0].fetch(batch)
+                loss = (group.wrapped or self.trainee)(batch, prefix)
                 # DDP averages over the processes; the loss is a mean over all their tokens.
                 (loss * (group.world_size / carrying)).backward()
             summed += loss.detach()
+        if widened:
+            self.optimizer.average_sums(group)
         loss = float(group.all_reduce_sum(summed)) / carrying
         if not math.isfinite(loss):
             self.optimizer.zero_grad()
@@ -146,7 +179,7 @@ class Loop:
         )
         chunks = [tuple(by_length[i : i + size]) for i in range(0, len(by_length), size)]
         summed = torch.zeros((), dtype=torch.float64)
-        with _evaluating(self.trainee), torch.no_grad(), group.autocast():
+        with _evaluating(self.trainee), torch.no_grad():
             # Every process takes equally many chunks: one too many is run and not counted.
             for first in range(0, len(chunks), group.world_size):
                 number = first + group.rank

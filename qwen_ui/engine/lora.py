@@ -2,20 +2,54 @@
 
 W' = W + s B A with A (rank, inputs), B (outputs, rank) and B = 0 to begin with
 (arXiv 2106.09685, section 4.1). Here s = 1: `lora_alpha` equals the rank, as by `peft`'s default.
+Adapters go on linear modules, on GPT-2's `Conv1D` (a linear module that holds its weight the other
+way round) and on stacked experts (E matrices in one tensor, each with its own A and B).
 """
 
 from __future__ import annotations
 
 import importlib.util
+import warnings
+from collections import Counter
+from dataclasses import dataclass
 
 import torch
 from torch import nn
 
 from qwen_ui.errors import PlanError, SettingsError
 from qwen_ui.freeze import Selection
-from qwen_ui.model import Module
+from qwen_ui.model import Module, Parameter, Role, is_bias
+from qwen_ui.model.libraries import Conv1D
 
 _A, _B = ".lora_A.default.weight", ".lora_B.default.weight"
+_WRAPPED = ".base_layer"
+
+
+@dataclass(frozen=True, slots=True)
+class Adapted:
+    """What LoRA reaches of a plan.
+
+    Attributes:
+        modules: names of the linear modules whose weights are selected.
+        experts: names of the selected tensors that stack the matrices of several experts.
+        left: what is selected and gets no adapter.
+    """
+
+    modules: tuple[str, ...]
+    experts: tuple[str, ...]
+    left: tuple[Parameter, ...]
+
+    @property
+    def note(self) -> str:
+        """The sentence on what gets no adapter; "" where all does."""
+        if not self.left:
+            return ""
+        counts = Counter(_called(parameter) for parameter in self.left)
+        listed = ", ".join(f"{what} ({count})" for what, count in counts.items())
+        return (
+            "LoRA adapts matrices alone. Of what the plan selects, these tensors stay as they are: "
+            f"{listed}."
+        )
 
 
 def check_peft() -> None:
@@ -28,47 +62,126 @@ def check_peft() -> None:
         raise SettingsError("LoRA needs the package peft. Install it with `pip install peft`.")
 
 
-def adapted_modules(selection: Selection) -> list[str]:
-    """The linear modules whose weights are selected.
+def adapted_modules(selection: Selection) -> Adapted:
+    """Where adapters go, and what of the plan they do not reach.
 
     Raises:
-        PlanError: there is none.
+        PlanError: nowhere.
     """
-    modules = selection.anatomy.modules_by_name
-    owners = [p.name.removesuffix(".weight") for p in selection.parameters]
-    linear = [name for name in owners if name in modules and _is_linear(modules[name])]
-    if not linear:
+    modules, experts, left = [], [], []
+    for parameter in selection.parameters:
+        owner = selection.anatomy.modules_by_name[parameter.module]
+        if _is_linear(owner) and parameter.name == f"{owner.name}.weight":
+            modules.append(owner.name)
+        elif _stacks_matrices(parameter, owner):
+            experts.append(parameter.name)
+        else:
+            left.append(parameter)
+    if not modules and not experts:
+        counts = Counter(_called(parameter) for parameter in left)
         raise PlanError(
-            "LoRA adapts linear modules, and the plan selects the weight of none. Choose "
-            "'attention' or 'mlp'."
+            "LoRA adapts matrices (linear modules and stacked experts), and the plan selects none: "
+            f"{', '.join(f'{what} ({count})' for what, count in counts.items())}. Choose other "
+            "parts of the model, or train these without LoRA."
         )
-    return linear
+    return Adapted(tuple(modules), tuple(experts), tuple(left))
+
+
+_LINEAR = frozenset((cls.__module__, cls.__name__) for cls in (nn.Linear, Conv1D))
 
 
 def _is_linear(module: Module) -> bool:
-    return (module.home, module.class_name) == (nn.Linear.__module__, nn.Linear.__name__)
+    """Exactly these classes: a subclass may do more than multiply, and `peft` would drop that."""
+    return (module.home, module.class_name) in _LINEAR
+
+
+def _stacks_matrices(parameter: Parameter, owner: Module) -> bool:
+    """Whether a tensor is one matrix an expert: not a convolution's, nor vectors with more axes."""
+    return (
+        len(parameter.shape) == 3
+        and min(parameter.shape) > 1
+        and not owner.home.startswith(nn.Conv1d.__module__)
+        and not is_bias(parameter.name)
+        and "bias" not in parameter.name.rpartition(".")[2]
+    )
+
+
+def _called(parameter: Parameter) -> str:
+    """What a tensor without an adapter is called in a sentence."""
+    leaf = parameter.name.rpartition(".")[2]
+    if is_bias(parameter.name) or "bias" in leaf:
+        return "biases"
+    if parameter.role in (Role.NORM, Role.EMBEDDING, Role.ROUTER):
+        return {Role.NORM: "norms", Role.EMBEDDING: "embeddings"}.get(parameter.role, "routers")
+    return parameter.kind if parameter.block is not None else parameter.name
 
 
 def add_adapters(model: nn.Module, selection: Selection, rank: int, seed: int) -> None:
-    """Put adapters on the linear modules whose weights are selected; they alone train then.
+    """Put adapters on the matrices that are selected; they alone train then.
 
     Raises:
         PlanError: there is none.
     """
     from peft import LoraConfig, inject_adapter_in_model  # noqa: PLC0415  optional, and slow
 
+    adapted = adapted_modules(selection)
+    turned = any(isinstance(model.get_submodule(name), Conv1D) for name in adapted.modules)
     config = LoraConfig(
-        r=rank, lora_alpha=rank, lora_dropout=0.0, target_modules=adapted_modules(selection)
+        r=rank,
+        lora_alpha=rank,
+        lora_dropout=0.0,
+        target_modules=list(adapted.modules),
+        target_parameters=list(adapted.experts) or None,
+        fan_in_fan_out=turned,
     )
     torch.manual_seed(seed)
-    inject_adapter_in_model(config, model)
+    with warnings.catch_warnings():
+        # Where a model has both kinds of module, peft sets it for each and says so each time.
+        warnings.filterwarnings("ignore", message="fan_in_fan_out is set to")
+        inject_adapter_in_model(config, model)
+
+
+def by_weight(model: nn.Module, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Adapters of this model by the weight that each belongs to, in that weight's own layout.
+
+    `peft` wraps a module once for each of its tensors, so that its names say neither which tensor
+    is meant nor which way round it is held. Here lora_B @ lora_A is what is added to the weight:
+    (outputs, rank) @ (rank, inputs) for a linear module, the other way round for a `Conv1D`, and
+    (experts, ..., rank) @ (experts, rank, ...) for stacked experts.
+
+    Args:
+        tensors: by `peft`'s names.
+    """
+    from peft.tuners.lora.layer import LoraLayer, ParamWrapper  # noqa: PLC0415
+
+    found = {}
+    for name, module in model.named_modules():
+        if not isinstance(module, LoraLayer):
+            continue
+        a, b = tensors[name + _A], tensors[name + _B]
+        place = name.replace(_WRAPPED, "")
+        if isinstance(module, ParamWrapper):
+            experts = module.num_experts
+            place = f"{place}.{module.parameter_name}"
+            a = a.reshape(experts, -1, a.shape[-1])
+            b = b.reshape(b.shape[0], -1, experts).permute(2, 0, 1)
+            turned = getattr(module.get_base_layer(), "is_transposed", False)
+        else:
+            turned = isinstance(module.get_base_layer(), Conv1D)
+        found[place + _A], found[place + _B] = (b.mT, a.mT) if turned else (a, b)
+    return found
 
 
 def weight_changes(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """What adapters add to each weight: B A in float32, by the weight's name in the base."""
+    """What adapters add to each weight: B A in float32, by the weight's name in the base.
+
+    Args:
+        tensors: as `by_weight` names them.
+    """
     changes = {}
     for name, a in tensors.items():
         if name.endswith(_A):
-            module = name.removesuffix(_A)
-            changes[f"{module}.weight"] = tensors[module + _B].float() @ a.float()
+            place = name.removesuffix(_A)
+            weight = place if a.dim() == 3 else f"{place}.weight"
+            changes[weight] = tensors[place + _B].float() @ a.float()
     return changes

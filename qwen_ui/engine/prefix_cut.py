@@ -21,14 +21,24 @@ from qwen_ui.model import Anatomy
 from qwen_ui.model.libraries import PreTrainedModel
 
 
+class CutError(RuntimeError):
+    """A model's blocks are not what a cut needs: the message says in which way."""
+
+
 class _PassThrough(nn.Module):
-    """Stands in for a block: returns its input, or `output` where one is set."""
+    """Stands in for a block: returns its input, or `output` where one is set.
+
+    Attributes:
+        length: how many values the block returns together; 0 where it returns the tensor alone.
+            Those beside the hidden state are None.
+        output: what it returns in place of its input.
+    """
 
     def __init__(self, block: nn.Module) -> None:
         super().__init__()
         # Not registered as a child: its parameters are not the pass-through block's.
         self.__dict__["block"] = block
-        self.as_tuple = False
+        self.length = 0
         self.output: torch.Tensor | None = None
 
     def __getattr__(self, name: str) -> Any:
@@ -41,7 +51,7 @@ class _PassThrough(nn.Module):
         hidden = self.output
         if hidden is None:
             hidden = args[0] if args else kwargs["hidden_states"]
-        return (hidden,) if self.as_tuple else hidden
+        return (hidden, *[None] * (self.length - 1)) if self.length else hidden
 
 
 class PrefixCut:
@@ -51,30 +61,45 @@ class PrefixCut:
         body: the module under the model's head.
         blocks: the list of its blocks.
         depth: number of blocks of the prefix, at least 1.
+
+    Attributes:
+        blocks: all of them, in their order.
     """
 
     def __init__(self, body: nn.Module, blocks: nn.ModuleList, depth: int) -> None:
         assert 0 < depth <= len(blocks), (depth, len(blocks))
         self._body, self._list, self.depth = body, blocks, depth
-        self._blocks = list(blocks)
-        self._pass_through = [_PassThrough(block) for block in self._blocks]
+        self.blocks = list(blocks)
+        self._pass_through = [_PassThrough(block) for block in self.blocks]
 
     def run_prefix(self, inputs: dict[str, Any]) -> torch.Tensor:
-        """The output of block `depth - 1` (B, T, H), without a graph; later blocks are not run."""
+        """The output of block `depth - 1` (B, T, H), without a graph; later blocks are not run.
+
+        Raises:
+            CutError: that block did not run exactly once.
+        """
         caught: list[torch.Tensor] = []
 
-        def catch(block: nn.Module, arguments: Any, output: Any) -> None:
-            as_tuple = isinstance(output, tuple)
-            for stand_in in self._pass_through:
-                stand_in.as_tuple = as_tuple
-            caught.append(output[0] if as_tuple else output)
+        def catch(index: int, output: Any) -> None:
+            length = len(output) if isinstance(output, tuple | list) else 0
+            self._pass_through[index].length = length
+            if index == self.depth - 1:
+                for stand_in in self._pass_through[self.depth :]:
+                    stand_in.length = length
+                caught.append(output[0] if length else output)
 
-        handle = self._blocks[self.depth - 1].register_forward_hook(catch)
+        handles = [
+            block.register_forward_hook(lambda _block, _given, output, i=index: catch(i, output))
+            for index, block in enumerate(self.blocks[: self.depth])
+        ]
         try:
-            with torch.no_grad(), self._replaced(range(self.depth, len(self._blocks))):
+            with torch.no_grad(), self._replaced(range(self.depth, len(self.blocks))):
                 self._body(**inputs)
         finally:
-            handle.remove()
+            for handle in handles:
+                handle.remove()
+        if len(caught) != 1:
+            raise CutError(f"block {self.depth - 1} runs {len(caught)} times in a forward pass")
         return caught[0]
 
     @contextmanager
@@ -97,7 +122,7 @@ class PrefixCut:
             yield
         finally:
             for index in indexes:
-                modules[str(index)] = self._blocks[index]
+                modules[str(index)] = self.blocks[index]
 
 
 def block_list(model: nn.Module, anatomy: Anatomy) -> nn.ModuleList:

@@ -13,8 +13,8 @@ from accelerate import Accelerator
 from qwen_ui.data import Examples, load_split
 from qwen_ui.engine.accelerator import make_accelerator, make_process_group
 from qwen_ui.engine.forward import Trainee
-from qwen_ui.engine.loop import Loop
-from qwen_ui.engine.lora import add_adapters
+from qwen_ui.engine.loop import Loop, OpenCaches
+from qwen_ui.engine.lora import adapted_modules, add_adapters
 from qwen_ui.engine.optimizer import MasterAdamW
 from qwen_ui.engine.prefix_cache import PrefixCache, PrefixKey
 from qwen_ui.engine.prefix_cut import block_list
@@ -100,7 +100,10 @@ def set_up(spec: RunSpec, folder: Path) -> Prepared:
     trainee = _load(spec, base, accelerator.device)
     rate = _peak_rate(spec, base.selection)
     loop = _make_loop(spec, base, data, accelerator, trainee, rate.rate)
-    notes = [*base.selection.warnings, *data.training.notes, trainee.why_uncut, *loop.verify()]
+    notes = [*base.selection.warnings, *data.training.notes]
+    if spec.model.lora_rank:
+        notes.append(adapted_modules(base.selection).note)
+    notes += [trainee.why_uncut, *loop.verify()]
     return Prepared(
         spec, base, data, accelerator, rate, loop, notes=tuple(note for note in notes if note)
     )
@@ -173,30 +176,33 @@ def _make_loop(
         gradient_accumulation_steps=settings.gradient_accumulation_steps,
         seed=settings.seed,
         pad=data.tokenizer.pad_token_id or 0,
-        caches=_caches(spec, base, data, trainee, group.device),
+        open_caches=_cache_opener(spec, base, data, trainee, group.device),
         group=group,
     )
 
 
-def _caches(
+def _cache_opener(
     spec: RunSpec, base: Base, data: TokenizedData, trainee: Trainee, device: torch.device
-) -> tuple[PrefixCache | None, PrefixCache | None]:
-    """Caches of the prefix's outputs for the training and the evaluation examples."""
-    if trainee.cut is None:
-        return None, None
-    config, dtype = trainee.model.config.get_text_config(), trainee.model.dtype
+) -> OpenCaches:
+    """Opens the caches of the prefix's outputs for the training and the evaluation examples."""
 
-    def cache(examples: Examples, budget: int) -> PrefixCache:
-        key = PrefixKey(
-            weights=base.fingerprint,
-            tokens=examples.fingerprint,
-            depth=trainee.prefix_blocks,
-            dtype=f"{dtype} {spec.resources.mixed_precision}",
-            device=device.type,
-            versions=f"{torch.__version__} {transformers_version}",
+    def opened(width: int, dtype: torch.dtype) -> tuple[PrefixCache, PrefixCache]:
+        def cache(examples: Examples, budget: int) -> PrefixCache:
+            key = PrefixKey(
+                weights=base.fingerprint,
+                tokens=examples.fingerprint,
+                depth=trainee.prefix_blocks,
+                dtype=f"{dtype} of {trainee.model.dtype} {spec.resources.mixed_precision}",
+                device=device.type,
+                versions=f"{torch.__version__} {transformers_version}",
+            )
+            return PrefixCache(key, examples, width, dtype, budget)
+
+        budget = spec.resources.prefix_budget_bytes
+        for_evaluation = budget // EVALUATION_SHARE
+        return (
+            cache(data.training, budget - for_evaluation),
+            cache(data.evaluation, for_evaluation),
         )
-        return PrefixCache(key, examples, config.hidden_size, dtype, budget)
 
-    budget = spec.resources.prefix_budget_bytes
-    for_evaluation = budget // EVALUATION_SHARE
-    return cache(data.training, budget - for_evaluation), cache(data.evaluation, for_evaluation)
+    return opened

@@ -15,18 +15,25 @@ from typing import Any
 import torch
 from torch import nn
 from torch.distributed.device_mesh import init_device_mesh
-from torch.distributed.fsdp import FSDPModule, fully_shard, register_fsdp_forward_method
+from torch.distributed.fsdp import (
+    FSDPModule,
+    MixedPrecisionPolicy,
+    fully_shard,
+    register_fsdp_forward_method,
+)
 from torch.distributed.tensor import DTensor, distribute_tensor
 
 
 def shard(trainee: nn.Module, blocks: nn.ModuleList, processes: int, device: str) -> None:
     """Shard each block, and what lies outside the blocks with the trainee as the root."""
     mesh = init_device_mesh(device, (processes,))
+    # Gradients of several micro-batches are added up in float32, whatever the weights are in.
+    policy = MixedPrecisionPolicy(reduce_dtype=torch.float32)
     for block in blocks:
-        fully_shard(block, mesh=mesh)
-    fully_shard(trainee, mesh=mesh)
+        fully_shard(block, mesh=mesh, mp_policy=policy)
+    fully_shard(trainee, mesh=mesh, mp_policy=policy)
     # What the root holds (embedding, last norm, head) is whole inside these calls too.
-    for method in ("run_prefix", "generate"):
+    for method in ("run_prefix", "states", "logits", "generate"):
         register_fsdp_forward_method(trainee, method)
 
 

@@ -13,6 +13,7 @@ from qwen_ui.engine.delta import DELTA_NAME, write_delta
 from qwen_ui.engine.early_stopping import EarlyStopping
 from qwen_ui.engine.hardware import device_name, peak_bytes
 from qwen_ui.engine.loop import StepReport
+from qwen_ui.engine.lora import by_weight
 from qwen_ui.engine.movement import Movement
 from qwen_ui.engine.rate_finder import finder_message
 from qwen_ui.engine.sample import Sampler
@@ -46,7 +47,7 @@ class Trainer:
             tokens=spec.evaluation.sample_tokens,
         )
         self._movement = Movement(
-            loop.optimizer.trained(), prepared.base.selection, lora=spec.model.lora_rank > 0
+            self._trained(), prepared.base.selection, lora=spec.model.lora_rank > 0
         )
         self._stopping = EarlyStopping(
             loop.optimizer,
@@ -157,7 +158,7 @@ class Trainer:
 
     def _record_movement(self) -> None:
         if self._movement.measured:
-            blocks = self._movement.by_block(self._loop.optimizer.trained())
+            blocks = self._movement.by_block(self._trained())
             self._writer.event("movement", step=self._progress.step, blocks=blocks)
 
     def _checkpoint(self) -> None:
@@ -201,10 +202,15 @@ class Trainer:
         message = finder_message(rates, [report.loss for report in self._range_test])
         self._writer.event("log", level="info", message=message)
 
+    def _trained(self) -> dict[str, torch.Tensor]:
+        """The trained tensors as a delta has them: adapters by the weight they belong to."""
+        trained = self._loop.optimizer.trained()
+        return by_weight(self._run.model, trained) if self._spec.model.lora_rank else trained
+
     def _write_delta(self) -> str:
         file = self._writer.folder / DELTA_NAME
         # In every process: where the weights are sharded, none holds a whole tensor.
-        trained = self._loop.optimizer.trained()
+        trained = self._trained()
         if self._loop.group.rank == 0:
             write_delta(
                 file,

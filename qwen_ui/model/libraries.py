@@ -34,6 +34,7 @@ from transformers.initialization import no_init_weights
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.modeling_utils import LoadStateDictConfig
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+from transformers.pytorch_utils import Conv1D
 from transformers.utils.chat_template_utils import render_jinja_template
 from transformers.utils.logging import disable_progress_bar
 
@@ -46,6 +47,7 @@ __all__ = [
     "AutoModelForImageTextToText",
     "AutoModelForSeq2SeqLM",
     "AutoTokenizer",
+    "Conv1D",
     "GenerationConfig",
     "LoadStateDictConfig",
     "PreTrainedConfig",
@@ -57,8 +59,8 @@ __all__ = [
     "dot_natural_key",
     "get_model_conversion_mapping",
     "no_init_weights",
-    "render_jinja_template",
     "rename_source_key",
+    "render_jinja_template",
     "revert_weight_conversion",
     "sdpa_attention_forward",
     "transformers_version",

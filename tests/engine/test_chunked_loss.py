@@ -95,3 +95,20 @@ def test_a_fused_loss_is_taken_on_cuda_alone_and_handed_the_sum(
     hidden, targets = torch.randn(3, 8), torch.tensor([1, 2, 3])
     torch.testing.assert_close(head_loss(hidden, head, targets), plain(hidden, head, targets))
     assert seen == ["sum"]
+
+
+@pytest.mark.parametrize("bias", [False, True])
+def test_under_autocast_it_is_the_plain_way_under_autocast(bias: bool) -> None:
+    torch.manual_seed(0)
+    head = nn.Linear(32, 64, bias=bias)
+    hidden, targets = torch.randn(9, 32, requires_grad=True), torch.randint(0, 64, (9,))
+    with torch.autocast("cpu", torch.bfloat16):
+        ours = head_loss(hidden, head, targets)
+    with torch.autocast("cpu", torch.bfloat16):
+        theirs = plain(hidden, head, targets)
+    torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=0)
+    wanted = [hidden, *head.parameters()]
+    pairs = zip(torch.autograd.grad(ours, wanted), torch.autograd.grad(theirs, wanted), strict=True)
+    for a, b in pairs:
+        assert a.dtype == b.dtype == torch.float32
+        torch.testing.assert_close(a, b, rtol=3e-2, atol=3e-3)

@@ -191,3 +191,54 @@ def test_the_optimizer_holds_nothing_frozen(tiny: Path, sentences: Path) -> None
     optimizer: MasterAdamW = engine.loop.optimizer
     held = sum(p.numel() for group in optimizer.adam.param_groups for p in group["params"])
     assert held == engine.selection.trainable_parameters
+
+
+def test_gradients_of_many_batches_are_added_up_in_float32(
+    tmp_path: Path, sentences: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In bfloat16 64 of them are off by more than half a percent."""
+    folder = tiny_models.save_model(tmp_path / "model", "qwen2", torch.bfloat16)
+    engine = make_engine(
+        folder,
+        sentences,
+        PLANS["mlp"],
+        dtype=torch.bfloat16,
+        gradient_accumulation_steps=64,
+    )
+    optimizer, held = engine.loop.optimizer, dict[str, torch.Tensor]()
+    step = optimizer.step
+
+    def step_and_look(rate: float) -> float:
+        held.update(optimizer._sums)
+        return step(rate)
+
+    monkeypatch.setattr(optimizer, "step", step_and_look)
+    engine.loop._rate = lambda step: 0.0
+    engine.loop.step(1)
+    carrying, _ = engine.loop._step_tokens(1)
+    wanted = {name: torch.zeros_like(gradient) for name, gradient in held.items()}
+    for batch in engine.loop._batches(1):
+        (engine.trainee(batch) / carrying).backward()
+        for name, parameter in optimizer.parameters.items():
+            assert parameter.grad is not None
+            wanted[name] += parameter.grad.float()
+            parameter.grad = None
+    assert held.keys() == optimizer.parameters.keys()
+    for name, gradient in held.items():
+        off = (gradient - wanted[name]).norm() / wanted[name].norm()
+        assert off < 1e-3, name
+
+
+def test_weights_cast_without_a_graph_do_not_take_later_gradients(
+    tiny: Path, sentences: Path
+) -> None:
+    """Autocast holds its casts until its outermost context ends; the prefix's pass has no graph."""
+    engine = make_engine(tiny, sentences, PLANS["top one"], cache=True, budget=0)
+    engine.trainee.autocast = lambda: torch.autocast("cpu", torch.bfloat16)
+    body = engine.model.model
+    extra = torch.nn.Linear(16, 16, bias=False)  # after the blocks, run with the prefix as well
+    body.norm.register_forward_hook(lambda m, a, out: extra(out))
+    engine.trainee.train()
+    batch = engine.loop._batches(1)[0]
+    engine.trainee(batch, engine.loop.prefix_sources[0].fetch(batch)).backward()
+    assert extra.weight.grad is not None

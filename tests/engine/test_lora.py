@@ -13,15 +13,20 @@ from transformers import AutoModelForCausalLM
 
 from qwen_ui.compare import Contender, lora_reference, make_comparison, parse_plans
 from qwen_ui.engine.delta import apply_delta, read_delta, write_delta
+from qwen_ui.engine.forward import Trainee
+from qwen_ui.engine.lora import adapted_modules, add_adapters
 from qwen_ui.engine.rates import suggest_learning_rate
 from qwen_ui.engine.request import checked_spec
 from qwen_ui.engine.setup import set_up
 from qwen_ui.engine.trainer import Trainer
 from qwen_ui.errors import PlanError, SettingsError
-from qwen_ui.freeze import preset, resolve
+from qwen_ui.freeze import FreezePlan, Rule, apply, preset, resolve
 from qwen_ui.model import open_model
 from qwen_ui.runs import NullWriter, make_spec
 from tests.helpers.settings import SETTINGS
+from tests.helpers.small_models import build
+from tests.helpers.tiny_families import tiny_configuration
+from tests.helpers.tiny_models import byte_tokenizer
 
 RANK = 4
 
@@ -134,3 +139,73 @@ def test_lora_is_named_among_plans_and_has_a_rate_of_its_own(
     entries = make_comparison("nano", parse_plans("attention,lora"), **settings).entries
     assert [entry.spec.model.lora_rank for entry in entries] == [0, 8]
     assert entries[0].spec.plan == entries[1].spec.plan
+
+
+@pytest.mark.parametrize("family", ["gpt2", "qwen2_moe", "gpt_oss"])
+def test_conv1d_and_stacked_experts_are_adapted_and_their_delta_is_the_same_model(
+    tmp_path: Path, family: str
+) -> None:
+    """In float32 the merged checkpoint gives, in plain transformers, the run's own logits."""
+    torch.manual_seed(0)
+    configuration = tiny_configuration(family)
+    configuration.dtype = torch.float32
+    folder = tmp_path / family
+    AutoModelForCausalLM.from_config(configuration).save_pretrained(folder)
+    byte_tokenizer().save_pretrained(folder)
+    text = tmp_path / "text.txt"
+    text.write_text("the cat sat on the mat and the dog ran\n" * 40)
+    plan = FreezePlan(rules=(Rule(layers="last:2"),))
+    spec = make_spec(
+        model=str(folder),
+        plan=plan.to_dict(),
+        data=str(text),
+        steps=3,
+        sequence_length=32,
+        lora_rank=RANK,
+        learning_rate=1e-2,
+        sample_tokens=0,
+        device="cpu",
+    )
+    prepared = set_up(spec, tmp_path)
+    adapted = adapted_modules(prepared.base.selection)
+    assert adapted.experts if family != "gpt2" else not adapted.experts
+    assert any("LoRA adapts matrices alone" in note for note in prepared.notes)
+    Trainer(prepared, NullWriter(tmp_path)).run()
+    delta = read_delta(tmp_path / "delta.safetensors")
+    assert set(delta.weights) == {
+        *(f"{name}.weight" for name in adapted.modules),
+        *adapted.experts,
+    }
+    assert all(change.abs().max() > 0 for change in delta.weights.values())
+    apply_delta(tmp_path / "delta.safetensors", str(folder), tmp_path / "whole")
+    tokens = torch.arange(3, 35).reshape(1, 32)
+    with torch.no_grad():
+        adapted_logits = prepared.model.eval()(tokens).logits
+        whole = AutoModelForCausalLM.from_pretrained(tmp_path / "whole").eval()(tokens).logits
+        plain = AutoModelForCausalLM.from_pretrained(folder).eval()(tokens).logits
+    torch.testing.assert_close(whole, adapted_logits, rtol=1e-5, atol=1e-5)
+    assert (whole - plain).abs().max() > 1e-3
+
+
+def test_what_lora_leaves_is_named() -> None:
+    anatomy = open_model("nano")
+    everything = adapted_modules(resolve(preset("full"), anatomy))
+    assert "embeddings (1)" in everything.note
+    assert "norms (" in everything.note
+    assert "biases (" in everything.note
+    matrices = FreezePlan(rules=(Rule(names=("*.mlp.up_proj.weight",)),))
+    assert adapted_modules(resolve(matrices, anatomy)).note == ""
+
+
+def test_a_refusal_names_what_is_selected() -> None:
+    with pytest.raises(PlanError, match=r"selects none: biases \(\d+\)"):
+        adapted_modules(resolve(preset("bitfit"), open_model("nano")))
+
+
+def test_an_adapted_head_is_not_computed_from_its_weight_alone() -> None:
+    model = build("llama")
+    selection = resolve(FreezePlan(rules=(Rule(roles=("head",)),)), open_model(model))
+    apply(selection, model)
+    assert Trainee(model, selection, cache_prefix=True).chunked
+    add_adapters(model, selection, RANK, 0)
+    assert not Trainee(model, selection, cache_prefix=True).chunked

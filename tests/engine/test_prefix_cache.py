@@ -15,7 +15,7 @@ from qwen_ui.engine.prefix_source import PrefixSource
 from qwen_ui.freeze import apply, preset, resolve
 from qwen_ui.model import open_model
 from qwen_ui.paths import home
-from tests.helpers.engine import load, prefix_cache
+from tests.helpers.engine import cache_opener, load
 
 WIDTH = 8
 
@@ -124,7 +124,9 @@ def test_only_what_is_absent_is_computed_and_to_the_same_bits(
     examples = Examples(
         tuple(Example(tuple(r), (True,) * len(r), "", s) for r, s in zip(rows, starts, strict=True))
     )
-    cache = prefix_cache(examples, trainee.prefix_blocks, model)
+    width, dtype = model.config.hidden_size, model.dtype
+    cache, _ = cache_opener(examples, trainee.prefix_blocks)(width, dtype)
+    assert cache is not None
     batch, source = collate(examples, (0, 1, 2, 3), 0), PrefixSource(trainee, cache)
     together = trainee.run_prefix(batch.inputs)
     if first:
@@ -150,7 +152,9 @@ def test_what_lies_beyond_the_budget_is_computed_each_time(tiny: Path, sentences
     apply(selection, model)
     trainee = Trainee(model, selection, cache_prefix=True)
     budget = 2 * 48 * model.config.hidden_size * 4
-    cache = prefix_cache(examples, trainee.prefix_blocks, model, budget)
+    width, dtype = model.config.hidden_size, model.dtype
+    cache, _ = cache_opener(examples, trainee.prefix_blocks, budget)(width, dtype)
+    assert cache is not None
     assert 0 < cache.capacity < len(examples.items)
     last = len(examples.items) - 1
     batch, source = collate(examples, (0, 1, last - 1, last), 0), PrefixSource(trainee, cache)

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from transformers import GPT2Config, PreTrainedModel
 
-from qwen_ui.engine.prefix_cut import PrefixCut, block_list, cut_prefix, uses_dropout
+from qwen_ui.engine.prefix_cut import CutError, PrefixCut, block_list, cut_prefix, uses_dropout
 from qwen_ui.freeze import FreezePlan, Rule, apply, resolve
 from qwen_ui.model import Anatomy, open_model
 from tests.helpers import small_models
@@ -212,3 +212,28 @@ class Attention(nn.Linear):
 def test_dropout_is_a_module_or_a_rate(rates: tuple[float, float], dropout: bool) -> None:
     module = nn.Sequential(Attention(rates[1]), nn.Dropout(rates[0]))
     assert uses_dropout(module.modules()) == dropout
+
+
+def test_stand_ins_return_as_many_values_as_their_blocks() -> None:
+    """A body that takes two values from each block (Bamba's), and one whose blocks run twice."""
+
+    class Pairs(TupleBody):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            for block in self.blocks:
+                x, _ = block(hidden_states=x)
+            return x
+
+    class Twice(TupleBody):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return super().forward(super().forward(x))
+
+    torch.manual_seed(0)
+    x = torch.randn(2, 5, 4)
+    pairs, twice = Pairs(), Twice()
+    cut = PrefixCut(pairs, pairs.blocks, 2)
+    with torch.no_grad():
+        with cut.suffix_only(cut.run_prefix({"x": x})):
+            suffix = pairs(x)
+        assert torch.equal(suffix, pairs(x))
+    with pytest.raises(CutError, match="block 1 runs 2 times"):
+        PrefixCut(twice, twice.blocks, 2).run_prefix({"x": x})

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from transformers import BloomConfig
+from transformers import BloomConfig, masking_utils
 
 from qwen_ui.data.batches import Batch, Examples, collate
 from qwen_ui.data.tokens import Example
@@ -206,5 +206,32 @@ def test_packed_samples_that_see_each_other_are_noticed(
         return torch.arange(length).expand(len(items), length)
 
     monkeypatch.setattr("qwen_ui.data.batches._positions", counted_through)
-    with pytest.raises(SettingsError, match="together"):
+    with pytest.raises(SettingsError, match="depend on the first"):
+        make_engine(tiny, sentences, PLAN, packing=True)
+
+
+def test_a_shortcut_that_raises_is_not_taken(
+    trainee: Trainee, batch: Batch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> torch.Tensor:
+        raise KeyError("an earlier block's keys")
+
+    prefix_BTH = trainee.run_prefix(batch.inputs)
+    monkeypatch.setattr("qwen_ui.engine.forward.head_loss", fails)
+    (said,) = verify_shortcuts(trainee, batch, prefix_BTH)
+    assert "the chunked head failed in this model (KeyError" in said
+    assert (trainee.prefix_blocks, trainee.chunked) == (2, False)
+
+
+def test_attention_that_parts_samples_in_a_single_sequence_alone_is_noticed(
+    tiny: Path, sentences: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As transformers' flash attention does: it looks at positions where the batch is one row."""
+    honest = masking_utils.find_packed_sequence_indices
+    monkeypatch.setattr(
+        masking_utils,
+        "find_packed_sequence_indices",
+        lambda positions: honest(positions) if len(positions) == 1 else None,
+    )
+    with pytest.raises(SettingsError, match="depend on the first"):
         make_engine(tiny, sentences, PLAN, packing=True)

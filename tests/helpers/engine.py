@@ -12,7 +12,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
 from qwen_ui.data.batches import Examples, collate, load_examples
 from qwen_ui.data.order import Order
 from qwen_ui.engine.forward import Trainee
-from qwen_ui.engine.loop import Loop
+from qwen_ui.engine.loop import Loop, OpenCaches
 from qwen_ui.engine.optimizer import BETAS, EPSILON, MasterAdamW, decayed_names
 from qwen_ui.engine.prefix_cache import PrefixCache, PrefixKey
 from qwen_ui.freeze import FreezePlan, Selection, apply, resolve
@@ -35,11 +35,17 @@ def load(folder: Path, dtype: torch.dtype = torch.float32) -> PreTrainedModel:
     return AutoModelForCausalLM.from_pretrained(folder, dtype=dtype).train()
 
 
-def prefix_cache(
-    examples: Examples, depth: int, model: PreTrainedModel, budget: int = 10**8
-) -> PrefixCache:
-    key = PrefixKey("weights", examples.fingerprint, depth, str(model.dtype), "cpu", "here")
-    return PrefixCache(key, examples, model.config.hidden_size, model.dtype, budget)
+def cache_opener(
+    examples: Examples, depth: int, budget: int = 10**8, weights: str = "weights"
+) -> OpenCaches:
+    """One cache for training and evaluation: they are the same examples here."""
+
+    def opened(width: int, dtype: torch.dtype) -> tuple[PrefixCache, PrefixCache]:
+        key = PrefixKey(weights, examples.fingerprint, depth, str(dtype), "cpu", "here")
+        cache = PrefixCache(key, examples, width, dtype, budget)
+        return cache, cache
+
+    return opened
 
 
 def make_engine(
@@ -59,7 +65,6 @@ def make_engine(
     selection = resolve(plan, open_model(str(folder)))
     apply(selection, model)
     trainee = Trainee(model, selection, cache_prefix=cache)
-    held = prefix_cache(examples, trainee.prefix_blocks, model, budget) if trainee.cut else None
     loop = Loop(
         trainee,
         MasterAdamW(model, weight_decay=DECAY, gradient_clip=CLIP),
@@ -68,7 +73,7 @@ def make_engine(
         rate=lambda step: RATE,
         batch_size=BATCH,
         gradient_accumulation_steps=gradient_accumulation_steps,
-        caches=(held, held),
+        open_caches=cache_opener(examples, trainee.prefix_blocks, budget),
     )
     return Engine(loop, model, trainee, selection, examples, loop.verify())
 

@@ -36,6 +36,12 @@ class Stack(nn.Module):
     def run_prefix(self, x: torch.Tensor) -> torch.Tensor:
         return self.head(x)
 
+    def states(self, x: torch.Tensor) -> torch.Tensor:
+        return self.head(x)
+
+    def logits(self, x: torch.Tensor) -> torch.Tensor:
+        return self.head(x)
+
     def generate(self, x: torch.Tensor) -> torch.Tensor:
         return self.head(self.blocks[0](x))
 

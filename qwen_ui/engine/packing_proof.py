@@ -1,0 +1,147 @@
+"""Prove that samples packed into one sequence do not see each other, before any step.
+
+A summed loss hides a leak in its tolerance, so it is asked what the neighbour does: the derivative
+of the second sample's states by the embeddings of the first has to be exactly zero (a masked
+attention weight is a zero, in every dtype), and neither another neighbour nor none may change them.
+"""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import replace
+from typing import Any
+
+import torch
+
+from qwen_ui.data import Batch, Example, Examples, collate
+from qwen_ui.engine.forward import Trainee
+from qwen_ui.errors import SettingsError
+
+# Tokens of each of the two samples whose derivative is taken: it holds all blocks' activations.
+TOKENS = 32
+# Largest norm of a difference, as a share of the norm: other shapes take other kernels, and a
+# mixture of experts computes other tokens together.
+TOLERANCES = {torch.float32: 1e-4, torch.bfloat16: 1e-1}
+_OFF = "Turn packing off."
+
+
+def check_packing(
+    trainee: Trainee, examples: Examples, pad: int, device: torch.device, *, rows: int
+) -> None:
+    """Refuse packing where samples of one sequence see each other.
+
+    The first packed pair is run as it is, with its first sample exchanged, and without it.
+
+    Args:
+        trainee: whatever mode it is in, it is left in training mode.
+        pad: token that fills up short sequences.
+        rows: sequences in a batch of the run; some kinds of attention keep samples apart in a
+            single sequence alone.
+
+    Raises:
+        SettingsError: the model takes no positions, samples see each other, or it cannot be told.
+    """
+    packed = next((item for item in examples.items if len(item.starts) > 1), None)
+    if packed is None:
+        return
+    if "position_ids" not in inspect.signature(trainee.body.forward).parameters:
+        raise SettingsError(
+            "Packing is not possible: this model takes no positions, so that samples in one "
+            f"sequence see each other. {_OFF}"
+        )
+    trainee.eval()
+    try:
+        leak = _leak(trainee, packed, pad, device, min(rows, 2))
+    except (MemoryError, torch.OutOfMemoryError):
+        raise
+    except Exception as error:
+        # Whatever the model's own code raises at positions that start again.
+        raise SettingsError(
+            f"Packing is not possible: this model cannot run a packed sequence "
+            f"({type(error).__name__}: {error}). {_OFF}"
+        ) from error
+    finally:
+        trainee.train()
+    if leak:
+        raise SettingsError(
+            "Packing is not possible: this model lets samples in one sequence see each other "
+            f"({leak}). {_OFF}"
+        )
+
+
+def _leak(trainee: Trainee, packed: Example, pad: int, device: torch.device, rows: int) -> str:
+    """What of the neighbour reaches the second sample; "" where nothing does."""
+    begin, middle, end = (*packed.starts, len(packed.tokens))[:3]
+    first, second = packed.tokens[begin:middle], packed.tokens[middle:end]
+
+    def batch(*samples: tuple[int, ...]) -> Batch:
+        made = Examples((_packed(samples),) * rows)
+        return collate(made, tuple(range(rows)), pad).to(device)
+
+    short = first[-TOKENS:]
+    moved, blind = _derivative(trainee, batch(short, second[:TOKENS]), len(short))
+    if moved:
+        return "the second's states depend on the first"
+    if blind:
+        return "that they do not cannot be shown: the model cannot be differentiated"
+    with torch.no_grad():
+        states = trainee.states(batch(first, second).inputs)[:, len(first) :].float()
+        exchanged = trainee.states(batch(_exchanged(first, packed), second).inputs)
+        # A batch of one sample has a mask and no positions; it is run as packed ones are.
+        single = batch(second)
+        alone = trainee.states(replace(single, mask_BT=None, positions_BT=_count(single)).inputs)
+    most = TOLERANCES.get(trainee.model.dtype, 1e-1)
+    with trainee.autocast():
+        if torch.is_autocast_enabled(device.type):
+            most = TOLERANCES[torch.bfloat16]
+    norm = float(torch.linalg.vector_norm(states))
+    for other, what in (
+        (exchanged[:, len(first) :], "with another first sample the second's states differ by"),
+        (alone, "alone the second's states differ by"),
+    ):
+        off = float(torch.linalg.vector_norm(other.float() - states)) / max(norm, 1e-20)
+        if not off <= most:
+            return f"{what} {off:.1e}"
+    return ""
+
+
+def _packed(samples: tuple[tuple[int, ...], ...]) -> Example:
+    tokens = tuple(token for sample in samples for token in sample)
+    starts = tuple(sum(map(len, samples[:number])) for number in range(len(samples)))
+    return Example(tokens, (False, *[True] * (len(tokens) - 1)), "", starts)
+
+
+def _count(batch: Batch) -> torch.Tensor:
+    tokens_BT = batch.tokens_BT
+    return torch.arange(tokens_BT.shape[1], device=tokens_BT.device).expand_as(tokens_BT)
+
+
+def _exchanged(sample: tuple[int, ...], packed: Example) -> tuple[int, ...]:
+    """Each token of a sample in another's place: the next in value that its sequence has."""
+    present = sorted(set(packed.tokens))
+    following = dict(zip(present, [*present[1:], present[0]], strict=True))
+    return tuple(following[token] for token in sample)
+
+
+def _derivative(trainee: Trainee, batch: Batch, first: int) -> tuple[bool, bool]:
+    """Whether the states after `first` tokens depend on those tokens; whether they do on none."""
+    leaves: list[torch.Tensor] = []
+
+    def leaf(_module: Any, _given: Any, embedded: torch.Tensor) -> torch.Tensor:
+        leaves.append(embedded.detach().requires_grad_())
+        return leaves[-1].clone()  # a model may write to its embeddings in place
+
+    handle = trainee.model.get_input_embeddings().register_forward_hook(leaf)
+    try:
+        states = trainee.states(batch.inputs)[:, first:]
+    finally:
+        handle.remove()
+    if not leaves or not states.requires_grad:
+        return False, True
+    # By random numbers: the sum of a normalised state is the same for every state.
+    generator = torch.Generator().manual_seed(0)
+    direction = torch.randn(states.shape, generator=generator).to(states)
+    found = torch.autograd.grad(states, leaves[0], direction, allow_unused=True)[0]
+    if found is None:
+        return False, True
+    return bool((found[:, :first] != 0).any()), not bool((found[:, first:] != 0).any())

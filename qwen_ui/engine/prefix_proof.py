@@ -1,0 +1,126 @@
+"""Prove on a few tokens that the frozen blocks can be run alone, and their outputs cached.
+
+What the suffix takes from the prefix may be more than its output (keys and values that later
+blocks share, a second pass of the same blocks), and no list of families says where. So the states
+before the head are compared, with the cut and without.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+
+from qwen_ui.engine.forward import Trainee
+from qwen_ui.engine.prefix_cut import CutError
+
+# The first rows and tokens of a batch prove as much as all of it: causal models give the same for
+# the start of a sequence, whatever follows.
+ROWS, TOKENS = 2, 64
+# Largest norm of a difference, as a share of the norm, that is rounding. The same kernels run, so
+# that it is 0 in nearly every family; XLM, whose prefix lacks its attention, is off by 1e-2.
+ROUNDING = {torch.float32: 1e-5, torch.bfloat16: 1e-3}
+_WITHOUT = "so they are run at every step."
+
+
+def first_tokens(inputs: dict[str, Any]) -> dict[str, Any]:
+    """A few tokens of a batch's first rows."""
+    return {n: v[:ROWS, :TOKENS] if torch.is_tensor(v) else v for n, v in inputs.items()}
+
+
+def prove_prefix(trainee: Trainee, inputs: dict[str, Any]) -> tuple[torch.Tensor | None, str]:
+    """The outputs of the frozen blocks for a few tokens, or why they cannot be cached.
+
+    Args:
+        trainee: cut, in evaluation mode.
+        inputs: arguments of the model's forward, of any batch.
+
+    Returns:
+        The outputs (rows, tokens, H), None where they cannot be cached; the sentence that says
+        why, else "".
+    """
+    few = first_tokens(inputs)
+    with torch.no_grad(), _counted(trainee) as runs:
+        whole_BTH = trainee.states(few)
+    try:
+        with torch.no_grad():
+            return _proven(trainee, few, whole_BTH, runs), ""
+    except (MemoryError, torch.OutOfMemoryError):
+        raise
+    except CutError as error:
+        return None, f"The outputs of the frozen blocks are not cached: {error}, {_WITHOUT}"
+    except Exception as error:
+        # The model's own code between stand-ins may raise anything; without them it just ran.
+        said = (str(error).strip().splitlines() or ["no message"])[0][:200]
+        return None, (
+            "The frozen blocks cannot be run apart from the others in this model "
+            f"({type(error).__name__}: {said}), {_WITHOUT}"
+        )
+
+
+def _proven(
+    trainee: Trainee, inputs: dict[str, Any], whole_BTH: torch.Tensor, runs: Counter[int]
+) -> torch.Tensor:
+    """The outputs; raises `CutError`, or what the model raises, where the cut changes something."""
+    assert trainee.cut is not None
+    for index in range(len(trainee.cut.blocks)):
+        if runs[index] != 1:
+            raise CutError(f"block {index} runs {runs[index]} times in a forward pass")
+    prefix_BTH, tokens_BT = trainee.run_prefix(inputs), inputs["input_ids"]
+    if prefix_BTH.dim() != 3 or prefix_BTH.shape[:2] != tokens_BT.shape:
+        shape = " x ".join(map(str, prefix_BTH.shape))
+        raise CutError(f"blocks hand on {shape} values for {tuple(tokens_BT.shape)} tokens")
+    off = _difference(trainee.states(inputs, prefix_BTH), whole_BTH)
+    if not off <= rounding(trainee, whole_BTH):
+        raise CutError(
+            "the blocks above take more from them than their output (without it the states "
+            f"differ by {off:.1e})"
+        )
+    with torch.random.fork_rng():
+        trainee.train()
+        one, other = trainee.run_prefix(inputs), trainee.run_prefix(inputs)
+        trainee.eval()
+    if not torch.equal(one, other):
+        raise CutError("they change at random from step to step")
+    if not _difference(one, prefix_BTH) <= rounding(trainee, prefix_BTH):
+        raise CutError("they are others in training than in evaluation")
+    return prefix_BTH
+
+
+def rounding(trainee: Trainee, states: torch.Tensor) -> float:
+    """The share of these states' norm up to which a difference is rounding."""
+    with trainee.autocast():
+        mixed = torch.is_autocast_enabled(states.device.type)
+    return (
+        ROUNDING[torch.bfloat16]
+        if mixed
+        else ROUNDING.get(trainee.model.dtype, ROUNDING[torch.bfloat16])
+    )
+
+
+def _difference(one: torch.Tensor, other: torch.Tensor) -> float:
+    norm = torch.linalg.vector_norm(other.float()).clamp_min(1e-20)
+    return float(torch.linalg.vector_norm(one.float() - other.float()) / norm)
+
+
+@contextmanager
+def _counted(trainee: Trainee) -> Iterator[Counter[int]]:
+    """Inside, how often each block runs is counted."""
+    assert trainee.cut is not None
+    runs: Counter[int] = Counter()
+
+    def count(index: int) -> None:
+        runs[index] += 1
+
+    handles = [
+        block.register_forward_hook(lambda *_, i=index: count(i))
+        for index, block in enumerate(trainee.cut.blocks)
+    ]
+    try:
+        yield runs
+    finally:
+        for handle in handles:
+            handle.remove()
