@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean, stdev
 
-from qwen_ui.compare.rows import Row
+from qwen_ui.compare.rows import Row, comparable
 
 # Student's t, 97.5 %, for 1 to 30 degrees of freedom: NIST/SEMATECH e-Handbook of Statistical
 # Methods, section 1.3.6.7.2.
@@ -62,13 +62,14 @@ class PairedDifference:
 
 
 def paired_difference(rows: Sequence[Row]) -> PairedDifference | None:
-    """The two plans that end lowest; None where fewer than two share a completed seed.
+    """The two plans that end lowest; None where fewer than two share a completed seed, or where
+    the runs are not judged by the same samples.
 
     Plans are ordered by their means over the seeds that all of them completed, because a plan that
     lacks the hardest seed would look better than it is.
     """
     common = set.intersection(*(set(row.losses) for row in rows)) if rows else set()
-    if len(rows) < 2 or not common:
+    if len(rows) < 2 or not common or not comparable(rows):
         return None
     first, second = sorted(rows, key=lambda row: fmean(row.losses[seed] for seed in common))[:2]
     seeds = tuple(sorted(set(first.losses) & set(second.losses)))

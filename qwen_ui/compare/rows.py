@@ -21,6 +21,7 @@ class Row:
         seconds: of training, evaluation and starting aside.
         peak_bytes, delta_bytes: of memory, and of the file of trained tensors.
         rate_source: where the learning rate comes from.
+        held_out: the sets of samples that the runs are judged by; one, unless runs differ in it.
     """
 
     plan: str
@@ -36,6 +37,7 @@ class Row:
     peak_bytes: int
     delta_bytes: int
     rate_source: str = "given"
+    held_out: frozenset[str] = frozenset()
     losses: dict[int, float] = field(default_factory=dict)
 
     @property
@@ -78,6 +80,7 @@ def row_records(rows: Sequence[Row]) -> list[dict[str, Any]]:
             **asdict(row),
             **{key: getattr(row, key) for key in derived},
             "front": row.plan in front,
+            "held_out": sorted(row.held_out),
             # A key in JSON is a text.
             "losses": {str(seed): loss for seed, loss in row.losses.items()},
         }
@@ -102,8 +105,14 @@ def _row(plan: str, done: Sequence[dict[str, Any]]) -> Row:
         peak_bytes=max(r["peak_bytes"] for r in done),
         delta_bytes=first["delta_bytes"] or 0,
         rate_source=first.get("learning_rate_source") or "given",
+        held_out=frozenset(str(r.get("held_out", "")) for r in done),
         losses={r["seed"]: float(r["eval_loss_after"]) for r in done},
     )
+
+
+def comparable(rows: Sequence[Row]) -> bool:
+    """Whether all runs are judged by the same held-out samples."""
+    return len(frozenset[str]().union(*(row.held_out for row in rows))) <= 1
 
 
 def pareto(rows: Sequence[Row]) -> list[Row]:

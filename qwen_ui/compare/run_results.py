@@ -5,10 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from qwen_ui.compare.comparison import Comparison
+from qwen_ui.compare.comparison import Comparison, Entry
 from qwen_ui.runs import reading, run_folder, run_summary
 
-_START = ("trainable_parameters", "total_parameters", "learning_rate", "learning_rate_source")
+_START = (
+    "trainable_parameters",
+    "total_parameters",
+    "learning_rate",
+    "learning_rate_source",
+    "evaluation_fingerprint",
+)
 _SAMPLE = ("step", "prompt", "text")
 
 
@@ -16,8 +22,8 @@ def results(comparison: Comparison) -> list[dict[str, Any]]:
     """A record of every run that was started: `run_summary`, and what compares it with the others.
 
     Beside the summary: `plan`, `seed`, the parameter counts and learning rate of its start,
-    `samples`, `elapsed` (seconds of training) and `delta_bytes`. Asked again, it reads only what is
-    new.
+    `samples`, `elapsed` (seconds of training), `delta_bytes`, and `held_out`, which is equal where
+    runs are judged by the same samples. Asked again, it reads only what is new.
     """
     found = []
     for entry in comparison.entries:
@@ -28,8 +34,20 @@ def results(comparison: Comparison) -> list[dict[str, Any]]:
         file = Path(record["delta"]) if record["delta"] else None
         record |= {"plan": entry.label, "seed": entry.seed, **_compared(folder)}
         record["delta_bytes"] = file.stat().st_size if file is not None else None
+        record["held_out"] = record.pop("evaluation_fingerprint") or _held_out_formerly(entry)
         found.append(record)
     return found
+
+
+def _held_out_formerly(entry: Entry) -> str:
+    """By which samples a run of a former version is judged, which recorded no fingerprint.
+
+    Those of its evaluation data, or the end of a document; of other data each seed drew its own.
+    """
+    data = entry.spec.data
+    if data.eval_data is not None or data.source.endswith(".txt"):
+        return f"former: {data.eval_data or data.source}"
+    return f"former: {data.source}, drawn by seed {entry.seed}"
 
 
 def _compared(folder: Path) -> dict[str, Any]:

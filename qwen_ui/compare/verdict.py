@@ -7,7 +7,7 @@ from typing import Any
 
 from qwen_ui.compare.comparison import Comparison
 from qwen_ui.compare.paired import PairedDifference, paired_difference
-from qwen_ui.compare.rows import Row, row_records, rows_of
+from qwen_ui.compare.rows import Row, comparable, row_records, rows_of
 from qwen_ui.compare.run_results import results
 
 
@@ -43,12 +43,14 @@ def paired_record(rows: Sequence[Row]) -> dict[str, Any] | None:
 
 def headline(rows: Sequence[Row]) -> str:
     """The verdict in a few words; "" where there is none yet."""
+    if not comparable(rows):
+        return "These runs cannot be compared"
     found = paired_difference(rows)
     if found is None:
         return ""
     lower, higher = found.lower.plan, found.higher.plan
     if len(found.seeds) < 2:
-        return f"{lower} ends {found.mean:.2f} nats lower than {higher}, on one seed"
+        return f"So far {lower} ends {found.mean:.2f} nats lower than {higher}, on one seed"
     if not found.decided:
         return f"No difference shown between {lower} and {higher}"
     return f"{lower} beats {higher} by {found.mean:.2f} nats"
@@ -58,6 +60,11 @@ def verdict_sentence(rows: Sequence[Row]) -> str:
     """The plan that ends lowest against the next one, and whether the seeds tell them apart."""
     if len(rows) < 2:
         return "Nothing to compare yet: fewer than two plans have a completed run."
+    if not comparable(rows):
+        return (
+            "These runs were judged by different held-out samples (former versions drew others for "
+            "each seed), so their losses cannot be compared. Run the comparison again."
+        )
     found = paired_difference(rows)
     if found is None:
         return "Nothing to compare yet: the plans have no completed seed in common."
@@ -79,8 +86,8 @@ def _certainty(found: PairedDifference) -> str:
     count = len(found.seeds)
     if count < 2:
         return (
-            "On one seed: the seed-to-seed variance is unknown, so this is no verdict. Run more "
-            "seeds."
+            "So far, on one seed: the seed-to-seed variance is unknown, so this is no verdict. Run "
+            "more seeds."
         )
     said = (
         f"Over {count} shared seeds the difference is {found.mean:.3f} ± {found.half_width:.3f} "

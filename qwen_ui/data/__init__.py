@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 from qwen_ui.lazy import lazy_face
 
 if TYPE_CHECKING:
-    from qwen_ui.data.batches import Batch, Examples, collate, load_examples, load_split
+    from qwen_ui.data.batches import Batch, Examples, collate, load_examples
     from qwen_ui.data.order import Order
     from qwen_ui.data.preview import Preview, preview_data
+    from qwen_ui.data.split import load_split
     from qwen_ui.data.tokens import Example
 
 __all__ = [

@@ -13,7 +13,6 @@ import torch
 
 from qwen_ui.data.records import Record, read_records
 from qwen_ui.data.tokens import Example, make_examples
-from qwen_ui.errors import DataError
 
 IGNORED = -100
 # Batches whose sequences are sorted by length together: batches of similar lengths need little
@@ -106,67 +105,17 @@ def load_examples(
     Raises:
         DataError: it cannot be read, or a sample in it cannot be used.
     """
-    return _examples(read_records(source), tokenizer, sequence_length, packing)
+    return examples_of(read_records(source), tokenizer, sequence_length, packing=packing)
 
 
-def load_split(
-    source: str,
-    eval_source: str | None,
-    validation_split: float,
-    tokenizer: Any,
-    sequence_length: int,
-    *,
-    packing: bool = False,
-    seed: int = 0,
-) -> tuple[Examples, Examples]:
-    """Training and evaluation examples; without `eval_source`, a validation split of `source`.
-
-    Args:
-        validation_split: share of the records that is held out.
-        seed: chooses which records are held out.
+def examples_of(
+    records: list[Record], tokenizer: Any, sequence_length: int, *, packing: bool = False
+) -> Examples:
+    """The examples of these records.
 
     Raises:
-        DataError: a source cannot be used, or is too small to be split.
+        DataError: a sample cannot be used.
     """
-    if eval_source is not None:
-        held = load_examples(eval_source, tokenizer, sequence_length, packing=packing)
-        return load_examples(source, tokenizer, sequence_length, packing=packing), held
-    records = read_records(source)
-    if len(records) == 1 and records[0].is_document:
-        return _split_document(records, validation_split, tokenizer, sequence_length)
-    if len(records) < 2:
-        raise DataError(
-            f"'{source}' holds one sample, so none can be held out for evaluation. Add samples, or "
-            "give separate evaluation data."
-        )
-    count = min(max(1, round(validation_split * len(records))), len(records) - 1)
-    generator = torch.Generator().manual_seed(seed)
-    held_out = set(torch.randperm(len(records), generator=generator)[:count].tolist())
-    parts = (
-        [r for i, r in enumerate(records) if i not in held_out],
-        [r for i, r in enumerate(records) if i in held_out],
-    )
-    training, evaluation = (_examples(p, tokenizer, sequence_length, packing) for p in parts)
-    return training, evaluation
-
-
-def _split_document(
-    records: list[Record], fraction: float, tokenizer: Any, sequence_length: int
-) -> tuple[Examples, Examples]:
-    """Hold out the end of a document: a sequence from its middle would be known by its context."""
-    examples, _ = make_examples(records, tokenizer, sequence_length)
-    if len(examples) < 2:
-        raise DataError(
-            f"'{records[0].where}' holds one sequence of {sequence_length} tokens, so none can be "
-            "held out. Give more text, a smaller sequence length, or evaluation data."
-        )
-    count = min(max(1, round(fraction * len(examples))), len(examples) - 1)
-    return Examples(tuple(examples[:-count])), Examples(tuple(examples[-count:]))
-
-
-def _examples(
-    records: list[Record], tokenizer: Any, sequence_length: int, packing: bool
-) -> Examples:
     items, counts = make_examples(records, tokenizer, sequence_length, packing=packing)
     note = counts.sentence(sequence_length)
     return Examples(tuple(items), (note,) if note else ())

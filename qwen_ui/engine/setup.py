@@ -100,7 +100,11 @@ def set_up(spec: RunSpec, folder: Path) -> Prepared:
     trainee = _load(spec, base, accelerator.device)
     rate = _peak_rate(spec, base.selection)
     loop = _make_loop(spec, base, data, accelerator, trainee, rate.rate)
-    notes = [*base.selection.warnings, *data.training.notes]
+    notes = [
+        *base.selection.warnings,
+        *data.training.notes,
+        *(f"Evaluation data: {note}" for note in data.evaluation.notes),
+    ]
     if spec.model.lora_rank:
         notes.append(adapted_modules(base.selection).note)
     notes += [trainee.why_uncut, *loop.verify()]
@@ -129,7 +133,7 @@ def _read(spec: RunSpec, weights: Path) -> TokenizedData:
         tokenizer,
         spec.data.sequence_length,
         packing=spec.data.packing,
-        seed=spec.optimization.seed,
+        seed=spec.data.split_seed,
     )
     return TokenizedData(tokenizer, training, evaluation)
 

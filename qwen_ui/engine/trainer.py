@@ -112,6 +112,7 @@ class Trainer:
             "learning_rate_source": run.rate.source,
             "training_examples": len(run.data.training.items),
             "evaluation_examples": len(run.data.evaluation.items),
+            "evaluation_fingerprint": run.data.evaluation.fingerprint,
             "fingerprint": run.base.fingerprint,
         }
 

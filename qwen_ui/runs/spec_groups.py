@@ -40,8 +40,11 @@ class DataSettings(Settings):
     """Training data: a file, a `datasets` folder or a hub id."""
     eval_data: str | None = Field(default=None, title="Evaluation data")
     """Evaluation data; by default a part of the training data is held out."""
-    validation_split: float = Field(default=0.05, gt=0, lt=1)
-    """Fraction of the training data to hold out where no evaluation data is given."""
+    validation_split: float | None = Field(default=None, gt=0, lt=1)
+    """Fraction of the training data to hold out where no evaluation data is given; by default a
+    fifth of small data, and less of large data."""
+    split_seed: int = Field(default=0, ge=0, lt=2**31)
+    """Random seed of the validation split, shared by all runs that are compared."""
     sequence_length: int = Field(default=128, ge=2, le=1_048_576)
     """Maximum tokens per sequence."""
     packing: bool = Field(

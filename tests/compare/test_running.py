@@ -57,7 +57,7 @@ def test_two_plans_are_run_on_the_same_data_and_judged(short_evaluation: dict[st
     rows = rows_of(found)
     assert rows[0].trainable > rows[1].trainable > 0
     assert all(row.after < row.before for row in rows)
-    assert "On one seed: the seed-to-seed variance is unknown" in verdict_sentence(rows)
+    assert "on one seed: the seed-to-seed variance is unknown" in verdict_sentence(rows)
     text = markdown_report(comparison)
     assert f"{rows[1].trainable:,}" in text
     # Interrupted after the first run: what is there stays, what is missing is run, and the same.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from statistics import fmean, stdev
 
 import pytest
@@ -25,6 +26,13 @@ def row(plan: str, losses: dict[int, float], trainable: int = 1000) -> Row:
 # themselves lie 1.2 nats apart: each plan's own spread would hide it.
 ATTENTION = row("attention", {0: 2.126, 1: 3.326})
 BITFIT = row("bitfit", {0: 2.600, 1: 3.801}, trainable=10)
+
+
+def test_runs_judged_by_different_samples_are_not_compared() -> None:
+    rows = [replace(ATTENTION, held_out=frozenset({"a", "b"})), BITFIT]
+    assert headline(rows) == "These runs cannot be compared"
+    assert "different held-out samples" in verdict_sentence(rows)
+    assert paired_record(rows) is None
 
 
 def test_a_difference_that_every_seed_shows_is_called_one() -> None:
@@ -55,7 +63,7 @@ def test_seeds_that_agree_may_still_be_too_few() -> None:
 def test_one_seed_proves_nothing() -> None:
     rows = [row("attention", {0: 5.0}), row("bitfit", {0: 5.5})]
     assert "this is no verdict" in verdict_sentence(rows)
-    assert headline(rows) == "attention ends 0.50 nats lower than bitfit, on one seed"
+    assert headline(rows) == "So far attention ends 0.50 nats lower than bitfit, on one seed"
     assert headline(rows[:1]) == ""
     assert "Nothing to compare" in verdict_sentence(rows[:1])
     record = paired_record(rows)

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from transformers import PreTrainedTokenizerFast
 
-from qwen_ui.data.batches import collate, load_examples, load_split
+from qwen_ui.data.batches import collate, load_examples
+from qwen_ui.data.split import load_split
 
 
 def test_the_split_holds_out_a_share_and_loses_nothing(

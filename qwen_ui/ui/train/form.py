@@ -79,9 +79,9 @@ def spec_of(form: dict[str, Any], model: str, plan: FreezePlan) -> RunSpec:
     """
     values = dict(form)
     data, held_out = kept_files(values.pop("data"), values.pop("upload"), values.pop("eval_upload"))
-    split = values.pop("validation_percent")
-    if not split or not 0 < split < 100:
-        raise SettingsError("The validation split must be between 0 and 100 %.")
+    percent = values.pop("validation_percent")
+    if percent is not None and not 0 < percent < 100:
+        raise SettingsError("The validation split must be between 0 and 100 %, or empty.")
     prompts = [line.strip() for line in values.pop("sample_prompts").splitlines() if line.strip()]
     values["learning_rate"] = values["learning_rate"] or None
     for name in WHOLE_NUMBERS:
@@ -95,7 +95,7 @@ def spec_of(form: dict[str, Any], model: str, plan: FreezePlan) -> RunSpec:
         plan=plan.to_dict(),
         data=data,
         eval_data=held_out,
-        validation_split=split / 100,
+        validation_split=None if percent is None else percent / 100,
         sample_prompts=tuple(prompts),
         sample_every=values["eval_every"],
     )

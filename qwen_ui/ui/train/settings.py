@@ -129,7 +129,12 @@ def _checks(made: dict[str, Any]) -> None:
     with gr.Row():
         made["early_stopping_patience"] = _whole("early_stopping_patience", 0, 0)
         made["validation_percent"] = gr.Number(
-            5, label=f"{setting_label('validation_split')}, %", minimum=0, maximum=100, min_width=86
+            None,
+            label=f"{setting_label('validation_split')}, %",
+            placeholder="automatic",
+            minimum=0,
+            maximum=100,
+            min_width=86,
         )
     made["sample_prompts"] = gr.Textbox(
         PROMPTS,

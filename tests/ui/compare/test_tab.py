@@ -232,5 +232,5 @@ def test_the_view_shows_rows_verdict_curves_and_samples() -> None:
     assert "kjv-train.txt" in found["setup"] in page
     assert (
         found["headline"]
-        == "attention on last:4 ends 1.00 nats lower than bitfit on last:4, on one seed"
+        == "So far attention on last:4 ends 1.00 nats lower than bitfit on last:4, on one seed"
     )

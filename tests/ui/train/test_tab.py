@@ -35,7 +35,7 @@ FORM: dict[str, Any] = {
     "data": KJV,
     "upload": None,
     "eval_upload": None,
-    "validation_percent": 5,
+    "validation_percent": None,
     "steps": 60,
     "learning_rate": 0.003,
     "batch_size": 8,
@@ -105,7 +105,7 @@ def test_an_uploaded_file_is_kept(tmp_path: Path) -> None:
     assert Path(spec.data.source).read_text() == "once upon a time"
     assert Path(spec.data.source).parent == home() / "uploads"
     assert spec.data.eval_data is None
-    assert spec.data.validation_split == 0.05
+    assert spec.data.validation_split is None
 
 
 def test_an_own_file_is_evaluated_on_a_part_or_on_another_file(tmp_path: Path) -> None:
