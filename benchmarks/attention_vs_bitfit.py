@@ -132,7 +132,7 @@ def train(case: Case, seed: int, rate: float, sizes: dict[str, int]) -> dict[str
         began = time.process_time()
         losses = [run.loop.step(step).loss for step in range(1, spec.optimization.steps + 1)]
         seconds = time.process_time() - began
-        after = run.loop.evaluate()
+        after = run.loop.evaluate().loss
     return {
         "kind": case.kind,
         "layers": case.layers,

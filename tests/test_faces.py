@@ -55,14 +55,16 @@ PUBLIC = {
     """,
     "runs": """
         AXES FIGURES FORMER_SETTINGS LAUNCHED LOG_NAME MOST_POINTS OF_MEMORY OVER SAVING
-        SETTING_PLACES STOP Axis Carry Event Figure NullWriter OptimizationSettings
+        SETTING_PLACES STOP Axis Carry Event Figure HeldOut NullWriter OptimizationSettings
         ResourceSettings RunFold RunSpec RunTotals RunWriter Schedule Status Tracker Writer
-        annotate annotation_of best_run changed_rows copy_results create_run csv_of delete_run
-        first_process flat_settings fold_from fold_run free_memory is_alive lines_of list_runs
-        log_tail make_spec note_launch open_folders parse_spec queue_lock read_events read_spec
-        reading reason_for recorded_settings recorded_status run_curves run_folder run_lock
+        annotate annotation_of best_run bootstrap_interval changed_rows copy_results
+        create_run csv_of delete_run first_process flat_settings fold_from fold_run
+        free_memory gain_note is_alive lines_of list_runs log_tail make_spec note_launch
+        open_folders parse_spec queue_lock read_events read_held_out read_spec reading
+        reason_for recorded_settings recorded_status run_curves run_folder run_lock
         run_names run_row run_rows run_summary runs_csv setting_choices setting_differences
-        setting_field setting_label status_of thinned write_status
+        setting_field setting_label standard_error status_of thinned write_held_out
+        write_status
     """,
     "engine": """
         Prepared SuggestedRate Trainer apply_delta as_worker check_spec checked_spec delta_file

@@ -9,7 +9,7 @@ import typer
 
 from qwen_ui.cli.shared import AsJson, Data, ModelWithWeights, app, say
 from qwen_ui.cli.table import table
-from qwen_ui.cli.train import exit_if_failed
+from qwen_ui.cli.train import exit_if_failed, tell_notes
 from qwen_ui.compare import (
     comparison_record,
     make_comparison,
@@ -69,6 +69,7 @@ def compare(
             comparison, lambda event: bar.update(1) if event["event"] == "step" else None
         )
     record = comparison_record(comparison)
+    tell_notes(f"{run['plan']}: {note}" for run in record["runs"] for note in run["notes"])
     say(record, as_json, compare_text(record))
     for run in record["runs"]:
         exit_if_failed(run)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -65,8 +66,15 @@ def _follow(run: str, as_json: bool, output: Path | None) -> None:
         record = wait(run, lambda event: bar.update(1) if event["event"] == "step" else None)
     if output is not None:
         copy_results(folder, output)
+    tell_notes(record["notes"])
     say(record, as_json, train_text(record))
     exit_if_failed(record)
+
+
+def tell_notes(notes: Iterable[str]) -> None:
+    """Print notes of runs on standard error, each once."""
+    for note in dict.fromkeys(notes):
+        print(f"Note: {note}", file=sys.stderr)
 
 
 def exit_if_failed(record: dict[str, Any]) -> None:
@@ -79,9 +87,11 @@ def exit_if_failed(record: dict[str, Any]) -> None:
 def train_text(record: dict[str, Any]) -> str:
     """The result of a run."""
     before, after = (loss_cell(record[f"eval_loss_{when}"]) for when in ("before", "after"))
+    error = record["gain_error"]
+    sure = "" if error is None else f"; the gain's standard error is {error:.3f}"
     lines = [
         f"{record['run']}: {record['status']}, {len(record['losses'])} of {record['steps']} steps",
-        f"evaluation loss {before} before, {after} after (nats per token)",
+        f"evaluation loss {before} before, {after} after (nats per token){sure}",
     ]
     if record["seconds_per_step"]:
         lines.append(

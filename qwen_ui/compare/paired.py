@@ -1,7 +1,10 @@
-"""The difference between two plans, taken seed by seed.
+"""The difference between two plans, taken seed by seed and held-out sample by held-out sample.
 
 Runs of one seed see the same data in the same order, so most of what a seed changes is common to
 both plans and cancels in their difference. The spread of each plan by itself says nothing of that.
+The same holds for the held-out samples, which are the same for all runs: a sample that is hard is
+hard for both plans. Two things are asked, and a difference counts where both say yes: would other
+seeds show it (paired t), and would other samples (bootstrap over samples)?
 """
 
 from __future__ import annotations
@@ -9,9 +12,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from statistics import fmean, stdev
 
 from qwen_ui.compare.rows import Row, comparable
+from qwen_ui.compare.run_results import held_out_of
+from qwen_ui.runs import bootstrap_interval
 
 # Student's t, 97.5 %, for 1 to 30 degrees of freedom: NIST/SEMATECH e-Handbook of Statistical
 # Methods, section 1.3.6.7.2.
@@ -30,12 +36,17 @@ class PairedDifference:
         lower, higher: the plans, the one with the lower mean loss first.
         seeds: the shared seeds.
         differences: `higher` minus `lower` on each of them, in nats per token.
+        samples: how many held-out samples both were measured on; 0 where the runs do not say.
+        over_samples: 95 % bootstrap interval of the mean difference over those samples; None where
+            the runs do not say.
     """
 
     lower: Row
     higher: Row
     seeds: tuple[int, ...]
     differences: tuple[float, ...]
+    samples: int = 0
+    over_samples: tuple[float, float] | None = None
 
     @property
     def mean(self) -> float:
@@ -52,8 +63,9 @@ class PairedDifference:
 
     @property
     def decided(self) -> bool:
-        """Whether the difference is significant: the interval does not include zero."""
-        return self.mean > self.half_width
+        """Whether neither interval includes zero; of one seed, nothing is decided."""
+        samples_say_so = self.over_samples is None or self.over_samples[0] > 0
+        return self.mean > self.half_width and samples_say_so
 
     @property
     def agree(self) -> bool:
@@ -74,4 +86,33 @@ def paired_difference(rows: Sequence[Row]) -> PairedDifference | None:
     first, second = sorted(rows, key=lambda row: fmean(row.losses[seed] for seed in common))[:2]
     seeds = tuple(sorted(set(first.losses) & set(second.losses)))
     differences = tuple(second.losses[seed] - first.losses[seed] for seed in seeds)
-    return PairedDifference(first, second, seeds, differences)
+    samples, interval = _over_samples(first, second, seeds)
+    return PairedDifference(first, second, seeds, differences, samples, interval)
+
+
+def _over_samples(
+    lower: Row, higher: Row, seeds: tuple[int, ...]
+) -> tuple[int, tuple[float, float] | None]:
+    """How many samples, and the interval of the mean difference over them."""
+    runs = [(lower.run_of.get(seed), higher.run_of.get(seed)) for seed in seeds]
+    if any(low is None or high is None for low, high in runs):
+        return 0, None
+    return _bootstrapped(tuple((str(low), str(high)) for low, high in runs))
+
+
+@lru_cache(maxsize=64)
+def _bootstrapped(
+    runs: tuple[tuple[str, str], ...],
+) -> tuple[int, tuple[float, float] | None]:
+    pairs = [(held_out_of(low), held_out_of(high)) for low, high in runs]
+    tokens = {half.tokens if half else None for pair in pairs for half in pair}
+    if None in tokens or len(tokens) != 1:
+        return 0, None
+    (counts,) = (one for one in tokens if one is not None)
+    if len(counts) < 2:
+        return len(counts), (-math.inf, math.inf)
+    differences = [
+        fmean(high.after[i] - low.after[i] for low, high in pairs if low and high)
+        for i in range(len(counts))
+    ]
+    return len(counts), bootstrap_interval(differences, counts)

@@ -15,6 +15,7 @@ class Row:
 
     Attributes:
         losses: evaluation loss after training (nats per token) of each seed.
+        run_of: name of the completed run of each seed.
         trainable, share: elements that train, and their part of all.
         before, after: evaluation losses (nats per token).
         spread: sample standard deviation of `after` over the seeds; 0 for one seed.
@@ -39,6 +40,7 @@ class Row:
     rate_source: str = "given"
     held_out: frozenset[str] = frozenset()
     losses: dict[int, float] = field(default_factory=dict)
+    run_of: dict[int, str] = field(default_factory=dict)
 
     @property
     def perplexity(self) -> float:
@@ -83,6 +85,7 @@ def row_records(rows: Sequence[Row]) -> list[dict[str, Any]]:
             "held_out": sorted(row.held_out),
             # A key in JSON is a text.
             "losses": {str(seed): loss for seed, loss in row.losses.items()},
+            "run_of": {str(seed): run for seed, run in row.run_of.items()},
         }
         for row in rows
     ]
@@ -107,6 +110,7 @@ def _row(plan: str, done: Sequence[dict[str, Any]]) -> Row:
         rate_source=first.get("learning_rate_source") or "given",
         held_out=frozenset(str(r.get("held_out", "")) for r in done),
         losses={r["seed"]: float(r["eval_loss_after"]) for r in done},
+        run_of={r["seed"]: str(r["run"]) for r in done},
     )
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from qwen_ui.compare.comparison import Comparison, Entry
-from qwen_ui.runs import reading, run_folder, run_summary
+from qwen_ui.runs import HeldOut, read_held_out, reading, run_folder, run_summary
 
 _START = (
     "trainable_parameters",
@@ -58,3 +59,14 @@ def _compared(folder: Path) -> dict[str, Any]:
             "samples": [{key: event.get(key) for key in _SAMPLE} for event in fold.samples],
             "elapsed": fold.last("elapsed") or 0.0,
         }
+
+
+def held_out_of(run: str) -> HeldOut | None:
+    """Losses of the single held-out samples of a completed run; None where it left none."""
+    return _read_held_out(run_folder(run))
+
+
+@lru_cache(maxsize=256)
+def _read_held_out(folder: Path) -> HeldOut | None:
+    # Asked for runs that are over alone: the file does not change any more.
+    return read_held_out(folder)

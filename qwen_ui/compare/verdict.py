@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -38,6 +39,8 @@ def paired_record(rows: Sequence[Row]) -> dict[str, Any] | None:
         "mean": found.mean,
         "half_width": found.half_width if several else None,
         "decided": found.decided,
+        "samples": found.samples,
+        "over_samples": _finite(found.over_samples),
     }
 
 
@@ -82,18 +85,40 @@ def _mean_loss(row: Row, found: PairedDifference) -> float:
     return sum(row.losses[seed] for seed in found.seeds) / len(found.seeds)
 
 
+def _finite(interval: tuple[float, float] | None) -> list[float] | None:
+    """As JSON, which has no infinity: one sample has no interval."""
+    return list(interval) if interval and all(map(math.isfinite, interval)) else None
+
+
 def _certainty(found: PairedDifference) -> str:
-    count = len(found.seeds)
-    if count < 2:
+    samples = _sample_words(found)
+    if len(found.seeds) < 2:
         return (
-            "So far, on one seed: the seed-to-seed variance is unknown, so this is no verdict. Run "
-            "more seeds."
+            f"So far, on one seed: the seed-to-seed variance is unknown, so this is no verdict. "
+            f"{samples}Run more seeds."
         )
     said = (
-        f"Over {count} shared seeds the difference is {found.mean:.3f} ± {found.half_width:.3f} "
-        "nats (95 % interval of the paired differences)"
+        f"Over {len(found.seeds)} shared seeds the difference is {found.mean:.3f} ± "
+        f"{found.half_width:.3f} nats (95 % interval, paired t). {samples}".rstrip()
     )
     if found.decided:
-        return f"{said}."
-    agree = "All seeds agree, but they are too few. " if found.agree else ""
-    return f"{said}: no difference shown. {agree}Run more seeds to tell them apart."
+        return said
+    if found.mean > found.half_width:
+        return (
+            f"{said} No difference shown: other held-out samples could reverse it. Hold out more "
+            "samples."
+        )
+    agree = " All seeds agree, but they are too few." if found.agree else ""
+    return f"{said} No difference shown.{agree} Run more seeds to tell them apart."
+
+
+def _sample_words(found: PairedDifference) -> str:
+    if found.over_samples is None:
+        return ""
+    if found.samples < 2:
+        return "One held-out sample says nothing of others. "
+    low, high = found.over_samples
+    return (
+        f"Over the {found.samples:,} held-out samples the difference lies between {low:.3f} and {high:.3f} "
+        "(95 %, bootstrap). "
+    )

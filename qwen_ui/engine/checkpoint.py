@@ -30,6 +30,7 @@ class Progress:
         tokens: real tokens seen.
         elapsed: seconds spent in steps.
         eval_before: evaluation loss before the first step.
+        eval_samples: sums of the losses of each evaluation example then (nats).
         eval_best: the lowest so far.
         best_step: the step of the best tensors that are held, for early stopping.
         eval_stale: evaluations since then.
@@ -42,6 +43,7 @@ class Progress:
     eval_best: float | None = None
     eval_stale: int = 0
     best_step: int | None = None
+    eval_samples: tuple[float, ...] = ()
 
 
 def write_checkpoint(folder: Path, tensors: dict[str, torch.Tensor], progress: Progress) -> Path:
@@ -68,6 +70,7 @@ def last_checkpoint(folder: Path) -> tuple[dict[str, torch.Tensor], Progress] | 
     if found is None:
         return None
     progress = json.loads((found / "progress.json").read_text(encoding="utf-8"))
+    progress["eval_samples"] = tuple(progress.get("eval_samples", ()))
     return load_file(found / "state.safetensors"), Progress(**progress)
 
 

@@ -37,20 +37,47 @@ def head_loss(hidden_NH: torch.Tensor, head: nn.Module, targets_N: torch.Tensor)
         head: a linear layer onto the vocabulary.
         targets_N: those next tokens.
     """
-    bias_V = getattr(head, "bias", None)
-    weight_VH: torch.Tensor = head.weight  # type: ignore[assignment]
-    device = hidden_NH.device.type
-    if torch.is_autocast_enabled(device):
-        # As autocast does in a linear layer. What is computed here casts for itself: products
-        # into a given place (`out=`) are refused under autocast.
-        dtype = torch.get_autocast_dtype(device)
-        hidden_NH, weight_VH = hidden_NH.to(dtype), weight_VH.to(dtype)
-        bias_V = None if bias_V is None else bias_V.to(dtype)
-    with torch.autocast(device, enabled=False):
+    weight_VH, bias_V = _cast_head(hidden_NH, head)
+    if torch.is_autocast_enabled(hidden_NH.device.type):
+        hidden_NH = hidden_NH.to(weight_VH.dtype)
+    with torch.autocast(hidden_NH.device.type, enabled=False):
         if (fused := fused_loss(hidden_NH.device)) is not None:
             return fused(hidden_NH, weight_VH, targets_N, bias=bias_V, reduction="sum").float()
         loss: torch.Tensor = _HeadLoss.apply(hidden_NH, weight_VH, bias_V, targets_N)
         return loss
+
+
+@torch.no_grad()
+def head_losses(hidden_NH: torch.Tensor, head: nn.Module, targets_N: torch.Tensor) -> torch.Tensor:
+    """Negative log-likelihood of each target (N, float32, nats), without a graph."""
+    weight_VH, bias_V = _cast_head(hidden_NH, head)
+    if torch.is_autocast_enabled(hidden_NH.device.type):
+        hidden_NH = hidden_NH.to(weight_VH.dtype)
+    with torch.autocast(hidden_NH.device.type, enabled=False):
+        parts = [
+            _chunk(
+                hidden_NH, weight_VH, bias_V, targets_N, slice(at, at + CHUNK_ROWS), _NO_GRADIENTS
+            )
+            for at in range(0, len(hidden_NH), CHUNK_ROWS)
+        ]
+    return torch.cat(parts) if parts else hidden_NH.new_zeros(0, dtype=torch.float32)
+
+
+def _cast_head(
+    hidden_NH: torch.Tensor, head: nn.Module
+) -> tuple[torch.Tensor, torch.Tensor | None]:
+    """The head's weight (V, H) and bias (V), as autocast would cast them in a linear layer.
+
+    What is computed here casts for itself: products into a given place (`out=`) are refused under
+    autocast.
+    """
+    weight_VH: torch.Tensor = head.weight  # type: ignore[assignment]
+    bias_V: torch.Tensor | None = getattr(head, "bias", None)
+    device = hidden_NH.device.type
+    if not torch.is_autocast_enabled(device):
+        return weight_VH, bias_V
+    dtype = torch.get_autocast_dtype(device)
+    return weight_VH.to(dtype), None if bias_V is None else bias_V.to(dtype)
 
 
 def fused_loss(device: torch.device) -> Callable[..., torch.Tensor] | None:
@@ -85,7 +112,7 @@ class _HeadLoss(Function):
         total = hidden_NH.new_zeros((), dtype=torch.float32)
         for start in range(0, len(hidden_NH), CHUNK_ROWS):
             rows = slice(start, start + CHUNK_ROWS)
-            total += _chunk(hidden_NH, weight_VH, bias_V, targets_N, rows, grads)
+            total += _chunk(hidden_NH, weight_VH, bias_V, targets_N, rows, grads).sum()
         ctx.grads, ctx.dtypes = grads, (weight_VH.dtype, None if bias_V is None else bias_V.dtype)
         return total
 
@@ -115,6 +142,9 @@ class _Gradients:
         return not (self.hidden is None and self.weight is None and self.bias is None)
 
 
+_NO_GRADIENTS = _Gradients(None, None, None)
+
+
 def _chunk(
     hidden_NH: torch.Tensor,
     weight_VH: torch.Tensor,
@@ -123,7 +153,7 @@ def _chunk(
     rows: slice,
     grads: _Gradients,
 ) -> torch.Tensor:
-    """The loss of one chunk of rows; its gradients go to `grads`."""
+    """The losses of one chunk of rows; the gradients of their sum go to `grads`."""
     hidden, targets = hidden_NH[rows], targets_N[rows, None]
     logits = F.linear(hidden, weight_VH, bias_V)
     likelihood = _logits_to_gradient(logits, targets, grads)
@@ -131,7 +161,7 @@ def _chunk(
         torch.mm(logits, weight_VH.to(logits.dtype), out=grads.hidden[rows])
     if grads.weight is not None:
         _add_product(grads.weight, logits, hidden)
-    return _negative_log_likelihood(likelihood, hidden, weight_VH, bias_V, targets).sum()
+    return _negative_log_likelihood(likelihood, hidden, weight_VH, bias_V, targets)
 
 
 def _logits_to_gradient(

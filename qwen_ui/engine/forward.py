@@ -16,7 +16,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from qwen_ui.data import Batch
-from qwen_ui.engine.chunked_loss import head_loss
+from qwen_ui.engine.chunked_loss import head_loss, head_losses
 from qwen_ui.engine.prefix_cut import cut_prefix
 from qwen_ui.freeze import Selection
 from qwen_ui.model.libraries import PreTrainedModel
@@ -70,6 +70,18 @@ class Trainee(nn.Module):
             # From the model's own logits.
             logits_NV = self.model(**batch.inputs).logits.flatten(0, 1).index_select(0, batch.rows)
             return F.cross_entropy(logits_NV.float(), batch.targets, reduction="sum")
+
+    @torch.no_grad()
+    def losses(self, batch: Batch, prefix_BTH: torch.Tensor | None = None) -> torch.Tensor:
+        """The loss (nats, float32) at each position that carries one, in the order of `rows`."""
+        with self.autocast(), self._shortened(prefix_BTH):
+            if self.chunked:
+                assert self.head is not None
+                hidden_BTH = self.body(**batch.inputs).last_hidden_state
+                hidden_NH = hidden_BTH.flatten(0, 1).index_select(0, batch.rows)
+                return head_losses(hidden_NH, self.head, batch.targets)
+            logits_NV = self.model(**batch.inputs).logits.flatten(0, 1).index_select(0, batch.rows)
+            return F.cross_entropy(logits_NV.float(), batch.targets, reduction="none")
 
     def run_prefix(self, inputs: dict[str, Any]) -> torch.Tensor:
         """The output of the frozen blocks (B, T, H) for these arguments of the model's forward."""

@@ -50,6 +50,24 @@ class StepReport:
     epoch: float
 
 
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """Losses of the evaluation examples.
+
+    Attributes:
+        tokens: tokens of each example that carry loss.
+        sums: sum of each example's losses (nats).
+    """
+
+    tokens: tuple[int, ...]
+    sums: tuple[float, ...]
+
+    @property
+    def loss(self) -> float:
+        """Mean over all tokens that carry loss (nats)."""
+        return math.fsum(self.sums) / sum(self.tokens)
+
+
 class Loop:
     """Training of one trainee; `verify` comes before the first step.
 
@@ -171,24 +189,27 @@ class Loop:
         self.tokens += seen
         return StepReport(step, loss, rate, norm, self.tokens, self._epochs(step))
 
-    def evaluate(self) -> float:
-        """Mean loss over all loss-carrying tokens of the evaluation examples (nats)."""
-        group, size = self.group, self._batch_size
-        by_length = sorted(
-            range(len(self._evaluation.items)), key=lambda i: len(self._evaluation.items[i].tokens)
-        )
+    def evaluate(self) -> Evaluation:
+        """The losses of the evaluation examples, as the model is now."""
+        group, size, examples = self.group, self._batch_size, self._evaluation.items
+        by_length = sorted(range(len(examples)), key=lambda i: len(examples[i].tokens))
         chunks = [tuple(by_length[i : i + size]) for i in range(0, len(by_length), size)]
-        summed = torch.zeros((), dtype=torch.float64)
+        # MPS has no float64; sums of one sample are exact enough in float32 there.
+        dtype = torch.float32 if group.device.type == "mps" else torch.float64
+        sums = torch.zeros(len(examples), dtype=dtype, device=group.device)
         with _evaluating(self.trainee), torch.no_grad():
             # Every process takes equally many chunks: one too many is run and not counted.
             for first in range(0, len(chunks), group.world_size):
                 number = first + group.rank
                 indexes = chunks[min(number, len(chunks) - 1)]
                 batch = collate(self._evaluation, indexes, self._pad).to(group.device)
-                loss = float(self.trainee(batch, self.prefix_sources[1].fetch(batch)))
-                summed += loss if number < len(chunks) else 0.0
-        count = sum(example.loss_tokens for example in self._evaluation.items)
-        return float(group.all_reduce_sum(summed.float().to(group.device))) / count
+                losses = self.trainee.losses(batch, self.prefix_sources[1].fetch(batch))
+                if number < len(chunks):
+                    samples = torch.tensor(indexes, device=group.device)
+                    row = batch.rows // batch.tokens_BT.shape[1]
+                    sums.index_add_(0, samples[row], losses.to(dtype))
+        summed: list[float] = group.all_reduce_sum(sums).tolist()
+        return Evaluation(tuple(example.loss_tokens for example in examples), tuple(summed))
 
     def _batches(self, step: int) -> list[Batch]:
         """This process's micro-batches of a step."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import asdict, replace
 from typing import Any
@@ -12,13 +13,13 @@ from qwen_ui.engine.checkpoint import Progress, last_checkpoint, write_checkpoin
 from qwen_ui.engine.delta import DELTA_NAME, write_delta
 from qwen_ui.engine.early_stopping import EarlyStopping
 from qwen_ui.engine.hardware import device_name, peak_bytes
-from qwen_ui.engine.loop import StepReport
+from qwen_ui.engine.loop import Evaluation, StepReport
 from qwen_ui.engine.lora import by_weight
 from qwen_ui.engine.movement import Movement
 from qwen_ui.engine.rate_finder import finder_message
 from qwen_ui.engine.sample import Sampler
 from qwen_ui.engine.setup import Prepared
-from qwen_ui.runs import Writer
+from qwen_ui.runs import HeldOut, Writer, gain_note, standard_error, write_held_out
 
 CHECKPOINTS = "checkpoints"
 MOVEMENTS = 20
@@ -79,7 +80,12 @@ class Trainer:
             self._run.accelerator.init_trackers("qwen_ui", config=config)
         if not resumed and not self._finder:
             before = self._evaluate()
-            self._progress = replace(self._progress, eval_before=before, eval_best=before)
+            self._progress = replace(
+                self._progress,
+                eval_before=before.loss,
+                eval_best=before.loss,
+                eval_samples=before.sums,
+            )
             self._sample()
 
     def _resume(self) -> bool:
@@ -127,7 +133,7 @@ class Trainer:
         if self._finder:
             self._range_test.append(report)
         if _due(step, evaluation.eval_every) and not last:
-            self._progress = self._stopping.judged(self._progress, self._evaluate())
+            self._progress = self._stopping.judged(self._progress, self._evaluate().loss)
         if _due(step, evaluation.sample_every) and not last:
             self._sample()
         if _due(step, max(1, self._steps // MOVEMENTS)):
@@ -147,11 +153,30 @@ class Trainer:
             values = {"loss": report.loss, "learning_rate": report.learning_rate}
             self._run.accelerator.log(values, step=report.step)
 
-    def _evaluate(self) -> float:
-        loss = self._loop.evaluate()
-        step, elapsed = self._progress.step, self._progress.elapsed
-        self._writer.event("eval", step=step, loss=loss, elapsed=elapsed)
-        return loss
+    def _evaluate(self) -> Evaluation:
+        found = self._loop.evaluate()
+        error = standard_error(found.sums, found.tokens)
+        self._writer.event(
+            "eval",
+            step=self._progress.step,
+            loss=found.loss,
+            standard_error=error if math.isfinite(error) else None,
+            elapsed=self._progress.elapsed,
+        )
+        return found
+
+    def _record_held_out(self, after: Evaluation) -> float | None:
+        """Leave the losses of the single samples; the standard error of the gain."""
+        before = self._progress.eval_samples
+        if len(before) != len(after.sums):  # resumed from a checkpoint of a former version
+            return None
+        held_out = HeldOut(after.tokens, before, after.sums)
+        if self._loop.group.rank == 0:
+            write_held_out(self._writer.folder, held_out)
+        note = gain_note(held_out, self._run.rate.rate)
+        if note:
+            self._writer.event("log", level="warning", message=note)
+        return held_out.gain_error if math.isfinite(held_out.gain_error) else None
 
     def _sample(self) -> None:
         for prompt, text in self._sampler.samples():
@@ -179,11 +204,12 @@ class Trainer:
         elif reason:
             self._stopping.restore_best()
         self._record_movement()
-        after = None
+        after = gain_error = None
         if self._finder:
             self._record_best_rate()
         else:
-            after = self._evaluate()
+            evaluation = self._evaluate()
+            after, gain_error = evaluation.loss, self._record_held_out(evaluation)
             self._sample()
         delta = self._write_delta()
         if self._spec.resources.trackers:
@@ -194,6 +220,7 @@ class Trainer:
             reason=reason,
             eval_loss_before=self._progress.eval_before,
             eval_loss_after=after,
+            gain_error=gain_error,
             delta=delta,
         )
         self._writer.status(status, reason, step=self._progress.step)

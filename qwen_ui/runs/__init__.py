@@ -28,6 +28,14 @@ if TYPE_CHECKING:
         run_folder,
         run_names,
     )
+    from qwen_ui.runs.held_out import (
+        HeldOut,
+        bootstrap_interval,
+        gain_note,
+        read_held_out,
+        standard_error,
+        write_held_out,
+    )
     from qwen_ui.runs.index import changed_rows, run_rows
     from qwen_ui.runs.null_writer import NullWriter, Writer, first_process
     from qwen_ui.runs.process import free_memory, is_alive
@@ -81,6 +89,7 @@ __all__ = [
     "Carry",
     "Event",
     "Figure",
+    "HeldOut",
     "NullWriter",
     "OptimizationSettings",
     "ResourceSettings",
@@ -95,6 +104,7 @@ __all__ = [
     "annotate",
     "annotation_of",
     "best_run",
+    "bootstrap_interval",
     "changed_rows",
     "copy_results",
     "create_run",
@@ -105,6 +115,7 @@ __all__ = [
     "fold_from",
     "fold_run",
     "free_memory",
+    "gain_note",
     "is_alive",
     "lines_of",
     "list_runs",
@@ -115,6 +126,7 @@ __all__ = [
     "parse_spec",
     "queue_lock",
     "read_events",
+    "read_held_out",
     "read_spec",
     "reading",
     "reason_for",
@@ -132,8 +144,10 @@ __all__ = [
     "setting_differences",
     "setting_field",
     "setting_label",
+    "standard_error",
     "status_of",
     "thinned",
+    "write_held_out",
     "write_status",
 ]
 __getattr__ = lazy_face(__name__, __file__)

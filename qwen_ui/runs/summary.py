@@ -48,6 +48,8 @@ def _figures(fold: RunFold) -> dict[str, Any]:
         "eval_loss_after": totals.eval_after,
         "seconds_per_step": seconds,
         "tokens_per_second": per_step / seconds if seconds else None,
+        "gain_error": fold.end.get("gain_error"),
+        "notes": [str(log["message"]) for log in fold.logs if log.get("level") == "warning"],
         "prefix_blocks": int(fold.start.get("prefix_blocks") or 0),
         "peak_bytes": totals.peak_bytes,
     }

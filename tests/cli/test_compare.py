@@ -20,5 +20,5 @@ def test_compare_prints_runs_rows_and_the_verdict(
     assert [r["status"] for r in found["runs"]] == ["completed", "completed"]
     assert all(len(r["losses"]) == 3 and r["prefix_blocks"] == 24 for r in found["runs"])
     assert [row["trainable"] for row in found["rows"]] == [197_632, 1_024]
-    assert "On one seed" in found["verdict"]
+    assert "on one seed" in found["verdict"]
     assert f"comparison {found['comparison']}" in err

@@ -40,14 +40,14 @@ def test_a_difference_that_every_seed_shows_is_called_one() -> None:
     assert said.startswith("attention ends at 2.726 nats per token, bitfit at 3.200")
     assert "100 times the trainable parameters" in said
     assert "Over 2 shared seeds the difference is 0.475 ± 0.006 nats" in said
-    assert "no difference" not in said
+    assert "No difference" not in said
     assert headline([BITFIT, ATTENTION]) == "attention beats bitfit by 0.47 nats"
 
 
 def test_a_difference_that_the_seeds_do_not_tell_from_chance_is_none() -> None:
     rows = [row("attention", {0: 5.0, 1: 5.4}), row("bitfit", {0: 5.5, 1: 5.3})]
     assert verdict_sentence(rows).endswith(
-        "no difference shown. Run more seeds to tell them apart."
+        "No difference shown. Run more seeds to tell them apart."
     )
     assert headline(rows) == "No difference shown between attention and bitfit"
 

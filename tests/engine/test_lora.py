@@ -60,13 +60,13 @@ def test_adapters_alone_train_and_their_delta_becomes_the_same_model(
     assert sum(p.numel() for p in model.parameters() if p.requires_grad) == count
     assert prepared.loop.trainee.prefix_blocks == 26
     assert not any("proven" in note or "without" in note for note in prepared.notes)
-    before = prepared.loop.evaluate()
+    before = prepared.loop.evaluate().loss
     trainer = Trainer(prepared, NullWriter(tmp_path))
     trainer.run()
     now = dict(model.named_parameters())
     assert all(torch.equal(now[name], value) for name, value in frozen.items())
     assert all(now[name].abs().sum() > 0 for name in trained)
-    after = prepared.loop.evaluate()
+    after = prepared.loop.evaluate().loss
     assert after < before
 
     base_folder = open_model("nano").weights_folder
