@@ -34,9 +34,7 @@ class Trainee(nn.Module):
         cut: how to run the prefix alone; None where there is none, or it cannot be cached.
         why_uncut: the sentence that says so, "" where it is cut or nothing is frozen below.
         chunked: whether the head is computed in chunks.
-        autocast: context of mixed precision. Each forward pass has one of its own: autocast holds
-            on to the weights that it has cast until its outermost context ends, and those cast
-            without a graph (the prefix's pass) would take the gradients of later ones.
+        autocast: context of mixed precision, in which each forward pass runs; set by the loop.
     """
 
     model: PreTrainedModel

@@ -67,7 +67,7 @@ class MasterAdamW:
     def adding_up(self) -> Iterator[None]:
         """Inside, gradients of narrow weights are added up in float32, each as soon as it is known.
 
-        64 micro-batches added up in bfloat16 are off by 0.7 % (docs/decisions/engine.md).
+        64 micro-batches added up in bfloat16 are off by 1 % (docs/decisions/engine.md).
         """
         handles = [
             parameter.register_post_accumulate_grad_hook(self._adder(name))

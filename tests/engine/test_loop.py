@@ -196,7 +196,7 @@ def test_the_optimizer_holds_nothing_frozen(tiny: Path, sentences: Path) -> None
 def test_gradients_of_many_batches_are_added_up_in_float32(
     tmp_path: Path, sentences: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In bfloat16 64 of them are off by more than half a percent."""
+    """In bfloat16 the sum of 64 is off by 1 % here (docs/decisions/engine.md)."""
     folder = tiny_models.save_model(tmp_path / "model", "qwen2", torch.bfloat16)
     engine = make_engine(
         folder,
@@ -227,18 +227,3 @@ def test_gradients_of_many_batches_are_added_up_in_float32(
     for name, gradient in held.items():
         off = (gradient - wanted[name]).norm() / wanted[name].norm()
         assert off < 1e-3, name
-
-
-def test_weights_cast_without_a_graph_do_not_take_later_gradients(
-    tiny: Path, sentences: Path
-) -> None:
-    """Autocast holds its casts until its outermost context ends; the prefix's pass has no graph."""
-    engine = make_engine(tiny, sentences, PLANS["top one"], cache=True, budget=0)
-    engine.trainee.autocast = lambda: torch.autocast("cpu", torch.bfloat16)
-    body = engine.model.model
-    extra = torch.nn.Linear(16, 16, bias=False)  # after the blocks, run with the prefix as well
-    body.norm.register_forward_hook(lambda m, a, out: extra(out))
-    engine.trainee.train()
-    batch = engine.loop._batches(1)[0]
-    engine.trainee(batch, engine.loop.prefix_sources[0].fetch(batch)).backward()
-    assert extra.weight.grad is not None
