@@ -119,6 +119,6 @@ def _sample_words(found: PairedDifference) -> str:
         return "One held-out sample says nothing of others. "
     low, high = found.over_samples
     return (
-        f"Over the {found.samples:,} held-out samples the difference lies between {low:.3f} and {high:.3f} "
-        "(95 %, bootstrap). "
+        f"Over the {found.samples:,} held-out samples the difference lies between {low:.3f} and "
+        f"{high:.3f} (95 %, bootstrap). "
     )

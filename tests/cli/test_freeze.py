@@ -61,7 +61,7 @@ def test_a_list_of_names_of_another_model_is_one_line(
     file.write_text("transformer.h.0.attn.c_attn.weight\n", encoding="utf-8")
     code, _, said = run(["freeze", "nano", "--plan", str(file)], capsys)
     assert code == 2
-    assert "matches no parameter of nano" in said
+    assert "neither a name nor a pattern of a parameter of nano" in said
 
 
 def test_the_worker_s_way_costs_less_than_the_plain_one(

@@ -166,4 +166,4 @@ def test_weights_that_lack_a_tensor_fail_the_report_of_their_folder(tmp_path: Pa
     save_file(kept, file)
     passed, evidence = check_stored(open_model(str(file)))
     assert not passed
-    assert "13 missing (`model.layers.0.input_layernorm.weight`)" in evidence
+    assert "13 missing (`model.layers.0.input_layernorm.weight`" in evidence

@@ -71,7 +71,7 @@ def test_it_stands_beside_a_run_of_today(former: Path) -> None:
     again = create_run(read_spec(former).changed(seed=6).to_dict(), {})
     found = setting_differences([former.name, again.name])
     rows = {row["setting"]: row["values"] for row in found if "plan" not in row["setting"]}
-    assert rows == {"seed": ["5", "6"]}
+    assert rows == {"seed": ["5", "6"], "split_seed": ["–", "0"]}
 
 
 def test_a_comparison_of_then_is_read(former: Path) -> None:
