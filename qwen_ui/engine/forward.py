@@ -53,33 +53,31 @@ class Trainee(nn.Module):
         self.autocast: Callable[[], Any] = nullcontext
 
     def forward(
-        self, batch: Batch, prefix_BTH: torch.Tensor | None = None, *, plain: bool = False
+        self,
+        batch: Batch,
+        prefix_BTH: torch.Tensor | None = None,
+        *,
+        plain: bool = False,
+        each: bool = False,
     ) -> torch.Tensor:
         """Sum of the losses (nats, float32) at the positions that carry one.
 
-        With `plain` neither shortcut is taken.
+        Args:
+            plain: take neither shortcut.
+            each: the losses themselves, in the order of the batch's `rows`; without gradients.
+                (Sharded weights are whole within this call alone.)
         """
+        reduction = "none" if each else "sum"
         with self.autocast(), self._shortened(None if plain else prefix_BTH):
             if self.chunked and not plain:
                 assert self.head is not None
                 hidden_BTH = self.body(**batch.inputs).last_hidden_state
                 hidden_NH = hidden_BTH.flatten(0, 1).index_select(0, batch.rows)
-                return head_loss(hidden_NH, self.head, batch.targets)
+                loss = head_losses if each else head_loss
+                return loss(hidden_NH, self.head, batch.targets)
             # From the model's own logits.
             logits_NV = self.model(**batch.inputs).logits.flatten(0, 1).index_select(0, batch.rows)
-            return F.cross_entropy(logits_NV.float(), batch.targets, reduction="sum")
-
-    @torch.no_grad()
-    def losses(self, batch: Batch, prefix_BTH: torch.Tensor | None = None) -> torch.Tensor:
-        """The loss (nats, float32) at each position that carries one, in the order of `rows`."""
-        with self.autocast(), self._shortened(prefix_BTH):
-            if self.chunked:
-                assert self.head is not None
-                hidden_BTH = self.body(**batch.inputs).last_hidden_state
-                hidden_NH = hidden_BTH.flatten(0, 1).index_select(0, batch.rows)
-                return head_losses(hidden_NH, self.head, batch.targets)
-            logits_NV = self.model(**batch.inputs).logits.flatten(0, 1).index_select(0, batch.rows)
-            return F.cross_entropy(logits_NV.float(), batch.targets, reduction="none")
+            return F.cross_entropy(logits_NV.float(), batch.targets, reduction=reduction)
 
     def run_prefix(self, inputs: dict[str, Any]) -> torch.Tensor:
         """The output of the frozen blocks (B, T, H) for these arguments of the model's forward."""

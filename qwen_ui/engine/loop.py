@@ -203,7 +203,7 @@ class Loop:
                 number = first + group.rank
                 indexes = chunks[min(number, len(chunks) - 1)]
                 batch = collate(self._evaluation, indexes, self._pad).to(group.device)
-                losses = self.trainee.losses(batch, self.prefix_sources[1].fetch(batch))
+                losses = self.trainee(batch, self.prefix_sources[1].fetch(batch), each=True)
                 if number < len(chunks):
                     samples = torch.tensor(indexes, device=group.device)
                     row = batch.rows // batch.tokens_BT.shape[1]
