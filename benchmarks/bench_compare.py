@@ -44,7 +44,7 @@ def click(steps: int) -> None:
     for turn in ("first", "again"):
         begun = time.perf_counter()
         plans = [preset(name) for name in CLASSIC]
-        name = begin_comparison(Session(), "nano", plans, KJV, None, steps, 2)
+        name = begin_comparison(Session(), "nano", plans, KJV, None, "", steps, 2)
         comparison = run_comparison(read_comparison(name))
         seconds = time.perf_counter() - begun
         found = results(comparison)

@@ -45,10 +45,22 @@ def write_json(file: Path, record: Any) -> None:
     replace_text(file, json.dumps(record, ensure_ascii=False, indent=1))
 
 
+def parse_json_file(file: Path) -> Any:
+    """What a JSON file holds.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it is not JSON.
+    """
+    # From bytes: json finds out by itself whether they are UTF-8, with a mark or without, or
+    # UTF-16, which Windows' tools write.
+    return json.loads(file.read_bytes())
+
+
 def read_json(file: Path) -> dict[str, Any]:
     """Read a JSON object; {} where there is no file or it holds none."""
     try:
-        found = json.loads(file.read_text(encoding="utf-8"))
+        found = parse_json_file(file)
     except (FileNotFoundError, NotADirectoryError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}

@@ -51,7 +51,8 @@ PUBLIC = {
         Check Report inspection_report
     """,
     "data": """
-        Batch Example Examples Order Preview collate load_examples load_split preview_data
+        DATA_SUFFIXES Batch Example Examples Order Preview check_data collate load_examples
+        load_split parse_columns preview_data
     """,
     "runs": """
         AXES FIGURES FORMER_SETTINGS LAUNCHED LOG_NAME MOST_POINTS OF_MEMORY OVER SAVING
@@ -87,9 +88,10 @@ PUBLIC = {
     """,
     "ui.page": """
         AUTH_VARIABLE CHAT Header Jobs KJV OWN SERIES_COLOURS Serving Session Tick build_app
-        build_run_view data_files default_plan guarded is_known_data kept_files
-        launch_options mount_point mounted_by own_file paragraph plotly_script render script
-        serve_plotly server_function serving_from stand_in_for trained_model
+        build_run_view cached_tokenizer check_choice data_files default_plan guarded
+        is_known_data kept_files launch_options mount_point mounted_by own_columns own_file
+        paragraph plotly_script render script serve_plotly server_function serving_from
+        shown_with_own stand_in_for trained_model
     """,
 }
 # `model.libraries` stands for transformers itself; `ui` prepares gradio before anything imports it.

@@ -7,9 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
-from qwen_ui.cli.shared import AsJson, Data, ModelWithWeights, app, say
+from qwen_ui.cli.shared import AsJson, Columns, Data, ModelWithWeights, app, say, tell_notes
 from qwen_ui.cli.table import table
-from qwen_ui.cli.train import exit_if_failed, tell_notes
+from qwen_ui.cli.train import exit_if_failed
 from qwen_ui.compare import (
     comparison_record,
     make_comparison,
@@ -41,6 +41,7 @@ def compare(
     eval_data: Annotated[
         str | None, typer.Option(help="Evaluation data; by default a part of the training data.")
     ] = None,
+    columns: Columns = None,
     batch_size: Annotated[int, typer.Option(help="Sequences per step.")] = 8,
     sequence_length: Annotated[int, typer.Option(help="Tokens per sequence.")] = 128,
     seed: Annotated[int, typer.Option(help="First random seed.")] = 0,
@@ -59,6 +60,7 @@ def compare(
         data=data,
         steps=steps,
         eval_data=eval_data,
+        columns=columns,
         batch_size=batch_size,
         sequence_length=sequence_length,
         prefix_cache=prefix_cache,

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from qwen_ui import rank as ranking_room
-from qwen_ui.cli.shared import AsJson, Data, ModelWithWeights, app, say
+from qwen_ui.cli.shared import AsJson, Columns, Data, ModelWithWeights, app, say, tell_notes
 from qwen_ui.cli.table import table
 from qwen_ui.freeze import TOP_BLOCKS
 
@@ -18,6 +18,7 @@ from qwen_ui.freeze import TOP_BLOCKS
 def rank(
     model: ModelWithWeights,
     data: Data,
+    columns: Columns = None,
     method: Annotated[
         str,
         typer.Option(help=f"Score to rank by: {', '.join(ranking_room.METHODS)}."),
@@ -43,12 +44,14 @@ def rank(
             model,
             data,
             method,
+            columns=columns,
             sequences=sequences,
             batch_size=batch_size,
             sequence_length=sequence_length,
             on_progress=on_progress,
         )
     record = ranking.record(top)
+    tell_notes(ranking.notes)
     say(record, as_json, rank_text(record))
 
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from qwen_ui.data import DATA_SUFFIXES
 from qwen_ui.errors import PlanError, SettingsError
 from qwen_ui.freeze import MAX_IMPORT_BYTES, FreezePlan, import_plan, preset, preset_plans
 from qwen_ui.model import open_model, trust_remote_code_of
+from qwen_ui.runs import setting_field
 
 app = typer.Typer(
     name="qwen_ui",
@@ -47,9 +51,11 @@ ModelWithWeights = Annotated[
 Data = Annotated[
     str,
     typer.Option(
-        help="Training data: a .jsonl, .json, .csv, .parquet or .txt file, a `datasets` folder or "
-        "a hub id."
+        help=f"Training data: a file ({', '.join(DATA_SUFFIXES)}), a `datasets` folder or a hub id."
     ),
+]
+Columns = Annotated[
+    str | None, typer.Option(help=" ".join((setting_field("columns").description or "").split()))
 ]
 AsJson = Annotated[
     bool, typer.Option("--json", help="Print one JSON object on standard output, nothing else.")
@@ -76,6 +82,12 @@ Run = Annotated[str, typer.Argument(help="Name of a run, as `runs` lists it.")]
 def say(record: dict[str, Any], as_json: bool, text: str) -> None:
     """Print the record as JSON, or the text."""
     print(json.dumps(record) if as_json else text)
+
+
+def tell_notes(notes: Iterable[str]) -> None:
+    """Print notes of runs and data on standard error, each once."""
+    for note in dict.fromkeys(notes):
+        print(f"Note: {note}", file=sys.stderr)
 
 
 def write(file: Path, text: str) -> None:
@@ -128,7 +140,7 @@ def _plan_in(file: Path, model: str) -> FreezePlan:
         raise PlanError(f"There is no plan file '{file}'.")
     if file.stat().st_size > MAX_IMPORT_BYTES:
         raise PlanError(f"'{file}' is larger than 16 MiB, which is too large for a plan.")
-    text = file.read_text(encoding="utf-8", errors="replace")
+    text = file.read_text(encoding="utf-8-sig", errors="replace")
     if text.lstrip().startswith("{"):
         return FreezePlan.from_json(text)
     return import_plan(text, open_model(model))

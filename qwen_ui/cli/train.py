@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -22,6 +21,7 @@ from qwen_ui.cli.shared import (
     app,
     read_plan,
     say,
+    tell_notes,
 )
 from qwen_ui.cli.table import loss_cell
 from qwen_ui.engine import checked_spec
@@ -69,12 +69,6 @@ def _follow(run: str, as_json: bool, output: Path | None) -> None:
     tell_notes(record["notes"])
     say(record, as_json, train_text(record))
     exit_if_failed(record)
-
-
-def tell_notes(notes: Iterable[str]) -> None:
-    """Print notes of runs on standard error, each once."""
-    for note in dict.fromkeys(notes):
-        print(f"Note: {note}", file=sys.stderr)
 
 
 def exit_if_failed(record: dict[str, Any]) -> None:

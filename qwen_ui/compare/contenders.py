@@ -53,7 +53,7 @@ def _parse_plan(word: str, layers: str | None) -> FreezePlan | Contender:
             f"'{word}' is neither a preset ({', '.join(preset_plans())}), nor {LORA}, nor a plan "
             "file. Check its spelling."
         )
-    plan = FreezePlan.from_json(file.read_text(encoding="utf-8", errors="replace"))
+    plan = FreezePlan.from_json(file.read_text(encoding="utf-8-sig", errors="replace"))
     return plan if plan.name else plan.model_copy(update={"name": file.stem})
 
 

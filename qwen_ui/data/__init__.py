@@ -12,20 +12,26 @@ from qwen_ui.lazy import lazy_face
 
 if TYPE_CHECKING:
     from qwen_ui.data.batches import Batch, Examples, collate, load_examples
+    from qwen_ui.data.files import DATA_SUFFIXES
     from qwen_ui.data.order import Order
     from qwen_ui.data.preview import Preview, preview_data
+    from qwen_ui.data.reading import check_data
+    from qwen_ui.data.shapes import parse_columns
     from qwen_ui.data.split import load_split
     from qwen_ui.data.tokens import Example
 
 __all__ = [
+    "DATA_SUFFIXES",
     "Batch",
     "Example",
     "Examples",
     "Order",
     "Preview",
+    "check_data",
     "collate",
     "load_examples",
     "load_split",
+    "parse_columns",
     "preview_data",
 ]
 __getattr__ = lazy_face(__name__, __file__)

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from qwen_ui.data.records import Record, read_records
+from qwen_ui.data.reading import Loaded, read_records, template_notes
 from qwen_ui.data.tokens import Example, make_examples
 
 IGNORED = -100
@@ -26,7 +26,7 @@ class Examples:
 
     Attributes:
         items: the examples.
-        notes: sentences on what was truncated or left out.
+        notes: sentences on what was taken for what, and on what was truncated or left out.
     """
 
     items: tuple[Example, ...]
@@ -98,27 +98,40 @@ class Batch:
 
 
 def load_examples(
-    source: str, tokenizer: Any, sequence_length: int, *, packing: bool = False
+    source: str,
+    tokenizer: Any,
+    sequence_length: int,
+    *,
+    packing: bool = False,
+    columns: str | None = None,
+    columns_required: bool = True,
 ) -> Examples:
     """The examples of one source.
 
+    Args:
+        columns: which columns of the data are which part, by hand; see `reading.read_records`.
+        columns_required: whether rows without these columns are an error.
+
     Raises:
         DataError: it cannot be read, or a sample in it cannot be used.
+        SettingsError: `columns` is not understood.
     """
-    return examples_of(read_records(source), tokenizer, sequence_length, packing=packing)
+    loaded = read_records(source, columns, required=columns_required)
+    return examples_of(loaded, tokenizer, sequence_length, packing=packing)
 
 
 def examples_of(
-    records: list[Record], tokenizer: Any, sequence_length: int, *, packing: bool = False
+    loaded: Loaded, tokenizer: Any, sequence_length: int, *, packing: bool = False
 ) -> Examples:
-    """The examples of these records.
+    """The examples of these records, with notes on how they were read and what was cut.
 
     Raises:
         DataError: a sample cannot be used.
     """
-    items, counts = make_examples(records, tokenizer, sequence_length, packing=packing)
-    note = counts.sentence(sequence_length)
-    return Examples(tuple(items), (note,) if note else ())
+    items, counts = make_examples(loaded.records, tokenizer, sequence_length, packing=packing)
+    cut = counts.sentence(sequence_length)
+    read = (*loaded.notes, *template_notes(loaded.records, tokenizer))
+    return Examples(tuple(items), (*read, cut) if cut else read)
 
 
 def collate(examples: Examples, indexes: tuple[int, ...], pad: int) -> Batch:

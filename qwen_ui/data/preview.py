@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from qwen_ui.data.records import first_records
+from qwen_ui.data.reading import read_records, template_notes
 from qwen_ui.data.tokens import Example, make_examples
 
 SAMPLES = 3
@@ -42,25 +42,41 @@ class Sequence:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """The first sequences, and a sentence on what was truncated or left out ("" for none)."""
+    """The first sequences of a data set.
+
+    Attributes:
+        sequences: as the model gets them.
+        notes: sentences on what was taken for what, and on what was truncated or left out.
+    """
 
     sequences: tuple[Sequence, ...]
-    cut: str
+    notes: tuple[str, ...]
 
 
 def preview_data(
-    source: str, tokenizer: Any, sequence_length: int, *, packing: bool = False
+    source: str,
+    tokenizer: Any,
+    sequence_length: int,
+    *,
+    packing: bool = False,
+    columns: str | None = None,
 ) -> Preview:
     """The first sequences of a source, made by the same code as those of a run.
 
+    Args:
+        columns: which columns of the data are which part, by hand; see `reading.read_records`.
+
     Raises:
         DataError: the data cannot be read, or a sample in them cannot be used.
+        SettingsError: `columns` is not understood.
     """
-    records = first_records(source, RECORDS)
+    loaded = read_records(source, columns, most=RECORDS)
+    records = loaded.records
     examples, counts = make_examples(records, tokenizer, sequence_length, packing=packing)
     cut = counts.sentence(sequence_length)
     shown = tuple(_sequence(example, tokenizer) for example in examples[:SAMPLES])
-    return Preview(shown, f"Of the first {len(records)}: {cut}" if cut else "")
+    of_first = (f"Of the first {len(records)}: {cut}",) if cut else ()
+    return Preview(shown, (*loaded.notes, *template_notes(records, tokenizer), *of_first))
 
 
 def _sequence(example: Example, tokenizer: Any) -> Sequence:

@@ -10,10 +10,12 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from qwen_ui.data.batches import Examples, examples_of
-from qwen_ui.data.records import Record, read_records
+from qwen_ui.data.reading import Loaded, read_records
+from qwen_ui.data.records import Record
 from qwen_ui.data.tokens import make_examples
 from qwen_ui.errors import DataError
 
@@ -34,31 +36,37 @@ def load_split(
     *,
     packing: bool = False,
     seed: int = 0,
+    columns: str | None = None,
 ) -> tuple[Examples, Examples]:
     """Training and evaluation examples; without `eval_source`, a part of `source` is held out.
 
     Args:
         validation_split: share of the samples that is held out; None for `held_out_count`.
         seed: with a sample's content, decides whether it is held out.
+        columns: which columns of `source` are which part, by hand; `eval_source` is read so as well
+            where it has these columns.
 
     Raises:
+        SettingsError: `columns` is not understood.
         DataError: a source cannot be used, or is too small to be split.
     """
 
-    def examples(records: list[Record]) -> Examples:
-        return examples_of(records, tokenizer, sequence_length, packing=packing)
+    def examples(records: list[Record], notes: tuple[str, ...] = ()) -> Examples:
+        loaded = Loaded(records, notes)
+        return examples_of(loaded, tokenizer, sequence_length, packing=packing)
 
-    records = read_records(source)
+    loaded = read_records(source, columns)
+    records, notes = loaded.records, loaded.notes
     if eval_source is not None:
-        held_out = read_records(eval_source)
-        evaluation = examples(held_out)
-        note = overlap_note(records, held_out)
-        notes = (*evaluation.notes, note) if note else evaluation.notes
-        return examples(records), replace(evaluation, notes=notes)
+        held_out = read_records(eval_source, columns, required=False)
+        evaluation = examples(held_out.records, held_out.notes)
+        note = overlap_note(records, held_out.records)
+        told = (*evaluation.notes, note) if note else evaluation.notes
+        return examples(records, notes), replace(evaluation, notes=told)
     if len(records) == 1 and records[0].is_document:
         return _split_document(records, validation_split, tokenizer, sequence_length)
-    training, held_out = split_records(records, validation_split, seed, source)
-    return examples(training), examples(held_out)
+    training, rest = split_records(records, validation_split, seed, Path(source).name)
+    return examples(training, notes), examples(rest)
 
 
 def held_out_count(count: int, validation_split: float | None) -> int:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from qwen_ui.data import check_data, parse_columns
 from qwen_ui.errors import ModelError, PlanError
 from qwen_ui.freeze import FreezePlan
 from qwen_ui.model import refuse_length
@@ -41,10 +43,12 @@ def check_spec(spec: RunSpec, anatomy: Anatomy) -> None:
         ModelError: its weights are not on this machine, do not fit it, or are quantized.
         PlanError: the plan trains nothing in this model, or nothing that LoRA adapts.
         SettingsError: LoRA is asked for and `peft` missing, or sequences are too long.
+        DataError: a file of data cannot be used.
     """
     from qwen_ui.freeze import resolve  # noqa: PLC0415
 
     selection = resolve(FreezePlan.from_dict(spec.plan), anatomy)
+    _check_data(spec)
     if not selection.names:
         raise PlanError(
             "The plan trains nothing. Choose what trains first, for instance 'attention'."
@@ -71,3 +75,13 @@ def _refuse_encoder(anatomy: Anatomy) -> None:
             f"'{anatomy.source}' is an encoder with a decoder ({anatomy.model_type}); only "
             "decoders are trained here. Choose a causal language model."
         )
+
+
+def _check_data(spec: RunSpec) -> None:
+    """Read the data as far as that is quick; what `datasets` loads is left to the run."""
+    parse_columns(spec.data.columns)
+    if Path(spec.data.source).expanduser().is_file():
+        check_data(spec.data.source, spec.data.columns)
+    held_out = spec.data.eval_data
+    if held_out is not None and Path(held_out).expanduser().is_file():
+        check_data(held_out, spec.data.columns, required=False)

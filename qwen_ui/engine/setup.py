@@ -100,10 +100,11 @@ def set_up(spec: RunSpec, folder: Path) -> Prepared:
     trainee = _load(spec, base, accelerator.device)
     rate = _peak_rate(spec, base.selection)
     loop = _make_loop(spec, base, data, accelerator, trainee, rate.rate)
+    told = [note for note in data.evaluation.notes if note not in data.training.notes]
     notes = [
         *base.selection.warnings,
         *data.training.notes,
-        *(f"Evaluation data: {note}" for note in data.evaluation.notes),
+        *(f"Evaluation data: {note}" for note in told),
     ]
     if spec.model.lora_rank:
         notes.append(adapted_modules(base.selection).note)
@@ -134,6 +135,7 @@ def _read(spec: RunSpec, weights: Path) -> TokenizedData:
         spec.data.sequence_length,
         packing=spec.data.packing,
         seed=spec.data.split_seed,
+        columns=spec.data.columns,
     )
     return TokenizedData(tokenizer, training, evaluation)
 

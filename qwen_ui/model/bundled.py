@@ -15,6 +15,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from qwen_ui.files import parse_json_file
 from qwen_ui.model.anatomy import Anatomy, Block, Module, Parameter, Role
 from qwen_ui.model.names import preset_file
 from qwen_ui.model.weights.location import preset_weights
@@ -28,7 +29,7 @@ def bundled_anatomy(name: str) -> Anatomy | None:
     file = FOLDER / f"{name.lower()}.json"
     if preset_file(name) is None or not file.is_file():
         return None
-    record = json.loads(file.read_text(encoding="utf-8"))
+    record = parse_json_file(file)
     if record.pop("key") != _key(name):
         return None
     return _from_record(record, name)

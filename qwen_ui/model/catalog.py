@@ -8,7 +8,6 @@ where `remote_code` allows it.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from huggingface_hub.errors import (
 )
 
 from qwen_ui.errors import ModelError
+from qwen_ui.files import parse_json_file
 from qwen_ui.model.hub import hub_answers, is_offline
 from qwen_ui.model.libraries import (
     CONFIG_MAPPING,
@@ -128,9 +128,7 @@ def read_configuration(path: Path, *, origin: str | None = None) -> PreTrainedCo
     if said := not_what_it_seems(path):
         raise ModelError(said)
     try:
-        # From bytes: json finds out by itself whether they are UTF-8, with a mark or without, or
-        # UTF-16, which Windows' tools write.
-        values = json.loads(path.read_bytes())
+        values = parse_json_file(path)
     except (ValueError, OSError) as error:
         raise ModelError(
             f"'{path}' cannot be read as JSON ({error}). Export the configuration again."

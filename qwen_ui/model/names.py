@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
 from functools import cache
 from pathlib import Path
 
+from qwen_ui.files import parse_json_file
 from qwen_ui.paths import ASSETS
 
 DEFAULT_MODEL = "qwen2.5-1.5b-instruct"
@@ -38,7 +38,7 @@ def preset_file(name: str) -> Path | None:
 def preset_for_hub_id(hub_id: str) -> str | None:
     """The preset whose configuration was taken from this hub id."""
     for name, path in _configuration_files().items():
-        if name != NANO and json.loads(path.read_text()).get("_hub_id") == hub_id:
+        if name != NANO and parse_json_file(path).get("_hub_id") == hub_id:
             return name
     return None
 
@@ -51,5 +51,5 @@ def is_hub_id(name: str) -> bool:
 def hub_id(name: str) -> str:
     """The hub id of a preset; any other name as it is."""
     file = preset_file(name)
-    found = json.loads(file.read_text()).get("_hub_id") if file is not None else None
+    found = parse_json_file(file).get("_hub_id") if file is not None else None
     return found if isinstance(found, str) else name

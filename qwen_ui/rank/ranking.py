@@ -20,12 +20,14 @@ class Ranking:
 
     Attributes:
         sequences: how many sequences of the data were used.
+        notes: sentences on how the data were read.
     """
 
     model: str
     method: str
     scores: Scores
     sequences: int
+    notes: tuple[str, ...] = ()
 
     def top(self, count: int = TOP_BLOCKS) -> tuple[int, ...]:
         """Indexes of the highest-scoring blocks, best first; ties go to the deeper block."""
@@ -50,6 +52,7 @@ class Ranking:
             "model": self.model,
             "method": self.method,
             "sequences": self.sequences,
+            "notes": list(self.notes),
             "blocks": [{"index": i, "score": score} for i, score in enumerate(scores.blocks)],
             "top": list(self.top(count)),
             "cells": [
@@ -66,7 +69,8 @@ class Ranking:
         cells = {(cell["index"], cell["kind"]): cell["score"] for cell in record["cells"]}
         blocks = tuple(block["score"] for block in record["blocks"])
         scores = Scores(blocks, cells, tuple(record["unranked"]), record["total"])
-        return cls(record["model"], record["method"], scores, record["sequences"])
+        notes = tuple(record["notes"])
+        return cls(record["model"], record["method"], scores, record["sequences"], notes)
 
 
 def rank_correlation(first: Sequence[float], second: Sequence[float]) -> float:

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from qwen_ui.data import Batch, collate, load_examples
+from qwen_ui.data import Batch, Examples, collate, load_examples
 from qwen_ui.errors import DataError, SettingsError
 from qwen_ui.model import open_model, refuse_length
 from qwen_ui.model.weights import load_model, load_tokenizer, weights_folder
@@ -30,12 +30,14 @@ def rank_all(
     sequences: int = SEQUENCES,
     batch_size: int = BATCH_SIZE,
     sequence_length: int = SEQUENCE_LENGTH,
+    columns: str | None = None,
     on_progress: Progress = ignore_progress,
 ) -> dict[str, Ranking]:
     """Score every block of a model whose weights are at hand, in float32.
 
     Args:
         data: as for training; its first `sequences` sequences are used. `weight` reads none.
+        columns: which columns of the data are which part, by hand; None for by their names.
         methods: keys of `METHODS`. Methods that their passes answer as well are included.
         on_progress: called with (done, total) after every piece of work, `total` being 1,000 times
             the passes.
@@ -55,7 +57,8 @@ def rank_all(
     refuse_length(anatomy, sequence_length)
     folder = weights_folder(anatomy)
     tokenizer = load_tokenizer(folder)
-    batches = _batches(data, tokenizer, sequences, batch_size, sequence_length)
+    examples = load_examples(data, tokenizer, sequence_length, columns=columns)
+    batches = _batches(examples, data, tokenizer, sequences, batch_size)
     module = load_model(folder, anatomy, torch.float32).eval().requires_grad_(False)
     used = sum(len(batch.indexes) for batch in batches)
     found: dict[str, Scores] = {}
@@ -63,7 +66,9 @@ def rank_all(
     for number, scores_by in enumerate(passes):
         part = _part_of(on_progress, number, len(passes))
         found |= scores_by(module, anatomy, batches, part)
-    return {name: Ranking(model, name, scores, used) for name, scores in found.items()}
+    return {
+        name: Ranking(model, name, scores, used, examples.notes) for name, scores in found.items()
+    }
 
 
 def _passes(methods: Sequence[str]) -> list[Callable[..., dict[str, Scores]]]:
@@ -83,9 +88,8 @@ def _part_of(on_progress: Progress, number: int, count: int) -> Progress:
 
 
 def _batches(
-    data: str, tokenizer: Any, sequences: int, batch_size: int, sequence_length: int
+    examples: Examples, data: str, tokenizer: Any, sequences: int, batch_size: int
 ) -> list[Batch]:
-    examples = load_examples(data, tokenizer, sequence_length)
     count = min(sequences, len(examples.items))
     if not count:
         raise DataError(f"'{data}' holds no sequence to rank on. Give a longer text.")

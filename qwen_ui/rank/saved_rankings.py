@@ -6,18 +6,18 @@ import hashlib
 import json
 from pathlib import Path
 
-from qwen_ui.files import write_json
+from qwen_ui.files import parse_json_file, write_json
 from qwen_ui.model import open_model
 from qwen_ui.model.weights import folder_fingerprint, weights_folder
 from qwen_ui.paths import home
 from qwen_ui.rank.ranking import BATCH_SIZE, SEQUENCE_LENGTH, SEQUENCES, Ranking
 
 # Part of every folder's name: rankings of another format are made anew.
-FORMAT = 2
+FORMAT = 3
 
 
-def folder_for(model: str, data: str) -> Path:
-    """Where rankings of this model on this data are kept.
+def folder_for(model: str, data: str, columns: str | None = None) -> Path:
+    """Where rankings of this model on this data, its columns read so, are kept.
 
     Raises:
         UserError: the model cannot be opened, or its weights are not on this machine.
@@ -28,6 +28,7 @@ def folder_for(model: str, data: str) -> Path:
         FORMAT,
         folder_fingerprint(weights_folder(open_model(model))),
         data,
+        columns,
         [SEQUENCES, BATCH_SIZE, SEQUENCE_LENGTH],
         hashlib.sha256(content).hexdigest(),
     )
@@ -40,7 +41,7 @@ def is_saved(folder: Path, method: str) -> bool:
 
 def read_ranking(folder: Path, method: str) -> Ranking:
     """The ranking that was saved in this folder."""
-    return Ranking.from_record(json.loads(_file(folder, method).read_text(encoding="utf-8")))
+    return Ranking.from_record(parse_json_file(_file(folder, method)))
 
 
 def save_ranking(folder: Path, ranking: Ranking) -> None:

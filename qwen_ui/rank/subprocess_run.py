@@ -1,7 +1,8 @@
 """Ranking in a process of its own, whose memory is free again when it is done.
 
-`python -m qwen_ui.rank.subprocess_run MODEL DATA FOLDER METHOD...` is that process: it writes its
-progress to standard output, what went wrong to standard error, and the rankings to the folder.
+`python -m qwen_ui.rank.subprocess_run MODEL DATA COLUMNS FOLDER METHOD...` is that process: it
+writes its progress to standard output, what went wrong to standard error, and the rankings to the
+folder.
 """
 
 from __future__ import annotations
@@ -35,16 +36,17 @@ def rank_all_in_subprocess(
     data: str,
     methods: Sequence[str] = tuple(METHODS),
     on_progress: Progress = ignore_progress,
+    columns: str | None = None,
 ) -> dict[str, Ranking]:
     """As `rank_all` with its default settings, in another process; what was ranked is kept.
 
     Raises:
         UserError: as `rank_all`.
     """
-    folder = folder_for(model, data)
+    folder = folder_for(model, data, columns)
     missing = [method for method in methods if not is_saved(folder, method)]
     if missing:
-        _run([model, data, str(folder), *missing], on_progress)
+        _run([model, data, columns or "", str(folder), *missing], on_progress)
     return {method: read_ranking(folder, method) for method in methods}
 
 
@@ -74,10 +76,10 @@ def _run(arguments: list[str], on_progress: Progress) -> None:
         raise RuntimeError(f"ranking ended with {code}: {said[-2000:]}")
 
 
-def main(model: str, data: str, folder: str, *methods: str) -> int:
+def main(model: str, data: str, columns: str, folder: str, *methods: str) -> int:
     """Rank, and save the rankings in this folder."""
     try:
-        found = rank_all(model, data, methods, on_progress=_print_progress)
+        found = rank_all(model, data, methods, columns=columns or None, on_progress=_print_progress)
     except UserError as error:
         print(error, file=sys.stderr)
         return MISTAKE

@@ -60,7 +60,8 @@ def _flat_settings(run: str) -> dict[str, str]:
     """A run's settings and plan as texts by name, to compare: `learning_rate` -> `0.001`."""
     folder = run_folder(run)
     settings = recorded_settings(folder)
-    flat = {name: _text(value) for name, value in settings.items() if name != "plan"}
+    # A setting that is not given is as one that the run's version did not know.
+    flat = {n: _text(v) for n, v in settings.items() if n != "plan" and v is not None}
     plan = read_json(folder / "plan.json")
     flat["plan.name"] = str(plan.get("name") or "")
     for number, rule in enumerate(plan.get("rules") or [], start=1):

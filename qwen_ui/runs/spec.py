@@ -6,7 +6,6 @@ stand flat, each by the name of its field.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
@@ -15,7 +14,7 @@ from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
 from qwen_ui.errors import SettingsError
-from qwen_ui.files import read_json
+from qwen_ui.files import parse_json_file, read_json
 from qwen_ui.runs.spec_groups import (
     DataSettings,
     EvaluationSettings,
@@ -141,7 +140,7 @@ def read_spec(folder: Path) -> RunSpec:
     """
     file = folder / SPEC_NAME
     try:
-        record = json.loads(file.read_text(encoding="utf-8"))
+        record = parse_json_file(file)
     except (OSError, ValueError) as error:
         raise SettingsError(f"'{file}' cannot be read ({error}). Start the run again.") from error
     if not isinstance(record, dict):

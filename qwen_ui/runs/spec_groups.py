@@ -40,6 +40,9 @@ class DataSettings(Settings):
     """Training data: a file, a `datasets` folder or a hub id."""
     eval_data: str | None = Field(default=None, title="Evaluation data")
     """Evaluation data; by default a part of the training data is held out."""
+    columns: str | None = Field(default=None, max_length=2000)
+    """Columns of the data by hand, such as prompt=question,completion=answer or, for the model's
+    chat template, user=question,assistant=answer; by default they are found by their names."""
     validation_split: float | None = Field(default=None, gt=0, lt=1)
     """Fraction of the training data to hold out where no evaluation data is given; by default a
     fifth of small data, and less of large data."""

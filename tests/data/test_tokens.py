@@ -75,7 +75,7 @@ def test_what_is_truncated_is_counted_and_said(
     file = write(tmp_path, "a.jsonl", "\n".join(map(json.dumps, lines)))
     examples = load_examples(file, tokenizer, 8)
     assert len(examples.items) == 1
-    assert examples.notes[0].startswith(
+    assert examples.notes[-1].startswith(
         "2 samples were truncated to 8 tokens, and 1 sample was left out"
     )
 

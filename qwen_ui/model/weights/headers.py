@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from qwen_ui.errors import ModelError
+from qwen_ui.files import parse_json_file
 from qwen_ui.model.mistaken import not_what_it_seems, other_weights
 from qwen_ui.model.weights.location import model_files
 
@@ -104,7 +105,7 @@ def _read_index(path: Path) -> StoredWeights:
     if path.stat().st_size > MAX_INDEX:
         raise ModelError(f"The index '{path}' is larger than 256 MiB, which is too large.")
     try:
-        mapped = json.loads(path.read_bytes())["weight_map"]
+        mapped = parse_json_file(path)["weight_map"]
         placed = {str(name): str(file) for name, file in mapped.items()}
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ModelError(

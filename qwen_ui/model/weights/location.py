@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
+from qwen_ui.files import parse_json_file
 from qwen_ui.model.names import preset_file
 
 
@@ -13,7 +13,7 @@ def preset_weights(name: str) -> Path | None:
     file = preset_file(name)
     if file is None:
         return None
-    hub_id = json.loads(file.read_text(encoding="utf-8")).get("_hub_id")
+    hub_id = parse_json_file(file).get("_hub_id")
     return weights_in(file.parent) or (cached_snapshot(hub_id) if hub_id else None)
 
 

@@ -32,12 +32,12 @@ def ranking_view(elem_id: str) -> gr.HTML:
     )
 
 
-def asked_of(model: str, data: str) -> str:
+def asked_of(model: str, data: str, columns: str | None = None) -> str:
     """The value that makes the view show these scores."""
-    return json.dumps({"model": model, "data": data})
+    return json.dumps({"model": model, "data": data, "columns": columns or ""})
 
 
-def scores(model: str, data: str) -> dict[str, Any]:
+def scores(model: str, data: str, columns: str = "") -> dict[str, Any]:
     """What the view draws, or how far the work is; see `Jobs.ask`.
 
     Raises:
@@ -45,13 +45,14 @@ def scores(model: str, data: str) -> dict[str, Any]:
     """
     if not is_known_data(data):
         raise DataError("This file is not among the data of this page. Upload it again.")
-    return JOBS.ask((model, data), lambda tick: _scores(model, data, tick))
+    key = (model, data, columns)
+    return JOBS.ask(key, lambda tick: _scores(model, data, columns or None, tick))
 
 
-def _scores(model: str, data: str, tick: Tick) -> dict[str, Any]:
+def _scores(model: str, data: str, columns: str | None, tick: Tick) -> dict[str, Any]:
     from qwen_ui.rank import rank_all_in_subprocess  # noqa: PLC0415  loads torch
 
-    found = rank_all_in_subprocess(model, data, tuple(METHODS), tick)
+    found = rank_all_in_subprocess(model, data, tuple(METHODS), tick, columns)
     kinds = trained_kinds(model)
     ranked = {method: found[method].of_kinds(kinds) for method in METHODS}
     return {
@@ -75,7 +76,9 @@ def trained_kinds(model: str) -> frozenset[str]:
     return frozenset(p.kind for p in resolve(preset(BASE), open_model(model)).parameters)
 
 
-def ranked_plans(model: str, data: str, methods: Sequence[str]) -> list[FreezePlan]:
+def ranked_plans(
+    model: str, data: str, methods: Sequence[str], columns: str | None = None
+) -> list[FreezePlan]:
     """Attention on the top four blocks by index, and on the top four by each of these scores.
 
     Scores that choose the same blocks share a plan, which names them all.
@@ -89,7 +92,7 @@ def ranked_plans(model: str, data: str, methods: Sequence[str]) -> list[FreezePl
         raise SettingsError("Tick at least one score to compare with the top four by index.")
     base = preset(BASE)
     last = frozenset(p.block for p in _parameters(model, base))
-    found = rank_all_in_subprocess(model, data, tuple(methods))
+    found = rank_all_in_subprocess(model, data, tuple(methods), columns=columns)
     kinds = trained_kinds(model)
     chosen: dict[frozenset[int], list[str]] = {}
     plans: dict[frozenset[int], FreezePlan] = {}

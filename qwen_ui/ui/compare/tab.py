@@ -20,10 +20,13 @@ from qwen_ui.ui.page import (
     OWN,
     Header,
     Session,
+    check_choice,
     guarded,
     kept_files,
+    own_columns,
     own_file,
     paragraph,
+    shown_with_own,
     trained_model,
 )
 
@@ -47,6 +50,7 @@ class CompareTab:
         ticked: compares the plans that are ticked in `plans`.
         score: shows how every method scores the blocks.
         by_rank: compares the top blocks by index with the top blocks by each ticked score.
+        data_note: what the own file's columns were taken for, or what is wrong with it.
         view: the comparison, drawn by `static/comparison.js`; its value is the comparison's name.
     """
 
@@ -55,6 +59,8 @@ class CompareTab:
     layers: gr.Textbox
     data: gr.Radio
     upload: gr.File
+    columns: gr.Textbox
+    data_note: gr.HTML
     steps: gr.Number
     seeds: gr.Number
     ticked: gr.Button
@@ -73,6 +79,8 @@ def build(session: Session) -> CompareTab:
             gr.HTML(paragraph(_TERMS, "qc-note"))
             data = gr.Radio([KJV, CHAT, OWN], value=KJV, label="Data", elem_id="qc-data")
             upload = own_file("Training data; a part is held out", "qc-upload")
+            columns = own_columns("qc-columns")
+            data_note = gr.HTML("", apply_default_css=False, elem_id="qc-data-note")
             with gr.Row():
                 steps = gr.Number(60, label="Steps", precision=0, minimum=1, min_width=100)
                 seeds = gr.Number(2, label="Seeds", precision=0, minimum=1, min_width=100)
@@ -95,6 +103,8 @@ def build(session: Session) -> CompareTab:
         layers,
         data,
         upload,
+        columns,
+        data_note,
         steps,
         seeds,
         ticked,
@@ -122,20 +132,28 @@ def wire(tab: CompareTab, header: Header, session: Session) -> None:
         return begin_comparison(session, source, plans, *settings)
 
     @guarded
-    def on_score(source: str, data: str, upload: str | None) -> str:
-        return asked_of(trained_model(session, source), kept_files(data, upload)[0])
+    def on_score(source: str, data: str, upload: str | None, columns: str) -> str:
+        model, training = trained_model(session, source), kept_files(data, upload)[0]
+        return asked_of(model, training, columns_of(data, columns))
 
     @guarded
     def on_rank(
-        source: str, methods: list[str], data: str, upload: str | None, *sizes: Any
+        source: str, methods: list[str], data: str, upload: str | None, columns: str, *sizes: Any
     ) -> tuple[str, str]:
         model, training = trained_model(session, source), kept_files(data, upload)[0]
-        plans = ranked_plans(model, training, methods)
-        name = begin_comparison(session, source, plans, data, upload, *sizes)
-        return name, asked_of(model, training)
+        by_hand = columns_of(data, columns)
+        plans = ranked_plans(model, training, methods, by_hand)
+        name = begin_comparison(session, source, plans, data, upload, columns, *sizes)
+        return name, asked_of(model, training, by_hand)
+
+    @guarded
+    def on_data(source: str, data: str, upload: str | None, columns: str) -> tuple[Any, ...]:
+        checked = check_choice(session, source, data, upload, columns)
+        return checked.text, *(gr.Button(interactive=checked.usable) for _ in buttons)
 
     quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
-    settings = [tab.data, tab.upload, tab.steps, tab.seeds]
+    settings = [tab.data, tab.upload, tab.columns, tab.steps, tab.seeds]
+    buttons = [tab.classic, tab.ticked, tab.by_rank, tab.score]
     tab.classic.click(on_classic, [header.model, *settings], tab.view, **quiet)
     tab.ticked.click(
         on_ticked,
@@ -143,14 +161,23 @@ def wire(tab: CompareTab, header: Header, session: Session) -> None:
         tab.view,
         **quiet,
     )
-    tab.score.click(on_score, [header.model, tab.data, tab.upload], tab.ranking, **quiet)
+    chosen: list[Any] = [tab.data, tab.upload, tab.columns]
+    tab.score.click(on_score, [header.model, *chosen], tab.ranking, **quiet)
     tab.by_rank.click(
         on_rank,
         [header.model, tab.methods, *settings],
         [tab.view, tab.ranking],
         api_visibility="private",
     )
-    tab.data.change(lambda choice: gr.File(visible=choice == OWN), tab.data, tab.upload, **quiet)
+    tab.data.change(shown_with_own, tab.data, [tab.upload, tab.columns], **quiet)
+    gr.on(
+        [header.model.change, *(component.change for component in chosen)],
+        on_data,
+        [header.model, *chosen],
+        [tab.data_note, *buttons],
+        trigger_mode="always_last",
+        **quiet,
+    )
     # Fires once after the page is loaded: the last comparison is found again.
     header.model.change(lambda shown: shown or latest_name(), tab.view, tab.view, **quiet)
 
@@ -161,6 +188,7 @@ def begin_comparison(
     plans: Sequence[FreezePlan | Contender],
     data: str,
     upload: str | None,
+    columns: str,
     steps: int,
     seeds: int,
 ) -> str:
@@ -178,11 +206,17 @@ def begin_comparison(
         seeds=range(int(seeds)),
         data=training,
         eval_data=evaluation,
+        columns=columns_of(data, columns),
         steps=int(steps),
         eval_every=max(1, int(steps) // 3),
         sample_prompts=(PROMPT,),
     )
     return start_runs(comparison).name
+
+
+def columns_of(choice: str, columns: str) -> str | None:
+    """The mapping by hand of own data; None for none."""
+    return (columns.strip() or None) if choice == OWN else None
 
 
 def ticked_plans(

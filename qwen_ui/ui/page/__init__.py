@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from qwen_ui.ui.page.api import server_function
     from qwen_ui.ui.page.app import build_app, launch_options
     from qwen_ui.ui.page.colours import SERIES_COLOURS
+    from qwen_ui.ui.page.data_check import cached_tokenizer, check_choice
     from qwen_ui.ui.page.data_choice import (
         CHAT,
         KJV,
@@ -21,7 +22,9 @@ if TYPE_CHECKING:
         data_files,
         is_known_data,
         kept_files,
+        own_columns,
         own_file,
+        shown_with_own,
     )
     from qwen_ui.ui.page.guard import guarded
     from qwen_ui.ui.page.header import Header, default_plan
@@ -46,6 +49,8 @@ __all__ = [
     "Tick",
     "build_app",
     "build_run_view",
+    "cached_tokenizer",
+    "check_choice",
     "data_files",
     "default_plan",
     "guarded",
@@ -54,6 +59,7 @@ __all__ = [
     "launch_options",
     "mount_point",
     "mounted_by",
+    "own_columns",
     "own_file",
     "paragraph",
     "plotly_script",
@@ -62,6 +68,7 @@ __all__ = [
     "serve_plotly",
     "server_function",
     "serving_from",
+    "shown_with_own",
     "stand_in_for",
     "trained_model",
 ]

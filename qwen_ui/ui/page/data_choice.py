@@ -8,18 +8,38 @@ from pathlib import Path
 
 import gradio as gr
 
+from qwen_ui.data import DATA_SUFFIXES
 from qwen_ui.errors import DataError
 from qwen_ui.paths import ASSETS, home
+from qwen_ui.runs import setting_label
 
 KJV, CHAT, OWN = "King James Bible, plain text", "King James Bible, as chats", "My own file"
 SHIPPED = {KJV: "kjv-train.txt", CHAT: "kjv-chat.jsonl"}
 HELD_OUT = {KJV: "kjv-eval.txt"}
-FILE_TYPES = [".txt", ".jsonl", ".json", ".csv", ".parquet"]
 
 
 def own_file(label: str, elem_id: str) -> gr.File:
     """Takes a data file; shown where "My own file" is chosen."""
-    return gr.File(label=label, file_types=FILE_TYPES, visible=False, elem_id=elem_id, height=110)
+    return gr.File(
+        label=label, file_types=list(DATA_SUFFIXES), visible=False, elem_id=elem_id, height=110
+    )
+
+
+def own_columns(elem_id: str) -> gr.Textbox:
+    """Takes a mapping of columns by hand; shown with the file."""
+    return gr.Textbox(
+        "",
+        label=f"{setting_label('columns')} (default: by their names)",
+        placeholder="prompt=question,completion=answer",
+        max_length=2000,
+        visible=False,
+        elem_id=elem_id,
+    )
+
+
+def shown_with_own(choice: str) -> tuple[gr.File, gr.Textbox]:
+    """The file and its columns, in sight where own data are chosen."""
+    return gr.File(visible=choice == OWN), gr.Textbox(visible=choice == OWN)
 
 
 def data_files(
@@ -57,7 +77,8 @@ def is_known_data(file: str) -> bool:
     """Whether it is a shipped file or a kept upload: a request may name no other."""
     path = Path(file)
     shipped = {ASSETS / "data" / name for name in (*SHIPPED.values(), *HELD_OUT.values())}
-    return path in shipped or (".." not in path.parts and path.parent == uploads_folder())
+    kept = path.parent.parent == uploads_folder()
+    return path in shipped or (".." not in path.parts and kept)
 
 
 def uploads_folder() -> Path:
@@ -68,14 +89,15 @@ def uploads_folder() -> Path:
 def keep_upload(upload: str) -> str:
     """Copy an uploaded file beside the runs: gradio clears its own copies away.
 
-    It is stored under the hash of its content, so that the same file is kept once.
+    It is stored in a folder named by the hash of its content, so that the same file is kept once
+    and has its own name in every message.
     """
     source = Path(upload)
     with source.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()[:16]
-    folder = uploads_folder()
+    folder = uploads_folder() / digest
     folder.mkdir(parents=True, exist_ok=True)
-    kept = folder / f"{digest}-{source.name}"
+    kept = folder / source.name
     if not kept.exists():
         shutil.copyfile(source, kept)
     return str(kept)

@@ -11,7 +11,7 @@ from qwen_ui.freeze import FreezePlan, resolve
 from qwen_ui.model.weights import refuse_quantized
 from qwen_ui.paths import runs_folder
 from qwen_ui.runs import fold_run, make_spec, run_folder, run_names, status_of
-from qwen_ui.ui.page import kept_files, render, trained_model
+from qwen_ui.ui.page import OWN, kept_files, render, trained_model
 
 if TYPE_CHECKING:
     from qwen_ui.runs import RunSpec
@@ -78,7 +78,8 @@ def spec_of(form: dict[str, Any], model: str, plan: FreezePlan) -> RunSpec:
         DataError: no data was chosen.
     """
     values = dict(form)
-    data, held_out = kept_files(values.pop("data"), values.pop("upload"), values.pop("eval_upload"))
+    choice, columns = values.pop("data"), (values.pop("columns") or "").strip()
+    data, held_out = kept_files(choice, values.pop("upload"), values.pop("eval_upload"))
     percent = values.pop("validation_percent")
     if percent is not None and not 0 < percent < 100:
         raise SettingsError("The validation split must be between 0 and 100 %, or empty.")
@@ -95,6 +96,7 @@ def spec_of(form: dict[str, Any], model: str, plan: FreezePlan) -> RunSpec:
         plan=plan.to_dict(),
         data=data,
         eval_data=held_out,
+        columns=columns or None if choice == OWN else None,
         validation_split=None if percent is None else percent / 100,
         sample_prompts=tuple(prompts),
         sample_every=values["eval_every"],

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from qwen_ui.data import preview_data
 from qwen_ui.errors import UserError
 from qwen_ui.model import refuse_length
-from qwen_ui.ui.page import paragraph, render, trained_model
+from qwen_ui.ui.page import cached_tokenizer, paragraph, render, trained_model
 
 if TYPE_CHECKING:
     from qwen_ui.data import Preview
@@ -20,16 +18,21 @@ NO_FILE = "Upload a file to see its tokens here."
 
 
 def preview_html(
-    session: Session, model: str, data: str | None, length: float | None, packing: bool
+    session: Session,
+    model: str,
+    data: str | None,
+    length: float | None,
+    packing: bool,
+    columns: str | None = None,
 ) -> str:
     """The first sequences of this data for this model, or the sentence on why there are none."""
     if not data or not model:
         return paragraph(NO_FILE, "qt-note")
     try:
-        anatomy = session.anatomy(trained_model(session, model))
-        refuse_length(anatomy, int(length or 128))
-        folder = anatomy.weights_folder
-        found = preview_data(data, _tokenizer(str(folder)), int(length or 128), packing=packing)
+        anatomy, tokens = session.anatomy(trained_model(session, model)), int(length or 128)
+        refuse_length(anatomy, tokens)
+        tokenizer = cached_tokenizer(str(anatomy.weights_folder))
+        found = preview_data(data, tokenizer, tokens, packing=packing, columns=columns)
     except UserError as error:
         return paragraph(str(error), "qt-note qt-bad")
     return drawn(found)
@@ -42,13 +45,6 @@ def drawn(found: Preview) -> str:
         sequences=found.sequences,
         total=sum(len(sequence.tokens) for sequence in found.sequences),
         carrying=sum(sequence.loss_tokens for sequence in found.sequences),
-        cut=found.cut,
+        notes=found.notes,
         most=MOST_TOKENS,
     )
-
-
-@lru_cache(maxsize=4)
-def _tokenizer(folder: str) -> Any:
-    from qwen_ui.model.weights import load_tokenizer  # noqa: PLC0415  loads torch
-
-    return load_tokenizer(Path(folder))

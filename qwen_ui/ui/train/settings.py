@@ -9,7 +9,7 @@ from typing import Any, get_args
 import gradio as gr
 
 from qwen_ui.runs import Tracker, setting_choices, setting_label
-from qwen_ui.ui.page import CHAT, KJV, OWN, own_file, render
+from qwen_ui.ui.page import CHAT, KJV, OWN, own_columns, own_file, render
 from qwen_ui.workers import cores
 
 PROMPTS = "And it came to pass\nIn the beginning"
@@ -25,6 +25,7 @@ class Settings:
     data: gr.Radio
     upload: gr.File
     eval_upload: gr.File
+    columns: gr.Textbox
     validation_percent: gr.Number
     steps: gr.Number
     learning_rate: gr.Number
@@ -59,12 +60,14 @@ class Form:
 
     Attributes:
         settings: the fields.
+        data_note: what the own file's columns were taken for, or what is wrong with it.
         preview: the tokens of the first sequences.
         find_rate: starts the learning-rate finder.
         rate_note: what it found.
     """
 
     settings: Settings
+    data_note: gr.HTML
     preview: gr.HTML
     find_rate: gr.Button
     rate_note: gr.HTML
@@ -79,7 +82,9 @@ def build_form() -> Form:
     """All fields, in the order in which a person fills them in."""
     made: dict[str, Any] = {}
     made["data"] = gr.Radio([KJV, CHAT, OWN], value=KJV, label="Data", elem_id="qt-data")
-    made["upload"] = own_file("Training data: .txt, .jsonl, .json, .csv or .parquet", "qt-upload")
+    made["upload"] = own_file("Training data", "qt-upload")
+    made["columns"] = own_columns("qt-columns")
+    data_note = gr.HTML("", apply_default_css=False, elem_id="qt-data-note")
     made["eval_upload"] = own_file(
         "Evaluation data (default: a part is held out)", "qt-eval-upload"
     )
@@ -104,7 +109,7 @@ def build_form() -> Form:
         _optimizer(made)
         _checks(made)
         _machine(made)
-    return Form(Settings(**made), preview, find_rate, rate_note)
+    return Form(Settings(**made), data_note, preview, find_rate, rate_note)
 
 
 def _optimizer(made: dict[str, Any]) -> None:

@@ -16,9 +16,11 @@ from qwen_ui.ui.page import (
     Header,
     Session,
     build_run_view,
+    check_choice,
     data_files,
     guarded,
     paragraph,
+    shown_with_own,
     trained_model,
 )
 from qwen_ui.ui.train.form import (
@@ -106,9 +108,9 @@ def wire(tab: TrainTab, header: Header, session: Session) -> None:
     # Fires once after the page is loaded: the run that goes on is found again.
     header.model.change(lambda shown: shown or latest_run(), tab.view, tab.view, **quiet)
     tab.settings.data.change(
-        lambda choice: (gr.File(visible=choice == OWN), gr.File(visible=choice == OWN)),
+        lambda choice: (*shown_with_own(choice), gr.File(visible=choice == OWN)),
         tab.settings.data,
-        [tab.settings.upload, tab.settings.eval_upload],
+        [tab.settings.upload, tab.settings.columns, tab.settings.eval_upload],
         **quiet,
     )
 
@@ -116,11 +118,36 @@ def wire(tab: TrainTab, header: Header, session: Session) -> None:
 def _wire_intent(tab: TrainTab, header: Header, session: Session, quiet: dict[str, Any]) -> None:
     settings = tab.settings
 
+    # gradio gives components their events at run time.
+    watched: list[Any] = [
+        *(settings.data, settings.upload, settings.columns, settings.eval_upload),
+        *(settings.sequence_length, settings.packing),
+    ]
+
+    def readiness(rate: float | None, source: str, *values: Any) -> tuple[Any, ...]:
+        """(note under the data, launch, learning-rate finder)."""
+        choice, upload, columns, held_out, length, packing = values
+        checked = check_choice(
+            session,
+            source,
+            choice,
+            upload,
+            columns,
+            eval_upload=held_out,
+            length=length,
+            packing=packing,
+        )
+        ready = rate is not None and checked.usable
+        return checked.text, gr.Button(interactive=ready), gr.Button(interactive=ready)
+
     @guarded
-    def on_change(source: str, plan: FreezePlan) -> tuple[Any, ...]:
+    def on_change(source: str, plan: FreezePlan, *values: Any) -> tuple[Any, ...]:
         found = intent(session, source, plan)
-        ready = found.rate is not None
-        return found.text, found.rate, gr.Button(interactive=ready), gr.Button(interactive=ready)
+        return found.text, found.rate, *readiness(found.rate, source, *values)
+
+    @guarded
+    def on_data(source: str, plan: FreezePlan, *values: Any) -> tuple[Any, ...]:
+        return readiness(intent(session, source, plan).rate, source, *values)
 
     @guarded
     def on_device(source: str, asked: str, processes: int) -> tuple[Any, ...]:
@@ -135,8 +162,16 @@ def _wire_intent(tab: TrainTab, header: Header, session: Session, quiet: dict[st
     gr.on(
         [header.model.change, header.plan.change],
         on_change,
-        [header.model, header.plan],
-        [tab.what, settings.learning_rate, tab.launch, tab.form.find_rate],
+        [header.model, header.plan, *watched],
+        [tab.what, settings.learning_rate, tab.form.data_note, tab.launch, tab.form.find_rate],
+        trigger_mode="always_last",
+        **quiet,
+    )
+    gr.on(
+        [component.change for component in watched],
+        on_data,
+        [header.model, header.plan, *watched],
+        [tab.form.data_note, tab.launch, tab.form.find_rate],
         trigger_mode="always_last",
         **quiet,
     )
@@ -160,11 +195,17 @@ def _wire_preview(tab: TrainTab, header: Header, session: Session, quiet: dict[s
         settings.upload,
         settings.sequence_length,
         settings.packing,
+        settings.columns,
     ]
 
     @guarded
     def on_change(
-        source: str, choice: str, upload: str | None, length: float | None, packing: bool
+        source: str,
+        choice: str,
+        upload: str | None,
+        length: float | None,
+        packing: bool,
+        columns: str,
     ) -> str:
         if not source:
             return ""
@@ -172,7 +213,8 @@ def _wire_preview(tab: TrainTab, header: Header, session: Session, quiet: dict[s
             data, _ = data_files(choice, upload)
         except DataError:
             data = None
-        return preview_html(session, source, data, length, packing)
+        by_hand = columns.strip() if choice == OWN else ""
+        return preview_html(session, source, data, length, packing, by_hand or None)
 
     gr.on(
         [header.model.change, *(component.change for component in watched)],

@@ -42,7 +42,9 @@ def begun(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
 def test_one_click_is_both_plans_over_two_seeds_on_the_twin(begun: list[Any]) -> None:
     plans = [preset(name) for name in compare_tab.CLASSIC]
-    name = compare_tab.begin_comparison(Session(), "qwen2.5-1.5b-instruct", plans, KJV, None, 60, 2)
+    name = compare_tab.begin_comparison(
+        Session(), "qwen2.5-1.5b-instruct", plans, KJV, None, "", 60, 2
+    )
     (comparison,) = begun
     assert comparison.name == name == compare_tab.latest_name()
     assert comparison.labels == ("attention on last:4", "bitfit on last:4")
@@ -55,7 +57,7 @@ def test_plans_are_compared_on_a_file_of_ones_own(begun: list[Any], tmp_path: Pa
     file = tmp_path / "mine.txt"
     file.write_text("once upon a time\n" * 40)
     plans = compare_tab.ticked_plans(["bitfit", compare_tab.REFERENCE], "last:1", FreezePlan())
-    compare_tab.begin_comparison(Session(), "nano", plans, OWN, str(file), 5, 1)
+    compare_tab.begin_comparison(Session(), "nano", plans, OWN, str(file), "", 5, 1)
     first, second = begun[0].entries
     assert (first.spec.model.lora_rank, second.spec.model.lora_rank) == (0, 8)
     assert is_known_data(first.spec.data.source)
@@ -74,7 +76,7 @@ def test_a_request_ranks_no_file_but_those_of_the_page(file: str) -> None:
 def test_no_steps_and_no_seeds_are_refused(steps: Any, seeds: Any) -> None:
     plans = [preset(name) for name in compare_tab.CLASSIC]
     with pytest.raises(SettingsError, match="at least 1"):
-        compare_tab.begin_comparison(Session(), "nano", plans, KJV, None, steps, seeds)
+        compare_tab.begin_comparison(Session(), "nano", plans, KJV, None, "", steps, seeds)
 
 
 def test_the_plan_in_force_takes_part_under_a_name_of_its_own() -> None:
@@ -91,7 +93,9 @@ def ranked(*blocks: int) -> Ranking:
 
 
 def stand_in(monkeypatch: pytest.MonkeyPatch, found: dict[str, Ranking]) -> None:
-    monkeypatch.setattr("qwen_ui.rank.subprocess_run.rank_all_in_subprocess", lambda *_: found)
+    monkeypatch.setattr(
+        "qwen_ui.rank.subprocess_run.rank_all_in_subprocess", lambda *_, **__: found
+    )
 
 
 def test_by_rank_trains_the_top_blocks_of_each_score(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,6 +15,7 @@ from qwen_ui.freeze import FreezePlan, preset
 from qwen_ui.paths import ASSETS, home, runs_folder
 from qwen_ui.runs import RunWriter, create_run, read_spec, run_names, status_of
 from qwen_ui.ui.page import run_view as charts
+from qwen_ui.ui.page.data_check import check_choice
 from qwen_ui.ui.page.data_choice import KJV, OWN
 from qwen_ui.ui.page.run_actions import act
 from qwen_ui.ui.page.session import Session
@@ -35,6 +36,7 @@ FORM: dict[str, Any] = {
     "data": KJV,
     "upload": None,
     "eval_upload": None,
+    "columns": "",
     "validation_percent": None,
     "steps": 60,
     "learning_rate": 0.003,
@@ -103,7 +105,8 @@ def test_an_uploaded_file_is_kept(tmp_path: Path) -> None:
     spec = spec_of({**FORM, "data": OWN, "upload": str(file)}, "nano", preset("bitfit"))
     file.unlink()
     assert Path(spec.data.source).read_text() == "once upon a time"
-    assert Path(spec.data.source).parent == home() / "uploads"
+    assert Path(spec.data.source).parent.parent == home() / "uploads"
+    assert Path(spec.data.source).name == "mine.txt"
     assert spec.data.eval_data is None
     assert spec.data.validation_split is None
 
@@ -271,3 +274,34 @@ def test_a_run_that_is_gone_is_a_sentence() -> None:
 def test_plotly_is_served_from_the_installed_package() -> None:
     assert charts.plotly_script().is_file()
     assert charts.plotly_script().stat().st_size > 1_000_000
+
+
+def test_what_own_data_are_taken_for_and_what_is_wrong_with_them(
+    session: Session, tmp_path: Path
+) -> None:
+    file = tmp_path / "mine.jsonl"
+    file.write_text('{"question": "why?", "answer": "because"}\n')
+    found = check_choice(session, "nano", OWN, str(file), "")
+    assert found.usable
+    assert "question -&gt; prompt, answer -&gt; completion" in found.text
+    by_hand = check_choice(session, "nano", OWN, str(file), "prompt=frage,completion=answer")
+    assert not by_hand.usable
+    assert "mine.jsonl, line 1: there is no column" in by_hand.text
+    assert not check_choice(session, "nano", OWN, None, "").usable
+    assert check_choice(session, "nano", KJV, None, "prompt=x").usable
+    file.write_text('{"question": "why?", "answer": "because"}\n{"question": \n')
+    broken = check_choice(session, "nano", OWN, str(file), "")
+    assert not broken.usable
+    assert "mine.jsonl, line 2" in broken.text
+    held_out = tmp_path / "other.jsonl"
+    held_out.write_text("<html>")
+    shown = check_choice(session, "", OWN, str(file), "", eval_upload=str(held_out))
+    assert not shown.usable
+
+
+def test_columns_by_hand_are_of_own_data_alone(tmp_path: Path) -> None:
+    file = tmp_path / "mine.jsonl"
+    file.write_text('{"q": "why?", "a": "because"}\n')
+    own = {**FORM, "data": OWN, "upload": str(file), "columns": " user=q,assistant=a "}
+    assert spec_of(own, "nano", preset("bitfit")).data.columns == "user=q,assistant=a"
+    assert spec_of({**own, "data": KJV}, "nano", preset("bitfit")).data.columns is None
