@@ -1,4 +1,4 @@
-"""A person's own file on the Train and Compare tabs: what is said of it, and what can be started."""
+"""A person's own file on the Train and Compare tabs: what is said of it, and what can start."""
 
 from __future__ import annotations
 
