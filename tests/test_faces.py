@@ -52,8 +52,8 @@ PUBLIC = {
         Check Report inspection_report
     """,
     "data": """
-        DATA_SUFFIXES Batch Example Examples Order Preview check_data collate load_examples
-        load_split parse_columns preview_data
+        DATA_SUFFIXES Batch Example Examples Order Preview check_data collate has_ids_beyond
+        load_examples load_split padding_id parse_columns preview_data refuse_ids_beyond
     """,
     "runs": """
         AXES FIGURES FORMER_SETTINGS LAUNCHED LOG_NAME MOST_POINTS OF_MEMORY OVER SAVING

@@ -54,12 +54,14 @@ def needed_beside_tokens(anatomy: Anatomy) -> tuple[str, ...]:
 def _reached(anatomy: Anatomy) -> set[str]:
     fake = fake_model(anatomy)
     fake.module.eval()  # else a layer may be dropped by chance
-    names = {p: name for name, p in fake.module.named_parameters() if p.dtype.is_floating_point}
-    for parameter in names:
-        parameter.requires_grad_(True)  # tables that the class freezes can be chosen, too
+    names: dict[torch.Tensor, str] = {}
+    for name, parameter in fake.module.named_parameters():
+        if parameter.dtype.is_floating_point:
+            parameter.requires_grad_(True)  # tables that the class freezes can be chosen, too
+            names[parameter] = name
     with fake.running():
         logits = fake.module(**fake.inputs(1, TRACED_TOKENS)).logits
-    return {names[parameter] for parameter in _leaves(logits) if parameter in names}
+    return {names[leaf] for leaf in _leaves(logits) if leaf in names}
 
 
 def _leaves(output: torch.Tensor) -> set[torch.Tensor]:

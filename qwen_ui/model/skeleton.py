@@ -116,7 +116,7 @@ def auto_class(configuration: PreTrainedConfig) -> Any:
 def model_class(configuration: PreTrainedConfig) -> Any:
     """The class that `auto_class` builds; None where it comes with the model's own code."""
     mapping = auto_class(configuration)._model_mapping
-    return mapping[type(configuration)] if type(configuration) in mapping else None
+    return mapping.get(type(configuration), None)
 
 
 def _build(configuration: PreTrainedConfig) -> PreTrainedModel:
