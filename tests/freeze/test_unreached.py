@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -14,7 +15,7 @@ from qwen_ui.model import open_model, unreached
 from qwen_ui.model.skeleton import auto_class
 from tests.helpers.checkpoint_families import FAMILIES
 
-_TEXT = {
+_TEXT: dict[str, Any] = {
     "vocab_size": 64,
     "hidden_size": 16,
     "intermediate_size": 16,
@@ -23,7 +24,7 @@ _TEXT = {
     "num_key_value_heads": 2,
     "pad_token_id": 0,
 }
-_VISION = {"hidden_size": 16, "intermediate_size": 16, "image_size": 28, "num_hidden_layers": 1}
+_VISION: dict[str, Any] = {"hidden_size": 16, "intermediate_size": 16, "image_size": 28, "num_hidden_layers": 1}
 CONFIGURATIONS = {
     "qwen2_5_vl": FAMILIES["qwen2_5_vl"],
     "gemma3": FAMILIES["gemma3_images"],
