@@ -24,7 +24,12 @@ _TEXT: dict[str, Any] = {
     "num_key_value_heads": 2,
     "pad_token_id": 0,
 }
-_VISION: dict[str, Any] = {"hidden_size": 16, "intermediate_size": 16, "image_size": 28, "num_hidden_layers": 1}
+_VISION: dict[str, Any] = {
+    "hidden_size": 16,
+    "intermediate_size": 16,
+    "image_size": 28,
+    "num_hidden_layers": 1,
+}
 CONFIGURATIONS = {
     "qwen2_5_vl": FAMILIES["qwen2_5_vl"],
     "gemma3": FAMILIES["gemma3_images"],
