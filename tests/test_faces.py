@@ -21,9 +21,10 @@ PUBLIC = {
         Anatomy Block DEFAULT_MODEL Dataflow Difference FakeModel Fold Kind KindGroup Module NANO
         Parameter Part Role anchored_patterns bias_beside block_pattern build_skeleton
         check_pattern children_by_parent compare_models config_int config_text config_value
-        fake_model find_folds group_kinds head_size hub_id is_bias key_value_heads language_config
-        length_note match_names open_model pattern_for preset_models refuse_length step_inputs
-        trace_block trust_remote_code_of
+        embedding_rows fake_model find_folds group_kinds head_size hub_id is_bias key_value_heads
+        language_config length_note match_names most_positions needed_beside_tokens
+        once_per_anatomy open_model pattern_for preset_models refuse_length step_inputs trace_block
+        trust_remote_code_of unreached
     """,
     "model.explain": """
         Explanation explain_module explain_shape shape_product
@@ -51,8 +52,8 @@ PUBLIC = {
         Check Report inspection_report
     """,
     "data": """
-        DATA_SUFFIXES Batch Example Examples Order Preview check_data collate load_examples
-        load_split parse_columns preview_data
+        DATA_SUFFIXES Batch Example Examples Order Preview check_data collate has_ids_beyond
+        load_examples load_split padding_id parse_columns preview_data refuse_ids_beyond
     """,
     "runs": """
         AXES FIGURES FORMER_SETTINGS LAUNCHED LOG_NAME MOST_POINTS OF_MEMORY OVER SAVING

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -26,7 +27,7 @@ from qwen_ui.formats import short_bytes, short_flops
 from qwen_ui.freeze import Selection, export_formats, export_text, resolve
 from qwen_ui.freeze import cost as pricing
 from qwen_ui.freeze.cost import optimizer_names
-from qwen_ui.model import DEFAULT_MODEL, open_model
+from qwen_ui.model import DEFAULT_MODEL, length_note, open_model
 
 if TYPE_CHECKING:
     from qwen_ui.freeze.cost import Cost
@@ -93,8 +94,10 @@ def cost(
     selection = resolve(read_plan(model, preset_name, plan, match, layers), open_model(model))
     priced = pricing.price(selection.anatomy, selection, settings)
     full = pricing.full_cost(selection.anatomy, settings)
+    long = length_note(selection.anatomy, sequence_length)
+    warnings = [*selection.warnings, *([long] if long else [])]
     record = {"model": selection.anatomy.source, **asdict(priced), "full": asdict(full)}
-    say(record, as_json, cost_text(selection, priced, full))
+    say(record | {"warnings": warnings}, as_json, cost_text(selection, priced, full, warnings))
 
 
 def freeze_record(selection: Selection) -> dict[str, Any]:
@@ -124,8 +127,8 @@ def freeze_text(selection: Selection) -> str:
     return "\n".join(lines + table(rows, right={0, 1, 2}))
 
 
-def cost_text(selection: Selection, cost: Cost, full: Cost) -> str:
-    """A row per figure: the plan, training everything, and their ratio."""
+def cost_text(selection: Selection, cost: Cost, full: Cost, warnings: Sequence[str] = ()) -> str:
+    """The summary, the warnings and a row per figure: the plan, everything, and their ratio."""
     rows = [("one step", "this plan", "everything", "ratio")]
     for field in fields(cost):
         mine, whole = getattr(cost, field.name), getattr(full, field.name)
@@ -137,4 +140,5 @@ def cost_text(selection: Selection, cost: Cost, full: Cost) -> str:
             continue
         ratio = f"{mine / whole:.3f}" if whole else "-"
         rows.append((field.name.replace("_", " "), *shown, ratio))
-    return "\n".join([selection.summary, "", *table(rows, right={1, 2, 3})])
+    notes = [f"Note: {warning}" for warning in warnings]
+    return "\n".join([selection.summary, *notes, "", *table(rows, right={1, 2, 3})])

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from qwen_ui.data.shapes import parse_columns
     from qwen_ui.data.split import load_split
     from qwen_ui.data.tokens import Example
+    from qwen_ui.data.vocabulary import has_ids_beyond, padding_id, refuse_ids_beyond
 
 __all__ = [
     "DATA_SUFFIXES",
@@ -29,9 +30,12 @@ __all__ = [
     "Preview",
     "check_data",
     "collate",
+    "has_ids_beyond",
     "load_examples",
     "load_split",
+    "padding_id",
     "parse_columns",
     "preview_data",
+    "refuse_ids_beyond",
 ]
 __getattr__ = lazy_face(__name__, __file__)

@@ -7,6 +7,7 @@ from typing import Any
 
 from qwen_ui.data.reading import read_records, template_notes
 from qwen_ui.data.tokens import Example, make_examples
+from qwen_ui.data.vocabulary import refuse_ids_beyond
 
 SAMPLES = 3
 RECORDS = 24
@@ -60,19 +61,25 @@ def preview_data(
     *,
     packing: bool = False,
     columns: str | None = None,
+    rows: int | None = None,
+    model: str = "",
 ) -> Preview:
     """The first sequences of a source, made by the same code as those of a run.
 
     Args:
         columns: which columns of the data are which part, by hand; see `reading.read_records`.
+        rows: of the embedding of this model; None where they are not known.
 
     Raises:
         DataError: the data cannot be read, or a sample in them cannot be used.
         SettingsError: `columns` is not understood.
+        ModelError: a token in them has no row in the embedding.
     """
     loaded = read_records(source, columns, most=RECORDS)
     records = loaded.records
     examples, counts = make_examples(records, tokenizer, sequence_length, packing=packing)
+    if rows is not None:
+        refuse_ids_beyond(((e.where, e.tokens) for e in examples), tokenizer, rows, model)
     cut = counts.sentence(sequence_length)
     shown = tuple(_sequence(example, tokenizer) for example in examples[:SAMPLES])
     of_first = (f"Of the first {len(records)}: {cut}",) if cut else ()

@@ -31,6 +31,7 @@ class Trainee(nn.Module):
         cache_prefix: whether to cut the model at its first trained block.
 
     Attributes:
+        anatomy: of the model.
         cut: how to run the prefix alone; None where there is none, or it cannot be cached.
         why_uncut: the sentence that says so, "" where it is cut or nothing is frozen below.
         chunked: whether the head is computed in chunks.
@@ -44,6 +45,7 @@ class Trainee(nn.Module):
     def __init__(self, model: PreTrainedModel, selection: Selection, *, cache_prefix: bool) -> None:
         super().__init__()
         self.model = model
+        self.anatomy = selection.anatomy
         # Not registered as children: they are the model's.
         self.__dict__["body"] = model.base_model
         self.__dict__["head"] = model.get_output_embeddings()

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qwen_ui.data import check_data, parse_columns
+from qwen_ui.engine.split import refuse_unknown_tokens
 from qwen_ui.errors import ModelError, PlanError
 from qwen_ui.freeze import FreezePlan
 from qwen_ui.model import refuse_length
@@ -40,7 +41,8 @@ def check_spec(spec: RunSpec, anatomy: Anatomy) -> None:
     """Refuse, before launch, a run that cannot train this model.
 
     Raises:
-        ModelError: its weights are not on this machine, do not fit it, or are quantized.
+        ModelError: its weights are not on this machine, do not fit it, or are quantized; it needs
+            more than text; a token of the data has no row in its embedding.
         PlanError: the plan trains nothing in this model, or nothing that LoRA adapts.
         SettingsError: LoRA is asked for and `peft` missing, or sequences are too long.
         DataError: a file of data cannot be used.
@@ -60,10 +62,12 @@ def check_spec(spec: RunSpec, anatomy: Anatomy) -> None:
         adapted_modules(selection)
     refuse_length(anatomy, spec.data.sequence_length)
     _refuse_encoder(anatomy)
+    _refuse_images(anatomy)
     refuse_quantized(anatomy)
     weights = weights_of(anatomy)
     refuse_quantized(anatomy, weights)
     refuse_misfit(anatomy, check_weights(anatomy, weights))
+    refuse_unknown_tokens(spec, anatomy)
 
 
 def _refuse_encoder(anatomy: Anatomy) -> None:
@@ -85,3 +89,14 @@ def _check_data(spec: RunSpec) -> None:
     held_out = spec.data.eval_data
     if held_out is not None and Path(held_out).expanduser().is_file():
         check_data(held_out, spec.data.columns, required=False)
+
+
+def _refuse_images(anatomy: Anatomy) -> None:
+    """Refuse a model whose forward pass cannot do without something beside the tokens (BLIP)."""
+    from qwen_ui.model import needed_beside_tokens  # noqa: PLC0415  imports torch
+
+    if needed := needed_beside_tokens(anatomy):
+        raise ModelError(
+            f"'{anatomy.source}' ({anatomy.model_type}) computes nothing from text alone: it needs "
+            f"{', '.join(needed)}. Training here is on text; choose a model that takes it alone."
+        )

@@ -9,6 +9,7 @@ import torch
 
 from qwen_ui.data import Example, Examples
 from qwen_ui.engine.forward import Trainee
+from qwen_ui.model import Anatomy, most_positions
 from qwen_ui.model.libraries import GenerationConfig
 
 PROMPT_TOKENS = 16
@@ -26,10 +27,14 @@ def _prompt_length(example: Example) -> int:
 
 
 def continuation(trainee: Trainee, tokenizer: Any, prompt: str, tokens: int) -> str:
-    """What the model writes after the prompt, greedily; the prompt itself left out."""
+    """What the model writes after the prompt, greedily; the prompt itself left out.
+
+    Where the model has not that many positions, it is given the prompt's end and writes less.
+    """
     model = trainee.model
     device = next(model.parameters()).device
     ids = tokenizer(prompt, add_special_tokens=False, return_tensors="pt")["input_ids"].to(device)
+    ids, tokens = _within(trainee.anatomy, ids, tokens)
     stop = model.generation_config.eos_token_id if model.generation_config else None
     stop = tokenizer.eos_token_id if stop is None else stop
     pad = tokenizer.pad_token_id
@@ -48,6 +53,16 @@ def continuation(trainee: Trainee, tokenizer: Any, prompt: str, tokens: int) -> 
     finally:
         model.train(was_training)
     return str(tokenizer.decode(out[0, ids.shape[1] :], skip_special_tokens=True))
+
+
+def _within(anatomy: Anatomy, ids: torch.Tensor, tokens: int) -> tuple[torch.Tensor, int]:
+    """Prompt (1, T) and number of new tokens that the model has positions for."""
+    limit = most_positions(anatomy, ids.shape[1] + tokens)
+    if limit is None:
+        return ids, tokens
+    # Half of the positions at least are for the prompt, as far as it has them.
+    ids = ids[:, -(limit - min(tokens, limit // 2)) :]
+    return ids, min(tokens, limit - ids.shape[1])
 
 
 class Sampler:

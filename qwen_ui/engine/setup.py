@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from accelerate import Accelerator
 
-from qwen_ui.data import Examples, load_split
+from qwen_ui.data import Examples, padding_id
 from qwen_ui.engine.accelerator import make_accelerator, make_process_group
 from qwen_ui.engine.forward import Trainee
 from qwen_ui.engine.loop import Loop, OpenCaches
@@ -20,9 +20,10 @@ from qwen_ui.engine.prefix_cache import PrefixCache, PrefixKey
 from qwen_ui.engine.prefix_cut import block_list
 from qwen_ui.engine.rates import SuggestedRate, suggest_learning_rate
 from qwen_ui.engine.schedule import rate_of
+from qwen_ui.engine.split import read_split
 from qwen_ui.errors import PlanError
 from qwen_ui.freeze import FreezePlan, Selection, apply, resolve
-from qwen_ui.model import length_note, open_model
+from qwen_ui.model import embedding_rows, length_note, open_model
 from qwen_ui.model.libraries import PreTrainedModel, transformers_version
 from qwen_ui.model.weights import (
     folder_fingerprint,
@@ -95,7 +96,7 @@ def set_up(spec: RunSpec, folder: Path) -> Prepared:
         torch.set_num_threads(spec.resources.threads)
     torch.manual_seed(spec.optimization.seed)
     base = _choose(spec)
-    data = _read(spec, base.folder)
+    data = _read(spec, base)
     accelerator = make_accelerator(spec.resources, folder)
     trainee = _load(spec, base, accelerator.device)
     rate = _peak_rate(spec, base.selection)
@@ -125,18 +126,9 @@ def _choose(spec: RunSpec) -> Base:
     return Base(selection, weights_folder(anatomy))
 
 
-def _read(spec: RunSpec, weights: Path) -> TokenizedData:
-    tokenizer = load_tokenizer(weights)
-    training, evaluation = load_split(
-        spec.data.source,
-        spec.data.eval_data,
-        spec.data.validation_split,
-        tokenizer,
-        spec.data.sequence_length,
-        packing=spec.data.packing,
-        seed=spec.data.split_seed,
-        columns=spec.data.columns,
-    )
+def _read(spec: RunSpec, base: Base) -> TokenizedData:
+    tokenizer = load_tokenizer(base.folder)
+    training, evaluation = read_split(spec, base.selection.anatomy, tokenizer)
     return TokenizedData(tokenizer, training, evaluation)
 
 
@@ -181,7 +173,7 @@ def _make_loop(
         batch_size=settings.batch_size,
         gradient_accumulation_steps=settings.gradient_accumulation_steps,
         seed=settings.seed,
-        pad=data.tokenizer.pad_token_id or 0,
+        pad=padding_id(data.tokenizer, embedding_rows(base.selection.anatomy)),
         open_caches=_cache_opener(spec, base, data, trainee, group.device),
         group=group,
     )

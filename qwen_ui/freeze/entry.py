@@ -9,34 +9,23 @@ may cost speed, but is never wrong.
 from __future__ import annotations
 
 import logging
-import threading
-import weakref
 from collections.abc import Callable
 from typing import Any
 
 import torch
 
-from qwen_ui.model import Anatomy, fake_model
+from qwen_ui.model import Anatomy, fake_model, once_per_anatomy
 
 _log = logging.getLogger(__name__)
-_known: dict[int, dict[str, int]] = {}
-_lock = threading.Lock()
 
 
+@once_per_anatomy
 def entry_blocks(anatomy: Anatomy) -> dict[str, int]:
     """Name of a tensor outside the blocks -> the first block whose input may depend on it.
 
     `block_count` for what is used only after the last block. A tensor that is missing here comes
     first. Computed once per anatomy.
     """
-    with _lock:
-        if id(anatomy) not in _known:
-            _known[id(anatomy)] = _trace(anatomy)
-            weakref.finalize(anatomy, _known.pop, id(anatomy), None)
-        return _known[id(anatomy)]
-
-
-def _trace(anatomy: Anatomy) -> dict[str, int]:
     if anatomy.configuration is None:
         return {}
     try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from fnmatch import fnmatchcase
 
 from qwen_ui.freeze.layers import format_layers, parse_layers
@@ -30,6 +30,22 @@ def warnings_for(
         *_quantized(anatomy, names),
     ]
     return tuple(found)
+
+
+def unreached_note(left_out: Set[str]) -> list[str]:
+    """What the plan names and text cannot reach."""
+    if not left_out:
+        return []
+    return [
+        f"{len(left_out):,} of the tensors that the plan names get no gradient from text "
+        f"({listed(left_out)}): they stay as they are and are not counted as trained."
+    ]
+
+
+def listed(names: Set[str], most: int = 3) -> str:
+    """The first of these names, and how many more there are."""
+    first = ", ".join(sorted(names)[:most])
+    return first + (f" and {len(names) - most:,} more" if len(names) > most else "")
 
 
 def _idle_globs(plan: FreezePlan, anatomy: Anatomy, unmatched: list[Rule]) -> list[str]:

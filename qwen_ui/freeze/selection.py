@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 
 from qwen_ui.errors import PlanError
 from qwen_ui.freeze.layers import parse_layers
-from qwen_ui.freeze.notes import warnings_for
+from qwen_ui.freeze.notes import listed, unreached_note, warnings_for
 from qwen_ui.freeze.plan import NONE, FreezePlan, Rule
 from qwen_ui.freeze.sentence import summarize
-from qwen_ui.model import Anatomy, Parameter, Role, match_names
+from qwen_ui.model import Anatomy, Parameter, Role, match_names, unreached
 
 if TYPE_CHECKING:
     from torch import nn
@@ -104,6 +104,8 @@ class Selection:
 def resolve(plan: FreezePlan, anatomy: Anatomy) -> Selection:
     """The tensors of this model that the plan trains.
 
+    What text cannot reach (an image tower) gets no gradient and is left out; a warning says so.
+
     Raises:
         PlanError: the plan has a rule that trains, and nothing would train.
     """
@@ -117,8 +119,15 @@ def resolve(plan: FreezePlan, anatomy: Anatomy) -> Selection:
         trained = trained | matched if rule.train else trained - matched
     if not trained and any(rule.train for rule in plan.rules):
         raise PlanError(_nothing_trains(plan, anatomy, unmatched))
-    names = frozenset(trained)
-    return Selection(names, warnings_for(plan, anatomy, names, unmatched), plan, anatomy)
+    left_out = unreached(anatomy) & trained if trained else NONE
+    names = frozenset(trained - left_out)
+    if left_out and not names:
+        raise PlanError(
+            f"The plan trains only what text cannot reach in {anatomy.source}: {listed(left_out)}. "
+            "Training here is on text; choose parameters of the language model."
+        )
+    warnings = (*warnings_for(plan, anatomy, names, unmatched), *unreached_note(left_out))
+    return Selection(names, warnings, plan, anatomy)
 
 
 def _names_found(plan: FreezePlan, anatomy: Anatomy) -> dict[str, frozenset[str]]:

@@ -34,11 +34,19 @@ if TYPE_CHECKING:
     from qwen_ui.model.dataflow import Dataflow, Part, trace_block
     from qwen_ui.model.difference import Difference, compare_models
     from qwen_ui.model.folding import Fold, KindGroup, children_by_parent, find_folds, group_kinds
-    from qwen_ui.model.limits import length_note, refuse_length
+    from qwen_ui.model.limits import (
+        embedding_rows,
+        length_note,
+        most_positions,
+        refuse_length,
+    )
     from qwen_ui.model.matching import check_pattern, match_names
     from qwen_ui.model.names import DEFAULT_MODEL, NANO, hub_id, preset_models
     from qwen_ui.model.opening import open_model
     from qwen_ui.model.patterns import anchored_patterns, block_pattern, pattern_for
+    from qwen_ui.model.per_anatomy import once_per_anatomy
+    from qwen_ui.model.reach import unreached
+    from qwen_ui.model.reach_tracing import needed_beside_tokens
     from qwen_ui.model.remote_code import trust_remote_code_of
     from qwen_ui.model.skeleton import build_skeleton, step_inputs
     from qwen_ui.model.tracing import FakeModel, fake_model
@@ -68,6 +76,7 @@ __all__ = [
     "config_int",
     "config_text",
     "config_value",
+    "embedding_rows",
     "fake_model",
     "find_folds",
     "group_kinds",
@@ -78,6 +87,9 @@ __all__ = [
     "language_config",
     "length_note",
     "match_names",
+    "most_positions",
+    "needed_beside_tokens",
+    "once_per_anatomy",
     "open_model",
     "pattern_for",
     "preset_models",
@@ -85,5 +97,6 @@ __all__ = [
     "step_inputs",
     "trace_block",
     "trust_remote_code_of",
+    "unreached",
 ]
 __getattr__ = lazy_face(__name__, __file__)

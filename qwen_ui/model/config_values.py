@@ -29,7 +29,12 @@ _ALIASES: dict[str, tuple[str, ...]] = {
         "ffn_hidden_size",
     ),
     "vocab_size": ("vocab_size", "n_words", "n_token"),
-    "max_position_embeddings": ("max_position_embeddings", "n_positions", "context_length"),
+    "max_position_embeddings": (
+        "max_position_embeddings",
+        "n_positions",
+        "context_length",
+        "max_seq_len",
+    ),
     "hidden_act": ("hidden_act", "hidden_activation", "activation_function", "dense_act_fn"),
     "num_experts": ("num_experts", "n_routed_experts", "num_local_experts", "moe_num_experts"),
     "num_experts_per_tok": (

@@ -113,6 +113,12 @@ def auto_class(configuration: PreTrainedConfig) -> Any:
     )
 
 
+def model_class(configuration: PreTrainedConfig) -> Any:
+    """The class that `auto_class` builds; None where it comes with the model's own code."""
+    mapping = auto_class(configuration)._model_mapping
+    return mapping.get(type(configuration), None)
+
+
 def _build(configuration: PreTrainedConfig) -> PreTrainedModel:
     """Without first values, a third of the work; called under the lock: it changes classes."""
     with no_init_weights():

@@ -8,9 +8,16 @@ from typing import Any
 
 import torch
 
-from qwen_ui.data import Batch, Examples, collate, load_examples
+from qwen_ui.data import (
+    Batch,
+    Examples,
+    collate,
+    load_examples,
+    padding_id,
+    refuse_ids_beyond,
+)
 from qwen_ui.errors import DataError, SettingsError
-from qwen_ui.model import open_model, refuse_length
+from qwen_ui.model import Anatomy, embedding_rows, open_model, refuse_length
 from qwen_ui.model.weights import load_model, load_tokenizer, weights_folder
 from qwen_ui.rank.methods import METHODS
 from qwen_ui.rank.ranking import BATCH_SIZE, SEQUENCE_LENGTH, SEQUENCES, Ranking
@@ -58,7 +65,7 @@ def rank_all(
     folder = weights_folder(anatomy)
     tokenizer = load_tokenizer(folder)
     examples = load_examples(data, tokenizer, sequence_length, columns=columns)
-    batches = _batches(examples, data, tokenizer, sequences, batch_size)
+    batches = _batches(examples, data, tokenizer, anatomy, sequences, batch_size)
     module = load_model(folder, anatomy, torch.float32).eval().requires_grad_(False)
     used = sum(len(batch.indexes) for batch in batches)
     found: dict[str, Scores] = {}
@@ -88,11 +95,20 @@ def _part_of(on_progress: Progress, number: int, count: int) -> Progress:
 
 
 def _batches(
-    examples: Examples, data: str, tokenizer: Any, sequences: int, batch_size: int
+    examples: Examples,
+    data: str,
+    tokenizer: Any,
+    anatomy: Anatomy,
+    sequences: int,
+    batch_size: int,
 ) -> list[Batch]:
     count = min(sequences, len(examples.items))
     if not count:
         raise DataError(f"'{data}' holds no sequence to rank on. Give a longer text.")
+    rows = embedding_rows(anatomy)
+    if rows is not None:
+        used = ((e.where, e.tokens) for e in examples.items[:count])
+        refuse_ids_beyond(used, tokenizer, rows, anatomy.source)
     starts = range(0, count, batch_size)
     groups = [tuple(range(start, min(start + batch_size, count))) for start in starts]
-    return [collate(examples, group, tokenizer.pad_token_id or 0) for group in groups]
+    return [collate(examples, group, padding_id(tokenizer, rows)) for group in groups]

@@ -6,12 +6,25 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from transformers import BertConfig, GitConfig, OPTConfig, PreTrainedConfig, RobertaConfig, T5Config
+from transformers import (
+    BertConfig,
+    BlipConfig,
+    CodeGenConfig,
+    CTRLConfig,
+    GitConfig,
+    GPTJConfig,
+    MllamaConfig,
+    MptConfig,
+    OPTConfig,
+    PreTrainedConfig,
+    RobertaConfig,
+    T5Config,
+)
 
 from qwen_ui.engine import checked_spec
 from qwen_ui.errors import ModelError, SettingsError
 from qwen_ui.freeze import estimate_cost, preset, resolve
-from qwen_ui.model import length_note, open_model, refuse_length
+from qwen_ui.model import embedding_rows, length_note, open_model, refuse_length
 from qwen_ui.model.limits import learned_positions
 from tests.helpers.checkpoint_families import save_family
 from tests.helpers.tiny_wrappers import WRAPPERS
@@ -82,3 +95,48 @@ def test_an_encoder_with_a_decoder_is_refused_before_launch() -> None:
             model="t5", anatomy=open_model(T5Config(**sizes)), plan=preset("attention"), data="x",
             steps=1,
         )  # fmt: skip
+
+
+_GPT: dict[str, Any] = {"vocab_size": 64, "n_layer": 1, "n_head": 2, "n_positions": 40}
+
+
+@pytest.mark.parametrize(
+    "configuration",
+    [
+        GPTJConfig(**_GPT, n_embd=16, rotary_dim=4),
+        CodeGenConfig(**_GPT, n_embd=16, rotary_dim=4),
+        CTRLConfig(**_GPT, n_embd=16, dff=16),
+        MptConfig(vocab_size=64, d_model=16, n_heads=2, n_layers=1, max_seq_len=40),
+    ],
+    ids=["gptj", "codegen", "ctrl", "mpt"],
+)
+def test_tables_beside_the_parameters_end_as_well(configuration: PreTrainedConfig) -> None:
+    anatomy = open_model(configuration)
+    refuse_length(anatomy, 40)
+    with pytest.raises(SettingsError, match="has 40 positions, and the sequence length is 41"):
+        refuse_length(anatomy, 41)
+
+
+def test_positions_of_an_image_tower_do_not_limit_text(tmp_path: Path) -> None:
+    anatomy = open_model(str(save_family(tmp_path, "gemma3_images")))
+    refuse_length(anatomy, 64)
+    assert learned_positions(anatomy) is None
+
+
+def test_rows_of_the_embedding_are_those_of_the_tensor_that_tokens_look_up() -> None:
+    text = {**_SMALL, "num_hidden_layers": 2, "num_key_value_heads": 2, "intermediate_size": 16}
+    vision = {"hidden_size": 16, "attention_heads": 2, "image_size": 28, "num_hidden_layers": 1}
+    configuration = MllamaConfig(
+        text_config={**text, "cross_attention_layers": [1], "pad_token_id": 0},
+        vision_config={**vision, "num_global_layers": 1, "intermediate_size": 16},
+    )
+    assert embedding_rows(open_model(configuration)) == 72  # its class adds 8
+    opt = OPTConfig(**_SMALL, ffn_dim=16, word_embed_proj_dim=16, max_position_embeddings=400)
+    assert embedding_rows(open_model(opt)) == 64
+
+
+def test_a_model_that_needs_images_is_refused_before_launch() -> None:
+    with pytest.raises(ModelError, match="needs pixel_values"):
+        checked_spec(
+            model="blip", anatomy=open_model(BlipConfig()), plan=preset("full"), data="x", steps=1
+        )

@@ -14,6 +14,7 @@ from qwen_ui.errors import SettingsError
 from qwen_ui.formats import percent, short_bytes, short_flops
 from qwen_ui.freeze import StepSettings, full_cost
 from qwen_ui.freeze.cost import MAX_TOKENS, price
+from qwen_ui.model import length_note
 
 if TYPE_CHECKING:
     from qwen_ui.freeze import Cost, Selection
@@ -92,13 +93,14 @@ def price_record(selection: Selection, settings: StepSettings) -> dict[str, Any]
     """Rows of the table, each with both figures as text and their ratio (None where all are 0)."""
     plan = price(selection.anatomy, selection, settings)
     full = full_cost(selection.anatomy, settings)
+    note = length_note(selection.anatomy, settings.sequence_length)
     return {
         "rows": [
             _row(plan, full, name, label, text)
             for name, label, text in _ROWS
             if name != "origin_bytes" or settings.engine is not None
         ],
-        "sentence": _sentence(plan, full),
+        "sentence": f"{_sentence(plan, full)} {note}".rstrip(),
         "prefix": plan.prefix_blocks,
     }
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from qwen_ui.data import preview_data
 from qwen_ui.errors import UserError
-from qwen_ui.model import refuse_length
+from qwen_ui.model import embedding_rows, length_note, refuse_length
 from qwen_ui.ui.page import cached_tokenizer, paragraph, render, trained_model
 
 if TYPE_CHECKING:
@@ -32,10 +32,19 @@ def preview_html(
         anatomy, tokens = session.anatomy(trained_model(session, model)), int(length or 128)
         refuse_length(anatomy, tokens)
         tokenizer = cached_tokenizer(str(anatomy.weights_folder))
-        found = preview_data(data, tokenizer, tokens, packing=packing, columns=columns)
+        found = preview_data(
+            data,
+            tokenizer,
+            tokens,
+            packing=packing,
+            columns=columns,
+            rows=embedding_rows(anatomy),
+            model=anatomy.source,
+        )
     except UserError as error:
         return paragraph(str(error), "qt-note qt-bad")
-    return drawn(found)
+    note = length_note(anatomy, tokens)
+    return (paragraph(note, "qt-note") if note else "") + drawn(found)
 
 
 def drawn(found: Preview) -> str:

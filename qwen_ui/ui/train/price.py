@@ -51,12 +51,14 @@ def needs(
     return price(anatomy, resolve(plan, anatomy), settings).peak_bytes + OVERHEAD_BYTES
 
 
-def price_html(need: float, free: float, processes: int, where: str) -> str:
-    """What the run needs and what is free, marked where it will not fit."""
+def price_html(need: float, free: float, processes: int, where: str, note: str = "") -> str:
+    """What the run needs and what is free, marked where it will not fit, and a note under it."""
     # On a CPU the processes share one memory.
     shared = processes if where == "the CPU" else 1
     need *= shared
-    return render("train/price.html", need=need, free=free, processes=shared, fits=need <= free)
+    fits = need <= free
+    shown = render("train/price.html", need=need, free=free, processes=shared, fits=fits)
+    return shown + (paragraph(note, "qt-note") if note else "")
 
 
 def unpriced_html(error: UserError) -> str:

@@ -11,6 +11,7 @@ import gradio as gr
 from qwen_ui.engine import check_spec
 from qwen_ui.errors import DataError, UserError
 from qwen_ui.freeze import FreezePlan
+from qwen_ui.model import length_note
 from qwen_ui.ui.page import (
     OWN,
     Header,
@@ -244,9 +245,10 @@ def _wire_price(tab: TrainTab, header: Header, session: Session, quiet: dict[str
             return ""
         found = find_devices(device)
         try:
+            model = priced_model(session, source, plan)
             need = needs(
                 session,
-                priced_model(session, source, plan),
+                model,
                 plan,
                 batch_size=int(batch or 1),
                 sequence_length=int(length or 2),
@@ -256,7 +258,8 @@ def _wire_price(tab: TrainTab, header: Header, session: Session, quiet: dict[str
             )
         except UserError as error:
             return unpriced_html(error)
-        return price_html(need, found.free_bytes, int(processes or 1), found.label)
+        note = length_note(session.anatomy(model), int(length or 2))
+        return price_html(need, found.free_bytes, int(processes or 1), found.label, note)
 
     gr.on(
         [header.model.change, header.plan.change, *(component.change for component in watched)],

@@ -1,0 +1,90 @@
+"""What text cannot reach is said, not counted, and not trained; nothing else is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from transformers import GitConfig, MllamaConfig
+
+from qwen_ui.errors import PlanError
+from qwen_ui.freeze import FreezePlan, Rule, apply, canonical_plan, estimate_cost, preset, resolve
+from qwen_ui.model import open_model, unreached
+from qwen_ui.model.skeleton import auto_class
+from tests.helpers.checkpoint_families import FAMILIES
+
+_TEXT: dict[str, Any] = {
+    "vocab_size": 64,
+    "hidden_size": 16,
+    "intermediate_size": 16,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "num_key_value_heads": 2,
+    "pad_token_id": 0,
+}
+_VISION: dict[str, Any] = {
+    "hidden_size": 16,
+    "intermediate_size": 16,
+    "image_size": 28,
+    "num_hidden_layers": 1,
+}
+CONFIGURATIONS = {
+    "qwen2_5_vl": FAMILIES["qwen2_5_vl"],
+    "gemma3": FAMILIES["gemma3_images"],
+    # Cross-attention on images inside the decoder's own blocks.
+    "mllama": lambda: MllamaConfig(
+        text_config={**_TEXT, "cross_attention_layers": [1]},
+        vision_config={**_VISION, "attention_heads": 2, "num_global_layers": 1},
+    ),
+    # No configuration of its own for the text.
+    "git": lambda: GitConfig(
+        **{k: v for k, v in _TEXT.items() if k != "num_key_value_heads"},
+        vision_config={**_VISION, "num_attention_heads": 2, "patch_size": 14},
+    ),
+}
+
+
+@pytest.mark.parametrize("family", CONFIGURATIONS)
+def test_what_is_counted_is_what_a_real_step_on_text_gives_a_gradient(family: str) -> None:
+    torch.manual_seed(0)
+    configuration = CONFIGURATIONS[family]()
+    anatomy = open_model(configuration)
+    selection = resolve(preset("full"), anatomy)
+    model = auto_class(configuration).from_config(configuration).float().train()
+    apply(selection, model)
+    tokens = torch.ones((1, 8), dtype=torch.long)
+    model(input_ids=tokens, attention_mask=torch.ones_like(tokens)).logits.sum().backward()
+    got = {name for name, p in model.named_parameters() if p.grad is not None}
+    assert selection.names == got
+    left_out = len(anatomy.parameters) - len(got)
+    assert left_out > 0
+    assert any(f"{left_out} of the tensors" in warning for warning in selection.warnings)
+    assert selection.trainable_parameters == sum(
+        p.numel for p in anatomy.parameters if p.name in got
+    )
+    again = resolve(canonical_plan(anatomy, selection.names), anatomy)
+    assert again.names == selection.names
+
+
+def test_a_plan_of_what_text_cannot_reach_is_refused() -> None:
+    anatomy = open_model(FAMILIES["qwen2_5_vl"]())
+    with pytest.raises(PlanError, match=r"only what text cannot reach .*model\.visual\."):
+        resolve(FreezePlan(rules=(Rule(names=("model.visual.*",)),)), anatomy)
+
+
+def test_a_multimodal_plan_is_priced_without_its_tower() -> None:
+    anatomy = open_model(FAMILIES["gemma3_images"]())
+    selection = resolve(preset("full"), anatomy)
+    cost = estimate_cost(anatomy, selection, batch_size=1, sequence_length=16)
+    held = sum(p.bytes for p in selection.parameters)
+    assert cost.gradient_bytes == held < anatomy.bytes
+
+
+def test_a_model_of_text_alone_is_not_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def fail(*_: object) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr("qwen_ui.model.reach_tracing.fake_model", fail)
+    assert unreached(open_model(FAMILIES["llama"]())) == frozenset()
