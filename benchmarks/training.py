@@ -89,7 +89,7 @@ def our_loop(
     apply(selection, model)
     trainee = Trainee(model, selection, cache_prefix=keep)
     key = PrefixKey(
-        f"bench {time.time_ns()}", examples.fingerprint, trainee.prefix_blocks, "", "", ""
+        f"bench {time.time_ns()}", "", examples.fingerprint, trainee.prefix_blocks, "", "", ""
     )
 
     def caches(width: int, dtype: torch.dtype) -> tuple[PrefixCache, PrefixCache]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -63,12 +62,9 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def sentences(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Twenty texts of different lengths, as jsonl."""
-    from tests.helpers.tiny_models import SENTENCES  # noqa: PLC0415
+    from tests.helpers.tiny_models import write_sentences  # noqa: PLC0415
 
-    file = tmp_path_factory.mktemp("data") / "sentences.jsonl"
-    lines = [{"text": f"{SENTENCES[i % 4]} {i}"[: 12 + 2 * i]} for i in range(20)]
-    file.write_text("\n".join(json.dumps(line) for line in lines))
-    return file
+    return write_sentences(tmp_path_factory.mktemp("data") / "sentences.jsonl")
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ import hashlib
 import json
 import os
 import zlib
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,7 @@ class PrefixKey:
 
     Attributes:
         weights: fingerprint of the model's weights.
+        configuration: of the model, as JSON: equal weights compute other things by another.
         tokens: fingerprint of the examples.
         depth: number of blocks of the prefix.
         dtype: of the cached tensor.
@@ -40,6 +41,7 @@ class PrefixKey:
     """
 
     weights: str
+    configuration: str
     tokens: str
     depth: int
     dtype: str
@@ -48,8 +50,7 @@ class PrefixKey:
 
     @property
     def name(self) -> str:
-        fields = [self.weights, self.tokens, self.depth, self.dtype, self.device, self.versions]
-        return hashlib.sha256(json.dumps(fields).encode()).hexdigest()[:32]
+        return hashlib.sha256(json.dumps(astuple(self)).encode()).hexdigest()[:32]
 
 
 class PrefixCache:

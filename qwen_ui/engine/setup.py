@@ -196,6 +196,7 @@ def _cache_opener(
         def cache(examples: Examples, budget: int) -> PrefixCache:
             key = PrefixKey(
                 weights=base.fingerprint,
+                configuration=trainee.model.config.to_json_string(),
                 tokens=examples.fingerprint,
                 depth=trainee.prefix_blocks,
                 dtype=f"{dtype} of {trainee.model.dtype} {spec.resources.mixed_precision}",

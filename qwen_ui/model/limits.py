@@ -22,7 +22,11 @@ def learned_positions(anatomy: Anatomy) -> int | None:
     """
     named = config_int(language_config(anatomy.config), "max_position_embeddings")
     for parameter in anatomy.parameters:
-        if parameter.block is None and any(_TABLES.search(name) for name in parameter.names):
+        if (
+            parameter.block is None
+            and any(_TABLES.search(name) for name in parameter.names)
+            and not _of_a_tower(anatomy, parameter.module)
+        ):
             rows = parameter.shape[0]
             padding = re.search(
                 r"padding_idx=(\d+)", anatomy.modules_by_name[parameter.module].settings
@@ -31,6 +35,19 @@ def learned_positions(anatomy: Anatomy) -> int | None:
                 rows -= int(padding[1]) + 1
             return min(rows, named) if named else rows
     return None
+
+
+def _of_a_tower(anatomy: Anatomy, module: str) -> bool:
+    """Whether a module stands beside other blocks than the language model's: it counts patches."""
+    path, stack = module.split("."), anatomy.stack.split(".")
+    common = next(
+        (i for i, (a, b) in enumerate(zip(path, stack, strict=False)) if a != b), len(path)
+    )
+    beside = ".".join(path[: common + 1])
+    return any(
+        other.class_name == "ModuleList" and other.name.startswith(f"{beside}.")
+        for other in anatomy.modules
+    )
 
 
 def refuse_length(anatomy: Anatomy, sequence_length: int) -> None:

@@ -1,4 +1,4 @@
-"""Rankings kept on disk, under the very weights, data and settings that they were made with."""
+"""Rankings kept on disk, under the very model, data and settings that they were made with."""
 
 from __future__ import annotations
 
@@ -22,11 +22,12 @@ def folder_for(model: str, data: str, columns: str | None = None) -> Path:
     Raises:
         UserError: the model cannot be opened, or its weights are not on this machine.
     """
-    file = Path(data)
+    file, anatomy = Path(data), open_model(model)
     content = file.read_bytes() if file.is_file() else b""
     parts = (
         FORMAT,
-        folder_fingerprint(weights_folder(open_model(model))),
+        folder_fingerprint(weights_folder(anatomy)),
+        anatomy.configuration.to_json_string(),
         data,
         columns,
         [SEQUENCES, BATCH_SIZE, SEQUENCE_LENGTH],

@@ -11,12 +11,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from qwen_ui.engine import Prepared, Trainer, apply_delta, checked_spec, set_up
+from qwen_ui.engine import Prepared, apply_delta
 from qwen_ui.errors import PlanError
 from qwen_ui.freeze import FreezePlan, Rule, preset, resolve
 from qwen_ui.model import open_model
-from qwen_ui.model.skeleton import auto_class
-from qwen_ui.runs import NullWriter
 from tests.helpers.checkpoint_families import (
     FAMILIES,
     Weights,
@@ -24,55 +22,23 @@ from tests.helpers.checkpoint_families import (
     change_weights,
     save_family,
 )
+from tests.helpers.plain_loop import plain_loss
+from tests.helpers.recorded_run import record_run
 
 EVERYTHING = FreezePlan(rules=(Rule(),))
 PRESETS = ("attention", "bitfit", "mlp", "norms", "embeddings")
 QUICK = [("llama", "attention"), ("qwen2", "everything"), ("mixtral", "everything")]
 
 
-class Recorder(NullWriter):
-    """Keeps the events of a run in memory, and its delta on the disk."""
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder)
-        self.ended: dict[str, Any] = {}
-
-    def event(self, name: str, **fields: Any) -> None:
-        if name == "end":
-            self.ended = fields
-
-
 def train(
     folder: Path, data: Path, plan: FreezePlan, out: Path, **settings: Any
 ) -> tuple[float, Prepared]:
-    """Two steps; (loss that the run measured, its loop, the prepared run)."""
-    spec = checked_spec(
-        model=str(folder), plan=plan, data=str(data), steps=2, sequence_length=32, batch_size=4,
-        learning_rate=1e-2, sample_tokens=0, dtype="float32", device="cpu", **settings,
-    )  # fmt: skip
-    out.mkdir()
-    prepared = set_up(spec, out)
-    writer = Recorder(out)
-    Trainer(prepared, writer).run()
-    loss = writer.ended["eval_loss_after"]
+    """Two steps; (loss that the run measured, the prepared run)."""
+    run, prepared = record_run(folder, data, plan, out, steps=2, learning_rate=1e-2, **settings)
+    loss = run.ended["eval_loss_after"]
     assert isinstance(loss, float)
-    assert loss != writer.ended["eval_loss_before"]
+    assert loss != run.ended["eval_loss_before"]
     return loss, prepared
-
-
-def plain_loss(folder: Path, prepared: Prepared) -> float:
-    """Mean loss of the evaluation examples in the model that plain transformers loads."""
-    entry = auto_class(open_model(str(folder)).configuration)
-    model = entry.from_pretrained(folder, dtype=torch.float32).eval()
-    total, count = 0.0, 0
-    for example in prepared.data.evaluation.items:
-        tokens = torch.tensor([example.tokens])
-        logits = model(input_ids=tokens, attention_mask=torch.ones_like(tokens)).logits[0, :-1]
-        wanted = torch.tensor(example.loss_mask[1:])
-        losses = torch.nn.functional.cross_entropy(logits, tokens[0, 1:], reduction="none")
-        total += float(losses.detach().double()[wanted].sum())
-        count += int(wanted.sum())
-    return total / count
 
 
 def merged_equals_run(
@@ -80,7 +46,7 @@ def merged_equals_run(
 ) -> Path:
     loss, prepared = train(base, data, plan, tmp_path / "run", **settings)
     apply_delta(tmp_path / "run" / "delta.safetensors", str(base), tmp_path / "whole")
-    assert plain_loss(tmp_path / "whole", prepared) == pytest.approx(loss, rel=1e-6)
+    assert plain_loss(tmp_path / "whole", prepared.data.evaluation) == pytest.approx(loss, rel=1e-6)
     return tmp_path / "whole"
 
 

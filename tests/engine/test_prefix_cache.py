@@ -5,17 +5,19 @@ from typing import Any
 
 import pytest
 import torch
-from transformers import AutoTokenizer
+from transformers import AutoTokenizer, MistralConfig
 
 from qwen_ui.data.batches import Batch, Examples, collate, load_examples
 from qwen_ui.data.tokens import Example
 from qwen_ui.engine.forward import Trainee
 from qwen_ui.engine.prefix_cache import PrefixCache, PrefixKey
 from qwen_ui.engine.prefix_source import PrefixSource
-from qwen_ui.freeze import apply, preset, resolve
+from qwen_ui.freeze import FreezePlan, Rule, apply, preset, resolve
 from qwen_ui.model import open_model
 from qwen_ui.paths import home
+from tests.helpers.checkpoint_families import SHAPE, change_config, save_random
 from tests.helpers.engine import cache_opener, load
+from tests.helpers.recorded_run import record_run
 
 WIDTH = 8
 
@@ -23,7 +25,7 @@ WIDTH = 8
 def opened(
     examples: Examples, *, depth: int = 2, weights: str = "w", budget: int = 10**6
 ) -> PrefixCache:
-    key = PrefixKey(weights, examples.fingerprint, depth, "float32", "cpu", "v")
+    key = PrefixKey(weights, "", examples.fingerprint, depth, "float32", "cpu", "v")
     return PrefixCache(key, examples, WIDTH, torch.float32, budget)
 
 
@@ -162,3 +164,21 @@ def test_what_lies_beyond_the_budget_is_computed_each_time(tiny: Path, sentences
     for _ in range(2):
         torch.testing.assert_close(real(batch, source.fetch(batch)), real(batch, together))
     assert not cache.holds(last)
+
+
+@pytest.mark.parametrize("setting", ["sliding_window", "rms_norm_eps"])
+def test_the_same_weights_with_another_configuration_share_no_outputs(
+    tmp_path: Path, sentences: Path, setting: str
+) -> None:
+    """The first batch alone does not tell: its samples may be shorter than the window."""
+    base = save_random(tmp_path / "base", MistralConfig(**SHAPE, sliding_window=None))
+    plan = FreezePlan(rules=(Rule(layers="last:2"),))
+    record_run(base, sentences, plan, tmp_path / "before", steps=1)
+    change_config(base, **{setting: 4 if setting == "sliding_window" else 1e-3})
+    runs = [
+        record_run(base, sentences, plan, tmp_path / cache, steps=1, prefix_cache=cache)
+        for cache in ("auto", "off")
+    ]
+    assert [prepared.loop.trainee.prefix_blocks for _, prepared in runs] == [2, 0]
+    kept, plain = (run.ended["eval_loss_before"] for run, _ in runs)
+    assert kept == pytest.approx(plain, rel=1e-6)

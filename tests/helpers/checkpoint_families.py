@@ -15,7 +15,7 @@ from qwen_ui.model.skeleton import auto_class
 from tests.helpers.tiny_models import byte_tokenizer
 
 Weights = dict[str, torch.Tensor]
-_SHAPE: dict[str, Any] = {
+SHAPE: dict[str, Any] = {
     "vocab_size": 260,
     "hidden_size": 32,
     "intermediate_size": 48,
@@ -39,17 +39,17 @@ _LINEAR: dict[str, Any] = {
     "linear_value_head_dim": 8,
 }
 FAMILIES: dict[str, Callable[[], t.PreTrainedConfig]] = {
-    "llama": lambda: t.LlamaConfig(**_SHAPE, tie_word_embeddings=False),
-    "qwen2": lambda: t.Qwen2Config(**_SHAPE, tie_word_embeddings=True),
-    "qwen3": lambda: t.Qwen3Config(**_SHAPE, head_dim=8, tie_word_embeddings=True),
-    "gemma2": lambda: t.Gemma2Config(**_SHAPE, head_dim=8, sliding_window=16),
-    "gemma3": lambda: t.Gemma3TextConfig(**_SHAPE, head_dim=8, sliding_window=16),
+    "llama": lambda: t.LlamaConfig(**SHAPE, tie_word_embeddings=False),
+    "qwen2": lambda: t.Qwen2Config(**SHAPE, tie_word_embeddings=True),
+    "qwen3": lambda: t.Qwen3Config(**SHAPE, head_dim=8, tie_word_embeddings=True),
+    "gemma2": lambda: t.Gemma2Config(**SHAPE, head_dim=8, sliding_window=16),
+    "gemma3": lambda: t.Gemma3TextConfig(**SHAPE, head_dim=8, sliding_window=16),
     "gpt2": lambda: t.GPT2Config(
         vocab_size=260, n_embd=32, n_layer=4, n_head=4, n_positions=128, bos_token_id=0,
         eos_token_id=2,
     ),
-    "gpt_neox": lambda: t.GPTNeoXConfig(**_SHAPE),
-    "phi3": lambda: t.Phi3Config(**_SHAPE),
+    "gpt_neox": lambda: t.GPTNeoXConfig(**SHAPE),
+    "phi3": lambda: t.Phi3Config(**SHAPE),
     "falcon": lambda: t.FalconConfig(
         vocab_size=260, hidden_size=32, num_hidden_layers=4, num_attention_heads=4, bos_token_id=0,
         eos_token_id=2,
@@ -58,23 +58,23 @@ FAMILIES: dict[str, Callable[[], t.PreTrainedConfig]] = {
         vocab_size=260, hidden_size=32, n_layer=4, n_head=4, bos_token_id=0, eos_token_id=2
     ),
     "qwen2_moe": lambda: t.Qwen2MoeConfig(
-        **_SHAPE, **_MOE, shared_expert_intermediate_size=24, tie_word_embeddings=False
+        **SHAPE, **_MOE, shared_expert_intermediate_size=24, tie_word_embeddings=False
     ),
-    "mixtral": lambda: t.MixtralConfig(**_SHAPE, num_local_experts=4),
-    "olmoe": lambda: t.OlmoeConfig(**_SHAPE, num_experts=4, num_experts_per_tok=2),
+    "mixtral": lambda: t.MixtralConfig(**SHAPE, num_local_experts=4),
+    "olmoe": lambda: t.OlmoeConfig(**SHAPE, num_experts=4, num_experts_per_tok=2),
     "mamba": lambda: t.MambaConfig(
         vocab_size=260, hidden_size=32, num_hidden_layers=4, state_size=8, bos_token_id=0,
         eos_token_id=2, pad_token_id=0,
     ),
     "qwen3_next": lambda: t.Qwen3NextConfig(
-        **_SHAPE, **_MOE, **_LINEAR, head_dim=8, shared_expert_intermediate_size=16
+        **SHAPE, **_MOE, **_LINEAR, head_dim=8, shared_expert_intermediate_size=16
     ),
     "qwen3_5": lambda: t.Qwen3_5TextConfig(
-        **_SHAPE, **_LINEAR, head_dim=8, tie_word_embeddings=True
+        **SHAPE, **_LINEAR, head_dim=8, tie_word_embeddings=True
     ),
     "qwen2_5_vl": lambda: t.Qwen2_5_VLConfig(
         text_config={
-            **_SHAPE,
+            **SHAPE,
             "rope_scaling": {"type": "mrope", "rope_type": "default", "mrope_section": [1, 1, 2]},
         },
         vision_config={
@@ -92,10 +92,16 @@ def save_family(folder: Path, family: str, **other: Any) -> Path:
     Args:
         other: what its configuration has otherwise.
     """
-    torch.manual_seed(0)
     configuration = FAMILIES[family]()
-    for name, value in {"dtype": torch.float32, **other}.items():
+    for name, value in other.items():
         setattr(configuration, name, value)
+    return save_random(folder, configuration)
+
+
+def save_random(folder: Path, configuration: t.PreTrainedConfig) -> Path:
+    """A model of this configuration with seeded weights in float32, and a byte tokenizer."""
+    torch.manual_seed(0)
+    configuration.dtype = torch.float32
     model = auto_class(configuration).from_config(configuration).to(torch.float32)
     with torch.no_grad():
         for parameter in model.parameters():

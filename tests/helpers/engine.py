@@ -41,7 +41,7 @@ def cache_opener(
     """One cache for training and evaluation: they are the same examples here."""
 
     def opened(width: int, dtype: torch.dtype) -> tuple[PrefixCache, PrefixCache]:
-        key = PrefixKey(weights, examples.fingerprint, depth, str(dtype), "cpu", "here")
+        key = PrefixKey(weights, "", examples.fingerprint, depth, str(dtype), "cpu", "here")
         cache = PrefixCache(key, examples, width, dtype, budget)
         return cache, cache
 

@@ -92,14 +92,15 @@ def prove_family(model_type: str, dtype: torch.dtype = torch.float32) -> FamilyP
         check_packing(trainee, data, 0, cpu, rows=BATCH)
     except SettingsError as error:
         packing = str(error)
-    moved, alone = _what_a_neighbour_does(trainee.model.eval(), data)
+    moved, alone = what_a_neighbour_does(trainee.model.eval(), data)
     notes, prefix, ours = _by_the_loop(model, selection)
     theirs = _plainly(plain, selection)
     off = max(abs(a - b) / abs(b) for a, b in zip(ours, theirs, strict=True))
     return FamilyProof(prefix, notes, packing, moved, alone, off)
 
 
-def _what_a_neighbour_does(model: PreTrainedModel, data: Examples) -> tuple[float, float]:
+def what_a_neighbour_does(model: PreTrainedModel, data: Examples) -> tuple[float, float]:
+    """How far an exchanged and a missing first sample move the second's logits, at most."""
     batch, half = collate(data, (0, 1), 0), LENGTH // 2
     inputs = dict(batch.inputs)
     try:

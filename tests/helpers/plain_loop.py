@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import nullcontext
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -14,6 +15,8 @@ from transformers import PreTrainedModel
 from qwen_ui.data import Example, Examples, collate
 from qwen_ui.data.order import Order
 from qwen_ui.engine.optimizer import BETAS, EPSILON, decayed_names
+from qwen_ui.model import open_model
+from qwen_ui.model.skeleton import auto_class
 
 
 def plain_training(
@@ -89,3 +92,25 @@ def sample_loss(model: PreTrainedModel, sample: Example) -> torch.Tensor:
     batch = collate(Examples((sample,)), (0,), 0)
     logits_NV = model(**batch.inputs).logits.flatten(0, 1)[batch.rows]
     return F.cross_entropy(logits_NV.float(), batch.targets, reduction="sum")
+
+
+def plain_loss(folder: Path, examples: Examples) -> float:
+    """Mean loss of these examples in the model that plain transformers loads (nats).
+
+    Raises:
+        AssertionError: the folder does not hold exactly the model's tensors.
+    """
+    entry = auto_class(open_model(str(folder)).configuration)
+    model, info = entry.from_pretrained(folder, dtype=torch.float32, output_loading_info=True)
+    assert not any(info.values()), f"plain transformers reports {info}"
+    model.eval()
+    total, count = 0.0, 0
+    for example in examples.items:
+        tokens = torch.tensor([example.tokens])
+        mask = torch.ones_like(tokens)
+        logits = model(input_ids=tokens, attention_mask=mask, use_cache=False).logits[0, :-1]
+        wanted = torch.tensor(example.loss_mask[1:])
+        losses = F.cross_entropy(logits, tokens[0, 1:], reduction="none")
+        total += float(losses.detach().double()[wanted].sum())
+        count += int(wanted.sum())
+    return total / count

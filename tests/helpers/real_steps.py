@@ -7,10 +7,9 @@ from dataclasses import dataclass
 
 import torch
 from torch.autograd.graph import saved_tensors_hooks
-from torch.utils.flop_counter import FlopCounterMode
 from transformers import PreTrainedModel
 
-from qwen_ui.freeze.cost.live_bytes import LiveBytes, SavedBytes
+from qwen_ui.freeze.cost.live_bytes import LiveBytes, SavedBytes, flop_counter
 
 
 @dataclass(frozen=True)
@@ -46,7 +45,7 @@ def measure(
         mask[0, 0] = 0
     saved = SavedBytes({p.untyped_storage()._cdata for p in module.parameters()})
     live = live or LiveBytes()
-    forward, backward = FlopCounterMode(display=False), FlopCounterMode(display=False)
+    forward, backward = flop_counter(), flop_counter()
     with forward, live, saved_tensors_hooks(saved.pack, lambda tensor: tensor):
         inputs = {"input_ids": tokens, "attention_mask": mask, "labels": tokens}
         loss = module(**inputs, use_cache=False).loss

@@ -105,6 +105,7 @@ _SIZES: dict[str, Any] = {
 }
 # What these sizes need besides, or in their place.
 _MORE: dict[str, dict[str, Any]] = {
+    "bamba": {"attn_layer_indices": [2]},
     "codegen": {"rotary_dim": 4},
     "dots1": {"n_group": 1, "topk_group": 1, "n_shared_experts": 1, "n_routed_experts": 4},
     "gemma4_text": {"layer_types": ["sliding_attention", "full_attention"] * 2},
@@ -112,6 +113,8 @@ _MORE: dict[str, dict[str, Any]] = {
     "gptj": {"rotary_dim": 4},
     "lfm2_moe": {"layer_types": ["conv", "full_attention", "conv", "full_attention"]},
     "mamba2": {"num_heads": 8, "head_dim": 8, "expand": 2, "n_groups": 2, "chunk_size": 16},
+    "mt5": {"decoder_start_token_id": 0},
+    "t5": {"decoder_start_token_id": 0},
     "xlstm": {"num_heads": 4, "embedding_dim": 32, "chunk_size": 16},
     "zamba": {"num_hidden_layers": 8, "attn_layer_offset": 2, "attn_layer_period": 3},
     "zamba2": {"num_hidden_layers": 4, "layers_block_type": ["mamba", "hybrid"] * 2},

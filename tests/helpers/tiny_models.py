@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,13 @@ def byte_tokenizer() -> PreTrainedTokenizerFast:
         additional_special_tokens=SPECIAL[1:2],
         chat_template=TEMPLATE,
     )
+
+
+def write_sentences(file: Path) -> Path:
+    """Twenty texts of different lengths, as jsonl."""
+    lines = [{"text": f"{SENTENCES[i % 4]} {i}"[: 12 + 2 * i]} for i in range(20)]
+    file.write_text("\n".join(json.dumps(line) for line in lines))
+    return file
 
 
 _SHAPE: dict[str, Any] = {

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from transformers import BertConfig, OPTConfig, PreTrainedConfig, RobertaConfig, T5Config
+from transformers import BertConfig, GitConfig, OPTConfig, PreTrainedConfig, RobertaConfig, T5Config
 
 from qwen_ui.engine import checked_spec
 from qwen_ui.errors import ModelError, SettingsError
@@ -14,6 +14,7 @@ from qwen_ui.freeze import estimate_cost, preset, resolve
 from qwen_ui.model import length_note, open_model, refuse_length
 from qwen_ui.model.limits import learned_positions
 from tests.helpers.checkpoint_families import save_family
+from tests.helpers.tiny_wrappers import WRAPPERS
 
 _SMALL: dict[str, Any] = {
     "vocab_size": 64,
@@ -47,6 +48,17 @@ def test_rows_before_the_first_position_do_not_count(
     configuration: PreTrainedConfig, limit: int
 ) -> None:
     assert learned_positions(open_model(configuration)) == limit
+
+
+@pytest.mark.parametrize("wrapper", ["gemma3", "llava", "paligemma"])
+def test_a_towers_patches_are_no_positions_of_text(wrapper: str) -> None:
+    assert learned_positions(open_model(WRAPPERS[wrapper]())) is None
+
+
+def test_a_decoder_beside_a_tower_has_its_own_positions() -> None:
+    tower = {"hidden_size": 16, "num_attention_heads": 2, "image_size": 32, "patch_size": 16}
+    configuration = GitConfig(**_SMALL, max_position_embeddings=40, vision_config=tower)
+    assert learned_positions(open_model(configuration)) == 40
 
 
 def test_rotary_positions_go_on_with_a_note(tmp_path: Path) -> None:
