@@ -20,7 +20,7 @@ from pathlib import Path
 from textwrap import wrap
 
 import torch
-from transformers import PreTrainedConfig
+from transformers import PreTrainedConfig, PreTrainedModel
 from transformers.utils import logging
 
 from qwen_ui.engine import apply_delta
@@ -74,6 +74,8 @@ COLUMNS = {
     "plain loop": "largest relative difference of the steps' losses from a loop that runs each "
     "sample alone with torch's AdamW, without any shortcut",
     "prefix": "blocks whose outputs are cached, and what the run says where it does without",
+    "sees later": "how far the logits of a sequence's first half move when its second is exchanged: "
+    "not 0 where the model attends both ways, and its loss is then not a causal one",
     "packing": "the verdict, and how far the logits move when a packed neighbour is exchanged",
     "applies": "tensors that `apply` wrote",
     "reloads": "plain `from_pretrained` reports nothing missing, unexpected or mismatched",
@@ -232,8 +234,20 @@ def _packs(row: Row, anatomy: Anatomy, base: Path) -> None:
     except SettingsError:
         verdict = "not offered"
     moved, _ = what_a_neighbour_does(trainee.model.eval(), data)
+    row.cells["sees later"] = f"{_what_later_tokens_do(trainee.model):.1g}"
     seen = "takes no positions" if math.isnan(moved) else f"{moved:.1g}"
     row.cells["packing"] = f"{verdict}, {seen}"
+
+
+def _what_later_tokens_do(model: PreTrainedModel) -> float:
+    tokens = torch.tensor([item.tokens for item in examples(packed=False).items[:BATCH]])
+    half = tokens.shape[1] // 2
+    other = torch.cat((tokens[:, :half], tokens[:, half:].flip(1)), 1)
+    with torch.no_grad():
+        first, second = (
+            model(input_ids=t, use_cache=False).logits[:, :half] for t in (tokens, other)
+        )
+    return float((first - second).abs().max())
 
 
 def page(types: tuple[str, ...]) -> str:

@@ -28,6 +28,7 @@ def test_a_family_goes_the_whole_way(
     assert after < before
     assert float(cells["plain loop"]) < 1e-6
     assert cells["prefix"] == "2"
+    assert cells["sees later"] == "0"
     assert cells["packing"] == "safe, 0"
     assert cells["applies"] == f"{tensors} tensors"
     assert cells["reloads"] == "yes"

@@ -216,7 +216,8 @@ def _first_tensor(value: Any) -> torch.Tensor:
 
 
 def _like_output(output: Any, hidden: torch.Tensor) -> Any:
-    return (hidden, *output[1:]) if isinstance(output, tuple) else hidden
+    """What a block returns, with another hidden state: OpenAI's GPT returns lists."""
+    return type(output)((hidden, *output[1:])) if isinstance(output, tuple | list) else hidden
 
 
 def _given_storages(args: Any, kwargs: dict[str, Any]) -> frozenset[int]:
