@@ -74,7 +74,7 @@ COLUMNS = {
     "plain loop": "largest relative difference of the steps' losses from a loop that runs each "
     "sample alone with torch's AdamW, without any shortcut",
     "prefix": "blocks whose outputs are cached, and what the run says where it does without",
-    "sees later": "how far the logits of a sequence's first half move when its second is exchanged: "
+    "sees later": "how far a sequence's first logits move when its second half is exchanged: "
     "not 0 where the model attends both ways, and its loss is then not a causal one",
     "packing": "the verdict, and how far the logits move when a packed neighbour is exchanged",
     "applies": "tensors that `apply` wrote",
