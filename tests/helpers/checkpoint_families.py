@@ -84,7 +84,7 @@ FAMILIES: dict[str, Callable[[], t.PreTrainedConfig]] = {
         image_token_id=250, video_token_id=251, vision_start_token_id=252, vision_end_token_id=253,
     ),
     "gemma3_images": lambda: t.Gemma3Config(
-        text_config={**_SHAPE, "head_dim": 8, "sliding_window": 16},
+        text_config={**SHAPE, "head_dim": 8, "sliding_window": 16},
         vision_config={
             "hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 2,
             "num_attention_heads": 2, "image_size": 28, "patch_size": 14,
