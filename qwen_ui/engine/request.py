@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qwen_ui.data import check_data, parse_columns
-from qwen_ui.engine.split import refuse_unknown_tokens
 from qwen_ui.errors import ModelError, PlanError
 from qwen_ui.freeze import FreezePlan
 from qwen_ui.model import refuse_length
@@ -67,6 +66,8 @@ def check_spec(spec: RunSpec, anatomy: Anatomy) -> None:
     weights = weights_of(anatomy)
     refuse_quantized(anatomy, weights)
     refuse_misfit(anatomy, check_weights(anatomy, weights))
+    from qwen_ui.engine.split import refuse_unknown_tokens  # noqa: PLC0415  imports torch
+
     refuse_unknown_tokens(spec, anatomy)
 
 
