@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import orjson
 from filelock import FileLock, Timeout
+
+# Nothing that we read is nested a tenth as deep. json raises RecursionError from about 1,000 levels
+# on, its writer and orjson's (254 levels) on what could just be read.
+MOST_DEPTH = 100
+# Of a file of our own that is read as a whole; the largest are plans, of up to 16 MiB.
+MOST_BYTES = 64 * 1024**2
+_TOO_DEEP = f"nested deeper than {MOST_DEPTH} levels"
 
 
 @contextmanager
@@ -45,25 +54,69 @@ def write_json(file: Path, record: Any) -> None:
     replace_text(file, json.dumps(record, ensure_ascii=False, indent=1))
 
 
+def parse_json(text: str | bytes) -> Any:
+    """The value that JSON text means; of bytes, their encoding is found out (UTF-8, 16 or 32).
+
+    Raises:
+        ValueError: it is not JSON, or is nested deeper than `MOST_DEPTH`.
+    """
+    try:
+        found = json.loads(text)
+    except RecursionError as error:
+        raise ValueError(_TOO_DEEP) from error
+    check_depth(found)
+    return found
+
+
 def parse_json_file(file: Path) -> Any:
-    """What a JSON file holds.
+    """What a JSON file holds; see `parse_json`.
 
     Raises:
         OSError: it cannot be read.
-        ValueError: it is not JSON.
+        ValueError: it is not JSON, or is nested deeper than `MOST_DEPTH`.
     """
-    # From bytes: json finds out by itself whether they are UTF-8, with a mark or without, or
-    # UTF-16, which Windows' tools write.
-    return json.loads(file.read_bytes())
+    return parse_json(file.read_bytes())
+
+
+def check_depth(value: Any) -> None:
+    """Refuse a parsed value whose lists and objects are nested deeper than `MOST_DEPTH`.
+
+    Raises:
+        ValueError: it is.
+    """
+    level = [value] if isinstance(value, dict | list) else []
+    for _ in range(MOST_DEPTH):
+        if not level:
+            return
+        inside = (part.values() if isinstance(part, dict) else part for part in level)
+        level = [v for values in inside for v in values if isinstance(v, dict | list)]
+    if level:
+        raise ValueError(_TOO_DEEP)
 
 
 def read_json(file: Path) -> dict[str, Any]:
-    """Read a JSON object; {} where there is no file or it holds none."""
+    """`read_object`, {} where there is none."""
+    return read_object(file) or {}
+
+
+def read_object(file: Path) -> dict[str, Any] | None:
+    """Read a JSON object of our own; None where there is no file or it holds none.
+
+    Strict JSON alone: NaN, half a surrogate pair, deep nesting, what is no regular file or larger
+    than `MOST_BYTES` count as none. Integers of more than 64 bits become floats.
+
+    Raises:
+        OSError: the disk fails, or the file may not be read.
+    """
     try:
-        found = parse_json_file(file)
+        about = file.stat()
+        if not stat.S_ISREG(about.st_mode) or about.st_size > MOST_BYTES:
+            return None
+        found = orjson.loads(file.read_bytes())
+        check_depth(found)
     except (FileNotFoundError, NotADirectoryError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
+        return None
+    return found if isinstance(found, dict) else None
 
 
 @contextmanager

@@ -7,11 +7,15 @@ the runs and so computed once for all plans that share it.
 
 from __future__ import annotations
 
+import logging
+import re
 import secrets
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from qwen_ui.compare.contenders import Contender
 from qwen_ui.engine import checked_spec
@@ -24,6 +28,8 @@ from qwen_ui.runs import RunSpec, parse_spec
 COMPARISON_FILE = "comparison.json"
 MAX_RUNS = 64
 CHECKPOINTS = 5
+_NAME = re.compile(r"[a-z0-9][a-z0-9.\-]{0,79}")
+logger = logging.getLogger("qwen_ui")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +74,23 @@ class Comparison:
     def runs(self) -> tuple[str, ...]:
         """Ids of the runs started so far."""
         return tuple(entry.run for entry in self.entries if entry.run is not None)
+
+
+class _RecordedEntry(BaseModel):
+    """An entry as its file holds it."""
+
+    model_config = ConfigDict(strict=True)
+    label: str
+    seed: int = Field(ge=0, lt=2**63)
+    spec: dict[str, Any]
+    run: str | None = None
+
+
+class _Recorded(BaseModel):
+    """The file of a comparison."""
+
+    model_config = ConfigDict(strict=True)
+    entries: list[_RecordedEntry] = Field(min_length=1, max_length=MAX_RUNS)
 
 
 def comparisons_folder() -> Path:
@@ -134,17 +157,29 @@ def read_comparison(name: str) -> Comparison:
     Raises:
         RunError: there is none, or its file cannot be read.
     """
-    file = comparisons_folder() / Path(name).name / COMPARISON_FILE
-    values = read_json(file) if file.is_file() else {}
+    file = comparisons_folder() / name / COMPARISON_FILE
+    values = read_json(file) if _NAME.fullmatch(name) else {}
     if "entries" not in values:
-        raise RunError(f"There is no comparison '{name}'. Start a new one.")
-    entries = ({**entry, "spec": parse_spec(entry["spec"])} for entry in values["entries"])
-    return Comparison(Path(name).name, tuple(Entry(**entry) for entry in entries))
+        raise RunError(f"There is no comparison '{name[:80]}'. Start a new one.")
+    try:
+        recorded = _Recorded.model_validate(values)
+        entries = tuple(
+            Entry(entry.label, entry.seed, parse_spec(entry.spec), entry.run)
+            for entry in recorded.entries
+        )
+    except (ValidationError, SettingsError) as error:
+        raise RunError(f"The file '{file}' is damaged. Start a new comparison.") from error
+    return Comparison(name, entries)
 
 
 def latest_comparison() -> Comparison | None:
-    """The most recently changed comparison, None where there is none."""
+    """The most recently changed comparison that can be read, None where there is none."""
     files = sorted(
         comparisons_folder().glob(f"*/{COMPARISON_FILE}"), key=lambda file: file.stat().st_mtime
     )
-    return read_comparison(files[-1].parent.name) if files else None
+    for file in reversed(files):
+        try:
+            return read_comparison(file.parent.name)
+        except RunError as error:
+            logger.warning("%s", error)
+    return None

@@ -8,6 +8,11 @@ from dataclasses import asdict, dataclass, field
 from statistics import fmean, stdev
 from typing import Any
 
+_FIGURES = (
+    *("trainable_parameters", "total_parameters", "learning_rate", "tokens_per_second"),
+    *("eval_loss_before", "eval_loss_after"),
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -67,10 +72,15 @@ def rows_of(results: Sequence[dict[str, Any]]) -> list[Row]:
     """One row per plan that has a completed run, in the order of the plans."""
     rows = []
     for plan in dict.fromkeys(result["plan"] for result in results):
-        done = [r for r in results if r["plan"] == plan and r["status"] == "completed"]
+        done = [r for r in results if r["plan"] == plan and _is_measured(r)]
         if done:
             rows.append(_row(plan, done))
     return rows
+
+
+def _is_measured(result: dict[str, Any]) -> bool:
+    """Whether a run is completed, and its log (which may be damaged) still has its figures."""
+    return result["status"] == "completed" and all(result.get(key) for key in _FIGURES)
 
 
 def row_records(rows: Sequence[Row]) -> list[dict[str, Any]]:

@@ -16,6 +16,7 @@ from typing import Any
 from jinja2 import TemplateError
 
 from qwen_ui.errors import DataError
+from qwen_ui.files import parse_json
 
 Message = dict[str, Any]
 ASSISTANT = "assistant"
@@ -171,7 +172,7 @@ def _as_object(arguments: Any) -> Any:
     if not isinstance(arguments, str):
         return arguments
     try:
-        value = json.loads(arguments)
+        value = parse_json(arguments)
     except ValueError:
         return arguments
     return value if isinstance(value, dict) else arguments

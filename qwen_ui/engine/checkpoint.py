@@ -16,6 +16,9 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file, save_file
 
+from qwen_ui.errors import RunError
+from qwen_ui.files import parse_json
+
 # The newest checkpoints of a run; older ones are removed.
 MOST_CHECKPOINTS = 2
 _NAME = re.compile(r"step-(\d{8})")
@@ -65,13 +68,24 @@ def write_checkpoint(folder: Path, tensors: dict[str, torch.Tensor], progress: P
 
 
 def last_checkpoint(folder: Path) -> tuple[dict[str, torch.Tensor], Progress] | None:
-    """The newest checkpoint's tensors and progress; None where there is none."""
+    """The newest checkpoint's tensors and progress; None where there is none.
+
+    Raises:
+        RunError: its progress is damaged.
+    """
     found = max(_checkpoints(folder), default=None)
     if found is None:
         return None
-    progress = json.loads((found / "progress.json").read_text(encoding="utf-8"))
-    progress["eval_samples"] = tuple(progress.get("eval_samples", ()))
-    return load_file(found / "state.safetensors"), Progress(**progress)
+    file = found / "progress.json"
+    try:
+        record = parse_json(file.read_bytes())
+        progress = Progress(**{**record, "eval_samples": tuple(record.get("eval_samples", ()))})
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise RunError(
+            f"'{file}' is damaged ({type(error).__name__}). Remove its folder to go on from the "
+            "checkpoint before, or start the run again."
+        ) from error
+    return load_file(found / "state.safetensors"), progress
 
 
 def _checkpoints(folder: Path) -> list[Path]:

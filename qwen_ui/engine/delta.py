@@ -16,7 +16,7 @@ from safetensors.torch import save_file
 from qwen_ui.engine.lora import weight_changes
 from qwen_ui.engine.merge import rounding_sentence, stored_dtypes, write_merged
 from qwen_ui.errors import ModelError, RunError
-from qwen_ui.files import replaced
+from qwen_ui.files import parse_json, replaced
 from qwen_ui.model import open_model
 from qwen_ui.model.weights import folder_fingerprint, why_no_weights
 from qwen_ui.runs import flat_settings, run_folder
@@ -112,14 +112,16 @@ def read_delta(file: Path) -> Delta:
         raise RunError(f"There is no delta '{file}'. A run writes one when it ends.")
     try:
         with safe_open(file, framework="pt") as opened:
-            record = json.loads((opened.metadata() or {}).get(METADATA_KEY, "{}"))
+            record = parse_json((opened.metadata() or {}).get(METADATA_KEY, "{}"))
             if not isinstance(record, dict) or record.get("format") != FORMAT:
                 raise RunError(
                     f"'{file}' is not a delta of this program. Give a delta.safetensors file."
                 )
             tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
-            settings = flat_settings(record["spec"])
-            return Delta(tensors, record["base"], record["plan"], settings)
+            base, plan, spec = record["base"], record["plan"], record["spec"]
+            if not all(isinstance(part, dict) for part in (plan, spec)):
+                raise ValueError("its plan or its settings are no objects")
+            return Delta(tensors, base, plan, flat_settings(spec))
     except (SafetensorError, KeyError, ValueError) as error:
         raise RunError(f"'{file}' cannot be read as a delta ({error}). Copy it again.") from error
 

@@ -19,6 +19,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from qwen_ui.errors import RunError
+from qwen_ui.files import parse_json
 from qwen_ui.model import Anatomy
 from qwen_ui.model.weights import (
     Place,
@@ -149,7 +150,7 @@ def _correct_tie(anatomy: Anatomy, config: Path) -> None:
     """Say in the configuration what holds: a tie that the base's files break is none."""
     if not anatomy.notes:
         return
-    values = json.loads(config.read_text(encoding="utf-8"))
+    values = parse_json(config.read_text(encoding="utf-8"))
     for part in (values, *(v for v in values.values() if isinstance(v, dict))):
         if part.get("tie_word_embeddings"):
             part["tie_word_embeddings"] = False

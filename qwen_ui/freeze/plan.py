@@ -23,6 +23,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from qwen_ui.errors import PlanError
+from qwen_ui.files import parse_json
 from qwen_ui.freeze.layers import parse_layers
 from qwen_ui.model import check_pattern
 
@@ -134,7 +135,7 @@ class FreezePlan(BaseModel):
         if len(text) > MAX_PLAN_BYTES:
             raise PlanError("The plan is larger than 1 MiB, which is too large for a plan.")
         try:
-            values = json.loads(text)
+            values = parse_json(text)
         except ValueError as error:
             raise PlanError(f"The plan is not JSON ({error}). Save it again.") from error
         return cls.from_dict(values)

@@ -6,8 +6,9 @@ transformers.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
+
+from qwen_ui.files import parse_json
 
 FIRST_BYTES = 512
 ADAPTER = "adapter_config.json"
@@ -51,7 +52,7 @@ def gguf_sentence(file: Path) -> str:
 def adapter_sentence(folder: Path) -> str:
     """What to say of a folder that holds an adapter, with the base that it names."""
     try:
-        values = json.loads((folder / ADAPTER).read_bytes())
+        values = parse_json((folder / ADAPTER).read_bytes())
     except (ValueError, OSError):
         values = {}
     base = values.get("base_model_name_or_path") if isinstance(values, dict) else None

@@ -6,11 +6,39 @@ import hashlib
 import json
 from pathlib import Path
 
-from qwen_ui.files import parse_json_file, write_json
+from pydantic import BaseModel, ConfigDict, Field
+
+from qwen_ui.errors import SettingsError
+from qwen_ui.files import parse_json, write_json
 from qwen_ui.model import open_model
 from qwen_ui.model.weights import folder_fingerprint, weights_folder
 from qwen_ui.paths import home
 from qwen_ui.rank.ranking import BATCH_SIZE, SEQUENCE_LENGTH, SEQUENCES, Ranking
+from qwen_ui.rank.scores import Total
+
+
+class _Block(BaseModel):
+    model_config = ConfigDict(strict=True)
+    index: int = Field(ge=0, lt=2**31)
+    score: float
+
+
+class _Cell(_Block):
+    kind: str
+
+
+class _Record(BaseModel):
+    """A ranking as its file holds it."""
+
+    model_config = ConfigDict(strict=True)
+    model: str
+    method: str
+    sequences: int = Field(ge=0, lt=2**53)
+    blocks: list[_Block]
+    cells: list[_Cell]
+    unranked: list[str]
+    total: Total
+
 
 # Part of every folder's name: rankings of another format are made anew.
 FORMAT = 3
@@ -37,12 +65,29 @@ def folder_for(model: str, data: str, columns: str | None = None) -> Path:
 
 
 def is_saved(folder: Path, method: str) -> bool:
-    return _file(folder, method).is_file()
+    """Whether the ranking is there, whole; a damaged one counts as none, and is made anew."""
+    return _read(folder, method) is not None
 
 
 def read_ranking(folder: Path, method: str) -> Ranking:
-    """The ranking that was saved in this folder."""
-    return Ranking.from_record(parse_json_file(_file(folder, method)))
+    """The ranking that was saved in this folder.
+
+    Raises:
+        SettingsError: there is none, or its file is damaged.
+    """
+    found = _read(folder, method)
+    if found is None:
+        raise SettingsError(f"'{_file(folder, method)}' holds no ranking. Rank again.")
+    return found
+
+
+def _read(folder: Path, method: str) -> Ranking | None:
+    try:
+        record = parse_json(_file(folder, method).read_bytes())
+        _Record.model_validate(record)
+    except (OSError, ValueError):
+        return None
+    return Ranking.from_record(record)
 
 
 def save_ranking(folder: Path, ranking: Ranking) -> None:

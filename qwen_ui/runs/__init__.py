@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     )
     from qwen_ui.runs.index import changed_rows, run_rows
     from qwen_ui.runs.null_writer import NullWriter, Writer, first_process
+    from qwen_ui.runs.plan_record import RecordedPlan, recorded_plan
     from qwen_ui.runs.process import free_memory, is_alive
     from qwen_ui.runs.reader import reading
     from qwen_ui.runs.side_by_side import best_run, run_curves, runs_csv, setting_differences
@@ -63,8 +64,10 @@ if TYPE_CHECKING:
     from qwen_ui.runs.status import (
         LAUNCHED,
         OVER,
+        Launched,
         Status,
         note_launch,
+        recorded_launch,
         recorded_status,
         write_status,
     )
@@ -90,8 +93,10 @@ __all__ = [
     "Event",
     "Figure",
     "HeldOut",
+    "Launched",
     "NullWriter",
     "OptimizationSettings",
+    "RecordedPlan",
     "ResourceSettings",
     "RunFold",
     "RunSpec",
@@ -130,6 +135,8 @@ __all__ = [
     "read_spec",
     "reading",
     "reason_for",
+    "recorded_launch",
+    "recorded_plan",
     "recorded_settings",
     "recorded_status",
     "run_curves",

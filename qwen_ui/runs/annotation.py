@@ -6,15 +6,23 @@ from pathlib import Path
 from typing import Any
 
 from qwen_ui.files import read_json, write_json
+from qwen_ui.runs.fields import Checks, is_text, list_of
 from qwen_ui.runs.folder import run_folder
 
 FILE_NAME = "meta.json"
+ANNOTATION_FIELDS: Checks = {"name": is_text, "tags": list_of(is_text), "note": is_text}
 MOST_NAME, MOST_TAG, MOST_TAGS, MOST_NOTE = 120, 40, 20, 5000
 
 
 def annotation_of(folder: Path) -> dict[str, Any]:
-    """A run's `name`, `tags` and `note`; empty where a person gave none."""
-    return {"name": "", "tags": [], "note": "", **read_json(folder / FILE_NAME)}
+    """A run's `name`, `tags` and `note`; empty where a person gave none, or the file is damaged."""
+    record = read_json(folder / FILE_NAME)
+    sound = {
+        name: record[name]
+        for name, check in ANNOTATION_FIELDS.items()
+        if name in record and check(record[name])
+    }
+    return {"name": "", "tags": [], "note": "", **sound}
 
 
 def annotate(
@@ -26,7 +34,7 @@ def annotate(
 ) -> dict[str, Any]:
     """Change a run's name, tags or note; None leaves a field unchanged."""
     folder = run_folder(run)
-    meta = read_json(folder / FILE_NAME)
+    meta = annotation_of(folder)
     if name is not None:
         meta["name"] = name.strip()[:MOST_NAME]
     if tags is not None:

@@ -7,10 +7,9 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
-from qwen_ui.files import read_json
 from qwen_ui.runs.failure import last_words
 from qwen_ui.runs.process import is_alive
-from qwen_ui.runs.status import LAUNCHED, Status, recorded_status, write_status
+from qwen_ui.runs.status import Status, recorded_launch, recorded_status, write_status
 from qwen_ui.runs.writer import run_lock
 
 logger = logging.getLogger("qwen_ui")
@@ -47,8 +46,8 @@ def _true_status(folder: Path) -> Status:
     if status.over:
         return status
     if status.status == "queued":
-        launched = read_json(folder / LAUNCHED)
-        if not launched or is_alive(launched.get("pid"), launched.get("begun")):
+        launched = recorded_launch(folder)
+        if launched is None or is_alive(launched.pid, launched.begun):
             return status
     elif is_alive(status.pid, status.begun):
         return status

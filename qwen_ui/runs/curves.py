@@ -7,12 +7,12 @@ A view that watches a run is sent what is new alone. What the next part needs of
 
 from __future__ import annotations
 
-import math
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, cast, get_args
 
+from qwen_ui.runs.fields import LARGEST_COUNT, is_number
 from qwen_ui.runs.fold import Column, RunFold
 from qwen_ui.runs.thinning import Line
 
@@ -41,9 +41,11 @@ class Carry:
 
     @classmethod
     def of(cls, record: Any) -> Carry:
-        """From what a browser sent back; anything but finite numbers counts as 0."""
+        """From what a browser sent back; what it could not have been sent counts as 0."""
         given = record if isinstance(record, dict) else {}
-        return cls(**{name: _number(given.get(name)) or 0.0 for name in cls.__dataclass_fields__})
+        numbers = {name: _number(given.get(name)) for name in cls.__dataclass_fields__}
+        sent = {name: n for name, n in numbers.items() if n is not None and abs(n) <= LARGEST_COUNT}
+        return cls(**sent)
 
     def record(self) -> dict[str, float]:
         return asdict(self)
@@ -134,6 +136,4 @@ def _smoothed(x: list[float], losses: Column, carry: Carry, share: float) -> Lin
 
 
 def _number(value: Any) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        return None
-    return float(value)
+    return float(value) if is_number(value) else None

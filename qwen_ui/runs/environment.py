@@ -12,6 +12,7 @@ import psutil
 
 from qwen_ui import __version__
 
+FILE_NAME = "environment.json"
 PACKAGES = ("torch", "transformers", "accelerate", "safetensors", "datasets", "tokenizers", "peft")
 
 

@@ -19,6 +19,8 @@ from typing import Any
 
 import orjson
 
+from qwen_ui.runs.event_fields import is_event
+
 FILE_NAME = "events.jsonl"
 READ_BYTES = 8 * 1024 * 1024
 DURABLE = frozenset({"start", "eval", "sample", "end"})
@@ -68,13 +70,22 @@ def encode(record: Event) -> str:
 def read_events(folder: Path, offset: int = 0) -> tuple[list[Event], int]:
     """The whole events from this byte on, and the offset to go on from.
 
-    A line that is no JSON object is passed over. A file that is not there yet has no events.
+    A line that is no event is passed over. A file that is not there yet has no events.
     """
-    events: list[Event] = []
-    for lines in _chunks(folder / FILE_NAME, offset):
-        events += _parse_all(lines)
-        offset += len(lines)
+    events, offset, _ = read_lines(folder, offset)
     return events, offset
+
+
+def read_lines(folder: Path, offset: int = 0) -> tuple[list[Event], int, int]:
+    """As `read_events`, and how many lines were passed over."""
+    events: list[Event] = []
+    unreadable = 0
+    for lines in _chunks(folder / FILE_NAME, offset):
+        found = _parse_all(lines)
+        unreadable += lines.count(b"\n") - len(found)
+        events += found
+        offset += len(lines)
+    return events, offset, unreadable
 
 
 def _parse_all(lines: bytes) -> list[Event]:
@@ -84,21 +95,17 @@ def _parse_all(lines: bytes) -> list[Event]:
     except ValueError:
         found = []
     # A line that holds a comma between two objects, or none at all, is no event of ours.
-    if len(found) != lines.count(b"\n") or not all(map(_is_event, found)):
+    if len(found) != lines.count(b"\n") or not all(map(is_event, found)):
         return [event for event in map(parse, lines.split(b"\n")) if event is not None]
     return found
 
 
 def parse(line: bytes) -> Event | None:
     try:
-        event = json.loads(line)
+        event = orjson.loads(line)
     except ValueError:
         return None
-    return event if _is_event(event) else None
-
-
-def _is_event(found: Any) -> bool:
-    return isinstance(found, dict) and isinstance(found.get("event"), str)
+    return event if is_event(event) else None
 
 
 def log_size(folder: Path) -> int:
@@ -113,7 +120,7 @@ def _chunks(file: Path, offset: int) -> Iterator[bytes]:
     """Lines that have their newline, several at a time; memory stays bounded."""
     try:
         handle = file.open("rb")
-    except FileNotFoundError:
+    except (FileNotFoundError, IsADirectoryError):
         return
     with handle:
         handle.seek(offset)

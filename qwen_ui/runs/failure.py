@@ -12,9 +12,8 @@ import re
 from pathlib import Path
 
 from qwen_ui.errors import UserError
-from qwen_ui.files import read_json
 from qwen_ui.runs.process import memory_kills
-from qwen_ui.runs.status import LAUNCHED
+from qwen_ui.runs.status import recorded_launch
 
 LOG_NAME = "worker.log"
 TAIL_BYTES = 64 * 1024
@@ -76,7 +75,8 @@ def last_words(folder: Path) -> str:
     """Why a worker died without reporting it, as far as the system and its log show."""
     if not os.access(folder, os.W_OK):
         return f"{SENTENCES['not allowed']} It is {folder}."
-    before = read_json(folder / LAUNCHED).get("memory_kills")
+    launched = recorded_launch(folder)
+    before = launched.memory_kills if launched is not None else None
     if before is not None and (memory_kills() or 0) > before:
         return SENTENCES["killed for memory"]
     lines = [line.strip() for line in log_tail(folder).splitlines() if line.strip()]
@@ -95,7 +95,7 @@ def log_tail(folder: Path, size: int = TAIL_BYTES) -> str:
         with (folder / LOG_NAME).open("rb") as log:
             log.seek(max(0, log.seek(0, 2) - size))
             return log.read().decode("utf-8", errors="replace")
-    except (FileNotFoundError, NotADirectoryError):
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         return ""
 
 

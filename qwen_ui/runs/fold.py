@@ -12,12 +12,14 @@ from itertools import chain
 from operator import itemgetter
 from pathlib import Path
 
-from qwen_ui.runs.events import Event, read_events
+from qwen_ui.runs.events import Event, read_lines
+from qwen_ui.runs.fields import LARGEST_COUNT
 
 STEP_COLUMNS = (
     *("step", "epoch", "tokens", "elapsed", "loss", "seconds"),
     *("learning_rate", "gradient_norm", "memory_bytes"),
 )
+_COUNTS = frozenset({"step", "tokens", "memory_bytes"})
 _NUMBERS = frozenset({float, int})
 
 Column = list[float | None]
@@ -36,6 +38,7 @@ class RunFold:
         columns: the numbers of every step, by name (`STEP_COLUMNS`); None where a step has none.
         recorded: names of the columns that steps record at all.
         evals, samples, movements, logs: these events, in order.
+        unreadable: lines that were no events, and steps with a value that is no number.
     """
 
     start: Event = field(default_factory=dict)
@@ -46,6 +49,7 @@ class RunFold:
     samples: list[Event] = field(default_factory=list)
     movements: list[Event] = field(default_factory=list)
     logs: list[Event] = field(default_factory=list)
+    unreadable: int = 0
 
     def add(self, event: Event) -> None:
         """Take in the next event."""
@@ -89,9 +93,20 @@ class RunFold:
         except KeyError:
             flat = [event.get(name) for event in steps for name in STEP_COLUMNS]
         if not set(map(type, flat)) <= _NUMBERS:
+            self.unreadable += sum(v is not None and type(v) not in _NUMBERS for v in flat)
             flat = [value if type(value) in _NUMBERS else None for value in flat]
         for row, name in enumerate(STEP_COLUMNS):
-            self.columns[name] += flat[row :: len(STEP_COLUMNS)]
+            column = flat[row :: len(STEP_COLUMNS)]
+            self.columns[name] += self._counts(column) if name in _COUNTS else column
+
+    def _counts(self, column: Column) -> Column:
+        """The column with gaps where a number can be no count."""
+        numbers = [n for n in column if n is not None]
+        if not numbers or (min(numbers) >= 0 and max(numbers) <= LARGEST_COUNT):
+            return column
+        kept = [n if n is not None and 0 <= n <= LARGEST_COUNT else None for n in column]
+        self.unreadable += kept.count(None) - column.count(None)
+        return kept
 
     def _resume(self, start: Event) -> None:
         """Begin, or go back to a checkpoint's step: what came after it is done again."""
@@ -109,8 +124,8 @@ class RunFold:
 
 def fold_from(folder: Path, offset: int = 0) -> tuple[RunFold, int]:
     """The fold of a run's events from this byte on, and the offset to go on from."""
-    events, offset = read_events(folder, offset)
-    fold = RunFold()
+    events, offset, unreadable = read_lines(folder, offset)
+    fold = RunFold(unreadable=unreadable)
     fold.add_all(events)
     return fold, offset
 

@@ -24,8 +24,10 @@ from qwen_ui.errors import RunError
 from qwen_ui.files import write_json
 from qwen_ui.paths import runs_folder
 from qwen_ui.runs.current_status import status_of
+from qwen_ui.runs.environment import FILE_NAME as ENVIRONMENT
 from qwen_ui.runs.environment import environment
 from qwen_ui.runs.failure import reason_for
+from qwen_ui.runs.plan_record import PLAN_NAME
 from qwen_ui.runs.spec import SPEC_NAME, flat_settings
 from qwen_ui.runs.status import Status, recorded_status, write_status
 
@@ -60,8 +62,8 @@ def create_run(spec: dict[str, Any], plan: dict[str, Any]) -> Path:
     try:
         part.mkdir(parents=True)
         write_json(part / SPEC_NAME, spec)
-        write_json(part / "plan.json", plan)
-        write_json(part / "environment.json", environment())
+        write_json(part / PLAN_NAME, plan)
+        write_json(part / ENVIRONMENT, environment())
         steps = int(settings.get("steps") or 0)
         write_status(part, Status(steps=steps, created=round(time.time(), 3)))
         os.rename(part, runs / name)
@@ -84,15 +86,17 @@ def run_folder(run: str) -> Path:
         RunError: there is no such run.
     """
     folder = runs_folder() / run
-    if not _RUN.fullmatch(run) or not (folder / SPEC_NAME).is_file():
+    # A link would lead out of the runs' folder.
+    if not _RUN.fullmatch(run) or folder.is_symlink() or not folder.is_dir():
         raise RunError(f"There is no run '{run[:150]}'. `python -m qwen_ui runs` lists all runs.")
     return folder
 
 
 def run_names() -> list[str]:
-    """All runs, the newest first."""
+    """All runs, the newest first. Links and files that are called as runs are none."""
     try:
-        found = os.listdir(runs_folder())
+        with os.scandir(runs_folder()) as entries:
+            found = [e.name for e in entries if e.is_dir(follow_symlinks=False)]
     except FileNotFoundError:
         return []
     return sorted(filter(_RUN.fullmatch, found), reverse=True)
@@ -117,11 +121,14 @@ def open_folders() -> list[Path]:
 
 
 def delete_run(run: str) -> None:
-    """Remove a run's folder.
+    """Remove a run's folder; of a link to one, the link alone.
 
     Raises:
         RunError: no such run, or its worker lives.
     """
+    if _RUN.fullmatch(run) and (runs_folder() / run).is_symlink():
+        (runs_folder() / run).unlink()
+        return
     folder = run_folder(run)
     if not status_of(folder).over:
         raise RunError(f"The run '{run}' is not over. Stop it, then delete it.")
@@ -134,6 +141,6 @@ def delete_run(run: str) -> None:
 def copy_results(folder: Path, target: Path) -> None:
     """Copy a run's results (delta, plan, settings) to another folder."""
     target.mkdir(parents=True, exist_ok=True)
-    for name in ("delta.safetensors", "plan.json", SPEC_NAME):
+    for name in ("delta.safetensors", PLAN_NAME, SPEC_NAME):
         if (folder / name).is_file():
             shutil.copyfile(folder / name, target / name)

@@ -9,17 +9,24 @@ samples are packed or a document is cut).
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from qwen_ui.files import read_json, write_json
+from qwen_ui.runs.fields import Checks, is_count, is_number, list_of
 
 HELD_OUT_NAME = "held_out.json"
 NORMAL_975 = 1.96  # standard errors to each side of a mean that hold 95 % of a normal distribution
 RESAMPLES = 2000
+HELD_OUT_FIELDS: Checks = {
+    "tokens": list_of(is_count),
+    "before": list_of(is_number),
+    "after": list_of(is_number),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +88,16 @@ def write_held_out(folder: Path, held_out: HeldOut) -> None:
 
 def read_held_out(folder: Path) -> HeldOut | None:
     """Those that a run left; None where it left none, or something else."""
-    record = read_json(folder / HELD_OUT_NAME)
-    columns = [record.get(name) for name in ("tokens", "before", "after")]
-    if not all(isinstance(c, list) and all(isinstance(n, int | float) for n in c) for c in columns):
-        return None
-    tokens, before, after = (tuple(column) for column in columns if isinstance(column, list))
-    if not tokens or not len(tokens) == len(before) == len(after):
+    return held_out_of_record(read_json(folder / HELD_OUT_NAME))
+
+
+def held_out_of_record(record: Mapping[str, Any]) -> HeldOut | None:
+    """Those of a file's record; None where it holds something else."""
+    for name, check in HELD_OUT_FIELDS.items():
+        if not check(record.get(name)):
+            return None
+    tokens, before, after = (tuple(record[name]) for name in HELD_OUT_FIELDS)
+    if not sum(tokens) or not len(tokens) == len(before) == len(after):
         return None
     return HeldOut(tokens, before, after)
 

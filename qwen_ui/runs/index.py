@@ -19,21 +19,23 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from qwen_ui.files import read_json
 from qwen_ui.runs.annotation import FILE_NAME as ANNOTATION
 from qwen_ui.runs.annotation import annotation_of
 from qwen_ui.runs.current_status import status_of
+from qwen_ui.runs.damage import damaged_files
 from qwen_ui.runs.events import FILE_NAME as EVENTS
 from qwen_ui.runs.events import log_size
+from qwen_ui.runs.failure import reason_for
 from qwen_ui.runs.fold import fold_from
 from qwen_ui.runs.folder import run_names
-from qwen_ui.runs.spec import recorded_settings
+from qwen_ui.runs.plan_record import PLAN_NAME, recorded_plan
+from qwen_ui.runs.spec import SPEC_NAME, recorded_settings
 from qwen_ui.runs.status import FILE_NAME as STATUS
-from qwen_ui.runs.status import recorded_status
+from qwen_ui.runs.status import Status, recorded_status
 from qwen_ui.runs.totals import RunTotals
 
 INDEX = ".index.sqlite"
-SCHEMA = 3
+SCHEMA = 4
 _TABLES = (
     "CREATE TABLE IF NOT EXISTS runs (run TEXT PRIMARY KEY, version TEXT, offset INTEGER, "
     "totals TEXT, shown TEXT, over INTEGER, change INTEGER)",
@@ -110,9 +112,14 @@ def _refreshed(index: sqlite3.Connection, runs: Path, seen: str) -> ChangedRows:
         known.pop(name, None)
         total += 1
         # Whether its process lives stands in no file: a run that goes on is looked at every time.
-        if row is None or row[0] != version or (not row[1] and status_of(folder).over):
-            change += 1
-            index.execute(_INSERT, (name, *_read(folder, row), change))
+        try:
+            if row is not None and row[0] == version and (row[1] or not status_of(folder).over):
+                continue
+            read = _read(folder, row)
+        except OSError as error:
+            read = _unread(folder, error)
+        change += 1
+        index.execute(_INSERT, (name, *read, change))
     index.executemany("DELETE FROM runs WHERE run = ?", [(name,) for name in known])
     return _answer(index, seen, change, total)
 
@@ -129,13 +136,13 @@ def _answer(index: sqlite3.Connection, seen: str, change: int, total: int) -> Ch
 def _version(folder: Path) -> str | None:
     """A text that changes with the files that a row is made from; None where there is no run."""
     parts = []
-    for name in (STATUS, EVENTS, ANNOTATION):
+    for name in (STATUS, EVENTS, ANNOTATION, SPEC_NAME, PLAN_NAME):
         try:
             stat = os.stat(f"{folder}/{name}")
             parts.append(f"{stat.st_size}.{stat.st_mtime_ns}.{stat.st_ino}")
         except OSError:
             parts.append("-")
-    return None if parts[0] == "-" else ":".join(parts)
+    return None if set(parts) == {"-"} else ":".join(parts)
 
 
 def _read(folder: Path, known: Any) -> tuple[str, int, str, str, int]:
@@ -146,7 +153,27 @@ def _read(folder: Path, known: Any) -> tuple[str, int, str, str, int]:
     totals, offset = _totals(folder, known)
     row = _row(folder, totals)
     row |= {"status": status.status, "reason": status.reason, "over": status.over}
+    damaged = damaged_files(folder) + ([EVENTS] if totals.unreadable else [])
+    if damaged:
+        row |= _damage(status, ", ".join(damaged))
     return version, offset, json.dumps(asdict(totals)), json.dumps(row), int(status.over)
+
+
+def _damage(status: Status, files: str) -> dict[str, Any]:
+    """What a list says of a run with damaged files; one that goes on keeps its status."""
+    said = f"Damaged: {files}. Put it back from a copy, or delete the run."
+    return {
+        "status": "damaged" if status.over else status.status,
+        "reason": f"{said} {status.reason}".strip(),
+    }
+
+
+def _unread(folder: Path, error: OSError) -> tuple[str, int, str, str, int]:
+    """The row of a run whose files may not be read; it is tried again the next time."""
+    status, totals = Status(status="interrupted"), RunTotals()
+    row = _shown(folder.name, totals, status, {}, "") | {"name": "", "tags": [], "note": ""}
+    row |= {"over": True, **_damage(status, reason_for(error).rstrip("."))}
+    return "", 0, json.dumps(asdict(totals)), json.dumps(row), 1
 
 
 def _totals(folder: Path, known: Any) -> tuple[RunTotals, int]:
@@ -164,11 +191,16 @@ def _totals(folder: Path, known: Any) -> tuple[RunTotals, int]:
 
 def _row(folder: Path, totals: RunTotals) -> dict[str, Any]:
     """The values that a list of runs can show, filter and sort by."""
-    status, settings = recorded_status(folder), recorded_settings(folder)
-    plan = read_json(folder / "plan.json")
+    settings, plan = recorded_settings(folder), recorded_plan(folder).name
+    shown = _shown(folder.name, totals, recorded_status(folder), settings, plan)
+    return shown | annotation_of(folder)
+
+
+def _shown(
+    run: str, totals: RunTotals, status: Status, settings: dict[str, Any], plan: str
+) -> dict[str, Any]:
     return {
-        "run": folder.name,
-        **annotation_of(folder),
+        "run": run,
         "step": totals.step or status.step,
         "steps": status.steps,
         "loss": totals.loss,
@@ -176,7 +208,7 @@ def _row(folder: Path, totals: RunTotals) -> dict[str, Any]:
         "eval_after": totals.eval_after,
         "best_eval": totals.best_eval,
         "model": settings.get("model") or "",
-        "plan": plan.get("name") or "",
+        "plan": plan,
         "data": Path(str(settings.get("data") or "")).name,
         "learning_rate": totals.start.get("learning_rate") or settings.get("learning_rate"),
         "trainable": totals.start.get("trainable_parameters"),

@@ -6,13 +6,13 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from qwen_ui.files import read_json
 from qwen_ui.runs.annotation import annotation_of
 from qwen_ui.runs.csv_export import csv_of
 from qwen_ui.runs.current_status import status_of
 from qwen_ui.runs.curves import SERIES, Axis, lines_of
 from qwen_ui.runs.fold import fold_run
 from qwen_ui.runs.folder import run_folder
+from qwen_ui.runs.plan_record import recorded_plan
 from qwen_ui.runs.reader import RunReader, reading
 from qwen_ui.runs.spec import recorded_settings
 from qwen_ui.runs.thinning import Line, thinned
@@ -62,9 +62,9 @@ def _flat_settings(run: str) -> dict[str, str]:
     settings = recorded_settings(folder)
     # A setting that is not given is as one that the run's version did not know.
     flat = {n: _text(v) for n, v in settings.items() if n != "plan" and v is not None}
-    plan = read_json(folder / "plan.json")
-    flat["plan.name"] = str(plan.get("name") or "")
-    for number, rule in enumerate(plan.get("rules") or [], start=1):
+    plan = recorded_plan(folder)
+    flat["plan.name"] = plan.name
+    for number, rule in enumerate(plan.rules, start=1):
         flat[f"plan.rule {number}"] = json.dumps(rule, ensure_ascii=False, sort_keys=True)
     return flat
 

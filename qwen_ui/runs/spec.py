@@ -7,10 +7,11 @@ stand flat, each by the name of its field.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin
+from typing import Annotated, Any, Literal, get_args, get_origin
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
 from qwen_ui.errors import SettingsError
@@ -151,9 +152,36 @@ def read_spec(folder: Path) -> RunSpec:
 def recorded_settings(folder: Path) -> dict[str, Any]:
     """The settings in a run's folder by their flat names, for lists that must not fail.
 
-    Nothing is checked; see `flat_settings`. {} where the file is missing or torn.
+    What is of a wrong type, or out of its range, is left out. {} where the file is missing or torn.
     """
-    return flat_settings(read_json(folder / SPEC_NAME))
+    record = read_json(folder / SPEC_NAME)
+    wrong = wrong_settings(record)
+    return {name: value for name, value in flat_settings(record).items() if name not in wrong}
+
+
+def wrong_settings(record: Mapping[str, Any]) -> frozenset[str]:
+    """Flat names of a record's settings that are of a wrong type or out of their range."""
+    return frozenset(n for n, value in flat_settings(record).items() if not _is_setting(n, value))
+
+
+def _is_setting(name: str, value: Any) -> bool:
+    if name == "plan":
+        return isinstance(value, dict)
+    if name not in SETTING_PLACES:
+        # Of another version; it is shown as it is.
+        return not isinstance(value, dict | list)
+    try:
+        _checker(name).validate_python(value)
+    except ValidationError:
+        return False
+    return True
+
+
+@cache
+def _checker(name: str) -> TypeAdapter[Any]:
+    field = setting_field(name)
+    checked: Any = Annotated[field.annotation, field]
+    return TypeAdapter(checked)
 
 
 def flat_settings(record: Mapping[str, Any]) -> dict[str, Any]:

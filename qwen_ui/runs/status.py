@@ -2,15 +2,41 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
-from qwen_ui.files import read_json, write_json
+from qwen_ui.files import read_object, write_json
+from qwen_ui.runs.fields import Checks, is_count, is_number, is_text, wrong_fields
 from qwen_ui.runs.process import free_memory, memory_kills, stamp
 
 FILE_NAME = "status.json"
 LAUNCHED = "process.json"
 OVER = frozenset({"completed", "stopped", "failed", "interrupted"})
+DAMAGED = "Its status file is missing or cannot be read."
+_LARGEST_PID = 2**31 - 1
+
+
+def _is_pid(value: Any) -> bool:
+    return is_count(value) and 0 < value <= _LARGEST_PID
+
+
+STATUS_FIELDS: Checks = {
+    "status": lambda value: is_text(value) and value in OVER | {"queued", "running"},
+    "reason": is_text,
+    "pid": _is_pid,
+    "begun": is_text,
+    "step": is_count,
+    "steps": is_count,
+    "created": is_number,
+    "heartbeat": is_number,
+}
+LAUNCH_FIELDS: Checks = {
+    "pid": _is_pid,
+    "begun": is_text,
+    "memory_kills": is_count,
+    "memory_free": is_number,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +74,36 @@ def write_status(folder: Path, status: Status) -> None:
 
 def recorded_status(folder: Path) -> Status:
     """What the file says, which may be older than the truth; see `current_status`."""
-    found = read_json(folder / FILE_NAME)
-    if not found:
-        return Status(status="interrupted", reason="Its status file is missing or cannot be read.")
-    known = {field.name for field in fields(Status)}
-    return Status(**{key: value for key, value in found.items() if key in known})
+    found = read_object(folder / FILE_NAME)
+    if not found or wrong_fields(found, STATUS_FIELDS):
+        return Status(status="interrupted", reason=DAMAGED)
+    return Status(**{key: found[key] for key in STATUS_FIELDS if found.get(key) is not None})
+
+
+@dataclass(frozen=True, slots=True)
+class Launched:
+    """The process that was started for a run, and the memory of the machine at that time.
+
+    Attributes:
+        pid, begun: which process; see `process.stamp`.
+        memory_kills: processes that the kernel had killed for want of memory since boot.
+        memory_free: bytes that were free.
+    """
+
+    pid: int | None = None
+    begun: str | None = None
+    memory_kills: int | None = None
+    memory_free: float | None = None
+
+
+def recorded_launch(folder: Path) -> Launched | None:
+    """What `note_launch` left; None where it left nothing, empty where the file is damaged."""
+    found = read_object(folder / LAUNCHED)
+    if found is None:
+        return Launched() if (folder / LAUNCHED).exists() else None
+    if wrong_fields(found, LAUNCH_FIELDS):
+        return Launched()
+    return Launched(**{key: found.get(key) for key in LAUNCH_FIELDS})
 
 
 def note_launch(folder: Path, pid: int) -> None:

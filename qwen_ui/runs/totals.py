@@ -21,6 +21,7 @@ class RunTotals:
         elapsed: seconds of training.
         peak_bytes: the largest memory recorded.
         eval_first, eval_last, best_eval: evaluation losses.
+        unreadable: lines of the log that are no events.
         start, end: these events.
     """
 
@@ -32,6 +33,7 @@ class RunTotals:
     eval_first: float | None = None
     eval_last: float | None = None
     best_eval: float | None = None
+    unreadable: int = 0
     start: dict[str, Any] = field(default_factory=dict)
     end: dict[str, Any] = field(default_factory=dict)
 
@@ -44,6 +46,7 @@ class RunTotals:
 
     def add(self, new: RunFold) -> None:
         """Take in the fold of the events that follow."""
+        self.unreadable += new.unreadable
         if new.columns["step"]:
             self.step = int(new.columns["step"][-1] or 0)
             self.loss = new.columns["loss"][-1]

@@ -12,10 +12,10 @@ from types import TracebackType
 from typing import Any, Self
 
 from qwen_ui.errors import RunError
-from qwen_ui.files import locked, read_json
+from qwen_ui.files import locked
 from qwen_ui.runs.events import EventLog
 from qwen_ui.runs.process import stamp
-from qwen_ui.runs.status import LAUNCHED, recorded_status, write_status
+from qwen_ui.runs.status import recorded_launch, recorded_status, write_status
 
 HEARTBEAT_SECONDS = 1.0
 STOP = "stop"
@@ -49,7 +49,8 @@ class RunWriter:
         self._beat = 0.0
         # A stop that was asked for while we started holds; one of an earlier life does not.
         # (Under torchrun the process that was launched is our parent.)
-        if read_json(self.folder / LAUNCHED).get("pid") not in (pid, os.getppid()):
+        launched = recorded_launch(self.folder)
+        if launched is None or launched.pid not in (pid, os.getppid()):
             (self.folder / STOP).unlink(missing_ok=True)
         (self.folder / RESERVE).write_bytes(bytes(RESERVE_BYTES))
         self.status("running")

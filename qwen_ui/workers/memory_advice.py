@@ -15,15 +15,15 @@ from pathlib import Path
 import psutil
 
 from qwen_ui.errors import UserError
-from qwen_ui.files import read_json, write_json
+from qwen_ui.files import write_json
 from qwen_ui.formats import short_bytes
 from qwen_ui.runs import (
-    LAUNCHED,
     OF_MEMORY,
     RunSpec,
     fold_run,
     free_memory,
     read_spec,
+    recorded_launch,
     run_lock,
     status_of,
     write_status,
@@ -166,9 +166,9 @@ def main(folder: Path) -> None:
     status = status_of(folder)
     if not status.reason.startswith(OF_MEMORY):
         return
-    launched = read_json(folder / LAUNCHED)
+    launched = recorded_launch(folder)
     total = psutil.virtual_memory().total
-    free = float(launched.get("memory_free") or free_memory())
+    free = float((launched and launched.memory_free) or free_memory())
     advice = write_advice(folder, AvailableMemory("cpu", free, max(0.0, total - free)))
     with run_lock(folder) as held:
         if held and status_of(folder) == status and os.access(folder, os.W_OK):

@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
+from qwen_ui.errors import UserError
 from qwen_ui.files import locked
 from qwen_ui.paths import runs_folder
-from qwen_ui.runs import LAUNCHED, Status, open_folders, queue_lock, recorded_status
+from qwen_ui.runs import (
+    LAUNCHED,
+    Status,
+    open_folders,
+    queue_lock,
+    reason_for,
+    recorded_status,
+    write_status,
+)
 from qwen_ui.workers.spawn import spawn
 from qwen_ui.workers.stopping import worker_pid
 
@@ -35,18 +45,42 @@ def queue_position(run: str) -> tuple[list[str], list[str]]:
 def dispatch() -> list[str]:
     """Start waiting runs as far as there is room. Several processes may call it at the same time.
 
+    One that cannot be started holds up none behind it: it fails where a person has to mend it, and
+    waits on where the machine has (a full disk).
+
     Returns:
         The names of the runs that were started.
+
+    Raises:
+        OSError: why the first that waits on could not be started.
     """
     if not queued_runs():
         return []
-    started = []
+    started: list[str] = []
+    refused: list[OSError] = []
     with locked(queue_lock()):
         room = capacity() - sum(1 for folder in open_folders() if is_busy(folder))
-        for name in queued_runs()[: max(0, room)]:
-            spawn(runs_folder() / name)
-            started.append(name)
+        for name in queued_runs():
+            if len(started) >= room:
+                break
+            try:
+                if _started(runs_folder() / name):
+                    started.append(name)
+            except OSError as error:
+                refused.append(error)
+    if refused:
+        raise refused[0]
     return started
+
+
+def _started(folder: Path) -> bool:
+    try:
+        spawn(folder)
+    except UserError as error:
+        status = replace(recorded_status(folder), status="failed", reason=reason_for(error))
+        write_status(folder, status)
+        return False
+    return True
 
 
 def _waits(name: str, status: Status) -> bool:

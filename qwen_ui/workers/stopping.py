@@ -6,13 +6,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from qwen_ui.errors import RunError
-from qwen_ui.files import locked, read_json
+from qwen_ui.files import locked
 from qwen_ui.runs import (
     LAUNCHED,
     SAVING,
     STOP,
     is_alive,
     queue_lock,
+    recorded_launch,
     recorded_status,
     run_folder,
     run_lock,
@@ -31,10 +32,10 @@ KILLED = "It was killed by the user. Resume continues from the last checkpoint."
 
 def processes_of(folder: Path) -> list[tuple[int, str]]:
     """Id and start time of a run's living processes: its worker, and the launcher of several."""
-    status, launched = recorded_status(folder), read_json(folder / LAUNCHED)
-    noted = ((status.pid, status.begun), (launched.get("pid"), launched.get("begun")))
+    noted = (recorded_status(folder), recorded_launch(folder))
     # Mostly they are one process, which is looked at once.
-    pairs = dict.fromkeys((int(pid), begun) for pid, begun in noted if pid and begun)
+    named = ((found.pid, found.begun) for found in noted if found is not None)
+    pairs = dict.fromkeys((pid, begun) for pid, begun in named if pid and begun)
     return [pair for pair in pairs if is_alive(*pair)]
 
 

@@ -48,11 +48,12 @@ class Supervisor:
     def round(self) -> None:
         """Reap ended children, mark the dead, enforce stops, explain, and start what waits.
 
-        Runs that are over are read once. A disk that is full or gone is logged; the next round
-        tries again.
+        Runs that are over are read once. What fails is logged, whatever it is: the other runs and
+        the next round go on.
         """
-        reap()
         self._busy = []
+        with _logged():
+            reap()
         with _logged():
             self._seen_over -= {folder.name for folder in open_folders()}
             for name in run_names():
@@ -108,13 +109,20 @@ class Supervisor:
         while (left := due - time.monotonic()) > 0:
             if spawned.wait(min(left, POLL_SECONDS) if self._busy else left):
                 return
-            if not all(map(is_busy, self._busy)):
+            if self._has_ended():
                 return
+
+    def _has_ended(self) -> bool:
+        with _logged():
+            return not all(map(is_busy, self._busy))
+        return False
 
 
 @contextmanager
 def _logged() -> Iterator[None]:
+    # All of it: this thread is the only one that looks after any run, and a fault in one run's
+    # folder must not end it.
     try:
         yield
-    except OSError:
+    except Exception:
         logger.exception("looking after the runs failed")

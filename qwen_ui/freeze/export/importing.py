@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import re
 
 from qwen_ui.errors import PlanError
+from qwen_ui.files import parse_json
 from qwen_ui.freeze.canonical import canonical_plan
 from qwen_ui.freeze.export.axolotl import axolotl_matches
 from qwen_ui.freeze.plan import MAX_IMPORT_BYTES, FreezePlan
@@ -39,7 +39,7 @@ def import_plan(text: str, anatomy: Anatomy) -> FreezePlan:
 def _items(text: str) -> list[str]:
     if text.lstrip().startswith("["):
         try:
-            values = json.loads(text)
+            values = parse_json(text)
         except ValueError as error:
             raise PlanError(f"The list is not JSON ({error}). Save it again.") from error
         if not all(isinstance(value, str) for value in values):
@@ -65,7 +65,7 @@ def _yaml_list(lines: list[str]) -> list[str]:
 def _unquoted(text: str) -> str:
     if text.startswith('"') and text.endswith('"') and len(text) > 1:
         try:
-            return str(json.loads(text))
+            return str(parse_json(text))
         except ValueError:
             return text[1:-1]
     if text.startswith("'") and text.endswith("'") and len(text) > 1:

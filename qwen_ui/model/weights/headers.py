@@ -7,14 +7,13 @@ checked: a file may be cut off, or its header may be wrong about sizes.
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from qwen_ui.errors import ModelError
-from qwen_ui.files import parse_json_file
+from qwen_ui.files import parse_json, parse_json_file
 from qwen_ui.model.mistaken import not_what_it_seems, other_weights
 from qwen_ui.model.weights.location import model_files
 
@@ -161,8 +160,8 @@ def read_header(file: Path) -> tuple[dict[str, StoredTensor], int]:
             raise ModelError(f"'{file}' claims a header of {length:,} bytes; 100 MB is the limit.")
         raw = stream.read(length)
     try:
-        entries = json.loads(raw)
-    except (ValueError, RecursionError) as error:
+        entries = parse_json(raw)
+    except ValueError as error:
         raise ModelError(f"The header of '{file}' is not JSON. Download it again.") from error
     if not isinstance(entries, dict):
         raise ModelError(f"The header of '{file}' is not a table of tensors.")

@@ -17,6 +17,7 @@ from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 from safetensors import SafetensorError
 
 from qwen_ui.errors import ModelError
+from qwen_ui.files import parse_json
 from qwen_ui.model.anatomy import Anatomy
 from qwen_ui.model.hub import hub_answers, is_offline
 from qwen_ui.model.libraries import (
@@ -181,7 +182,7 @@ def copy_companions(folder: Path, target: Path) -> None:
     """Copy what goes with weights to make a usable model, JSON without a byte order mark."""
     for file in {f for pattern in COMPANIONS for f in folder.glob(pattern)}:
         if file.suffix == ".json" and _marked(file):
-            values = json.loads(file.read_bytes())
+            values = parse_json(file.read_bytes())
             text = json.dumps(values, indent=2, ensure_ascii=False)
             (target / file.name).write_text(text, encoding="utf-8")
         else:

@@ -65,7 +65,7 @@ def _read(file: Path) -> FreezePlan:
 
 
 def _files() -> list[Path]:
-    return sorted((home() / "plans").glob("*.json"))
+    return sorted(file for file in (home() / "plans").glob("*.json") if file.is_file())
 
 
 def _file(name: str) -> Path:

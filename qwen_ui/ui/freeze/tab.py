@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from qwen_ui.errors import PlanError
+from qwen_ui.files import parse_json
 from qwen_ui.freeze import FreezePlan, resolve
 from qwen_ui.ui.freeze.actions import plan_of
 from qwen_ui.ui.freeze.selection_data import ranges_of
@@ -129,7 +130,7 @@ def read_value(value: str | None) -> dict[str, Any]:
     if not value:
         return {}
     try:
-        read = json.loads(value)
+        read = parse_json(value)
     except ValueError as error:
         raise PlanError("The selection was not understood. Reload the page.") from error
     if not isinstance(read, dict):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import tempfile
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
+from qwen_ui.files import parse_json
 from qwen_ui.model import Difference, compare_models, preset_models
 from qwen_ui.model.weights import MEASURES
 from qwen_ui.ui.inspect.weights import weights_html
@@ -144,7 +144,7 @@ def wire(more: More, header: Header, session: Session, tree: gr.HTML) -> None:
     def draw(followed: str, dark: bool) -> tuple[Any, Any]:
         from qwen_ui.ui.inspect.figures import block_bars, parameter_treemap  # noqa: PLC0415  loads plotly
 
-        anatomy = session.anatomy(json.loads(followed)["source"])
+        anatomy = session.anatomy(parse_json(followed)["source"])
         return parameter_treemap(anatomy, dark=dark), block_bars(anatomy, dark=dark)
 
     @guarded

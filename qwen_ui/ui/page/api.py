@@ -18,6 +18,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+import orjson
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from qwen_ui.errors import UserError
@@ -46,6 +47,12 @@ def server_function(
         return _parameters(function, opens=open_model is not None)
 
     def answer(asked: Any) -> Answer:
+        try:
+            # What cannot be written as JSON again (half a surrogate pair, integers of more than 64
+            # bits, nesting without end) would fail later, in an answer that quotes it.
+            orjson.dumps(asked)
+        except orjson.JSONEncodeError as error:
+            return _error("RequestError", _not_understood(function.__name__, str(error)))
         try:
             given = dict(accepted().model_validate(asked))
         except ValidationError as error:
@@ -84,6 +91,10 @@ def _wrong_request(name: str, error: ValidationError) -> str:
     first = error.errors(include_url=False, include_input=False)[0]
     where = ".".join(str(part) for part in first["loc"])
     what = f"{where}: {first['msg']}" if where else first["msg"]
+    return _not_understood(name, what)
+
+
+def _not_understood(name: str, what: str) -> str:
     return f"The page asked for '{name}' in a way that is not understood ({what}). Reload the page."
 
 

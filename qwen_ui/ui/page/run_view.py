@@ -27,6 +27,7 @@ from qwen_ui.runs import (
     annotation_of,
     fold_from,
     lines_of,
+    recorded_plan,
     recorded_settings,
     run_folder,
     status_of,
@@ -131,7 +132,7 @@ def progress(folder: Path, status: Status, carry: Carry) -> dict[str, Any]:
 def title_of(folder: Path) -> str:
     """The name that a person gave, else what trains and where."""
     name: str = annotation_of(folder)["name"]
-    plan = read_json(folder / "plan.json").get("name") or "plan"
+    plan = recorded_plan(folder).name or "plan"
     return name or f"{plan} · {Path(str(recorded_settings(folder).get('model') or '')).name}"
 
 

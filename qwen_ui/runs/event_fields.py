@@ -1,0 +1,67 @@
+"""The fields of each kind of event, and what they may be."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qwen_ui.files import check_depth
+from qwen_ui.runs.fields import (
+    Checks,
+    is_count,
+    is_flag,
+    is_number,
+    is_text,
+    list_of,
+    wrong_fields,
+)
+
+
+def _is_movement(value: Any) -> bool:
+    """(block, norm) of one block."""
+    return (
+        isinstance(value, list) and len(value) == 2 and is_count(value[0]) and is_number(value[1])
+    )
+
+
+_COUNTS = (
+    *("step", "steps", "processes", "threads", "prefix_blocks", "trainable_parameters"),
+    *("total_parameters", "training_examples", "evaluation_examples"),
+)
+_TEXTS = (
+    *("device", "device_name", "dtype", "learning_rate_source", "evaluation_fingerprint"),
+    "fingerprint",
+)
+# Steps are many, and are checked column by column (`fold`).
+FIELDS: dict[str, Checks] = {
+    "start": {
+        **dict.fromkeys(_COUNTS, is_count),
+        **dict.fromkeys(_TEXTS, is_text),
+        "learning_rate": is_number,
+    },
+    "eval": {
+        "step": is_count,
+        **dict.fromkeys(("loss", "standard_error", "elapsed"), is_number),
+    },
+    "sample": {"step": is_count, "prompt": is_text, "text": is_text},
+    "movement": {"step": is_count, "blocks": list_of(_is_movement)},
+    "log": {"level": is_text, "message": is_text},
+    "end": {
+        **dict.fromkeys(("status", "reason", "delta"), is_text),
+        **dict.fromkeys(("eval_loss_before", "eval_loss_after", "gain_error"), is_number),
+        "mistake": is_flag,
+    },
+}
+
+
+def is_event(found: Any) -> bool:
+    """Whether a line's JSON is an event whose fields are what they may be."""
+    if not isinstance(found, dict) or not isinstance(found.get("event"), str):
+        return False
+    checks = FIELDS.get(found["event"])
+    if checks is None:
+        return True
+    try:
+        check_depth(found)
+    except ValueError:
+        return False
+    return not wrong_fields(found, checks)
