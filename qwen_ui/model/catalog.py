@@ -78,15 +78,20 @@ def find_model(name: str) -> ModelSource:
     file = preset_file(name)
     if file is not None:
         return ModelSource(name, read_configuration(file), preset_weights(name))
-    path = _named_path(Path(name).expanduser())
-    if path.is_file():
+    try:
+        path = _named_path(Path(name).expanduser())
+        is_file, is_folder = path.is_file(), path.is_dir()
+    except (OSError, RuntimeError) as error:
+        # Longer than a name may be, not to be looked into, or the home of a user who is not there.
+        raise ModelError(f"'{name[:100]}' cannot be opened ({str(error)[:80]}).") from error
+    if is_file:
         return ModelSource(name, read_configuration(path), weights_in(path.parent))
-    if path.is_dir():
+    if is_folder:
         return _from_folder(name, path)
     if is_hub_id(name):
         return _from_hub(name)
     raise ModelError(
-        f"There is no model '{name}'. Give a preset ({', '.join(preset_models())}), "
+        f"There is no model '{name[:100]}'. Give a preset ({', '.join(preset_models())}), "
         "a folder with a config.json, a config.json file, or a hub id such as "
         "Qwen/Qwen2.5-1.5B-Instruct."
     )

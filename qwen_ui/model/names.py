@@ -11,7 +11,10 @@ from qwen_ui.paths import ASSETS
 
 DEFAULT_MODEL = "qwen2.5-1.5b-instruct"
 NANO = "nano"
-_HUB_ID = re.compile(r"[A-Za-z0-9][\w.\-]*/[A-Za-z0-9][\w.\-]*")
+# As huggingface_hub's `validate_repo_id` has it, which raises for what is none.
+_HUB_ID = re.compile(
+    r"(?!.*(?:--|\.\.|\.git$))[A-Za-z0-9][\w.\-]{0,95}(?<=\w)/[A-Za-z0-9][\w.\-]{0,95}(?<=\w)"
+)
 
 
 @cache
