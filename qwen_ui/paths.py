@@ -16,6 +16,19 @@ def home() -> Path:
     return Path(chosen) if chosen else Path(platformdirs.user_data_dir("qwen-ui"))
 
 
+def named_path(name: str) -> Path | None:
+    """The file or folder that a person names, `~` expanded; None where there is none.
+
+    What can be no path at all names none either: longer than the system takes, with a null
+    character, the home of a user who is not there.
+    """
+    try:
+        path = Path(name).expanduser()
+        return path if path.exists() else None
+    except (OSError, RuntimeError, ValueError):
+        return None
+
+
 def runs_folder() -> Path:
     """`home()/runs`: one folder per run."""
     return home() / "runs"

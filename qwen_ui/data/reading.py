@@ -18,6 +18,7 @@ from qwen_ui.data.records import Record
 from qwen_ui.data.samples import ByHand, read_sample
 from qwen_ui.data.shapes import EXPECTED, parse_columns
 from qwen_ui.errors import DataError
+from qwen_ui.paths import named_path
 
 # Up to this size a file is checked whole before a launch, 0.5 s; of a larger one the beginning.
 CHECKED_BYTES = 32 * 1024**2
@@ -59,21 +60,21 @@ def read_records(
     """
     shape = parse_columns(columns)
     by_hand = ByHand(shape, required) if shape else None
-    path = Path(source).expanduser()
-    if path.is_file() and is_document(path):
+    path = named_path(source)
+    if path is not None and path.is_file():
+        if not is_document(path):
+            return _loaded(read_values(path), path.name, by_hand, most)
         texts = read_values(path, beginning=most is not None)
         records = [Record(where, text=text, is_document=True) for where, text in texts]
         if not records:
             raise DataError(f"'{path.name}' is empty. Give a text.")
         return Loaded(records, ())
-    if path.is_file():
-        return _loaded(read_values(path), path.name, by_hand, most)
-    if path.is_dir():
+    if path is not None and path.is_dir():
         rows, notes = _training_part(_load_folder(path), path.name)
     elif _is_hub_id(source):
         rows, notes = _training_part(_load_hub(source), source)
     else:
-        raise DataError(f"There is no file '{source}'. Check the path.")
+        raise DataError(f"There is no file '{source[:100]}'. Check the path.")
     loaded = _loaded(_numbered(rows, source), source, by_hand, most)
     return Loaded(loaded.records, (*notes, *loaded.notes))
 
@@ -86,8 +87,8 @@ def check_data(
     Raises:
         UserError: as `read_records`.
     """
-    path = Path(source).expanduser()
-    small = path.is_file() and path.stat().st_size <= CHECKED_BYTES
+    path = named_path(source)
+    small = path is not None and path.is_file() and path.stat().st_size <= CHECKED_BYTES
     most = None if small else CHECKED_RECORDS
     return read_records(source, columns, most=most, required=required).notes
 
@@ -166,7 +167,7 @@ def _load_hub(source: str) -> Any:
         return datasets.load_dataset(source)
     except (OSError, ValueError, datasets.exceptions.DatasetsError) as error:
         raise DataError(
-            f"There is no file '{source}', and the hub dataset of that name cannot be read "
+            f"There is no file '{source[:100]}', and the hub dataset of that name cannot be read "
             f"({type(error).__name__}). Check the path or the network."
         ) from error
 

@@ -19,6 +19,7 @@ from qwen_ui.errors import ModelError, RunError
 from qwen_ui.files import parse_json, replaced
 from qwen_ui.model import open_model
 from qwen_ui.model.weights import folder_fingerprint, why_no_weights
+from qwen_ui.paths import named_path
 from qwen_ui.runs import flat_settings, run_folder
 
 FORMAT = "qwen_ui delta 1"
@@ -132,11 +133,11 @@ def delta_file(named: str) -> Path:
     Raises:
         RunError: there is none.
     """
-    path = Path(named)
-    if path.is_dir():
+    path = named_path(named)
+    if path is not None and path.is_dir():
         return path / DELTA_NAME
-    if path.suffix == ".safetensors":
-        return path
+    if named.endswith(".safetensors"):
+        return path or Path(named)
     return run_folder(named) / DELTA_NAME
 
 

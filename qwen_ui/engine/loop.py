@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from qwen_ui.data import Batch, Examples, Order, collate
+from qwen_ui.engine.causal_proof import check_causal
 from qwen_ui.engine.forward import Trainee
 from qwen_ui.engine.head_proof import prove_head
 from qwen_ui.engine.optimizer import MasterAdamW
@@ -116,6 +117,7 @@ class Loop:
         """Verify the shortcuts on the first batch, before any step; sentences on what fell back.
 
         Raises:
+            ModelError: the model lets tokens see later ones.
             SettingsError: samples are packed and the model lets them see each other.
         """
         check_packing(
@@ -124,6 +126,7 @@ class Loop:
         said = []
         self.trainee.eval()
         batch = self._batches(1)[0]
+        check_causal(self.trainee, batch)
         if self.trainee.cut is not None and (problem := self._prepare_prefix(batch)):
             self.trainee.cut = None
             said.append(problem)

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import inspect
 from dataclasses import replace
-from typing import Any
 
 import torch
 
 from qwen_ui.data import Batch, Example, Examples, collate
 from qwen_ui.engine.forward import Trainee
+from qwen_ui.engine.influence import influence
 from qwen_ui.errors import SettingsError
 
 # Tokens of each of the two samples whose derivative is taken: it holds all blocks' activations.
@@ -79,10 +79,10 @@ def _leak(trainee: Trainee, packed: Example, pad: int, device: torch.device, row
         return collate(made, tuple(range(rows)), pad).to(device)
 
     short = first[-TOKENS:]
-    moved, blind = _derivative(trainee, batch(short, second[:TOKENS]), len(short))
-    if moved:
+    depends_BT = influence(trainee, batch(short, second[:TOKENS]), slice(len(short), None))
+    if depends_BT is not None and depends_BT[:, : len(short)].any():
         return "the second's states depend on the first"
-    if blind:
+    if depends_BT is None or not depends_BT.any():
         return "that they do not cannot be shown: the model cannot be differentiated"
     with torch.no_grad():
         states = trainee.states(batch(first, second).inputs)[:, len(first) :].float()
@@ -121,27 +121,3 @@ def _exchanged(sample: tuple[int, ...], packed: Example) -> tuple[int, ...]:
     present = sorted(set(packed.tokens))
     following = dict(zip(present, [*present[1:], present[0]], strict=True))
     return tuple(following[token] for token in sample)
-
-
-def _derivative(trainee: Trainee, batch: Batch, first: int) -> tuple[bool, bool]:
-    """Whether the states after `first` tokens depend on those tokens; whether they do on none."""
-    leaves: list[torch.Tensor] = []
-
-    def leaf(_module: Any, _given: Any, embedded: torch.Tensor) -> torch.Tensor:
-        leaves.append(embedded.detach().requires_grad_())
-        return leaves[-1].clone()  # a model may write to its embeddings in place
-
-    handle = trainee.model.get_input_embeddings().register_forward_hook(leaf)
-    try:
-        states = trainee.states(batch.inputs)[:, first:]
-    finally:
-        handle.remove()
-    if not leaves or not states.requires_grad:
-        return False, True
-    # By random numbers: the sum of a normalised state is the same for every state.
-    generator = torch.Generator().manual_seed(0)
-    direction = torch.randn(states.shape, generator=generator).to(states)
-    found = torch.autograd.grad(states, leaves[0], direction, allow_unused=True)[0]
-    if found is None:
-        return False, True
-    return bool((found[:, :first] != 0).any()), not bool((found[:, first:] != 0).any())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qwen_ui.data import check_data, parse_columns
@@ -10,6 +9,7 @@ from qwen_ui.errors import ModelError, PlanError
 from qwen_ui.freeze import FreezePlan
 from qwen_ui.model import refuse_length
 from qwen_ui.model.weights import check_weights, refuse_misfit, refuse_quantized, weights_of
+from qwen_ui.paths import named_path
 from qwen_ui.runs import RunSpec, make_spec
 
 if TYPE_CHECKING:
@@ -73,9 +73,7 @@ def check_spec(spec: RunSpec, anatomy: Anatomy) -> None:
 
 def _refuse_encoder(anatomy: Anatomy) -> None:
     """Refuse a model whose text goes through an encoder: its loss is of another kind."""
-    if any(parameter.name.startswith("encoder.") for parameter in anatomy.parameters) or any(
-        parameter.name.startswith("model.encoder.") for parameter in anatomy.parameters
-    ):
+    if any(p.name.startswith(("encoder.", "model.encoder.")) for p in anatomy.parameters):
         raise ModelError(
             f"'{anatomy.source}' is an encoder with a decoder ({anatomy.model_type}); only "
             "decoders are trained here. Choose a causal language model."
@@ -85,11 +83,16 @@ def _refuse_encoder(anatomy: Anatomy) -> None:
 def _check_data(spec: RunSpec) -> None:
     """Read the data as far as that is quick; what `datasets` loads is left to the run."""
     parse_columns(spec.data.columns)
-    if Path(spec.data.source).expanduser().is_file():
+    if _is_file(spec.data.source):
         check_data(spec.data.source, spec.data.columns)
     held_out = spec.data.eval_data
-    if held_out is not None and Path(held_out).expanduser().is_file():
+    if held_out is not None and _is_file(held_out):
         check_data(held_out, spec.data.columns, required=False)
+
+
+def _is_file(source: str) -> bool:
+    path = named_path(source)
+    return path is not None and path.is_file()
 
 
 def _refuse_images(anatomy: Anatomy) -> None:

@@ -47,6 +47,7 @@ from qwen_ui.model.names import (
 )
 from qwen_ui.model.remote_code import VARIABLE, is_trusted
 from qwen_ui.model.weights.location import cached_snapshot, preset_weights, weights_in
+from qwen_ui.paths import named_path
 
 MAX_CONFIG_BYTES = 4 * 1024 * 1024
 
@@ -78,15 +79,11 @@ def find_model(name: str) -> ModelSource:
     file = preset_file(name)
     if file is not None:
         return ModelSource(name, read_configuration(file), preset_weights(name))
-    try:
-        path = _named_path(Path(name).expanduser())
-        is_file, is_folder = path.is_file(), path.is_dir()
-    except (OSError, RuntimeError) as error:
-        # Longer than a name may be, not to be looked into, or the home of a user who is not there.
-        raise ModelError(f"'{name[:100]}' cannot be opened ({str(error)[:80]}).") from error
-    if is_file:
+    named = named_path(name)
+    path = None if named is None else _opened_by(named)
+    if path is not None and path.is_file():
         return ModelSource(name, read_configuration(path), weights_in(path.parent))
-    if is_folder:
+    if path is not None:
         return _from_folder(name, path)
     if is_hub_id(name):
         return _from_hub(name)
@@ -97,7 +94,7 @@ def find_model(name: str) -> ModelSource:
     )
 
 
-def _named_path(path: Path) -> Path:
+def _opened_by(path: Path) -> Path:
     """The folder or configuration that a path means: weights do not say their architecture.
 
     Raises:

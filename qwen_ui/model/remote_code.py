@@ -9,8 +9,9 @@ transformers does not know itself; for all others the installed class is used an
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING
+
+from qwen_ui.paths import named_path
 
 if TYPE_CHECKING:
     from qwen_ui.model.libraries import PreTrainedConfig
@@ -38,4 +39,7 @@ def came_with_its_code(configuration: PreTrainedConfig) -> bool:
 
 
 def _same(name: str, model: str) -> bool:
-    return name == model or Path(name).expanduser().resolve() == Path(model).expanduser().resolve()
+    if name == model:
+        return True
+    one, other = named_path(name), named_path(model)
+    return one is not None and other is not None and one.samefile(other)

@@ -115,7 +115,7 @@ def gain_note(held_out: HeldOut, learning_rate: float) -> str:
         return ""
     return (
         f"The evaluation loss moved by {-gain:+.3f} nats per token, and the {count:,} held-out "
-        f"samples tell differences above {told:.3f} from chance. The learning rate "
-        f"{learning_rate:.1e} is likely too low for so many steps: find one "
-        "(--learning-rate-finder), or hold out more samples."
+        f"samples tell differences above {told:.3f} from chance. If the training loss hardly fell "
+        f"either, the learning rate {learning_rate:.1e} is likely too low for so many steps: find "
+        "one (--learning-rate-finder). Else hold out more samples."
     )

@@ -226,3 +226,10 @@ def test_hub_ids_may_have_a_dot() -> None:
         read_records("teknium/OpenHermes-2.5")
     with pytest.raises(DataError, match="no file"):
         read_records("folder/a.jsonl")
+
+
+@pytest.mark.parametrize("name", ["a" * 300, "~nosuchuser/x", "x/\0y", "a/" + "b" * 5000])
+def test_what_can_be_no_name_is_a_sentence(name: str) -> None:
+    with pytest.raises(DataError) as caught:
+        read_records(name)
+    assert len(str(caught.value)) < 500

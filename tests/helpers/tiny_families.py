@@ -115,6 +115,7 @@ _MORE: dict[str, dict[str, Any]] = {
     "mamba2": {"num_heads": 8, "head_dim": 8, "expand": 2, "n_groups": 2, "chunk_size": 16},
     "mt5": {"decoder_start_token_id": 0},
     "t5": {"decoder_start_token_id": 0},
+    "xlm": {"causal": True},
     "xlstm": {"num_heads": 4, "embedding_dim": 32, "chunk_size": 16},
     "zamba": {"num_hidden_layers": 8, "attn_layer_offset": 2, "attn_layer_period": 3},
     "zamba2": {"num_hidden_layers": 4, "layers_block_type": ["mamba", "hybrid"] * 2},

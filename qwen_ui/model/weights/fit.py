@@ -17,6 +17,7 @@ from qwen_ui.model.names import hub_id, preset_file
 from qwen_ui.model.weights.fit_reasons import likely_reason
 from qwen_ui.model.weights.headers import StoredWeights, read_weights
 from qwen_ui.model.weights.quantization import quantization_of
+from qwen_ui.paths import named_path
 
 LISTED = 3
 
@@ -212,7 +213,7 @@ def unread_weights(anatomy: Anatomy) -> str:
 
 def _own_folder(anatomy: Anatomy) -> Path | None:
     """The folder that a model was opened from; None for a preset, a hub id and a bare module."""
-    path = Path(anatomy.source).expanduser()
-    if preset_file(anatomy.source) is not None or not path.exists():
+    path = named_path(anatomy.source)
+    if preset_file(anatomy.source) is not None or path is None:
         return None
     return path if path.is_dir() else path.parent

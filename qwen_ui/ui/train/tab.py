@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
@@ -16,78 +15,28 @@ from qwen_ui.ui.page import (
     OWN,
     Header,
     Session,
-    build_run_view,
     check_choice,
     data_files,
     guarded,
-    paragraph,
     shown_with_own,
     trained_model,
 )
+from qwen_ui.ui.train.components import TrainTab, build
 from qwen_ui.ui.train.form import (
-    finder_of,
     intent,
     latest_run,
-    rate_found,
     spec_of,
 )
-from qwen_ui.ui.train.machines import Machines, build_machines, written
+from qwen_ui.ui.train.launching import wire_launch
 from qwen_ui.ui.train.preview import preview_html
 from qwen_ui.ui.train.price import needs, price_html, priced_model, unpriced_html
-from qwen_ui.ui.train.settings import Form, Settings, build_form
-from qwen_ui.workers import find_devices, start
+from qwen_ui.ui.train.settings import Settings
+from qwen_ui.workers import find_devices
 
 if TYPE_CHECKING:
     from qwen_ui.runs import RunSpec
 
-RATE_POLL_SECONDS = 1.5
-
-
-@dataclass(frozen=True, slots=True)
-class TrainTab:
-    """The tab's components.
-
-    Attributes:
-        what: which model trains, what of it, and the suggested rate.
-        form: the settings, with preview and learning-rate finder.
-        machines: what starts the run on several machines.
-        price: what the run needs and what is free.
-        launch: the one primary button.
-        testing: the run of the learning-rate finder, "" for none.
-        poll: ticks while it does.
-        view: the run, drawn by `page/static/run_view.js`; its value is the run's name.
-    """
-
-    what: gr.HTML
-    form: Form
-    machines: Machines
-    price: gr.HTML
-    launch: gr.Button
-    testing: gr.State
-    poll: gr.Timer
-    view: gr.HTML
-
-    @property
-    def settings(self) -> Settings:
-        return self.form.settings
-
-
-def build(session: Session) -> TrainTab:
-    """The tab's components, not yet connected."""
-    with gr.Row(elem_id="qt-main"):
-        with gr.Column(elem_id="qt-form", scale=0):
-            what = gr.HTML(
-                paragraph("Waiting for a model …", "qt-what qt-note"),
-                elem_id="qt-what",
-            )
-            form = build_form()
-            machines = build_machines()
-            price = gr.HTML("", apply_default_css=False, elem_id="qt-price")
-            launch = gr.Button("Launch", variant="primary", elem_id="qt-launch")
-        with gr.Column(elem_id="qt-side"):
-            view = build_run_view("qt-run")
-    testing, poll = gr.State(""), gr.Timer(RATE_POLL_SECONDS, active=False)
-    return TrainTab(what, form, machines, price, launch, testing, poll, view)
+__all__ = ["build", "wire"]
 
 
 def wire(tab: TrainTab, header: Header, session: Session) -> None:
@@ -105,7 +54,7 @@ def wire(tab: TrainTab, header: Header, session: Session) -> None:
     _wire_intent(tab, header, session, quiet)
     _wire_preview(tab, header, session, quiet)
     _wire_price(tab, header, session, quiet)
-    _wire_launch(tab, header, asked, quiet)
+    wire_launch(tab, header, asked, quiet)
     # Fires once after the page is loaded: the run that goes on is found again.
     header.model.change(lambda shown: shown or latest_run(), tab.view, tab.view, **quiet)
     tab.settings.data.change(
@@ -267,60 +216,5 @@ def _wire_price(tab: TrainTab, header: Header, session: Session, quiet: dict[str
         [header.model, header.plan, *watched],
         tab.price,
         trigger_mode="always_last",
-        **quiet,
-    )
-
-
-def _wire_launch(
-    tab: TrainTab,
-    header: Header,
-    asked: Callable[[str, FreezePlan, tuple[Any, ...]], RunSpec],
-    quiet: dict[str, Any],
-) -> None:
-    given = [header.model, header.plan, *tab.settings.components()]
-
-    @guarded
-    def on_launch(source: str, plan: FreezePlan, *values: Any) -> str:
-        return start(asked(source, plan, values))
-
-    @guarded
-    def on_find_rate(source: str, plan: FreezePlan, *values: Any) -> tuple[Any, ...]:
-        run = start(finder_of(asked(source, plan, values)))
-        text = "The learning-rate finder runs; the rate is filled in when it ends."
-        note = paragraph(text, "qt-note")
-        return run, run, gr.Timer(active=True), gr.Button(interactive=False), note
-
-    @guarded
-    def on_poll(run: str) -> tuple[Any, ...]:
-        found = rate_found(run)
-        if found is None:
-            return (gr.skip(),) * 4
-        rate, said = found
-        filled = gr.skip() if rate is None else rate
-        note = paragraph(said, "qt-note")
-        return filled, note, gr.Timer(active=False), gr.Button(interactive=True)
-
-    @guarded
-    def on_write(count: float, each: float, source: str, plan: FreezePlan, *values: Any) -> Any:
-        return written(asked(source, plan, values), count, each)
-
-    form, machines = tab.form, tab.machines
-    tab.launch.click(on_launch, given, tab.view, **quiet)
-    form.find_rate.click(
-        on_find_rate,
-        given,
-        [tab.view, tab.testing, tab.poll, form.find_rate, form.rate_note],
-        **quiet,
-    )
-    tab.poll.tick(
-        on_poll,
-        tab.testing,
-        [tab.settings.learning_rate, form.rate_note, tab.poll, form.find_rate],
-        **quiet,
-    )
-    machines.write.click(
-        on_write,
-        [machines.count, machines.each, *given],
-        [machines.note, machines.shown, *machines.texts],
         **quiet,
     )

@@ -1,0 +1,74 @@
+"""What the Train tab's buttons start: a run, the learning-rate finder, the files for a cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from qwen_ui.freeze import FreezePlan
+from qwen_ui.ui.page import Header, guarded, paragraph
+from qwen_ui.ui.train.components import TrainTab
+from qwen_ui.ui.train.form import finder_of, rate_found
+from qwen_ui.ui.train.machines import written
+from qwen_ui.workers import start
+
+if TYPE_CHECKING:
+    from qwen_ui.runs import RunSpec
+
+
+def wire_launch(
+    tab: TrainTab,
+    header: Header,
+    asked: Callable[[str, FreezePlan, tuple[Any, ...]], RunSpec],
+    quiet: dict[str, Any],
+) -> None:
+    """Connect the buttons; `asked` gives the checked settings of the form."""
+    given = [header.model, header.plan, *tab.settings.components()]
+
+    @guarded
+    def on_launch(source: str, plan: FreezePlan, *values: Any) -> str:
+        return start(asked(source, plan, values))
+
+    @guarded
+    def on_find_rate(source: str, plan: FreezePlan, *values: Any) -> tuple[Any, ...]:
+        run = start(finder_of(asked(source, plan, values)))
+        text = "The learning-rate finder runs; the rate is filled in when it ends."
+        note = paragraph(text, "qt-note")
+        return run, run, gr.Timer(active=True), gr.Button(interactive=False), note
+
+    @guarded
+    def on_poll(run: str) -> tuple[Any, ...]:
+        found = rate_found(run)
+        if found is None:
+            return (gr.skip(),) * 4
+        rate, said = found
+        filled = gr.skip() if rate is None else rate
+        note = paragraph(said, "qt-note")
+        return filled, note, gr.Timer(active=False), gr.Button(interactive=True)
+
+    @guarded
+    def on_write(count: float, each: float, source: str, plan: FreezePlan, *values: Any) -> Any:
+        return written(asked(source, plan, values), count, each)
+
+    form, machines = tab.form, tab.machines
+    tab.launch.click(on_launch, given, tab.view, **quiet)
+    form.find_rate.click(
+        on_find_rate,
+        given,
+        [tab.view, tab.testing, tab.poll, form.find_rate, form.rate_note],
+        **quiet,
+    )
+    tab.poll.tick(
+        on_poll,
+        tab.testing,
+        [tab.settings.learning_rate, form.rate_note, tab.poll, form.find_rate],
+        **quiet,
+    )
+    machines.write.click(
+        on_write,
+        [machines.count, machines.each, *given],
+        [machines.note, machines.shown, *machines.texts],
+        **quiet,
+    )
