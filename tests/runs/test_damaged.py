@@ -156,6 +156,7 @@ def nothing_is_started(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return started
 
 
+@pytest.mark.slow
 @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(file=st.sampled_from(FILES), content=CONTENTS)
 def test_any_content_of_any_file(nothing_is_started: list[str], file: str, content: bytes) -> None:

@@ -3,7 +3,7 @@ import { duration, exact, rounded } from "./format.js";
 
 const SILENT_SECONDS = 60;
 const GOING_ON = ["queued", "running"];
-const BAD = ["failed", "interrupted"];
+const BAD = ["failed", "interrupted", "damaged"];
 const TITLES = {
   queued: "Queued",
   starting: "Starting",
@@ -13,6 +13,7 @@ const TITLES = {
   stopped: "Stopped",
   failed: "Failed",
   interrupted: "Interrupted",
+  damaged: "Damaged",
 };
 
 export const isOver = ({ status }) => !GOING_ON.includes(status);
