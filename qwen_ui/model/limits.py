@@ -34,7 +34,6 @@ def learned_positions(anatomy: Anatomy) -> int | None:
         if (
             parameter.block is None
             and any(_TABLES.search(name) for name in parameter.names)
-            and not _of_a_tower(anatomy, parameter.module)
             and parameter.name not in unreached(anatomy)
         ):
             rows = parameter.shape[0]
@@ -45,19 +44,6 @@ def learned_positions(anatomy: Anatomy) -> int | None:
                 rows -= int(padding[1]) + 1
             return min(rows, named) if named else rows
     return None
-
-
-def _of_a_tower(anatomy: Anatomy, module: str) -> bool:
-    """Whether a module stands beside other blocks than the language model's: it counts patches."""
-    path, stack = module.split("."), anatomy.stack.split(".")
-    common = next(
-        (i for i, (a, b) in enumerate(zip(path, stack, strict=False)) if a != b), len(path)
-    )
-    beside = ".".join(path[: common + 1])
-    return any(
-        other.class_name == "ModuleList" and other.name.startswith(f"{beside}.")
-        for other in anatomy.modules
-    )
 
 
 def most_positions(anatomy: Anatomy, length: int) -> int | None:
