@@ -52,7 +52,7 @@ PUBLIC = {
         Check Report inspection_report
     """,
     "data": """
-        DATA_SUFFIXES Batch Example Examples Order Preview check_data collate has_ids_beyond
+        DATA_SUFFIXES IGNORED Batch Example Examples Order Preview check_data collate has_ids_beyond
         load_examples load_split padding_id parse_columns preview_data refuse_ids_beyond
     """,
     "runs": """

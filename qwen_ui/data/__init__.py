@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from qwen_ui.lazy import lazy_face
 
 if TYPE_CHECKING:
-    from qwen_ui.data.batches import Batch, Examples, collate, load_examples
+    from qwen_ui.data.batches import IGNORED, Batch, Examples, collate, load_examples
     from qwen_ui.data.files import DATA_SUFFIXES
     from qwen_ui.data.order import Order
     from qwen_ui.data.preview import Preview, preview_data
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DATA_SUFFIXES",
+    "IGNORED",
     "Batch",
     "Example",
     "Examples",

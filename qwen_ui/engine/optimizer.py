@@ -6,21 +6,25 @@ A bfloat16 weight near 0.02 has steps of about 1e-4: at a rate of 1e-6 plain Ada
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
 from torch import nn
+from torch.distributed.tensor import DTensor
 
 from qwen_ui.engine.process_group import ProcessGroup
-from qwen_ui.engine.sharding import fill, sharded_like, whole
+from qwen_ui.engine.sharding import fill, local, sharded_like, whole
 
 BETAS = (0.9, 0.999)
 EPSILON = 1e-8
 
-# Gradients narrower than their masters are converted to float32 so many bytes at a time.
+# Gradients narrower than their masters are converted to float32 so many bytes at a time: a GPU has
+# the room, and each portion costs it launches.
 PORTION_BYTES = 128 * 1024**2
+GPU_PORTION_BYTES = 1024**3
+# As torch's own clipping adds it to the norm.
+CLIP_EPSILON = 1e-6
 
 
 class MasterAdamW:
@@ -36,7 +40,10 @@ class MasterAdamW:
         self.parameters = {n: p for n, p in module.named_parameters() if p.requires_grad}
         assert self.parameters, "an optimizer needs something that trains"
         self.masters = {name: _master(p) for name, p in self.parameters.items()}
-        self._portions = _portions(self.parameters, self.masters)
+        some = next(iter(self.masters.values()))
+        self._sharded = isinstance(some, DTensor)
+        most = PORTION_BYTES if some.device.type == "cpu" else GPU_PORTION_BYTES
+        self._portions = _portions(self.parameters, self.masters, most)
         self._sums: dict[str, torch.Tensor] = {}
         self._clip = gradient_clip
         decayed = decayed_names(module)
@@ -70,7 +77,7 @@ class MasterAdamW:
         64 micro-batches added up in bfloat16 are off by 1 % (docs/decisions/engine.md).
         """
         handles = [
-            parameter.register_post_accumulate_grad_hook(self._adder(name))
+            parameter.register_post_accumulate_grad_hook(lambda _, n=name: self._add(n))
             for name, parameter in self.parameters.items()
             if parameter is not self.masters[name]
         ]
@@ -80,16 +87,20 @@ class MasterAdamW:
             for handle in handles:
                 handle.remove()
 
-    def _adder(self, name: str) -> Callable[[torch.Tensor], None]:
-        def add(parameter: torch.Tensor) -> None:
-            assert parameter.grad is not None
-            if name in self._sums:
-                self._sums[name] += parameter.grad
-            else:
-                self._sums[name] = parameter.grad.float()
-            parameter.grad = None
+    def add_up(self) -> None:
+        """Add all gradients that are there to the sums in float32."""
+        for name in self.parameters:
+            self._add(name)
 
-        return add
+    def _add(self, name: str) -> None:
+        parameter = self.parameters[name]
+        if parameter.grad is None:
+            return
+        if name in self._sums:
+            self._sums[name] += parameter.grad
+        else:
+            self._sums[name] = parameter.grad.to(torch.float32, copy=True)
+        parameter.grad = None
 
     def average_sums(self, group: ProcessGroup) -> None:
         """Take the mean over the processes of what has been added up; all have to ask together."""
@@ -105,44 +116,63 @@ class MasterAdamW:
             held = torch.zeros_like(self.masters[name]) if gradient is None else gradient
             self._sums[name] = group.all_reduce_sum(held.detach()) / group.world_size
 
-    def step(self, rate: float) -> float:
+    def step(self, rate: float, loss: torch.Tensor | None = None) -> torch.Tensor:
         """Take one step at this rate; the norm of the gradients before clipping.
 
-        Raises:
-            FloatingPointError: the norm is not finite; nothing was changed.
+        Where the norm, or the loss if it is given, is not finite, nothing is changed. The device
+        decides that, so that nothing waits for it.
         """
-        # Converted twice where they are many, so that only one portion stands in float32.
-        once = self._float32_gradients(self._portions[0]) if len(self._portions) == 1 else None
-        norms = [_norm(once or self._float32_gradients(names)) for names in self._portions]
-        norm = _total_norm(norms)
-        if not math.isfinite(norm):
-            raise FloatingPointError("The gradients are not finite.")
+        with torch.no_grad():
+            norm = _total_norm([self._gradient(name) for name in self.parameters])
+            sound = norm.isfinite() if loss is None else norm.isfinite() & loss.isfinite()
+            broken = (~sound).float()
+            # The optimizer divides by it.
+            scale = ((norm + CLIP_EPSILON) / self._clip).clamp_min(1.0) if self._clip else None
         for group in self.adam.param_groups:
             group["lr"] = rate
+        if self._sharded:  # the optimizer takes no plain tensors beside sharded ones
+            if broken:
+                return norm
+        else:
+            self.adam.found_inf, self.adam.grad_scale = broken, scale  # type: ignore[attr-defined]
         for names in self._portions:
-            self._update(names, once or self._float32_gradients(names), norm)
-        return float(norm)
+            self._update(names, scale)
+        return norm
 
-    def _float32_gradients(self, names: list[str]) -> list[torch.Tensor | None]:
-        """The gradients of these parameters in float32."""
-        held = [self._sums.get(name, self.parameters[name].grad) for name in names]
-        return [None if gradient is None else gradient.float() for gradient in held]
+    def _gradient(self, name: str) -> torch.Tensor | None:
+        return self._sums.get(name, self.parameters[name].grad)
 
-    def _update(
-        self, names: list[str], gradients: list[torch.Tensor | None], norm: torch.Tensor
-    ) -> None:
+    def _update(self, names: list[str], scale: torch.Tensor | None) -> None:
         """Step these; AdamW skips those without a gradient, and counts their steps apart."""
-        held = [self.masters[name] for name in names]
-        for master, gradient in zip(held, gradients, strict=True):
-            master.grad = gradient
-        if self._clip:
-            torch.nn.utils.clip_grads_with_norm_(held, self._clip, norm)
+        self._give_gradients(names)
+        if self._sharded and scale is not None:
+            for name in names:
+                if self.masters[name].grad is not None:
+                    self.masters[name].grad /= scale
         self.adam.step()
-        with torch.no_grad():
-            for name, master in zip(names, held, strict=True):
-                master.grad = None
-                if self.parameters[name] is not master:
-                    self.parameters[name].copy_(master)
+        for name in names:
+            self.masters[name].grad = None
+        narrow = [name for name in names if self.parameters[name] is not self.masters[name]]
+        if narrow:
+            with torch.no_grad():
+                torch._foreach_copy_(
+                    [local(self.parameters[name]) for name in narrow],
+                    [local(self.masters[name]) for name in narrow],
+                )
+
+    def _give_gradients(self, names: list[str]) -> None:
+        """Hand the masters their gradients, in float32."""
+        narrow = []
+        for name in names:
+            master, gradient = self.masters[name], self._gradient(name)
+            if gradient is None or gradient.dtype == torch.float32:
+                master.grad = gradient
+            else:
+                master.grad = torch.empty_like(master)
+                narrow.append((local(master.grad), local(gradient)))
+        if narrow:
+            with torch.no_grad():
+                torch._foreach_copy_([to for to, _ in narrow], [of for _, of in narrow])
 
     def trained(self) -> dict[str, torch.Tensor]:
         """The trained tensors by name, unsharded, at the precision they are trained in."""
@@ -207,20 +237,16 @@ def _master(parameter: nn.Parameter) -> nn.Parameter:
     return nn.Parameter(parameter.detach().float())
 
 
-def _norm(gradients: list[torch.Tensor | None]) -> torch.Tensor | None:
+def _total_norm(gradients: list[torch.Tensor | None]) -> torch.Tensor:
+    """The norm of all gradients together, added up in float32."""
     present = [gradient for gradient in gradients if gradient is not None]
-    return whole(torch.nn.utils.get_total_norm(present)) if present else None
-
-
-def _total_norm(norms: list[torch.Tensor | None]) -> torch.Tensor:
-    """The norm of all from the norms of the portions."""
-    found = [norm for norm in norms if norm is not None]
-    assert found, "a backward pass leaves gradients"
-    return found[0] if len(found) == 1 else torch.linalg.vector_norm(torch.stack(found))
+    assert present, "a backward pass leaves gradients"
+    norms = torch._foreach_norm(present, 2, dtype=torch.float32)
+    return torch.linalg.vector_norm(torch.stack([whole(norm) for norm in norms]))
 
 
 def _portions(
-    parameters: dict[str, nn.Parameter], masters: dict[str, nn.Parameter]
+    parameters: dict[str, nn.Parameter], masters: dict[str, nn.Parameter], most: int
 ) -> list[list[str]]:
     """Names whose gradients stand in float32 together: those that are float32, then the rest."""
     wide = [name for name in parameters if masters[name] is parameters[name]]
@@ -229,7 +255,7 @@ def _portions(
         if masters[name] is parameter:
             continue
         needed = 4 * parameter.numel()
-        if portions[-1] and size + needed > PORTION_BYTES:
+        if portions[-1] and size + needed > most:
             portions.append([])
             size = 0
         portions[-1].append(name)

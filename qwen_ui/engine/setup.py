@@ -18,6 +18,8 @@ from qwen_ui.engine.lora import adapted_modules, add_adapters
 from qwen_ui.engine.optimizer import MasterAdamW
 from qwen_ui.engine.prefix_cache import PrefixCache, PrefixKey
 from qwen_ui.engine.prefix_cut import block_list
+from qwen_ui.engine.prefix_resident import ResidentPrefix, resident_budget, resident_bytes
+from qwen_ui.engine.prefix_source import Cache
 from qwen_ui.engine.rates import SuggestedRate, suggest_learning_rate
 from qwen_ui.engine.schedule import rate_of
 from qwen_ui.engine.split import read_split
@@ -98,6 +100,7 @@ def set_up(spec: RunSpec, folder: Path) -> Prepared:
     base = _choose(spec)
     data = _read(spec, base)
     accelerator = make_accelerator(spec.resources, folder)
+    _set_kernels(accelerator.device)
     trainee = _load(spec, base, accelerator.device)
     rate = _peak_rate(spec, base.selection)
     loop = _make_loop(spec, base, data, accelerator, trainee, rate.rate)
@@ -113,6 +116,12 @@ def set_up(spec: RunSpec, folder: Path) -> Prepared:
     return Prepared(
         spec, base, data, accelerator, rate, loop, notes=tuple(note for note in notes if note)
     )
+
+
+def _set_kernels(device: torch.device) -> None:
+    """Leave out attention kernels that plan for seconds whenever a length is new."""
+    if device.type == "cuda":
+        torch.backends.cuda.enable_cudnn_sdp(False)
 
 
 def _choose(spec: RunSpec) -> Base:
@@ -135,7 +144,10 @@ def _read(spec: RunSpec, base: Base) -> TokenizedData:
 def _load(spec: RunSpec, base: Base, device: torch.device) -> Trainee:
     """The model with its weights and its plan applied."""
     anatomy = base.selection.anatomy
-    model = load_model(base.folder, anatomy, training_dtype(spec.model.dtype, anatomy, device))
+    dtype = training_dtype(spec.model.dtype, anatomy, device)
+    # Sharded weights go to their devices a shard at a time.
+    place = torch.device("cpu") if spec.resources.sharded else device
+    model = load_model(base.folder, anatomy, dtype, place)
     apply(base.selection, model)
     if spec.model.lora_rank:
         add_adapters(model, base.selection, spec.model.lora_rank, spec.optimization.seed)
@@ -176,6 +188,7 @@ def _make_loop(
         pad=padding_id(data.tokenizer, embedding_rows(base.selection.anatomy)),
         open_caches=_cache_opener(spec, base, data, trainee, group.device),
         group=group,
+        steps=settings.steps,
     )
 
 
@@ -184,8 +197,15 @@ def _cache_opener(
 ) -> OpenCaches:
     """Opens the caches of the prefix's outputs for the training and the evaluation examples."""
 
-    def opened(width: int, dtype: torch.dtype) -> tuple[PrefixCache, PrefixCache]:
-        def cache(examples: Examples, budget: int) -> PrefixCache:
+    def opened(width: int, dtype: torch.dtype) -> tuple[Cache | None, Cache | None]:
+        room = resident_budget(device)
+
+        def cache(examples: Examples, budget: int) -> Cache:
+            nonlocal room
+            taken = resident_bytes(examples, width, dtype)
+            if taken <= room:
+                room -= taken
+                return ResidentPrefix(examples, width, dtype, device)
             key = PrefixKey(
                 weights=base.fingerprint,
                 configuration=trainee.model.config.to_json_string(),
@@ -199,9 +219,17 @@ def _cache_opener(
 
         budget = spec.resources.prefix_budget_bytes
         for_evaluation = budget // EVALUATION_SHARE
-        return (
-            cache(data.training, budget - for_evaluation),
-            cache(data.evaluation, for_evaluation),
-        )
+        # Those of the evaluation examples are read after every run.
+        evaluation = cache(data.evaluation, for_evaluation)
+        if not _read_again(spec, data):
+            return None, evaluation
+        return cache(data.training, budget - for_evaluation), evaluation
 
     return opened
+
+
+def _read_again(spec: RunSpec, data: TokenizedData) -> bool:
+    """Whether the run comes to training examples a second time."""
+    settings = spec.optimization
+    batch = settings.batch_size * settings.gradient_accumulation_steps * spec.resources.processes
+    return settings.steps * batch > len(data.training.items)

@@ -13,7 +13,7 @@ from qwen_ui.engine.checkpoint import Progress, last_checkpoint, write_checkpoin
 from qwen_ui.engine.delta import DELTA_NAME, write_delta
 from qwen_ui.engine.early_stopping import EarlyStopping
 from qwen_ui.engine.hardware import device_name, peak_bytes
-from qwen_ui.engine.loop import Evaluation, StepReport
+from qwen_ui.engine.loop import Evaluation, PendingStep, StepReport
 from qwen_ui.engine.lora import by_weight
 from qwen_ui.engine.movement import Movement
 from qwen_ui.engine.rate_finder import finder_message
@@ -40,6 +40,10 @@ class Trainer:
         self._finder = spec.optimization.learning_rate_finder
         self._progress = Progress()
         self._range_test: list[StepReport] = []
+        # A GPU's numbers are read a step late, so that it never waits for this process.
+        self._late = loop.group.device.type == "cuda"
+        self._pending: PendingStep | None = None
+        self._since = 0.0
         self._sampler = Sampler(
             loop.trainee,
             data.tokenizer,
@@ -62,7 +66,8 @@ class Trainer:
         status, reason = "completed", ""
         for step in range(self._progress.step + 1, self._steps + 1):
             self._step(step)
-            if self._stop_requested():
+            if self._stop_requested(step):
+                self._settle()
                 status, reason = "stopped", f"Stopped by the user after step {step}."
                 break
             if reason := self._stopping.reason_to_stop(self._progress):
@@ -123,23 +128,43 @@ class Trainer:
         }
 
     def _step(self, step: int) -> None:
-        spec, began = self._spec, time.perf_counter()
-        report = self._loop.step(step)
-        seconds = time.perf_counter() - began
+        if self._pending is None:
+            self._since = time.perf_counter()
+        taken = self._loop.take(step)
+        self._settle()
+        self._pending = taken
+        evaluation, last = self._spec.evaluation, step == self._steps
+        evaluates = _due(step, evaluation.eval_every) and not last
+        samples = _due(step, evaluation.sample_every) and not last
+        moves = _due(step, max(1, self._steps // MOVEMENTS))
+        checkpoints = _due(step, self._spec.resources.checkpoint_every) and not last
+        if not self._late or last or evaluates or samples or moves or checkpoints:
+            self._settle()
+        if evaluates:
+            self._progress = self._stopping.judged(self._progress, self._evaluate().loss)
+        if samples:
+            self._sample()
+        if moves:
+            self._record_movement()
+        if checkpoints:
+            self._checkpoint()
+
+    def _settle(self) -> None:
+        """Read and record the step that was taken and is not recorded yet, if there is one."""
+        if self._pending is None:
+            return
+        report, self._pending = self._pending.read(), None
+        now = time.perf_counter()
+        seconds, self._since = now - self._since, now
         elapsed = self._progress.elapsed + seconds
-        self._progress = replace(self._progress, step=step, tokens=report.tokens, elapsed=elapsed)
+        self._progress = replace(
+            self._progress, step=report.step, tokens=report.tokens, elapsed=elapsed
+        )
         self._record_step(report, seconds)
-        evaluation, last = spec.evaluation, step == self._steps
         if self._finder:
             self._range_test.append(report)
-        if _due(step, evaluation.eval_every) and not last:
-            self._progress = self._stopping.judged(self._progress, self._evaluate().loss)
-        if _due(step, evaluation.sample_every) and not last:
-            self._sample()
-        if _due(step, max(1, self._steps // MOVEMENTS)):
-            self._record_movement()
-        if _due(step, spec.resources.checkpoint_every) and not last:
-            self._checkpoint()
+        for note in self._loop.take_notes():
+            self._writer.event("log", level="info", message=note)
 
     def _record_step(self, report: StepReport, seconds: float) -> None:
         self._writer.event(
@@ -192,11 +217,11 @@ class Trainer:
         if self._loop.group.rank == 0:
             write_checkpoint(self._writer.folder / CHECKPOINTS, state, self._progress)
 
-    def _stop_requested(self) -> bool:
-        """Whether a person asked the run to stop before its last step."""
+    def _stop_requested(self, step: int) -> bool:
+        """Whether a person asked the run to stop, and this step is not its last."""
         # Only the first process looks at the folder; all have to stop at the same step.
         asked = self._loop.group.any(self._writer.stop_requested)
-        return asked and self._progress.step < self._steps
+        return asked and step < self._steps
 
     def _finish(self, status: str, reason: str) -> None:
         if status == "stopped":
