@@ -10,7 +10,12 @@ from qwen_ui.engine.optimizer import PORTION_BYTES
 from qwen_ui.freeze import StepSettings
 from qwen_ui.freeze.cost import Engine
 
-WORKER = Engine(head_loss=head_loss, origin_limit=MAX_ORIGIN_BYTES, wide_gradients=PORTION_BYTES)
+WORKER = Engine(
+    head_loss=head_loss,
+    origin_limit=MAX_ORIGIN_BYTES,
+    wide_gradients=PORTION_BYTES,
+    adds_up_wide=True,
+)
 
 
 def as_worker(settings: StepSettings, *, dtype: str | None, keep_prefix: bool) -> StepSettings:

@@ -122,7 +122,11 @@ def advice_for(spec: RunSpec, available: AvailableMemory, *, keep_prefix: bool =
     dtype = auto if spec.model.dtype == "auto" else spec.model.dtype
 
     def peak(batch: int, length: int) -> float:
-        plain = StepSettings(batch_size=batch, sequence_length=length)
+        plain = StepSettings(
+            batch_size=batch,
+            sequence_length=length,
+            gradient_accumulation_steps=spec.optimization.gradient_accumulation_steps,
+        )
         settings = as_worker(plain, dtype=dtype, keep_prefix=keep_prefix)
         return price(anatomy, selection, settings).peak_bytes
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
+from torch import nn
 from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
@@ -61,17 +62,26 @@ def storage_key(tensor: torch.Tensor) -> int:
     return tensor.untyped_storage()._cdata
 
 
-class SavedBytes:
-    """Storages that autograd keeps for the backward pass, parameters left out."""
+def resident_storages(module: nn.Module) -> set[int]:
+    """Storages of a module's parameters and buffers: they exist whether autograd saves them or not.
 
-    def __init__(self, parameters: set[int]) -> None:
-        self._parameters = parameters
+    OpenAI's GPT and GPT-Neo multiply by a mask that they hold as a buffer.
+    """
+    tensors = [*module.parameters(), *module.buffers()]
+    return {storage_key(tensor) for tensor in tensors}
+
+
+class SavedBytes:
+    """Storages that autograd keeps for the backward pass, but those of the module itself."""
+
+    def __init__(self, module: nn.Module) -> None:
+        self._resident = resident_storages(module)
         # The storages are held so that no other gets the address of one that was freed.
         self.storages: dict[int, torch.UntypedStorage] = {}
 
     def pack(self, tensor: torch.Tensor) -> torch.Tensor:
         storage = tensor.untyped_storage()
-        if storage._cdata not in self._parameters:
+        if storage._cdata not in self._resident:
             self.storages[storage._cdata] = storage
         return tensor
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 import torch
+from torch import nn
 from torch.autograd.graph import saved_tensors_hooks
 
 from qwen_ui.freeze.cost.live_bytes import LiveBytes, SavedBytes, flop_counter, storage_key
@@ -15,12 +16,15 @@ from qwen_ui.freeze.cost.segments import Segment
 class PassCounters:
     """Counts a forward pass, then a backward pass, and gives the `Segment` that they come to.
 
+    Args:
+        module: the whole model; its own tensors are not among what is saved.
+
     Attributes:
         saved: storage -> bytes that the forward pass saved for the backward pass.
     """
 
-    def __init__(self, parameters: set[int]) -> None:
-        self._storages = SavedBytes(parameters)
+    def __init__(self, module: nn.Module) -> None:
+        self._storages = SavedBytes(module)
         self._live = LiveBytes()
         self._flops = [0, 0]
         self._peaks = [0, 0]

@@ -38,9 +38,8 @@ class SegmentTracer:
         self._shape = shape
         self._blocks = [fake.module.get_submodule(block.name) for block in anatomy.blocks]
         self._signatures: list[object] = [_signature(block) for block in self._blocks]
-        self._parameters = {p.untyped_storage()._cdata for p in fake.module.parameters()}
         self._segments: dict[tuple[object, BlockState], Segment] = {}
-        self._outside: dict[tuple[frozenset[str], bool, HeadLoss | None], Segment] = {}
+        self._outside: dict[tuple[frozenset[str], bool, HeadLoss | None, bool], Segment] = {}
         with lock:
             self._calls = self._record_calls()
         # Blocks that are given different masks or tables are not alike.
@@ -69,14 +68,19 @@ class SegmentTracer:
             return self._segments[key]
 
     def outside(
-        self, trains: frozenset[str], blocks_need_gradient: bool, head_loss: HeadLoss | None = None
+        self,
+        trains: frozenset[str],
+        blocks_need_gradient: bool,
+        head_loss: HeadLoss | None = None,
+        accumulates: bool = False,
     ) -> Segment:
         """Embedding, final norm, head and loss, where these names outside the blocks train.
 
         Args:
             head_loss: computes head and loss; None for the model's own way.
+            accumulates: as in `BlockState`.
         """
-        key = (trains, blocks_need_gradient, head_loss)
+        key = (trains, blocks_need_gradient, head_loss, accumulates)
         with self._lock:
             if key not in self._outside:
                 self._outside[key] = self._trace_outside(*key)
@@ -128,10 +132,8 @@ class SegmentTracer:
     def _trace_block(self, index: int, state: BlockState) -> Segment:
         block = self._blocks[index]
         args, kwargs, _ = self._calls[index]
-        for name, parameter in block.named_parameters():
-            parameter.requires_grad_(name in state.trains)
-            parameter.grad = None
         with self._running():
+            _prepare(block, state.trains, state.accumulates)
             args, kwargs = tree_map(_detached, (args, kwargs))
             hidden = _hidden(args, kwargs)
             hidden.requires_grad_(state.input_needs_gradient)
@@ -142,7 +144,7 @@ class SegmentTracer:
                     return checkpoint(block, *args, **settings, **kwargs)
                 return block(*args, **kwargs)
 
-            counters = PassCounters(self._parameters)
+            counters = PassCounters(self._fake.module)
             with counters.forward():
                 output = _first_tensor(run())
             if state.needs_backward:
@@ -155,12 +157,13 @@ class SegmentTracer:
         return counters.segment(hidden, _given_storages(args, kwargs), output)
 
     def _trace_outside(
-        self, trains: frozenset[str], blocks_need_gradient: bool, head_loss: HeadLoss | None
+        self,
+        trains: frozenset[str],
+        blocks_need_gradient: bool,
+        head_loss: HeadLoss | None,
+        accumulates: bool,
     ) -> Segment:
         module, last = self._fake.module, len(self._blocks) - 1
-        for name, parameter in module.named_parameters():
-            parameter.requires_grad_(name in trains)
-            parameter.grad = None
 
         def replacement(index: int, block: nn.Module) -> Callable[..., Any]:
             def forward(*args: Any, **kwargs: Any) -> Any:
@@ -171,8 +174,9 @@ class SegmentTracer:
 
             return forward
 
-        counters = PassCounters(self._parameters)
+        counters = PassCounters(module)
         with self._replaced_blocks(replacement), self._running():
+            _prepare(module, trains, accumulates)
             inputs = self._inputs()
             with counters.forward():
                 loss = self._loss(inputs, head_loss)
@@ -194,6 +198,14 @@ class SegmentTracer:
         rows = torch.arange(labels.numel()).view_as(labels)[:, :-1].flatten()
         hidden_NH = hidden_BTH.flatten(0, 1).index_select(0, rows)
         return head_loss(hidden_NH, head, labels[:, 1:].flatten())
+
+
+def _prepare(module: nn.Module, trains: frozenset[str], accumulates: bool) -> None:
+    """Turn these parameters on and all others off, with or without gradients to add to."""
+    for name, parameter in module.named_parameters():
+        parameter.requires_grad_(name in trains)
+        held = accumulates and name in trains
+        parameter.grad = torch.zeros_like(parameter) if held else None
 
 
 def _signature(block: nn.Module) -> object:

@@ -28,11 +28,19 @@ class StepShape:
 
 @dataclass(frozen=True, slots=True)
 class BlockState:
-    """What decides the cost of a block in one step, apart from its shape."""
+    """What decides the cost of a block in one step, apart from its shape.
+
+    Attributes:
+        trains: kinds of the block that train.
+        input_needs_gradient: something before the block trains.
+        checkpointed: the block is run again for its backward pass.
+        accumulates: its gradients exist already, and this pass's are added to them.
+    """
 
     trains: frozenset[str]
     input_needs_gradient: bool
     checkpointed: bool
+    accumulates: bool = False
 
     @property
     def needs_backward(self) -> bool:

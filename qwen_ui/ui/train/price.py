@@ -29,6 +29,7 @@ def needs(
     *,
     batch_size: int,
     sequence_length: int,
+    gradient_accumulation_steps: int,
     dtype: str,
     kind: str,
     keep_prefix: bool,
@@ -44,7 +45,11 @@ def needs(
     anatomy = session.anatomy(model)
     auto = None if kind == "cuda" else "float32"
     settings = as_worker(
-        StepSettings(batch_size=batch_size, sequence_length=sequence_length),
+        StepSettings(
+            batch_size=batch_size,
+            sequence_length=sequence_length,
+            gradient_accumulation_steps=gradient_accumulation_steps,
+        ),
         dtype=auto if dtype == "auto" else dtype,
         keep_prefix=keep_prefix,
     )

@@ -181,6 +181,7 @@ def _wire_price(tab: TrainTab, header: Header, session: Session, quiet: dict[str
     watched: list[Any] = [
         s.batch_size,
         s.sequence_length,
+        s.gradient_accumulation_steps,
         s.dtype,
         s.device,
         s.processes,
@@ -189,7 +190,7 @@ def _wire_price(tab: TrainTab, header: Header, session: Session, quiet: dict[str
 
     @guarded
     def on_change(source: str, plan: FreezePlan, *values: Any) -> str:
-        batch, length, dtype, device, processes, prefix = values
+        batch, length, micro_batches, dtype, device, processes, prefix = values
         if not source:
             return ""
         found = find_devices(device)
@@ -201,6 +202,7 @@ def _wire_price(tab: TrainTab, header: Header, session: Session, quiet: dict[str
                 plan,
                 batch_size=int(batch or 1),
                 sequence_length=int(length or 2),
+                gradient_accumulation_steps=int(micro_batches or 1),
                 dtype=dtype,
                 kind=found.kind,
                 keep_prefix=prefix == "auto",

@@ -176,12 +176,21 @@ def test_the_price_is_marked_where_it_does_not_fit(session: Session) -> None:
     sizes: dict[str, Any] = {
         "batch_size": 8,
         "sequence_length": 128,
+        "gradient_accumulation_steps": 1,
         "dtype": "auto",
         "kind": "cpu",
     }
     kept = needs(session, "nano", preset("attention"), keep_prefix=True, **sizes)
     full = needs(session, "nano", preset("full"), keep_prefix=True, **sizes)
     assert 6e8 < kept < full
+    summed = needs(
+        session,
+        "nano",
+        preset("full"),
+        keep_prefix=True,
+        **sizes | {"gradient_accumulation_steps": 2},
+    )
+    assert summed > full
     assert "qt-bad" not in price_html(kept, 2 * kept, 1, "the CPU")
     assert "will not fit" in price_html(kept, kept / 2, 1, "the CPU")
     assert "for 2 processes" in price_html(kept, kept * 1.5, 2, "the CPU")
