@@ -11,6 +11,8 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 os.environ.setdefault("GRADIO_DEFAULT_CONCURRENCY_LIMIT", "8")
 # After every event gradio counts all former ones again, in a table of pandas, for no one to see.
 os.environ.setdefault("GRADIO_ANALYTICS_CACHE_FREQUENCY", "1000000000")
+# Whether there is a GPU is asked of its driver: CUDA would give this process a hold on it.
+os.environ.setdefault("PYTORCH_NVML_BASED_CUDA_CHECK", "1")
 QUEUE_LOOK_SECONDS = 0.04
 PROGRESS_LOOK_SECONDS = 0.2
 

@@ -34,7 +34,7 @@ MAY_IMPORT = {
     "ui": ALL | {"ui"},
     "cli": ALL | {"cli"},
 }
-COMMON = {"errors", "files", "formats", "lazy", "paths", "__version__"}
+COMMON = {"errors", "files", "formats", "gpus", "lazy", "paths", "__version__"}
 TABS = ("inspect", "freeze", "train", "runs", "compare")
 
 

@@ -5,21 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from qwen_ui.runs.curves import MACHINE
 from qwen_ui.runs.fold import RunFold
 
 CSV_COLUMNS = (
     *("step", "epoch", "tokens", "elapsed", "loss", "eval_loss"),
-    *("learning_rate", "gradient_norm", "seconds", "memory_bytes"),
+    *("learning_rate", "gradient_norm", "seconds", "memory_bytes", *MACHINE),
 )
 
 
 def csv_of(fold: RunFold) -> str:
-    """A row per step and one per evaluation, which follows on its step; a header above them."""
+    """A row per step; one per evaluation and reading of the machine, which follow on their step."""
     columns = fold.columns
     steps = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
     evals = [{**event, "eval_loss": event.get("loss"), "loss": None} for event in fold.evals]
-    # Sorting is stable: at the same step the step's row stays before the evaluation's.
-    rows = sorted([*steps, *evals], key=lambda row: row.get("step") or 0)
+    # Sorting is stable: at the same step the step's row stays first.
+    rows = sorted([*steps, *evals, *fold.machine], key=lambda row: row.get("step") or 0)
     return "\n".join([",".join(CSV_COLUMNS), *map(_csv_row, rows)]) + "\n"
 
 

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, cast, get_args
 
+from qwen_ui.runs.events import Event
 from qwen_ui.runs.fields import LARGEST_COUNT, is_number
 from qwen_ui.runs.fold import Column, RunFold
 from qwen_ui.runs.thinning import Line
@@ -20,7 +21,9 @@ Axis = Literal["step", "tokens", "elapsed"]
 Figure = Literal["loss", "learning_rate", "gradient_norm", "tokens_per_second", "memory_bytes"]
 AXES: tuple[Axis, ...] = get_args(Axis)
 FIGURES: tuple[Figure, ...] = get_args(Figure)
-SERIES = (*FIGURES, "smooth", "eval")
+# What the machine did, read now and then.
+MACHINE = ("busy_percent", "used_bytes", "celsius", "watts")
+SERIES = (*FIGURES, "smooth", "eval", *MACHINE)
 
 
 @dataclass(slots=True)
@@ -73,8 +76,11 @@ def lines_of(
     x = along[axis]
     lines: dict[str, Line] = {}
     for name in only:
-        if name == "eval":
-            lines[name] = _evaluations(fold, along["step"], [getattr(carry, axis), *x], axis)
+        if name == "eval" or name in MACHINE:
+            events = [(event, event.get("loss")) for event in fold.evals]
+            if name in MACHINE:
+                events = [(e, e[name]) for e in fold.machine if e.get(name) is not None]
+            lines[name] = _placed(events, along["step"], [getattr(carry, axis), *x], axis)
         elif name == "smooth":
             lines[name] = _smoothed(x, columns["loss"], carry, smoothing)
         elif name == "tokens_per_second":
@@ -98,17 +104,21 @@ def _filled(column: Column, last: float) -> list[float]:
     return filled
 
 
-def _evaluations(fold: RunFold, steps: list[float], x: list[float], axis: str) -> Line:
-    """Evaluations at their steps; on another axis, where their step stands.
+def _placed(
+    events: Sequence[tuple[Event, Any]], steps: list[float], x: list[float], axis: str
+) -> Line:
+    """Values at the steps of their events; on another axis, where their step stands.
 
     Args:
+        events: each with its value.
+        steps: the steps there are.
         x: of each step, after that of what came before the first.
     """
     line: Line = ([], [])
-    for event in fold.evals:
+    for event, value in events:
         step = event.get("step") or 0
         line[0].append(step if axis == "step" else x[bisect_right(steps, step)])
-        line[1].append(_number(event.get("loss")))
+        line[1].append(_number(value))
     return line
 
 

@@ -43,6 +43,10 @@ FIELDS: dict[str, Checks] = {
         **dict.fromkeys(("loss", "standard_error", "elapsed"), is_number),
     },
     "sample": {"step": is_count, "prompt": is_text, "text": is_text},
+    "machine": {
+        "step": is_count,
+        **dict.fromkeys(("busy_percent", "used_bytes", "celsius", "watts"), is_number),
+    },
     "movement": {"step": is_count, "blocks": list_of(_is_movement)},
     "log": {"level": is_text, "message": is_text},
     "end": {

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from qwen_ui.files import read_object, write_json
-from qwen_ui.runs.fields import Checks, is_count, is_number, is_text, wrong_fields
+from qwen_ui.gpus import Gpu
+from qwen_ui.runs.fields import Checks, is_count, is_number, is_text, list_of, wrong_fields
 from qwen_ui.runs.process import free_memory, memory_kills, stamp
 
 FILE_NAME = "status.json"
@@ -19,6 +21,11 @@ _LARGEST_PID = 2**31 - 1
 
 def _is_pid(value: Any) -> bool:
     return is_count(value) and 0 < value <= _LARGEST_PID
+
+
+def _is_gpu(value: Any) -> bool:
+    keys = UsedGpu.__dataclass_fields__
+    return isinstance(value, dict) and all(is_text(value.get(key)) for key in keys)
 
 
 STATUS_FIELDS: Checks = {
@@ -36,6 +43,7 @@ LAUNCH_FIELDS: Checks = {
     "begun": is_text,
     "memory_kills": is_count,
     "memory_free": is_number,
+    "gpus": list_of(_is_gpu),
 }
 
 
@@ -81,6 +89,14 @@ def recorded_status(folder: Path) -> Status:
 
 
 @dataclass(frozen=True, slots=True)
+class UsedGpu:
+    """A GPU that a run was given: what the driver names it by, and what a person does."""
+
+    uuid: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
 class Launched:
     """The process that was started for a run, and the memory of the machine at that time.
 
@@ -88,12 +104,14 @@ class Launched:
         pid, begun: which process; see `process.stamp`.
         memory_kills: processes that the kernel had killed for want of memory since boot.
         memory_free: bytes that were free.
+        gpus: those that the run may use; () where it was not given any.
     """
 
     pid: int | None = None
     begun: str | None = None
     memory_kills: int | None = None
     memory_free: float | None = None
+    gpus: tuple[UsedGpu, ...] = ()
 
 
 def recorded_launch(folder: Path) -> Launched | None:
@@ -103,10 +121,13 @@ def recorded_launch(folder: Path) -> Launched | None:
         return Launched() if (folder / LAUNCHED).exists() else None
     if wrong_fields(found, LAUNCH_FIELDS):
         return Launched()
-    return Launched(**{key: found.get(key) for key in LAUNCH_FIELDS})
+    given = {key: found.get(key) for key in LAUNCH_FIELDS}
+    gpus = tuple(UsedGpu(gpu["uuid"], gpu["label"]) for gpu in given.pop("gpus") or ())
+    return Launched(**given, gpus=gpus)
 
 
-def note_launch(folder: Path, pid: int) -> None:
-    """Say which process was started for this run, before it can say so itself."""
-    system = {"memory_kills": memory_kills(), "memory_free": free_memory()}
-    write_json(folder / LAUNCHED, {"pid": pid, "begun": stamp(pid), **system})
+def note_launch(folder: Path, pid: int, gpus: Sequence[Gpu] = ()) -> None:
+    """Say which process was started for this run, and on what, before it can say so itself."""
+    used = tuple(UsedGpu(gpu.uuid, gpu.label) for gpu in gpus)
+    launched = Launched(pid, stamp(pid), memory_kills(), free_memory(), used)
+    write_json(folder / LAUNCHED, asdict(launched))

@@ -9,6 +9,8 @@ from typing import Literal
 
 import psutil
 
+from qwen_ui.gpus import Gpu, list_gpus
+
 Kind = Literal["cpu", "cuda", "mps"]
 
 
@@ -20,16 +22,25 @@ class Devices:
         kind: cpu, cuda or mps.
         names: one a device: the GPUs' names, or the processor's cores in words.
         cores: cores that this process may use.
+        gpus: NVIDIA's GPUs, where `kind` is cuda.
     """
 
     kind: Kind
     names: tuple[str, ...]
     cores: int
+    gpus: tuple[Gpu, ...] = ()
 
     @property
     def label(self) -> str:
-        """For a button: `the CPU`, `the GPU (NVIDIA H100)`."""
-        return "the CPU" if self.kind == "cpu" else f"the GPU ({self.names[0]})"
+        """For a button: `the CPU`, `the GPU (Apple)`, `GPU 1, NVIDIA H100` (the emptiest)."""
+        if self.kind == "cpu":
+            return "the CPU"
+        return self.emptiest.label if self.gpus else f"the GPU ({self.names[0]})"
+
+    @property
+    def emptiest(self) -> Gpu:
+        """The GPU with the most free memory."""
+        return max(self.gpus, key=lambda gpu: gpu.free_bytes)
 
     @property
     def process_choices(self) -> tuple[int, ...]:
@@ -41,34 +52,21 @@ class Devices:
     @property
     def free_bytes(self) -> int:
         """Memory that a run could have: of the emptiest GPU, or of the machine."""
-        if self.kind == "cuda":
-            import torch  # noqa: PLC0415
-
-            return max(torch.cuda.mem_get_info(i)[0] for i in range(len(self.names)))
-        return int(psutil.virtual_memory().available)
+        return self.emptiest.free_bytes if self.gpus else int(psutil.virtual_memory().available)
 
 
 def find_devices(asked: str = "auto") -> Devices:
     """The devices of this kind, or the best that there are; the CPU where there is none of it."""
-    if asked in ("auto", "cuda") and (gpus := _gpus()):
-        return Devices("cuda", gpus, cores())
+    if asked in ("auto", "cuda") and (gpus := list_gpus()):
+        return Devices("cuda", tuple(gpu.name for gpu in gpus), cores(), gpus)
     if asked in ("auto", "mps") and _has_mps():
         return Devices("mps", ("Apple",), cores())
     return Devices("cpu", (f"{cores()} cores",), cores())
 
 
 @lru_cache(maxsize=1)
-def _gpus() -> tuple[str, ...]:
-    import torch  # noqa: PLC0415  slow; the page asks when it is there
-
-    if not torch.cuda.is_available():
-        return ()
-    return tuple(torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count()))
-
-
-@lru_cache(maxsize=1)
 def _has_mps() -> bool:
-    import torch  # noqa: PLC0415
+    import torch  # noqa: PLC0415  slow; the page asks when it is there
 
     return torch.backends.mps.is_available()
 

@@ -5,9 +5,10 @@ The imports are most of what a short run on a CPU waits for: 5 of 7 s before the
 that was started by a command: a session, a log and an end of its own; this process may end before
 it. Why not the standard library's fork server: docs/decisions/workers.md.
 
-Only on Linux and only where there is no GPU: a fork must not inherit a driver's state, and the
-system libraries of macOS forbid forks. There, and whenever this process is not ready, `fork` gives
-None and a worker is started by a command.
+Only on Linux: the system libraries of macOS forbid forks. A fork must not inherit the state of a
+GPU's driver either, so this process imports and asks no GPU anything; where an import did, it forks
+nothing. There, and whenever this process is not ready, `fork` gives None and a worker is started by
+a command.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from __future__ import annotations
 import gc
 import json
 import os
+import re
 import select
 import signal
 import subprocess
@@ -27,7 +29,8 @@ from typing import Any
 from qwen_ui.workers.processes import child_environment
 
 PRELOADED = ("qwen_ui.workers.worker", "qwen_ui.engine.setup", "qwen_ui.engine.trainer")
-GPU_DEVICES = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")
+# What a process that has asked a GPU's driver holds open: NVIDIA's, AMD's, Windows' under WSL.
+DRIVERS = re.compile(r"/dev/(nvidia.*|kfd|dxg)")
 # Read by libraries when they are imported: a worker that is to have others cannot be forked.
 READ_AT_IMPORT = ("OMP_", "MKL_", "KMP_", "HF_", "TRANSFORMERS_", "TORCH", "PYTORCH", "PYTHON")
 # A fork takes milliseconds; a server that does not answer is given up.
@@ -36,7 +39,14 @@ ANSWER_TIMEOUT_SECONDS = 20.0
 
 def available() -> bool:
     """Whether this machine lets a worker be forked."""
-    return sys.platform == "linux" and not any(map(os.path.exists, GPU_DEVICES))
+    return sys.platform == "linux"
+
+
+def asked_a_driver() -> bool:
+    """Whether this process has asked a GPU's driver for anything (Linux)."""
+    files = (f"/proc/self/fd/{name}" for name in os.listdir("/proc/self/fd"))
+    # The listing's own is closed again.
+    return any(DRIVERS.fullmatch(os.readlink(file)) for file in files if os.path.lexists(file))
 
 
 class ForkServer:
@@ -132,6 +142,9 @@ def _serve() -> int:
     """Fork a worker for every line of standard input, until it ends; in a worker, its exit code."""
     for module in PRELOADED:
         import_module(module)
+    if asked_a_driver():
+        print("Workers are not forked: an import has asked a GPU's driver.", file=sys.stderr)
+        return 1
     # What is here now is never garbage: a collection in a worker need not copy its pages.
     gc.collect()
     gc.freeze()

@@ -136,7 +136,7 @@ def advice_for(spec: RunSpec, available: AvailableMemory, *, keep_prefix: bool =
 def available_memory() -> AvailableMemory:
     """What this process could have had, on the device that it used."""
     torch = sys.modules.get("torch")
-    if torch is not None and torch.cuda.is_available() and torch.cuda.is_initialized():
+    if torch is not None and torch.cuda.is_initialized():
         free, total = torch.cuda.mem_get_info()
         mine = torch.cuda.memory_reserved()
         return AvailableMemory("cuda", free + mine, total - free - mine)

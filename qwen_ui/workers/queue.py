@@ -1,8 +1,7 @@
-"""The queue: runs that wait for the device, started in their order as far as there is room."""
+"""The queue: runs that wait for a device, started in their order as far as there is room."""
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,14 +17,9 @@ from qwen_ui.runs import (
     recorded_status,
     write_status,
 )
+from qwen_ui.workers.slots import Slots, wants_gpus
 from qwen_ui.workers.spawn import spawn
 from qwen_ui.workers.stopping import worker_pid
-
-
-def capacity() -> int:
-    """How many runs may have workers at the same time (`QWEN_UI_WORKERS`, 1 by default)."""
-    value = os.environ.get("QWEN_UI_WORKERS", "1")
-    return max(1, int(value)) if value.isdecimal() else 1
 
 
 def queued_runs() -> list[str]:
@@ -36,10 +30,12 @@ def queued_runs() -> list[str]:
 
 
 def queue_position(run: str) -> tuple[list[str], list[str]]:
-    """The runs that have the device, and the runs that wait before this one."""
-    waiting = queued_runs()
+    """The runs that have what this one waits for (GPUs, or the machine), and those before it."""
+    kind = wants_gpus(runs_folder() / run)
+    waiting = [name for name in queued_runs() if wants_gpus(runs_folder() / name) == kind]
     ahead = waiting[: waiting.index(run)] if run in waiting else []
-    return [folder.name for folder in open_folders() if is_busy(folder)], ahead
+    busy = (folder for folder in open_folders() if is_busy(folder))
+    return [folder.name for folder in busy if wants_gpus(folder) == kind], ahead
 
 
 def dispatch() -> list[str]:
@@ -59,12 +55,10 @@ def dispatch() -> list[str]:
     started: list[str] = []
     refused: list[OSError] = []
     with locked(queue_lock()):
-        room = capacity() - sum(1 for folder in open_folders() if is_busy(folder))
+        slots = Slots(folder for folder in open_folders() if is_busy(folder))
         for name in queued_runs():
-            if len(started) >= room:
-                break
             try:
-                if _started(runs_folder() / name):
+                if _started(runs_folder() / name, slots):
                     started.append(name)
             except OSError as error:
                 refused.append(error)
@@ -73,9 +67,16 @@ def dispatch() -> list[str]:
     return started
 
 
-def _started(folder: Path) -> bool:
+def _started(folder: Path, slots: Slots) -> bool:
     try:
-        spawn(folder)
+        gpus = slots.take(folder)
+        if gpus is None:
+            return False
+        try:
+            spawn(folder, gpus)
+        except BaseException:
+            slots.give_back(gpus)
+            raise
     except UserError as error:
         status = replace(recorded_status(folder), status="failed", reason=reason_for(error))
         write_status(folder, status)
@@ -88,7 +89,7 @@ def _waits(name: str, status: Status) -> bool:
 
 
 def is_busy(folder: Path) -> bool:
-    """Whether this run holds the device: it has a process, and has not recorded its end.
+    """Whether this run holds its device: it has a process, and has not recorded its end.
 
     The process of a run that is over takes a second more to exit, while the next one imports.
     """

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import sys
 import threading
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
+from qwen_ui.gpus import VISIBLE, Gpu
 from qwen_ui.runs import LOG_NAME, note_launch, read_spec, recorded_settings
 from qwen_ui.workers import processes
 from qwen_ui.workers.devices import find_devices
@@ -34,19 +37,26 @@ def preload(*, wait: bool = False) -> None:
         _fork_server.ready(PRELOAD_TIMEOUT_SECONDS)
 
 
-def spawn(folder: Path) -> None:
-    """Start the worker of this run, or several workers where its spec says so."""
+def spawn(folder: Path, gpus: Sequence[Gpu] = ()) -> None:
+    """Start the worker of this run, or several workers where its spec says so.
+
+    Args:
+        folder: the run's.
+        gpus: those that it may see; (): what this process sees.
+    """
+    given = {VISIBLE: ",".join(gpu.uuid for gpu in gpus)} if gpus else {}
     if recorded_settings(folder).get("processes", 1) != 1:
         spec = read_spec(folder)
         device = find_devices(spec.resources.device).kind
-        pid = _execute(folder, launch_command(spec, folder, device=device))
+        launch = launch_command(spec, folder, device=device)
+        pid = _execute(folder, replace(launch, environment={**launch.environment, **given}))
     else:
         forked = _fork_server.fork(
-            processes.WORKER, folder, folder / LOG_NAME, processes.child_environment()
+            processes.WORKER, folder, folder / LOG_NAME, {**processes.child_environment(), **given}
         )
         command = (sys.executable, "-m", processes.WORKER, str(folder))
-        pid = _execute(folder, Launch(command, {})) if forked is None else forked
-    note_launch(folder, pid)
+        pid = _execute(folder, Launch(command, given)) if forked is None else forked
+    note_launch(folder, pid, gpus)
     spawned.set()
 
 

@@ -13,12 +13,13 @@ from typing import Any
 
 from qwen_ui.errors import UserError
 from qwen_ui.runs import OF_MEMORY, NullWriter, RunWriter, first_process, read_spec, reason_for
+from qwen_ui.workers.measuring import MeasuringWriter
 from qwen_ui.workers.memory_advice import available_memory, with_advice, write_advice
 
 
 def main(folder: Path) -> int:
     """Train the run of this folder; 0: ended well, 2: a person's mistake, 1: a fault of ours."""
-    with RunWriter(folder) if first_process() else NullWriter(folder) as writer:
+    with MeasuringWriter(folder) if first_process() else NullWriter(folder) as writer:
         try:
             spec = read_spec(folder)
             # torch and transformers take seconds: the folder says "running" before they are here.

@@ -14,6 +14,17 @@ test("a running run starts, trains and stops", () => {
   assert.equal(words.titleOf("saving"), "Stopping");
 });
 
+test("the GPUs that a run was given are named, else what its worker found", () => {
+  const deviceOf = (answer, start) =>
+    words
+      .factsOf({ ...RUNNING, ...answer }, { start })
+      .find(([, label]) => label === "device")?.[0];
+  const start = { device: "cuda", device_name: "NVIDIA L4" };
+  assert.equal(deviceOf({ gpus: ["GPU 1, NVIDIA L4"] }, start), "GPU 1, NVIDIA L4");
+  assert.equal(deviceOf({ gpus: [] }, start), "NVIDIA L4");
+  assert.equal(deviceOf({}, null), undefined);
+});
+
 test("figures that are not known are left out", () => {
   const known = { start: { device: "cpu" }, epoch: 0.5 };
   const speed = { seconds_per_step: 0.25, tokens_per_second: 4096.4 };

@@ -152,7 +152,7 @@ def assert_all_goes_on(good: str, bad: str) -> None:
 def nothing_is_started(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Names of the runs that the queue would have started."""
     started: list[str] = []
-    monkeypatch.setattr(queue, "spawn", lambda folder: started.append(folder.name))
+    monkeypatch.setattr(queue, "spawn", lambda folder, gpus: started.append(folder.name))
     return started
 
 
@@ -266,7 +266,7 @@ def test_a_run_that_cannot_be_started_holds_up_none_behind_it(
     write_status(good, Status(created=2.0))
     started: list[str] = []
 
-    def spawn(folder: Path) -> None:
+    def spawn(folder: Path, gpus: object) -> None:
         if folder == bad:
             raise UserError("its settings are damaged")
         started.append(folder.name)
@@ -280,7 +280,7 @@ def test_a_run_that_cannot_be_started_holds_up_none_behind_it(
 def test_a_full_disk_at_a_start_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
     folder = queued("good", {"model": "nano"})
 
-    def spawn(folder: Path) -> None:
+    def spawn(folder: Path, gpus: object) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(queue, "spawn", spawn)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -98,8 +99,21 @@ def test_without_it_a_worker_is_started_the_plain_way(server: ForkServer) -> Non
 def test_one_that_is_not_ready_or_not_allowed_forks_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fork_server, "GPU_DEVICES", ("/dev/null",))
+    monkeypatch.setattr(fork_server, "available", lambda: False)
     server = ForkServer()
     server.start()
     assert not server.ready(wait=1)
     assert server.fork(processes.WORKER, tmp_path, tmp_path / "log", {}) is None
+
+
+def test_a_process_that_has_asked_a_gpus_driver_forks_nothing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # A device that every machine has stands in for a driver's.
+    monkeypatch.setattr(fork_server, "DRIVERS", re.compile("/dev/zero"))
+    monkeypatch.setattr(fork_server, "PRELOADED", ())
+    assert not fork_server.asked_a_driver()
+    with Path("/dev/zero").open("rb"):
+        assert fork_server.asked_a_driver()
+        assert fork_server._serve() == 1
+    assert "ready" not in capsys.readouterr().out

@@ -52,7 +52,7 @@ def test_two_dashboards_start_a_queued_run_once() -> None:
 def test_what_cannot_be_started_stays_in_the_queue(monkeypatch: pytest.MonkeyPatch) -> None:
     waits = create_run(spec(), PLAN)
 
-    def fail(folder: Path) -> None:
+    def fail(folder: Path, gpus: object) -> None:
         raise FileNotFoundError(folder)
 
     with monkeypatch.context() as gone:

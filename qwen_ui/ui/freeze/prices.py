@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import psutil
-import torch
 
 from qwen_ui.engine import as_worker
 from qwen_ui.errors import SettingsError
@@ -15,6 +13,7 @@ from qwen_ui.formats import percent, short_bytes, short_flops
 from qwen_ui.freeze import StepSettings, full_cost
 from qwen_ui.freeze.cost import MAX_TOKENS, price
 from qwen_ui.model import length_note
+from qwen_ui.workers import find_devices
 
 if TYPE_CHECKING:
     from qwen_ui.freeze import Cost, Selection
@@ -60,7 +59,7 @@ def settings_of(asked: dict[str, Any]) -> StepSettings:
 
 def worker_settings(settings: StepSettings) -> StepSettings:
     """The same step as the Train tab would run it on this machine."""
-    dtype = None if torch.cuda.is_available() else "float32"
+    dtype = None if find_devices().kind == "cuda" else "float32"
     return as_worker(settings, dtype=dtype, keep_prefix=True)
 
 
@@ -134,12 +133,10 @@ def largest_batch(selection: Selection, settings: StepSettings, memory: int) -> 
     return fits
 
 
-@lru_cache(maxsize=1)
 def found_memory() -> Memory:
-    """Memory of the first CUDA device, else of the machine."""
-    if torch.cuda.is_available():
-        properties = torch.cuda.get_device_properties(0)
-        return Memory(int(properties.total_memory), str(properties.name))
+    """Memory of the GPU that a run would be given now, else of the machine."""
+    if (devices := find_devices()).gpus:
+        return Memory(devices.emptiest.total_bytes, devices.emptiest.label)
     return Memory(int(psutil.virtual_memory().total), "main memory")
 
 

@@ -27,6 +27,7 @@ from qwen_ui.runs import (
     annotation_of,
     fold_from,
     lines_of,
+    recorded_launch,
     recorded_plan,
     recorded_settings,
     run_folder,
@@ -122,11 +123,18 @@ def progress(folder: Path, status: Status, carry: Carry) -> dict[str, Any]:
         "tokens_per_second": carry.tokens / carry.elapsed if carry.elapsed else None,
         "heartbeat_age": max(0.0, time.time() - status.heartbeat) if status.heartbeat else None,
         "stopping": not status.over and (folder / STOP).exists(),
+        "gpus": gpus_of(folder),
         "place": _place(folder) if status.status == "queued" else None,
         "advice": read_json(folder / ADVICE) if status.over else None,
         "title": title_of(folder),
         "meta": annotation_of(folder),
     }
+
+
+def gpus_of(folder: Path) -> list[str]:
+    """The GPUs that a run was given, as a person calls them; [] where it was given none."""
+    launched = recorded_launch(folder)
+    return [gpu.label for gpu in launched.gpus] if launched else []
 
 
 def title_of(folder: Path) -> str:

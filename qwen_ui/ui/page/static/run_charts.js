@@ -27,6 +27,16 @@ const CHARTS = [
     bytes: true,
     zero: true,
   },
+  { key: "busy_percent", title: "Use of the device (%)", lines: ["busy_percent"], zero: true },
+  {
+    key: "used_bytes",
+    title: "Memory in use, by all programs",
+    lines: ["used_bytes"],
+    bytes: true,
+    zero: true,
+  },
+  { key: "celsius", title: "GPU temperature (°C)", lines: ["celsius"] },
+  { key: "watts", title: "GPU power (W)", lines: ["watts"], zero: true },
 ];
 
 export class RunCharts {

@@ -30,6 +30,10 @@ export const titleOf = (phase) => TITLES[phase] || phase;
 
 const known = (value, text) => (value === null || value === undefined ? null : text(value));
 
+/** What a run computes on: the GPUs that it was given, else what its worker found. */
+const deviceOf = ({ gpus }, start) =>
+  gpus?.length ? gpus.join("; ") : start && (start.device_name || start.device);
+
 /** [value, label] of each figure that is known. */
 export const factsOf = (answer, { start, epoch }) => {
   const { step, steps, elapsed } = answer;
@@ -41,7 +45,7 @@ export const factsOf = (answer, { start, epoch }) => {
     [isOver(answer) ? null : known(answer.remaining, duration), "remaining"],
     [known(answer.seconds_per_step, (seconds) => rounded(1 / seconds, 3)), "steps per second"],
     [known(answer.tokens_per_second, exact), "tokens per second"],
-    [start && (start.device_name || start.device), "device"],
+    [deviceOf(answer, start), "device"],
   ].filter(([value]) => value);
 };
 
