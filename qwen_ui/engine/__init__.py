@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from qwen_ui.engine.rates import SuggestedRate, suggest_learning_rate
     from qwen_ui.engine.request import check_spec, checked_spec
     from qwen_ui.engine.setup import Prepared, set_up
-    from qwen_ui.engine.step_price import as_worker
+    from qwen_ui.engine.step_price import as_worker, auto_dtype, step_of
     from qwen_ui.engine.trainer import Trainer
 
 __all__ = [
@@ -26,11 +26,13 @@ __all__ = [
     "Trainer",
     "apply_delta",
     "as_worker",
+    "auto_dtype",
     "check_spec",
     "checked_spec",
     "delta_file",
     "set_up",
     "steepest_rate",
+    "step_of",
     "suggest_learning_rate",
 ]
 __getattr__ = lazy_face(__name__, __file__)

@@ -64,6 +64,13 @@ def head_loss(
         return loss
 
 
+def gpu_head_loss(
+    hidden_NH: torch.Tensor, head: nn.Module, targets_N: torch.Tensor
+) -> torch.Tensor:
+    """As `head_loss` on a GPU, wherever it is computed: for prices."""
+    return head_loss(hidden_NH, head, targets_N, on_gpu=True)
+
+
 @torch.no_grad()
 def head_losses(hidden_NH: torch.Tensor, head: nn.Module, targets_N: torch.Tensor) -> torch.Tensor:
     """Negative log-likelihood of each target (N, float32, nats), without a graph."""

@@ -223,9 +223,7 @@ class Loop:
         share = group.world_size / carrying
         summed = torch.zeros((), device=group.device)
         replayed = self.graphs is not None
-        widened = len(batches) > 1 and (
-            replayed or (not group.sharded and self.optimizer.narrow)
-        )
+        widened = len(batches) > 1 and (replayed or (not group.sharded and self.optimizer.narrow))
         for number, batch in enumerate(batches):
             syncs = number == len(batches) - 1 and not widened
             prefix = self.prefix_sources[0].fetch(batch)
@@ -251,6 +249,12 @@ class Loop:
         self.tokens += seen
         report = StepReport(step, math.nan, rate, math.nan, self.tokens, self._epochs(step))
         return PendingStep(report, torch.stack([loss, norm.to(loss)]))
+
+    def without_graphs(self) -> None:
+        """Replay nothing from here on."""
+        self.graphs = None
+        for source in self.prefix_sources:
+            source.run_by_the_model()
 
     def take_notes(self) -> list[str]:
         """What was found on the way since they were last taken, in sentences."""

@@ -6,8 +6,10 @@ A bfloat16 weight near 0.02 has steps of about 1e-4: at a rate of 1e-6 plain Ada
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import nn
@@ -34,14 +36,27 @@ class MasterAdamW:
         module: a plan has been applied to it.
         weight_decay: of matrices (two dimensions or more), except those of norms and embeddings.
         gradient_clip: maximum norm of all gradients together; 0 for none.
+        eight_bit: keep the moments in 8 bits (Dettmers et al., arXiv 2110.02861), by bitsandbytes.
+        offload: keep masters and moments in main memory, and step them there.
     """
 
-    def __init__(self, module: nn.Module, *, weight_decay: float, gradient_clip: float) -> None:
+    def __init__(
+        self,
+        module: nn.Module,
+        *,
+        weight_decay: float,
+        gradient_clip: float,
+        eight_bit: bool = False,
+        offload: bool = False,
+    ) -> None:
         self.parameters = {n: p for n, p in module.named_parameters() if p.requires_grad}
         assert self.parameters, "an optimizer needs something that trains"
-        self.masters = {name: _master(p) for name, p in self.parameters.items()}
+        self.masters = {name: _master(p, offload) for name, p in self.parameters.items()}
         some = next(iter(self.masters.values()))
         self._sharded = isinstance(some, DTensor)
+        # Whether norm and loss are looked at here before the step: these optimizers cannot be told
+        # on the device to leave a step out, or what to divide gradients by.
+        self._looks = self._sharded or eight_bit or offload
         most = PORTION_BYTES if some.device.type == "cpu" else GPU_PORTION_BYTES
         self._portions = _portions(self.parameters, self.masters, most)
         self._sums: dict[str, torch.Tensor] = {}
@@ -58,7 +73,12 @@ class MasterAdamW:
             },
         ]
         used = [group for group in groups if group["params"]]
-        self.adam = torch.optim.AdamW(used, lr=0.0, betas=BETAS, eps=EPSILON, fused=True)
+        self.adam: torch.optim.Optimizer
+        if eight_bit:
+            optimizers: Any = importlib.import_module("bitsandbytes.optim")
+            self.adam = optimizers.AdamW8bit(used, lr=0.0, betas=BETAS, eps=EPSILON)
+        else:
+            self.adam = torch.optim.AdamW(used, lr=0.0, betas=BETAS, eps=EPSILON, fused=True)
 
     def zero_grad(self) -> None:
         self._sums.clear()
@@ -107,13 +127,15 @@ class MasterAdamW:
         if group.world_size == 1:
             return
         mine = {n: self._sums.get(n, p.grad) for n, p in self.parameters.items()}
-        some = next(iter(self.masters.values()))
+        some = next(iter(self.parameters.values()))
         here = [float(gradient is not None) for gradient in mine.values()]
         present = group.all_reduce_sum(torch.tensor(here, device=some.device)).tolist()
         for (name, gradient), anywhere in zip(mine.items(), present, strict=True):
             if not anywhere:  # used in no process: the optimizer is to skip it
                 continue
-            held = torch.zeros_like(self.masters[name]) if gradient is None else gradient
+            parameter = self.parameters[name]
+            held = torch.zeros_like(parameter, dtype=torch.float32)
+            held = held if gradient is None else gradient
             self._sums[name] = group.all_reduce_sum(held.detach()) / group.world_size
 
     def step(self, rate: float, loss: torch.Tensor | None = None) -> torch.Tensor:
@@ -130,7 +152,7 @@ class MasterAdamW:
             scale = ((norm + CLIP_EPSILON) / self._clip).clamp_min(1.0) if self._clip else None
         for group in self.adam.param_groups:
             group["lr"] = rate
-        if self._sharded:  # the optimizer takes no plain tensors beside sharded ones
+        if self._looks:
             if broken:
                 return norm
         else:
@@ -145,10 +167,11 @@ class MasterAdamW:
     def _update(self, names: list[str], scale: torch.Tensor | None) -> None:
         """Step these; AdamW skips those without a gradient, and counts their steps apart."""
         self._give_gradients(names)
-        if self._sharded and scale is not None:
+        if self._looks and scale is not None:
             for name in names:
-                if self.masters[name].grad is not None:
-                    self.masters[name].grad /= scale
+                gradient = self.masters[name].grad
+                if gradient is not None:
+                    gradient /= scale.to(gradient.device)
         self.adam.step()
         for name in names:
             self.masters[name].grad = None
@@ -165,7 +188,8 @@ class MasterAdamW:
         narrow = []
         for name in names:
             master, gradient = self.masters[name], self._gradient(name)
-            if gradient is None or gradient.dtype == torch.float32:
+            same = gradient is not None and gradient.device == master.device
+            if gradient is None or (same and gradient.dtype == torch.float32):
                 master.grad = gradient
             else:
                 master.grad = torch.empty_like(master)
@@ -194,22 +218,32 @@ class MasterAdamW:
         tensors = {f"master/{n}": whole(m.detach()) for n, m in self.masters.items()}
         for name, master in self.masters.items():
             for key, value in self.adam.state.get(master, {}).items():
-                tensors[f"{key}/{name}"] = whole(value)
+                tensors[f"{key}/{name}"] = whole(torch.as_tensor(value))
         return tensors
 
     def load_state_tensors(self, tensors: dict[str, torch.Tensor]) -> None:
         """Restore what `state_tensors` gave, for the same plan on the same model."""
+        states: dict[str, dict[str, torch.Tensor]] = {}
+        for key, value in tensors.items():
+            kind, _, name = key.partition("/")
+            states.setdefault(name, {})[kind] = value
         with torch.no_grad():
             for name, master in self.masters.items():
-                fill(master, tensors[f"master/{name}"])
+                state: dict[str, Any] = states[name]
+                fill(master, state.pop("master"))
                 self.parameters[name].copy_(master)
-                state = {"step": tensors.get(f"step/{name}")}
-                for key in ("exp_avg", "exp_avg_sq"):
-                    if (value := tensors.get(f"{key}/{name}")) is not None:
-                        state[key] = sharded_like(master, value).clone()
-                if state["step"] is not None:
-                    state["step"] = state["step"].to(master.device)
-                    self.adam.state[master] = state
+                if "step" not in state:
+                    continue
+                # bitsandbytes counts its steps in a number, torch in a tensor on the device.
+                step = state.pop("step")
+                count = step.to(master.device) if "exp_avg" in state else int(step)
+                moments = {
+                    kind: sharded_like(master, value).clone()
+                    if value.shape == master.shape
+                    else value.to(master.device)
+                    for kind, value in state.items()
+                }
+                self.adam.state[master] = {"step": count, **moments}
 
 
 def decayed_names(module: nn.Module) -> frozenset[str]:
@@ -231,7 +265,9 @@ def decayed_names(module: nn.Module) -> frozenset[str]:
     return frozenset(n for n in names if n in own and id(own[n]) not in embeddings)
 
 
-def _master(parameter: nn.Parameter) -> nn.Parameter:
+def _master(parameter: nn.Parameter, offload: bool) -> nn.Parameter:
+    if offload:
+        return nn.Parameter(parameter.detach().to("cpu", torch.float32, copy=True))
     if parameter.dtype == torch.float32:
         return parameter
     return nn.Parameter(parameter.detach().float())

@@ -48,10 +48,17 @@ class PrefixSource:
         run: Callable[[Batch], torch.Tensor] | None = None,
     ) -> None:
         self._trainee, self.cache, self._all_agree = trainee, cache, all_agree
-        self._run = run or (lambda batch: trainee.run_prefix(trainee.inputs(batch)))
+        self._run = run or self._by_the_model
         self._writable = True
         self._reader: ThreadPoolExecutor | None = None
         self._reading: tuple[Batch, Future[torch.Tensor]] | None = None
+
+    def run_by_the_model(self) -> None:
+        """Have the trainee's own forward give what is not cached, from here on."""
+        self._run = self._by_the_model
+
+    def _by_the_model(self, batch: Batch) -> torch.Tensor:
+        return self._trainee.run_prefix(self._trainee.inputs(batch))
 
     def prepare(self, batch: Batch) -> None:
         """Begin to read what `fetch` will be asked for next, while the device computes."""

@@ -134,7 +134,7 @@ class Replays:
     def _try_recording(
         self, held: Tensors, expected: Evidence, took: float
     ) -> tuple[Recording | None, float, str]:
-        """A recording that gives the same and is faster, its seconds; why there is none, else ""."""
+        """A recording that gives the same and is faster, its seconds; why there is none."""
         try:
             recording = self._record(lambda: self._work(held))
             began = _now(held)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
 from typing import TYPE_CHECKING, Any
 
 from qwen_ui.data import check_data, parse_columns
-from qwen_ui.errors import ModelError, PlanError
+from qwen_ui.errors import ModelError, PlanError, SettingsError
 from qwen_ui.freeze import FreezePlan
 from qwen_ui.model import refuse_length
 from qwen_ui.model.weights import check_weights, refuse_misfit, refuse_quantized, weights_of
@@ -43,7 +44,8 @@ def check_spec(spec: RunSpec, anatomy: Anatomy) -> None:
         ModelError: its weights are not on this machine, do not fit it, or are quantized; it needs
             more than text; a token of the data has no row in its embedding.
         PlanError: the plan trains nothing in this model, or nothing that LoRA adapts.
-        SettingsError: LoRA is asked for and `peft` missing, or sequences are too long.
+        SettingsError: a library that is asked for is missing, settings exclude each other, or
+            sequences are too long.
         DataError: a file of data cannot be used.
     """
     from qwen_ui.freeze import resolve  # noqa: PLC0415
@@ -59,6 +61,7 @@ def check_spec(spec: RunSpec, anatomy: Anatomy) -> None:
 
         check_peft()
         adapted_modules(selection)
+    _check_optimizer(spec)
     refuse_length(anatomy, spec.data.sequence_length)
     _refuse_encoder(anatomy)
     _refuse_images(anatomy)
@@ -69,6 +72,24 @@ def check_spec(spec: RunSpec, anatomy: Anatomy) -> None:
     from qwen_ui.engine.split import refuse_unknown_tokens  # noqa: PLC0415  imports torch
 
     refuse_unknown_tokens(spec, anatomy)
+
+
+def _check_optimizer(spec: RunSpec) -> None:
+    """Refuse an optimizer that is not here, and settings of it that exclude each other."""
+    eight_bit = spec.optimization.optimizer == "adamw_8bit"
+    if eight_bit and importlib.util.find_spec("bitsandbytes") is None:
+        raise SettingsError(
+            "The 8-bit AdamW is bitsandbytes', which is not installed: pip install bitsandbytes, "
+            "or choose the optimizer adamw."
+        )
+    offload = spec.resources.optimizer_offload
+    ways = [
+        *(["the 8-bit AdamW"] if eight_bit else []),
+        *(["the optimizer's state in main memory"] if offload else []),
+        *(["sharded weights"] if spec.resources.sharded else []),
+    ]
+    if len(ways) > 1:
+        raise SettingsError(f"{' and '.join(ways)} exclude each other. Choose one of them.")
 
 
 def _refuse_encoder(anatomy: Anatomy) -> None:

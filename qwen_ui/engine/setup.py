@@ -21,6 +21,7 @@ from qwen_ui.engine.prefix_cut import block_list
 from qwen_ui.engine.prefix_resident import ResidentPrefix, resident_budget, resident_bytes
 from qwen_ui.engine.prefix_source import Cache
 from qwen_ui.engine.rates import SuggestedRate, suggest_learning_rate
+from qwen_ui.engine.recompute import recompute
 from qwen_ui.engine.schedule import rate_of
 from qwen_ui.engine.split import read_split
 from qwen_ui.errors import PlanError
@@ -151,6 +152,8 @@ def _load(spec: RunSpec, base: Base, device: torch.device) -> Trainee:
     apply(base.selection, model)
     if spec.model.lora_rank:
         add_adapters(model, base.selection, spec.model.lora_rank, spec.optimization.seed)
+    if spec.resources.gradient_checkpointing:
+        recompute(block_list(model, anatomy)[base.selection.prefix_blocks :])
     return Trainee(model, base.selection, cache_prefix=spec.resources.prefix_cache == "auto")
 
 
@@ -174,7 +177,11 @@ def _make_loop(
     group = make_process_group(accelerator, trainee, blocks)
     # After the plan and after the move to the device: an optimizer made earlier would hold others.
     optimizer = MasterAdamW(
-        trainee.model, weight_decay=settings.weight_decay, gradient_clip=settings.gradient_clip
+        trainee.model,
+        weight_decay=settings.weight_decay,
+        gradient_clip=settings.gradient_clip,
+        eight_bit=settings.optimizer == "adamw_8bit",
+        offload=spec.resources.optimizer_offload,
     )
     return Loop(
         trainee,

@@ -47,9 +47,7 @@ class StepGraphs:
         self._gradients: dict[int, torch.Tensor] = {}
         self._narrow = next(trainee.model.parameters()).dtype != torch.float32
         other = ("with Liger's fused head", self._fused) if has_fused_loss() else None
-        self._passes = Replays(
-            self._train, self._evidence, "Micro-batches", record, passes, other
-        )
+        self._passes = Replays(self._train, self._evidence, "Micro-batches", record, passes, other)
         self._prefixes = Replays(
             self._prefix, self._outputs, "Frozen blocks' passes", record, prefixes
         )
@@ -164,4 +162,3 @@ def _batch(inputs: Tensors, rows: torch.Tensor, targets: torch.Tensor) -> Batch:
         token_count=tokens_BT.numel(),
         spare_rows=True,
     )
-

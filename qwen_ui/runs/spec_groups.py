@@ -67,6 +67,8 @@ class OptimizationSettings(Settings):
     """Sequences per device per micro-batch."""
     gradient_accumulation_steps: int = Field(default=1, ge=1, le=65_536)
     """Micro-batches per optimizer step, weighted by their tokens."""
+    optimizer: Literal["adamw", "adamw_8bit"] = "adamw"
+    """adamw keeps its two moments in float32; adamw_8bit in a byte each (bitsandbytes)."""
     schedule: Schedule = "cosine"
     """Learning-rate schedule after the warmup."""
     warmup_steps: int | None = Field(default=None, ge=0)
@@ -117,13 +119,20 @@ class ResourceSettings(Settings):
     """Shard the weights over the processes (FSDP2) instead of replicating them (DDP)."""
     mixed_precision: Literal["no", "bf16"] = "no"
     """Accelerate's mixed precision: bf16 casts in the operations and leaves weights as they are."""
+    gradient_checkpointing: bool = Field(default=False, title="Gradient checkpointing")
+    """Save less between the passes: blocks are computed a second time in the backward pass."""
+    optimizer_offload: bool = Field(
+        default=False, title="Keep the optimizer's state in main memory"
+    )
+    """Keep the optimizer's moments and float32 weights in main memory, and step them there."""
     prefix_cache: Literal["auto", "off"] = Field(
         default="auto", title="Cache frozen blocks' outputs"
     )
     """auto caches the outputs of the frozen blocks below the trained ones; off computes them at
     every step."""
     prefix_budget_bytes: int = Field(default=4 * GIB, ge=0)
-    """Maximum bytes of cached outputs on disk; what exceeds them is computed at every step."""
+    """Maximum bytes of cached outputs on disk; what exceeds them is computed at every step. On a
+    GPU, outputs that fit into its memory are not put on disk."""
     checkpoint_every: int = Field(default=0, ge=0)
     """Steps between checkpoints; 0 for none while training."""
     trackers: tuple[Tracker, ...] = Field(default=(), title="Also log to")

@@ -61,9 +61,7 @@ def test_bfloat16_is_as_close_as_the_plain_way(
 
 @pytest.mark.parametrize("gap", [60.0, 72.0, 90.0, 500.0])
 @pytest.mark.parametrize("on_gpu", [False, True])
-def test_a_target_beyond_the_reach_of_float32_has_its_exact_loss(
-    gap: float, on_gpu: bool
-) -> None:
+def test_a_target_beyond_the_reach_of_float32_has_its_exact_loss(gap: float, on_gpu: bool) -> None:
     """exp(-72) is still a float32 but few of its digits are sure; exp(-500) is 0."""
     head = nn.Linear(1, 3, bias=False).requires_grad_(False)
     head.weight[:] = torch.tensor([[0.0], [-gap], [-1.0]])

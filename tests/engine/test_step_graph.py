@@ -159,9 +159,7 @@ def test_a_replay_that_is_no_faster_is_not_used(monkeypatch: pytest.MonkeyPatch)
 
 def test_nothing_is_recorded_that_few_calls_would_repay() -> None:
     recordings: list[_Again] = []
-    replays = Replays(
-        doubled, evidence, "Steps", record_again(recordings), calls=replay.REPAID + 2
-    )
+    replays = Replays(doubled, evidence, "Steps", record_again(recordings), calls=replay.REPAID + 2)
     for _ in range(replay.REPAID + 2):
         replays({"tokens": torch.arange(3.0)})
     assert not recordings

@@ -129,10 +129,10 @@ def killed_and_resumed(spec: RunSpec, kill_at: int, monkeypatch: pytest.MonkeyPa
     folder = create_run(spec.to_dict(), spec.plan)
     honest = Trainer._stop_requested
 
-    def die(self: Trainer) -> bool:
-        if self._progress.step == kill_at:
+    def die(self: Trainer, step: int) -> bool:
+        if step == kill_at:
             raise Killed
-        return honest(self)
+        return honest(self, step)
 
     with monkeypatch.context() as patch:
         patch.setattr(Trainer, "_stop_requested", die)

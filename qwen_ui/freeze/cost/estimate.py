@@ -143,17 +143,23 @@ def _held(anatomy: Anatomy, selection: Selection, settings: StepSettings, width:
     masters = FLOAT32 * trained if settings.masters and width < FLOAT32 else 0
     accumulates = settings.gradient_accumulation_steps > 1
     summed_wide = bool(masters) and accumulates and engine is not None and engine.adds_up_wide
+    gradients = trained * (FLOAT32 if summed_wide else width)
+    weights = anatomy.total_parameters * width
+    if engine is not None and engine.offloads:
+        return _Held(weights, gradients, optimizer=0, masters=0, origin=0, wide_gradients=0)
     largest = FLOAT32 * max((p.numel for p in selection.parameters), default=0)
-    origin = FLOAT32 * trained
-    wide_gradients = 0
-    if engine is not None and not summed_wide:
-        wide_gradients = min(masters, max(engine.wide_gradients, largest))
+    copies, wide_gradients = 0, 0
+    if engine is not None:
+        copies = FLOAT32 * trained * (1 + engine.holds_best)
+        copies = copies if FLOAT32 * trained <= engine.origin_limit else 0
+        if not summed_wide:
+            wide_gradients = min(masters, max(engine.wide_gradients, largest))
     return _Held(
-        weights=anatomy.total_parameters * width,
-        gradients=trained * (FLOAT32 if summed_wide else width),
+        weights=weights,
+        gradients=gradients,
         optimizer=optimizer_bytes(settings.optimizer, trained),
         masters=masters,
-        origin=origin if engine is not None and origin <= engine.origin_limit else 0,
+        origin=copies,
         wide_gradients=wide_gradients,
     )
 

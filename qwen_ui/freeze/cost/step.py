@@ -27,7 +27,8 @@ class Cost:
         gradient_bytes: of what trains, in the model's dtype, or in the one they are added up in.
         optimizer_bytes: the optimizer's state, without float32 master weights.
         master_bytes: float32 master weights of what trains; 0 without them.
-        origin_bytes: initial float32 copies of the trained weights, where an engine holds them.
+        origin_bytes: float32 copies of the trained weights, initial and best, where an engine holds
+            them.
         peak_bytes: the most of it all at once.
         prefix_blocks: blocks that need no backward pass.
         prefix_kept: whether their output is cached, so that they need no forward pass either.
@@ -60,12 +61,16 @@ class Engine:
             most this many bytes at once, or one tensor.
         adds_up_wide: with master weights, gradients of several micro-batches are added up in
             float32, each as soon as it is known.
+        offloads: masters and the optimizer's state are not on the device.
+        holds_best: a further float32 copy of what trains is held, up to `origin_limit`.
     """
 
     head_loss: HeadLoss
     origin_limit: int = 0
     wide_gradients: int = 0
     adds_up_wide: bool = False
+    offloads: bool = False
+    holds_best: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -177,39 +177,37 @@ def _wire_preview(tab: TrainTab, header: Header, session: Session, quiet: dict[s
 
 
 def _wire_price(tab: TrainTab, header: Header, session: Session, quiet: dict[str, Any]) -> None:
-    s = tab.settings
+    priced = (
+        "batch_size",
+        "sequence_length",
+        "gradient_accumulation_steps",
+        "optimizer",
+        "early_stopping_patience",
+        "dtype",
+        "prefix_cache",
+        "gradient_checkpointing",
+        "optimizer_offload",
+    )
     watched: list[Any] = [
-        s.batch_size,
-        s.sequence_length,
-        s.gradient_accumulation_steps,
-        s.dtype,
-        s.device,
-        s.processes,
-        s.prefix_cache,
+        tab.settings.device,
+        tab.settings.processes,
+        *(getattr(tab.settings, name) for name in priced),
     ]
 
     @guarded
-    def on_change(source: str, plan: FreezePlan, *values: Any) -> str:
-        batch, length, micro_batches, dtype, device, processes, prefix = values
+    def on_change(source: str, plan: FreezePlan, device: str, processes: int, *values: Any) -> str:
         if not source:
             return ""
         found = find_devices(device)
+        # An empty field counts as the setting's default.
+        given = {n: v for n, v in zip(priced, values, strict=True) if v is not None}
+        length = int(given.get("sequence_length", 128))
         try:
             model = priced_model(session, source, plan)
-            need = needs(
-                session,
-                model,
-                plan,
-                batch_size=int(batch or 1),
-                sequence_length=int(length or 2),
-                gradient_accumulation_steps=int(micro_batches or 1),
-                dtype=dtype,
-                kind=found.kind,
-                keep_prefix=prefix == "auto",
-            )
+            need = needs(session, model, plan, kind=found.kind, **given)
         except UserError as error:
             return unpriced_html(error)
-        note = length_note(session.anatomy(model), int(length or 2))
+        note = length_note(session.anatomy(model), length)
         return price_html(need, found.free_bytes, int(processes or 1), found.label, note)
 
     gr.on(

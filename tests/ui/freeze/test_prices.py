@@ -31,7 +31,7 @@ def ranges(name: str) -> str:
 
 
 def test_the_table_has_both_figures_and_their_ratio() -> None:
-    settings = settings_of({"batch_size": "4", "sequence_length": "512"})
+    settings = settings_of({"batch_size": "4", "sequence_length": "512"}, NANO)
     selection = resolve(preset("attention"), open_model("qwen2.5-1.5b-instruct"))
     record = price_record(selection, settings)
     rows = {row["label"]: row for row in record["rows"]}
@@ -82,7 +82,7 @@ def test_where_nothing_fits_no_batch_does() -> None:
 )
 def test_settings_that_cannot_be_are_told(asked: dict[str, str], said: str) -> None:
     with pytest.raises(SettingsError, match=said):
-        settings_of(ASKED | asked)
+        settings_of(ASKED | asked, NANO)
 
 
 def test_memory_is_typed_or_found() -> None:
@@ -120,8 +120,8 @@ def test_the_ways_of_running_a_step_stand_beside_training_everything() -> None:
 
 
 def test_the_train_tab_s_way_is_a_setting() -> None:
-    plain = settings_of(ASKED)
-    worker = settings_of(ASKED | {"worker": True, "optimizer": "sgd", "checkpointing": True})
+    plain = settings_of(ASKED, NANO)
+    worker = settings_of(ASKED | {"worker": True, "optimizer": "sgd"}, NANO)
     assert worker.engine is not None
     assert (worker.optimizer, worker.keep_prefix, worker.checkpointing) == ("adamw", True, False)
     selection = resolve(preset("attention"), NANO)

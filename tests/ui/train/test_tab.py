@@ -179,15 +179,15 @@ def test_the_price_is_marked_where_it_does_not_fit(session: Session) -> None:
         "gradient_accumulation_steps": 1,
         "dtype": "auto",
         "kind": "cpu",
+        "prefix_cache": "auto",
     }
-    kept = needs(session, "nano", preset("attention"), keep_prefix=True, **sizes)
-    full = needs(session, "nano", preset("full"), keep_prefix=True, **sizes)
+    kept = needs(session, "nano", preset("attention"), **sizes)
+    full = needs(session, "nano", preset("full"), **sizes)
     assert 6e8 < kept < full
     summed = needs(
         session,
         "nano",
         preset("full"),
-        keep_prefix=True,
         **sizes | {"gradient_accumulation_steps": 2},
     )
     assert summed > full
