@@ -34,7 +34,8 @@ PUBLIC = {
         WeightsCheck check_weights copy_companions folder_fingerprint load_model load_tokenizer
         measure_weights quantization_of read_weights refuse_misfit refuse_quantized rehearse
         spectrum tensor_statistics
-        training_dtype unread_weights weights_folder weights_of why_no_weights
+        computes_bfloat16 training_dtype unread_weights weights_folder weights_of
+        why_no_weights
     """,
     "freeze": """
         MAX_IMPORT_BYTES MAX_PLAN_BYTES TOP_BLOCKS TOP_LAYERS Cost FreezePlan Rule Selection
@@ -70,8 +71,8 @@ PUBLIC = {
         write_status
     """,
     "engine": """
-        Prepared SuggestedRate Trainer apply_delta as_worker check_spec checked_spec delta_file
-        set_up steepest_rate suggest_learning_rate
+        Prepared SuggestedRate Trainer apply_delta as_worker auto_dtype check_spec checked_spec
+        delta_file set_up steepest_rate step_of suggest_learning_rate
     """,
     "workers": """
         ADVICE OVERHEAD_BYTES Supervisor child_environment cores dispatch find_devices kill

@@ -193,8 +193,6 @@ class _Gradients:
 
 
 _NO_GRADIENTS = _Gradients(None, None, None)
-# Dtypes that torch's CUDA kernel of the log-softmax reads into float32, as far as is known.
-_CONVERTS = {torch.float16, torch.bfloat16}
 
 
 def _chunk(
@@ -230,7 +228,7 @@ def _log_softmax(
     reach the hidden state and the weight through a row of zeros, and the bias not at all.
     """
     counted_N1, targets = targets_N1 >= 0, targets_N1.clamp_min(0)
-    logs = _wide_log_softmax(logits_NV)
+    logs = torch.log_softmax(logits_NV, dim=-1, dtype=torch.float32)
     likelihood = logs.gather(1, targets)
     if grads.wanted:
         torch.exp(logs, out=logits_NV)
@@ -238,18 +236,6 @@ def _log_softmax(
         if grads.bias is not None:
             grads.bias += (counted_N1.float().t() @ logits_NV.float()).squeeze(0)
     return torch.where(counted_N1, -likelihood, 0.0).squeeze(1)
-
-
-def _wide_log_softmax(logits_NV: torch.Tensor) -> torch.Tensor:
-    """Log-softmax in float32; from narrow logits in one kernel, without a float32 copy of them."""
-    if isinstance(logits_NV, FakeTensor) and logits_NV.dtype != torch.float32:
-        return torch.empty_like(logits_NV, dtype=torch.float32)
-    if logits_NV.is_cuda and logits_NV.dtype in _CONVERTS:
-        try:
-            return torch._log_softmax(logits_NV, -1, True)
-        except (RuntimeError, ValueError):
-            _CONVERTS.discard(logits_NV.dtype)  # this version of torch converts no such dtype
-    return torch.log_softmax(logits_NV, dim=-1, dtype=torch.float32)
 
 
 def _logits_to_gradient(

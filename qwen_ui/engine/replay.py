@@ -17,8 +17,9 @@ import torch
 
 # Times that a shape is seen before it is recorded: shapes that come once repay nothing.
 BEFORE_RECORDING = 2
-# Calls to come from which recording repays its 0.2 seconds (docs/gpu.md).
-REPAID = 40
+# Calls to come from which recording repays its 0.2 seconds, and from which the other way repays the
+# seconds in which its kernels are compiled (docs/gpu.md).
+REPAID, OTHER_REPAID = 40, 500
 # Shapes that are recorded; each holds its inputs.
 MOST_SHAPES = 8
 # Another way is taken for what it saves, not for noise.
@@ -155,7 +156,7 @@ class Replays:
 
     def _try_other(self, inputs: Tensors, expected: Evidence) -> float:
         """Seconds of the other way; infinity where there is none or it gives something else."""
-        if self._other is None:
+        if self._other is None or self._calls < OTHER_REPAID:
             return math.inf
         try:
             self._other[1](inputs)  # its kernels are compiled

@@ -24,11 +24,12 @@ from qwen_ui.engine.rates import SuggestedRate, suggest_learning_rate
 from qwen_ui.engine.recompute import recompute
 from qwen_ui.engine.schedule import rate_of
 from qwen_ui.engine.split import read_split
-from qwen_ui.errors import PlanError
+from qwen_ui.errors import PlanError, SettingsError
 from qwen_ui.freeze import FreezePlan, Selection, apply, resolve
-from qwen_ui.model import embedding_rows, length_note, open_model
+from qwen_ui.model import Anatomy, embedding_rows, length_note, open_model
 from qwen_ui.model.libraries import PreTrainedModel, transformers_version
 from qwen_ui.model.weights import (
+    computes_bfloat16,
     folder_fingerprint,
     load_model,
     load_tokenizer,
@@ -102,6 +103,7 @@ def set_up(spec: RunSpec, folder: Path) -> Prepared:
     data = _read(spec, base)
     accelerator = make_accelerator(spec.resources, folder)
     _set_kernels(accelerator.device)
+    narrowed = bfloat16_note(spec, base.selection.anatomy, accelerator.device)
     trainee = _load(spec, base, accelerator.device)
     rate = _peak_rate(spec, base.selection)
     loop = _make_loop(spec, base, data, accelerator, trainee, rate.rate)
@@ -113,7 +115,7 @@ def set_up(spec: RunSpec, folder: Path) -> Prepared:
     ]
     if spec.model.lora_rank:
         notes.append(adapted_modules(base.selection).note)
-    notes += [trainee.why_uncut, *loop.verify()]
+    notes += [narrowed, trainee.why_uncut, *loop.verify()]
     return Prepared(
         spec, base, data, accelerator, rate, loop, notes=tuple(note for note in notes if note)
     )
@@ -123,6 +125,24 @@ def _set_kernels(device: torch.device) -> None:
     """Leave out attention kernels that plan for seconds whenever a length is new."""
     if device.type == "cuda":
         torch.backends.cuda.enable_cudnn_sdp(False)
+
+
+def bfloat16_note(spec: RunSpec, anatomy: Anatomy, device: torch.device) -> str:
+    """That a GPU without bfloat16 trains in float32 instead; "" where there is nothing to say.
+
+    Raises:
+        SettingsError: bfloat16 was asked for by name.
+    """
+    if device.type != "cuda" or computes_bfloat16(device):
+        return ""
+    if spec.model.dtype == "bfloat16" or spec.resources.mixed_precision == "bf16":
+        raise SettingsError(
+            "This GPU does not compute in bfloat16 (it would emulate it, slowly). Choose the dtype "
+            "float32 and no mixed precision."
+        )
+    if anatomy.dtype != "bfloat16" or spec.model.dtype != "auto":
+        return ""
+    return "This GPU does not compute in bfloat16, so the weights are held in float32."
 
 
 def _choose(spec: RunSpec) -> Base:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import get_args
 
 from qwen_ui.engine.chunked_loss import gpu_head_loss, head_loss
 from qwen_ui.engine.movement import MAX_ORIGIN_BYTES
@@ -11,8 +10,7 @@ from qwen_ui.engine.optimizer import GPU_PORTION_BYTES, PORTION_BYTES
 from qwen_ui.freeze import StepSettings
 from qwen_ui.freeze.cost import Engine
 from qwen_ui.model import Anatomy
-from qwen_ui.runs import RunSpec
-from qwen_ui.runs.spec_groups import OptimizationSettings
+from qwen_ui.runs import RunSpec, setting_choices
 
 WORKER = Engine(
     head_loss=head_loss,
@@ -20,8 +18,10 @@ WORKER = Engine(
     wide_gradients=PORTION_BYTES,
     adds_up_wide=True,
 )
-OPTIMIZERS: tuple[str, ...] = get_args(OptimizationSettings.model_fields["optimizer"].annotation)
-ON_GPU = replace(WORKER, head_loss=gpu_head_loss, wide_gradients=GPU_PORTION_BYTES)
+OPTIMIZERS = setting_choices("optimizer") or ()
+ON_GPU = replace(
+    WORKER, head_loss=gpu_head_loss, wide_gradients=GPU_PORTION_BYTES, fixed_gradients=True
+)
 
 
 def as_worker(

@@ -198,6 +198,23 @@ def test_the_other_way_is_taken_where_it_is_faster_than_a_replay(
         assert replays.recorded == (not taken)
 
 
+def test_the_other_way_is_not_compiled_for_a_short_run() -> None:
+    def other(inputs: dict[str, torch.Tensor]) -> torch.Tensor:
+        raise AssertionError
+
+    replays = Replays(
+        doubled,
+        evidence,
+        "Steps",
+        record_again([]),
+        calls=replay.OTHER_REPAID,
+        other=("by another", other),
+    )
+    for _ in range(4):
+        replays({"tokens": torch.arange(3.0)})
+    assert replays.recorded == 1
+
+
 def test_an_input_of_another_call_is_read_anew() -> None:
     replays = Replays(doubled, evidence, "Steps", record_again([]))
     for number in range(6):

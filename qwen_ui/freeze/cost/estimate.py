@@ -12,8 +12,8 @@ The peak is the most of these at once, on top of the weights and the optimizer's
     backward of block i   what blocks up to i save + gradients of those above + what i allocates
     the optimizer         all gradients
 
-Where several micro-batches make a step, the gradients of those before are held throughout, and
-each new one only until it has been added.
+Where several micro-batches make a step, or gradients have fixed places (a replayed CUDA graph's),
+all are held throughout, and each new one only until it has been added.
 
 With an `Engine` the step is priced as a particular trainer takes it. The peak leaves out what a
 process needs for itself (libraries, a CUDA context, fragmentation of the allocator): some hundred
@@ -100,7 +100,8 @@ def price(anatomy: Anatomy, selection: Selection, settings: StepSettings) -> Cos
     forward = micro_batches * sum(segment.flops_forward for segment in (outside, *blocks))
     backward = micro_batches * sum(segment.flops_backward for segment in (outside, *blocks))
     held = _held(anatomy, selection, settings, tracer.itemsize)
-    if accumulates:
+    fixed = settings.engine is not None and settings.engine.fixed_gradients
+    if accumulates or fixed:
         passes = held.gradients + _peak(outside, blocks, [0] * len(blocks), 0)
     else:
         gradients = [count * tracer.itemsize for _, _, count in selection.block_counts]

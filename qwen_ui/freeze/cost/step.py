@@ -61,6 +61,7 @@ class Engine:
             most this many bytes at once, or one tensor.
         adds_up_wide: with master weights, gradients of several micro-batches are added up in
             float32, each as soon as it is known.
+        fixed_gradients: all gradients have their places throughout, before they are computed too.
         offloads: masters and the optimizer's state are not on the device.
         holds_best: a further float32 copy of what trains is held, up to `origin_limit`.
     """
@@ -69,6 +70,7 @@ class Engine:
     origin_limit: int = 0
     wide_gradients: int = 0
     adds_up_wide: bool = False
+    fixed_gradients: bool = False
     offloads: bool = False
     holds_best: bool = False
 
