@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -19,7 +20,15 @@ from qwen_ui.engine.movement import Movement
 from qwen_ui.engine.rate_finder import finder_message
 from qwen_ui.engine.sample import Sampler
 from qwen_ui.engine.setup import Prepared
-from qwen_ui.runs import HeldOut, Writer, gain_note, standard_error, write_held_out
+from qwen_ui.runs import (
+    HeldOut,
+    Terminated,
+    Writer,
+    gain_note,
+    standard_error,
+    termination,
+    write_held_out,
+)
 
 CHECKPOINTS = "checkpoints"
 MOVEMENTS = 20
@@ -57,17 +66,36 @@ class Trainer:
         )
 
     def run(self) -> None:
-        """Train to the last step, or until something asks to stop."""
+        """Train to the last step, or until something asks to stop.
+
+        Raises:
+            Terminated: the process was told to end (SIGTERM). A checkpoint was taken.
+        """
         self._begin()
-        status, reason = "completed", ""
+        # The state is whole between two steps and while nothing but an evaluation runs.
+        with termination.held():
+            try:
+                self._finish(*self._train())
+            except Terminated:
+                self._checkpoint()
+                raise Terminated(
+                    f"It was told to end (SIGTERM) after step {self._progress.step} and saved a "
+                    "checkpoint. Resume continues from there."
+                ) from None
+
+    def _train(self) -> tuple[str, str]:
+        """Take the steps; (status, reason) that they end with."""
+        if self._progress.eval_due:
+            self._judge()
+            if reason := self._stopping.reason_to_stop(self._progress):
+                return "completed", reason
         for step in range(self._progress.step + 1, self._steps + 1):
             self._step(step)
             if self._stop_requested():
-                status, reason = "stopped", f"Stopped by the user after step {step}."
-                break
+                return "stopped", f"Stopped by the user after step {step}."
             if reason := self._stopping.reason_to_stop(self._progress):
-                break
-        self._finish(status, reason)
+                return "completed", reason
+        return "completed", ""
 
     def _begin(self) -> None:
         resumed = self._resume()
@@ -133,13 +161,19 @@ class Trainer:
         if self._finder:
             self._range_test.append(report)
         if _due(step, evaluation.eval_every) and not last:
-            self._progress = self._stopping.judged(self._progress, self._evaluate().loss)
+            self._judge()
         if _due(step, evaluation.sample_every) and not last:
             self._sample()
         if _due(step, max(1, self._steps // MOVEMENTS)):
             self._record_movement()
         if _due(step, spec.resources.checkpoint_every) and not last:
             self._checkpoint()
+
+    def _judge(self) -> None:
+        """Evaluate for early stopping; broken off, it is made up for after a resume."""
+        self._progress = replace(self._progress, eval_due=True)
+        loss = self._evaluate().loss
+        self._progress = self._stopping.judged(replace(self._progress, eval_due=False), loss)
 
     def _record_step(self, report: StepReport, seconds: float) -> None:
         self._writer.event(
@@ -154,7 +188,8 @@ class Trainer:
             self._run.accelerator.log(values, step=report.step)
 
     def _evaluate(self) -> Evaluation:
-        found = self._loop.evaluate()
+        with self._breakable():
+            found = self._loop.evaluate()
         error = standard_error(found.sums, found.tokens)
         self._writer.event(
             "eval",
@@ -192,11 +227,30 @@ class Trainer:
         if self._loop.group.rank == 0:
             write_checkpoint(self._writer.folder / CHECKPOINTS, state, self._progress)
 
+    def _breakable(self) -> AbstractContextManager[None]:
+        """What runs inside may be broken off: it changes nothing, and waits for no other process.
+
+        Shards of a checkpoint are exchanged, which would meet another process's evaluation.
+        """
+        return nullcontext() if self._loop.group.sharded else termination.released()
+
     def _stop_requested(self) -> bool:
-        """Whether a person asked the run to stop before its last step."""
+        """Whether a person asked the run to stop before its last step.
+
+        Raises:
+            Terminated: the process, or another one of the run, was told to end.
+        """
+        group = self._loop.group
         # Only the first process looks at the folder; all have to stop at the same step.
-        asked = self._loop.group.any(self._writer.stop_requested)
-        return asked and self._progress.step < self._steps
+        stop = self._writer.stop_requested
+        if not group.any(stop or termination.asked):
+            return False
+        # A person's word comes first; it asks for more than a checkpoint.
+        if self._progress.step < self._steps and group.any(stop):
+            return True
+        if group.any(termination.asked):
+            raise Terminated
+        return False
 
     def _finish(self, status: str, reason: str) -> None:
         if status == "stopped":
