@@ -14,6 +14,8 @@ from typing import Any
 import orjson
 from filelock import FileLock, Timeout
 
+from qwen_ui.errors import UserError
+
 # Nothing that we read is nested a tenth as deep. json raises RecursionError from about 1,000 levels
 # on, its writer and orjson's (254 levels) on what could just be read.
 MOST_DEPTH = 100
@@ -131,6 +133,9 @@ def locked(file: Path, *, wait: float | None = None) -> Iterator[bool]:
 
     Yields:
         True with the lock held, False where another still holds it.
+
+    Raises:
+        UserError: the file system has no locks.
     """
     # A soft lock, the library's fallback where a file system has no flock, outlives its process.
     lock = FileLock(file, mode=0o644, thread_local=False, fallback_to_soft=False)
@@ -139,6 +144,11 @@ def locked(file: Path, *, wait: float | None = None) -> Iterator[bool]:
     except Timeout:
         yield False
         return
+    except NotImplementedError as error:
+        raise UserError(
+            f"The disk of '{file.parent}' has no locks (flock), which keep two workers out of one "
+            "run. Point QWEN_UI_HOME at one that has."
+        ) from error
     try:
         yield True
     finally:

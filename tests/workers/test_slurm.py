@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,6 +14,7 @@ import pytest
 from qwen_ui import workers
 from qwen_ui.errors import RunError
 from qwen_ui.freeze import preset
+from qwen_ui.paths import runs_folder
 from qwen_ui.runs import (
     Placement,
     create_run,
@@ -30,11 +33,7 @@ from tests.helpers.step_runs import PLAN, spec, steps
 from tests.helpers.waiting import until
 
 LACKING = slurm.missing()
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(bool(LACKING), reason=LACKING),
-    pytest.mark.usefixtures("step_worker"),
-]
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(LACKING), reason=LACKING)]
 PATIENCE = 60.0
 
 
@@ -46,7 +45,9 @@ def cluster_of(home: Path, monkeypatch: pytest.MonkeyPatch, **options: object) -
 
 
 @pytest.fixture
-def cluster(home_of_its_own: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
+def cluster(
+    step_worker: None, home_of_its_own: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Cluster]:
     """A node that gives preempted jobs half a minute to end."""
     with cluster_of(home_of_its_own, monkeypatch, grace=30) as made:
         yield made
@@ -139,6 +140,7 @@ def test_a_job_that_waits_is_withdrawn(cluster: Cluster) -> None:
     assert json.loads((first / "checkpoint.json").read_text())["step"] == steps(first)[-1]
 
 
+@pytest.mark.usefixtures("step_worker")
 @pytest.mark.parametrize("grace", [0, 30])
 def test_a_preempted_run_goes_on_from_the_checkpoint_taken_on_the_signal(
     home_of_its_own: Path, monkeypatch: pytest.MonkeyPatch, grace: int
@@ -162,6 +164,7 @@ def test_a_preempted_run_goes_on_from_the_checkpoint_taken_on_the_signal(
         assert steps(folder) == list(range(1, len(steps(folder)) + 1))
 
 
+@pytest.mark.usefixtures("step_worker")
 def test_the_run_of_a_node_that_is_lost_goes_on_elsewhere(
     home_of_its_own: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -190,3 +193,31 @@ def test_what_slurm_does_not_take_leaves_no_run(cluster: Cluster) -> None:
         workers.start(asked, workers.SlurmRequest("nowhere"))
     assert run_names() == []
     assert workers.partitions() == ["low", "high"]
+
+
+def test_the_command_line_hands_over_and_waits_and_the_trainer_survives_a_preemption(
+    home_of_its_own: Path, monkeypatch: pytest.MonkeyPatch, tiny: Path, sentences: Path
+) -> None:
+    settings = ["--steps", "60", "--preset", "attention", "--layers", "last:2", "--threads", "1"]
+    settings += ["--batch-size", "1", "--sequence-length", "32", "--sample-tokens", "0"]
+    job = ["--slurm", "--slurm-gpus", "0", "--slurm-partition", "low", "--slurm-hours", "0.5"]
+    command = [sys.executable, "-m", "qwen_ui", "train", str(tiny), "--data", str(sentences)]
+    with cluster_of(home_of_its_own, monkeypatch) as cluster:
+        waits = subprocess.Popen(
+            [*command, *settings, *job, "--json"], stdout=subprocess.PIPE, text=True
+        )
+        try:
+            folder = runs_folder() / until(run_names)[0]
+            until(has_steps(folder), 120)
+            cluster("sbatch", "--partition=high", "--exclusive", "--time=1", "--wrap=sleep 1")
+            until(lambda: "requeued once" in status_of(folder).reason)
+            told, _ = waits.communicate(timeout=240)
+        finally:
+            waits.kill()
+    summary = json.loads(told)
+    assert waits.returncode == 0
+    assert summary["status"] == "completed"
+    assert len(summary["losses"]) == 60
+    starts = [e["step"] for e in read_events(folder)[0] if e["event"] == "start"]
+    assert starts[0] == 0
+    assert starts[1] >= 3
