@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import stat
@@ -21,6 +22,7 @@ from qwen_ui.errors import UserError
 MOST_DEPTH = 100
 # Of a file of our own that is read as a whole; the largest are plans, of up to 16 MiB.
 MOST_BYTES = 64 * 1024**2
+_NO_LOCKS = (errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK)
 _TOO_DEEP = f"nested deeper than {MOST_DEPTH} levels"
 
 
@@ -144,7 +146,9 @@ def locked(file: Path, *, wait: float | None = None) -> Iterator[bool]:
     except Timeout:
         yield False
         return
-    except NotImplementedError as error:
+    except OSError as error:
+        if error.errno not in _NO_LOCKS:
+            raise
         raise UserError(
             f"The disk of '{file.parent}' has no locks (flock), which keep two workers out of one "
             "run. Point QWEN_UI_HOME at one that has."
