@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export GRADIO_ANALYTICS_ENABLED := False
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: run install install-dev chromium lint format test test-fast test-js test-long bench nano anatomies clean
+.PHONY: run install install-dev chromium slurm lint format test test-fast test-js test-long bench nano anatomies clean
 
 run: install
 	$(BIN)/python app.py --open
@@ -36,6 +36,11 @@ chromium:
 	@command -v chromium >/dev/null || (apt-get update -qq && apt-get install -y -qq chromium) \
 	  || (echo "Install Chromium with your system's package manager, then run make test again." >&2; exit 1)
 
+# The tests of Slurm start one of their own, and are skipped where it cannot be installed.
+slurm:
+	@command -v sbatch >/dev/null || (apt-get update -qq && apt-get install -y -qq slurm-wlm munge) \
+	  || echo "Without Slurm (Debian: slurm-wlm munge) its tests are skipped." >&2
+
 # mypy checks the package, the benchmarks, the scripts and the tests (pyproject.toml).
 lint: install-dev
 	$(BIN)/ruff check .
@@ -51,7 +56,7 @@ format: install-dev
 
 # Everything but the fault suites that take many minutes (make test-long). Two files at a time, but
 # for the browser's: a browser, its dashboard and a run take both cores of a small machine already.
-test: install-dev chromium test-js
+test: install-dev chromium slurm test-js
 	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -m "not long and not browser" -n 2 --dist loadfile --durations=10
 	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -m "not long and browser" --durations=10
 

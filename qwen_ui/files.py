@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import stat
@@ -14,11 +15,14 @@ from typing import Any
 import orjson
 from filelock import FileLock, Timeout
 
+from qwen_ui.errors import UserError
+
 # Nothing that we read is nested a tenth as deep. json raises RecursionError from about 1,000 levels
 # on, its writer and orjson's (254 levels) on what could just be read.
 MOST_DEPTH = 100
 # Of a file of our own that is read as a whole; the largest are plans, of up to 16 MiB.
 MOST_BYTES = 64 * 1024**2
+_NO_LOCKS = (errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK)
 _TOO_DEEP = f"nested deeper than {MOST_DEPTH} levels"
 
 
@@ -131,6 +135,9 @@ def locked(file: Path, *, wait: float | None = None) -> Iterator[bool]:
 
     Yields:
         True with the lock held, False where another still holds it.
+
+    Raises:
+        UserError: the file system has no locks.
     """
     # A soft lock, the library's fallback where a file system has no flock, outlives its process.
     lock = FileLock(file, mode=0o644, thread_local=False, fallback_to_soft=False)
@@ -139,6 +146,13 @@ def locked(file: Path, *, wait: float | None = None) -> Iterator[bool]:
     except Timeout:
         yield False
         return
+    except OSError as error:
+        if error.errno not in _NO_LOCKS:
+            raise
+        raise UserError(
+            f"The disk of '{file.parent}' has no locks (flock), which keep two workers out of one "
+            "run. Point QWEN_UI_HOME at one that has."
+        ) from error
     try:
         yield True
     finally:

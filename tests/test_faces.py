@@ -64,20 +64,20 @@ PUBLIC = {
         create_run csv_of delete_run first_process flat_settings fold_from fold_run
         free_memory gain_note is_alive lines_of list_runs log_tail make_spec note_launch
         open_folders parse_spec queue_lock read_events read_held_out read_spec reading
-        reason_for recorded_settings recorded_plan recorded_launch RecordedPlan Launched
-        recorded_status run_curves run_folder run_lock
+        reason_for recorded_settings recorded_placement recorded_plan recorded_launch
+        RecordedPlan Launched recorded_status run_curves run_folder run_lock
         run_names run_row run_rows run_summary runs_csv setting_choices setting_differences
-        setting_field setting_label standard_error status_of thinned write_held_out
-        write_status
+        setting_field setting_label standard_error status_of termination thinned write_held_out
+        write_placement write_status Placement Superseded Terminated
     """,
     "engine": """
         Prepared SuggestedRate Trainer apply_delta as_worker auto_dtype check_spec checked_spec
         delta_file set_up steepest_rate step_of suggest_learning_rate
     """,
     "workers": """
-        ADVICE OVERHEAD_BYTES Supervisor child_environment cores dispatch find_devices kill
-        preload queue_position queued_runs resume retry start stop wait worker_pid
-        write_for_cluster
+        ADVICE OVERHEAD_BYTES SlurmRequest Supervisor child_environment cores dispatch
+        find_devices has_slurm kill look_at_jobs partitions preload queue_position queued_runs
+        resume retry start stop wait worker_pid write_for_cluster
     """,
     "compare": """
         COLUMNS Comparison Contender Row cells_of comparison_record headline latest_comparison

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import multiprocessing
 import os
@@ -17,6 +18,7 @@ from pathlib import Path
 
 import pytest
 
+from qwen_ui.errors import UserError
 from qwen_ui.files import locked, read_json, replace_text, replaced, write_json
 
 SPAWN = multiprocessing.get_context("spawn")
@@ -32,6 +34,7 @@ with replaced(Path(sys.argv[1])) as part:
 HOLDER = """
 import os, sys
 from pathlib import Path
+from qwen_ui.errors import UserError
 from qwen_ui.files import locked
 with locked(Path(sys.argv[1])) as held:
     print("held", flush=True)
@@ -192,3 +195,12 @@ def test_threads_and_processes_exclude_each_other(tmp_path: Path) -> None:
     for one in workers:
         one.join()
     assert counter.read_text() == "100"
+
+
+def test_a_disk_without_locks_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    with pytest.raises(UserError, match="has no locks"), locked(tmp_path / "lock"):
+        pass

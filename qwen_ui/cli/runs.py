@@ -6,14 +6,16 @@ from typing import Any
 
 from qwen_ui.cli.shared import AsJson, Run, app, say
 from qwen_ui.cli.table import loss_cell, table
-from qwen_ui.runs import list_runs, run_folder, run_row
+from qwen_ui.paths import runs_folder
+from qwen_ui.runs import list_runs, run_folder, run_names, run_row
+from qwen_ui.workers import look_at_jobs, wait
 from qwen_ui.workers import stop as stop_run
-from qwen_ui.workers import wait
 
 
 @app.command()
 def runs(as_json: AsJson = False) -> None:
     """List all runs, newest first."""
+    look_at_jobs(runs_folder() / name for name in run_names())
     found = list_runs()
     say({"runs": found}, as_json, runs_text(found))
 

@@ -26,8 +26,8 @@ from qwen_ui.cli.shared import (
 from qwen_ui.cli.table import loss_cell
 from qwen_ui.engine import checked_spec
 from qwen_ui.runs import copy_results, recorded_settings, run_folder
+from qwen_ui.workers import SlurmRequest, start, wait
 from qwen_ui.workers import resume as resume_run
-from qwen_ui.workers import start, wait
 
 
 @app.command(context_settings={"token_normalize_func": present_name})
@@ -43,13 +43,27 @@ def train(
     output: Annotated[
         Path | None, typer.Option(help="Copy the delta and the plan to this folder.")
     ] = None,
+    slurm: Annotated[
+        bool, typer.Option("--slurm", help="Hand the run to Slurm instead of starting it here.")
+    ] = False,
+    slurm_partition: Annotated[
+        str, typer.Option(help="Partition of the Slurm job; by default the cluster's own.")
+    ] = "",
+    slurm_gpus: Annotated[
+        int, typer.Option(help="GPUs of the Slurm job, a process each; 0 trains on the CPU.")
+    ] = 1,
+    slurm_cpus: Annotated[
+        int, typer.Option(help="CPU cores of the Slurm job; 0 takes the cluster's default.")
+    ] = 0,
+    slurm_hours: Annotated[float, typer.Option(help="Time limit of the Slurm job.")] = 4.0,
     as_json: AsJson = False,
     **settings: Any,
 ) -> None:
     """Train the parameters that a plan selects, in a separate process, and wait for its end."""
     chosen = read_plan(model, preset_name, plan, match, layers)
     spec = checked_spec(model=model, plan=chosen, data=data, steps=steps, **settings)
-    _follow(start(spec), as_json, output)
+    job = SlurmRequest(slurm_partition, slurm_gpus, slurm_cpus, round(slurm_hours * 60))
+    _follow(start(spec, job if slurm else None), as_json, output)
 
 
 @app.command()

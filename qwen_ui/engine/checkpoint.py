@@ -37,6 +37,7 @@ class Progress:
         eval_best: the lowest so far.
         best_step: the step of the best tensors that are held, for early stopping.
         eval_stale: evaluations since then.
+        eval_due: the evaluation after this step was broken off.
     """
 
     step: int = 0
@@ -47,6 +48,7 @@ class Progress:
     eval_stale: int = 0
     best_step: int | None = None
     eval_samples: tuple[float, ...] = ()
+    eval_due: bool = False
 
 
 def write_checkpoint(folder: Path, tensors: dict[str, torch.Tensor], progress: Progress) -> Path:

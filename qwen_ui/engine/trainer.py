@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -19,7 +20,15 @@ from qwen_ui.engine.movement import Movement
 from qwen_ui.engine.rate_finder import finder_message
 from qwen_ui.engine.sample import Sampler
 from qwen_ui.engine.setup import Prepared
-from qwen_ui.runs import HeldOut, Writer, gain_note, standard_error, write_held_out
+from qwen_ui.runs import (
+    HeldOut,
+    Terminated,
+    Writer,
+    gain_note,
+    standard_error,
+    termination,
+    write_held_out,
+)
 
 CHECKPOINTS = "checkpoints"
 MOVEMENTS = 20
@@ -61,18 +70,38 @@ class Trainer:
         )
 
     def run(self) -> None:
-        """Train to the last step, or until something asks to stop."""
+        """Train to the last step, or until something asks to stop.
+
+        Raises:
+            Terminated: the process was told to end (SIGTERM). A checkpoint was taken.
+        """
         self._begin()
-        status, reason = "completed", ""
+        # The state is whole between two steps and while nothing but an evaluation runs.
+        with termination.held():
+            try:
+                self._finish(*self._train())
+            except Terminated:
+                self._settle()
+                self._checkpoint()
+                raise Terminated(
+                    f"It was told to end (SIGTERM) after step {self._progress.step} and saved a "
+                    "checkpoint. Resume continues from there."
+                ) from None
+
+    def _train(self) -> tuple[str, str]:
+        """Take the steps; (status, reason) that they end with."""
+        if self._progress.eval_due:
+            self._judge()
+            if reason := self._stopping.reason_to_stop(self._progress):
+                return "completed", reason
         for step in range(self._progress.step + 1, self._steps + 1):
             self._step(step)
             if self._stop_requested(step):
                 self._settle()
-                status, reason = "stopped", f"Stopped by the user after step {step}."
-                break
+                return "stopped", f"Stopped by the user after step {step}."
             if reason := self._stopping.reason_to_stop(self._progress):
-                break
-        self._finish(status, reason)
+                return "completed", reason
+        return "completed", ""
 
     def _begin(self) -> None:
         resumed = self._resume()
@@ -141,7 +170,7 @@ class Trainer:
         if not self._late or last or evaluates or samples or moves or checkpoints:
             self._settle()
         if evaluates:
-            self._progress = self._stopping.judged(self._progress, self._evaluate().loss)
+            self._judge()
         if samples:
             self._sample()
         if moves:
@@ -166,6 +195,12 @@ class Trainer:
         for note in self._loop.take_notes():
             self._writer.event("log", level="info", message=note)
 
+    def _judge(self) -> None:
+        """Evaluate for early stopping; broken off, it is made up for after a resume."""
+        self._progress = replace(self._progress, eval_due=True)
+        loss = self._evaluate().loss
+        self._progress = self._stopping.judged(replace(self._progress, eval_due=False), loss)
+
     def _record_step(self, report: StepReport, seconds: float) -> None:
         self._writer.event(
             "step",
@@ -179,7 +214,8 @@ class Trainer:
             self._run.accelerator.log(values, step=report.step)
 
     def _evaluate(self) -> Evaluation:
-        found = self._loop.evaluate()
+        with self._breakable():
+            found = self._loop.evaluate()
         error = standard_error(found.sums, found.tokens)
         self._writer.event(
             "eval",
@@ -217,11 +253,30 @@ class Trainer:
         if self._loop.group.rank == 0:
             write_checkpoint(self._writer.folder / CHECKPOINTS, state, self._progress)
 
+    def _breakable(self) -> AbstractContextManager[None]:
+        """What runs inside may be broken off: it changes nothing, and waits for no other process.
+
+        Shards of a checkpoint are exchanged, which would meet another process's evaluation.
+        """
+        return nullcontext() if self._loop.group.sharded else termination.released()
+
     def _stop_requested(self, step: int) -> bool:
-        """Whether a person asked the run to stop, and this step is not its last."""
+        """Whether a person asked the run to stop, and this step is not its last.
+
+        Raises:
+            Terminated: the process, or another one of the run, was told to end.
+        """
+        group = self._loop.group
         # Only the first process looks at the folder; all have to stop at the same step.
-        asked = self._loop.group.any(self._writer.stop_requested)
-        return asked and step < self._steps
+        stop = self._writer.stop_requested
+        if not group.any(stop or termination.asked):
+            return False
+        # A person's word comes first; it asks for more than a checkpoint.
+        if step < self._steps and group.any(stop):
+            return True
+        if group.any(termination.asked):
+            raise Terminated
+        return False
 
     def _finish(self, status: str, reason: str) -> None:
         if status == "stopped":

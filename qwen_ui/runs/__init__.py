@@ -38,10 +38,12 @@ if TYPE_CHECKING:
     )
     from qwen_ui.runs.index import changed_rows, run_rows
     from qwen_ui.runs.null_writer import NullWriter, Writer, first_process
+    from qwen_ui.runs.placement import Placement, recorded_placement, write_placement
     from qwen_ui.runs.plan_record import RecordedPlan, recorded_plan
     from qwen_ui.runs.process import free_memory, is_alive
     from qwen_ui.runs.reader import reading
     from qwen_ui.runs.side_by_side import best_run, run_curves, runs_csv, setting_differences
+    from qwen_ui.runs.sigterm import Terminated, termination
     from qwen_ui.runs.spec import (
         FORMER_SETTINGS,
         SETTING_PLACES,
@@ -74,7 +76,7 @@ if TYPE_CHECKING:
     from qwen_ui.runs.summary import list_runs, run_row, run_summary
     from qwen_ui.runs.thinning import MOST_POINTS, thinned
     from qwen_ui.runs.totals import RunTotals
-    from qwen_ui.runs.writer import SAVING, STOP, RunWriter, run_lock
+    from qwen_ui.runs.writer import SAVING, STOP, RunWriter, Superseded, run_lock
 
 __all__ = [
     "AXES",
@@ -96,6 +98,7 @@ __all__ = [
     "Launched",
     "NullWriter",
     "OptimizationSettings",
+    "Placement",
     "RecordedPlan",
     "ResourceSettings",
     "RunFold",
@@ -104,6 +107,8 @@ __all__ = [
     "RunWriter",
     "Schedule",
     "Status",
+    "Superseded",
+    "Terminated",
     "Tracker",
     "Writer",
     "annotate",
@@ -136,6 +141,7 @@ __all__ = [
     "reading",
     "reason_for",
     "recorded_launch",
+    "recorded_placement",
     "recorded_plan",
     "recorded_settings",
     "recorded_status",
@@ -153,8 +159,10 @@ __all__ = [
     "setting_label",
     "standard_error",
     "status_of",
+    "termination",
     "thinned",
     "write_held_out",
+    "write_placement",
     "write_status",
 ]
 __getattr__ = lazy_face(__name__, __file__)

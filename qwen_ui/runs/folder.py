@@ -5,6 +5,7 @@
     spec.json  plan.json  environment.json   what was asked for, and with which versions
     events.jsonl                             what happened (`events`)
     status.json                              how it stands (`status`)
+    placement.json claim.json                Slurm's word, and which worker has it (`placement`)
     meta.json                                a person's name, tags and note (`annotation`)
     worker.log  delta.safetensors  checkpoints/
     stop                                     there when the worker is asked to stop
@@ -17,6 +18,7 @@ import re
 import secrets
 import shutil
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,7 @@ from qwen_ui.runs.current_status import status_of
 from qwen_ui.runs.environment import FILE_NAME as ENVIRONMENT
 from qwen_ui.runs.environment import environment
 from qwen_ui.runs.failure import reason_for
+from qwen_ui.runs.placement import Placement, write_placement
 from qwen_ui.runs.plan_record import PLAN_NAME
 from qwen_ui.runs.spec import SPEC_NAME, flat_settings
 from qwen_ui.runs.status import Status, recorded_status, write_status
@@ -38,7 +41,13 @@ _over: dict[Path, int] = {}
 _RUN = re.compile(r"\d{8}-\d{6}-[a-z0-9.\-]{1,110}")
 
 
-def create_run(spec: dict[str, Any], plan: dict[str, Any]) -> Path:
+def create_run(
+    spec: dict[str, Any],
+    plan: dict[str, Any],
+    *,
+    placement: Placement | None = None,
+    by_hand: str = "",
+) -> Path:
     """Create a run's folder, queued; it is complete from the moment that it can be seen.
 
     Its name sorts by time and says what it is: `20261125-154210-attention-nano-3f9c`.
@@ -46,6 +55,8 @@ def create_run(spec: dict[str, Any], plan: dict[str, Any]) -> Path:
     Args:
         spec: as `RunSpec.to_dict` gives it.
         plan: the freeze plan, as its dictionary.
+        placement: what Slurm is asked for, where it is to place the run.
+        by_hand: why nothing starts the run but a person; "": the queue starts it.
 
     Raises:
         RunError: the disk is full, or nothing can be written there.
@@ -65,7 +76,10 @@ def create_run(spec: dict[str, Any], plan: dict[str, Any]) -> Path:
         write_json(part / PLAN_NAME, plan)
         write_json(part / ENVIRONMENT, environment())
         steps = int(settings.get("steps") or 0)
-        write_status(part, Status(steps=steps, created=round(time.time(), 3)))
+        begin = Status(steps=steps, created=round(time.time(), 3))
+        write_status(part, replace(begin, status="stopped", reason=by_hand) if by_hand else begin)
+        if placement is not None:
+            write_placement(part, placement)
         os.rename(part, runs / name)
     except OSError as error:
         shutil.rmtree(part, ignore_errors=True)

@@ -28,6 +28,7 @@ from qwen_ui.runs.events import log_size
 from qwen_ui.runs.failure import reason_for
 from qwen_ui.runs.fold import fold_from
 from qwen_ui.runs.folder import run_names
+from qwen_ui.runs.placement import CLAIM, PLACEMENT
 from qwen_ui.runs.plan_record import PLAN_NAME, recorded_plan
 from qwen_ui.runs.spec import SPEC_NAME, recorded_settings
 from qwen_ui.runs.status import FILE_NAME as STATUS
@@ -35,7 +36,7 @@ from qwen_ui.runs.status import Status, recorded_status
 from qwen_ui.runs.totals import RunTotals
 
 INDEX = ".index.sqlite"
-SCHEMA = 4
+SCHEMA = 5
 _TABLES = (
     "CREATE TABLE IF NOT EXISTS runs (run TEXT PRIMARY KEY, version TEXT, offset INTEGER, "
     "totals TEXT, shown TEXT, over INTEGER, change INTEGER)",
@@ -136,7 +137,7 @@ def _answer(index: sqlite3.Connection, seen: str, change: int, total: int) -> Ch
 def _version(folder: Path) -> str | None:
     """A text that changes with the files that a row is made from; None where there is no run."""
     parts = []
-    for name in (STATUS, EVENTS, ANNOTATION, SPEC_NAME, PLAN_NAME):
+    for name in (STATUS, EVENTS, ANNOTATION, SPEC_NAME, PLAN_NAME, PLACEMENT, CLAIM):
         try:
             stat = os.stat(f"{folder}/{name}")
             parts.append(f"{stat.st_size}.{stat.st_mtime_ns}.{stat.st_ino}")

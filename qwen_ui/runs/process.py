@@ -7,6 +7,7 @@ creation time that psutil reports is derived from the wall clock there); elsewhe
 
 from __future__ import annotations
 
+import socket
 import sys
 from functools import cache
 from pathlib import Path
@@ -32,6 +33,22 @@ def stamp(pid: int) -> str | None:
 def is_alive(pid: int | None, begun: str | None) -> bool:
     """Whether the process of this id and start time is alive (a zombie is not)."""
     return bool(pid and begun) and stamp(int(pid or 0)) == begun
+
+
+def host_name() -> str:
+    """What this machine is called among those that share a disk."""
+    return socket.gethostname()
+
+
+def is_of_another_machine(host: str | None, begun: str | None) -> bool:
+    """Whether a process of this host name and stamp can be seen from its own machine alone.
+
+    A container that is started anew has another name, but its machine was not booted in between.
+    """
+    if host in (None, host_name()):
+        return False
+    boot = _boot_id() if sys.platform == "linux" else ""
+    return not (begun or "").startswith(f"{boot}:")
 
 
 def _linux_stamp(pid: int) -> str | None:

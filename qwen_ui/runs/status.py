@@ -33,6 +33,7 @@ STATUS_FIELDS: Checks = {
     "reason": is_text,
     "pid": _is_pid,
     "begun": is_text,
+    "host": is_text,
     "step": is_count,
     "steps": is_count,
     "created": is_number,
@@ -56,6 +57,7 @@ class Status:
         reason: one sentence for a person, "" where there is nothing to say.
         pid: process id of the worker; None before it begins.
         begun: the stamp of that process (`process.stamp`).
+        host: the name of the machine that it runs on.
         step: steps done.
         steps: steps asked for.
         created: seconds since the epoch.
@@ -66,6 +68,7 @@ class Status:
     reason: str = ""
     pid: int | None = None
     begun: str | None = None
+    host: str | None = None
     step: int = 0
     steps: int = 0
     created: float = 0.0

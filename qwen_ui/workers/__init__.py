@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from qwen_ui.workers.memory_advice import ADVICE, OVERHEAD_BYTES
     from qwen_ui.workers.processes import child_environment
     from qwen_ui.workers.queue import dispatch, queue_position, queued_runs
+    from qwen_ui.workers.slurm import SlurmRequest, has_slurm, partitions
+    from qwen_ui.workers.slurm_runs import look_at_jobs
     from qwen_ui.workers.spawn import preload
     from qwen_ui.workers.stopping import kill, stop, worker_pid
     from qwen_ui.workers.supervisor import Supervisor
@@ -24,12 +26,16 @@ if TYPE_CHECKING:
 __all__ = [
     "ADVICE",
     "OVERHEAD_BYTES",
+    "SlurmRequest",
     "Supervisor",
     "child_environment",
     "cores",
     "dispatch",
     "find_devices",
+    "has_slurm",
     "kill",
+    "look_at_jobs",
+    "partitions",
     "preload",
     "queue_position",
     "queued_runs",

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
-from qwen_ui.runs import RunSpec, create_run, recorded_status, write_status
+from qwen_ui.runs import RunSpec, create_run
 from qwen_ui.workers.launch_command import accelerate_config, launch_command, slurm_script
 
 
@@ -33,9 +33,8 @@ def write_for_cluster(spec: RunSpec, *, nodes: int, gpus_per_node: int) -> Clust
         SettingsError: a number is out of its range.
     """
     spec = spec.changed(processes=nodes * gpus_per_node)
-    folder = create_run(spec.to_dict(), spec.plan)
     said = f"Written for {nodes} x {gpus_per_node} processes; nothing was started on this machine."
-    write_status(folder, replace(recorded_status(folder), status="stopped", reason=said))
+    folder = create_run(spec.to_dict(), spec.plan, by_hand=said)
     device = "cpu" if spec.resources.device == "cpu" else "cuda"
     head = "# On every machine, with HEAD_NODE set to the name of the first one.\n"
     launch = launch_command(spec, folder, nodes=nodes, device=device)

@@ -19,9 +19,11 @@ from qwen_ui.runs import (
     Event,
     RunSpec,
     create_run,
+    parse_spec,
     queue_lock,
     read_events,
     read_spec,
+    recorded_placement,
     run_folder,
     run_summary,
     status_of,
@@ -29,15 +31,27 @@ from qwen_ui.runs import (
 )
 from qwen_ui.workers.memory_advice import ADVICE
 from qwen_ui.workers.queue import dispatch
+from qwen_ui.workers.slurm import SlurmRequest
+from qwen_ui.workers.slurm_runs import is_placed, request_of, start_on_slurm, submit_again
 from qwen_ui.workers.supervisor import POLL_SECONDS, Supervisor
 
 
-def start(spec: RunSpec | dict[str, Any]) -> str:
+def start(spec: RunSpec | dict[str, Any], slurm: SlurmRequest | None = None) -> str:
     """Make a run of this `RunSpec`, and start it or leave it queued where the device is busy.
+
+    Args:
+        spec: the settings.
+        slurm: hand it to Slurm instead, with this request.
 
     Returns:
         The run's name.
+
+    Raises:
+        SettingsError, RunError: it cannot be handed to Slurm.
     """
+    if slurm is not None:
+        settings = spec if isinstance(spec, RunSpec) else parse_spec(spec)
+        return start_on_slurm(settings, slurm)
     record = spec.to_dict() if isinstance(spec, RunSpec) else spec
     folder = create_run(record, record.get("plan") or {})
     dispatch()
@@ -48,7 +62,7 @@ def resume(run: str) -> str:
     """Continue a run that ended before its last step, from its last checkpoint.
 
     Raises:
-        RunError: no such run, it is still running, or it is completed.
+        RunError: no such run, it is still running, it is completed, or Slurm does not take it.
     """
     folder = run_folder(run)
     # Checked with the lock held: of two that press the button, one is told.
@@ -60,19 +74,25 @@ def resume(run: str) -> str:
             raise RunError(f"The run '{run}' is {status.status} already.")
         for file in (ADVICE, LAUNCHED, STOP):
             (folder / file).unlink(missing_ok=True)
+        if is_placed(folder):
+            submit_again(folder)
+            return run
         write_status(folder, replace(status, status="queued", reason="", pid=None, begun=None))
     dispatch()
     return run
 
 
 def retry(run: str, **changes: Any) -> str:
-    """Start a new run with the settings of this one, some of them changed.
+    """Start a new run with the settings of this one, some of them changed, where that one ran.
 
     Raises:
         RunError: no such run.
         SettingsError: a change is not a value of its setting.
     """
-    return start(read_spec(run_folder(run)).changed(**changes))
+    folder = run_folder(run)
+    placement = recorded_placement(folder)
+    request = None if placement is None else request_of(placement)
+    return start(read_spec(folder).changed(**changes), request)
 
 
 def wait(run: str, on_event: Callable[[Event], None] | None = None) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from qwen_ui.errors import SettingsError
-from qwen_ui.runs import RunSpec
+from qwen_ui.runs import LOG_NAME, RunSpec
 from qwen_ui.workers import processes
 from qwen_ui.workers.devices import cores
 
@@ -100,21 +100,28 @@ FSDP: dict[str, object] = {
 
 
 def slurm_script(spec: RunSpec, folder: Path, *, nodes: int, hours: int = 4) -> str:
-    """A batch script for `sbatch`: one torchrun a node, meeting at the first one."""
-    each = _per_node(spec, nodes)
-    launch = launch_command(spec, folder, nodes=max(nodes, 2), device="cuda")
+    """A batch script for `sbatch`: one torchrun a node, meeting at the first one.
+
+    It leaves its output where the page shows it. On the CPU no GPU is asked for.
+    """
+    each, device = _per_node(spec, nodes), spec.resources.device
+    launch = launch_command(spec, folder, nodes=nodes, device="cpu" if device == "cpu" else "cuda")
+    log = str(folder / LOG_NAME).replace("%", "%%")
+    gpus = [] if device == "cpu" else [f"#SBATCH --gpus-per-node={each}"]
     return "\n".join(
         [
             "#!/bin/bash",
             f"#SBATCH --job-name=qwen-ui-{folder.name[:40]}",
             f"#SBATCH --nodes={nodes}",
             "#SBATCH --ntasks-per-node=1",
-            f"#SBATCH --gpus-per-node={each}",
+            *gpus,
             f"#SBATCH --time={hours:02d}:00:00",
-            f"#SBATCH --output={shlex.quote(str(folder / 'slurm-%j.log'))}",
+            "#SBATCH --open-mode=append",
+            f"#SBATCH --output={shlex.quote(log)}",
             "set -euo pipefail",
             'export HEAD_NODE=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)',
-            f"srun {launch.line}",
+            # Slurm starts programs; variables before one are a shell's.
+            f"srun {'env ' if launch.environment else ''}{launch.line}",
             "",
         ]
     )

@@ -18,6 +18,7 @@ from qwen_ui.runs import (
     write_status,
 )
 from qwen_ui.workers.slots import Slots, wants_gpus
+from qwen_ui.workers.slurm_runs import is_placed
 from qwen_ui.workers.spawn import spawn
 from qwen_ui.workers.stopping import worker_pid
 
@@ -85,7 +86,10 @@ def _started(folder: Path, slots: Slots) -> bool:
 
 
 def _waits(name: str, status: Status) -> bool:
-    return status.status == "queued" and not (runs_folder() / name / LAUNCHED).is_file()
+    folder = runs_folder() / name
+    if status.status != "queued" or (folder / LAUNCHED).is_file():
+        return False
+    return not is_placed(folder)
 
 
 def is_busy(folder: Path) -> bool:

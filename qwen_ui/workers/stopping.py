@@ -21,6 +21,7 @@ from qwen_ui.runs import (
     write_status,
 )
 from qwen_ui.workers.processes import end_tree
+from qwen_ui.workers.slurm_runs import end_job, is_placed, withdraw
 
 STOP_TIMEOUT_SECONDS = 60.0
 # A worker that acknowledged the stop has this much longer: a large delta, a slow evaluation.
@@ -31,7 +32,12 @@ KILLED = "It was killed by the user. Resume continues from the last checkpoint."
 
 
 def processes_of(folder: Path) -> list[tuple[int, str]]:
-    """Id and start time of a run's living processes: its worker, and the launcher of several."""
+    """Id and start time of a run's living processes: its worker, and the launcher of several.
+
+    They are of this machine: those of a run that Slurm placed are left to Slurm.
+    """
+    if is_placed(folder):
+        return []
     noted = (recorded_status(folder), recorded_launch(folder))
     # Mostly they are one process, which is looked at once.
     named = ((found.pid, found.begun) for found in noted if found is not None)
@@ -50,12 +56,15 @@ def stop(run: str) -> None:
     A supervisor (of a dashboard, or of a command that waits) kills it where it does not.
 
     Raises:
-        RunError: no such run, or it is over.
+        RunError: no such run, it is over, or Slurm does not withdraw it.
     """
     folder = run_folder(run)
     if status_of(folder).over:
         raise RunError(f"The run '{run}' is over already ({status_of(folder).status}).")
     with locked(queue_lock()):
+        if is_placed(folder) and status_of(folder).status == "queued":
+            withdraw(folder)
+            return
         if not (folder / LAUNCHED).is_file() and status_of(folder).status == "queued":
             status = replace(status_of(folder), status="stopped", reason="Stopped before it began.")
             write_status(folder, status)
@@ -67,9 +76,12 @@ def kill(run: str) -> None:
     """Kill a run's processes at once. What was recorded stays.
 
     Raises:
-        RunError: no such run, or none of its processes is alive.
+        RunError: no such run, none of its processes is alive, or Slurm does not do it.
     """
     folder = run_folder(run)
+    if is_placed(folder):
+        end_job(folder, kill=True)
+        return
     if not _end_processes(folder):
         raise RunError(f"The run '{run}' has no process to end.")
     _note_end(folder, "interrupted", KILLED)
@@ -83,7 +95,9 @@ def stop_timeout(folder: Path) -> float:
 
 def end_unresponsive(folder: Path, waited: float) -> None:
     """Kill a worker that was asked to stop and did not within `waited` seconds."""
-    if _end_processes(folder):
+    if is_placed(folder):
+        end_job(folder)
+    elif _end_processes(folder):
         _note_end(folder, "stopped", f"It did not stop within {waited:.0f} s and was killed.")
 
 

@@ -22,12 +22,14 @@ from qwen_ui.runs import OF_MEMORY, STOP, open_folders, run_names, status_of
 from qwen_ui.workers.memory_advice import ADVICE
 from qwen_ui.workers.processes import reap, start_detached
 from qwen_ui.workers.queue import dispatch, is_busy
+from qwen_ui.workers.slurm_runs import is_placed, look_at_jobs, settle
 from qwen_ui.workers.spawn import spawned
 from qwen_ui.workers.stopping import end_unresponsive, processes_of, stop_timeout
 
 ROUND_SECONDS = 2.0
 # How soon the end of a run, or a new event of one that is followed, is noticed.
 POLL_SECONDS = 0.2
+JOBS_SECONDS = 5.0
 logger = logging.getLogger("qwen_ui")
 
 
@@ -40,6 +42,8 @@ class Supervisor:
         self._unexplained: deque[Path] = deque()
         self._explaining: subprocess.Popen[bytes] | None = None
         self._busy: list[Path] = []
+        self._placed: list[Path] = []
+        self._jobs_due = 0.0
 
     def start(self) -> None:
         """Do rounds in a thread for as long as this process lives."""
@@ -51,7 +55,7 @@ class Supervisor:
         Runs that are over are read once. What fails is logged, whatever it is: the other runs and
         the next round go on.
         """
-        self._busy = []
+        self._busy, self._placed = [], []
         with _logged():
             reap()
         with _logged():
@@ -60,6 +64,8 @@ class Supervisor:
                 if name not in self._seen_over:
                     with _logged():
                         self._look_after(runs_folder() / name)
+        with _logged():
+            self._look_at_jobs()
         with _logged():
             self._explain_next()
         with _logged():
@@ -74,6 +80,12 @@ class Supervisor:
             explained = (folder / ADVICE).is_file()
             if status.reason.startswith(OF_MEMORY) and not explained and os.access(folder, os.W_OK):
                 self._unexplained.append(folder)
+            if is_placed(folder):
+                settle(folder)
+        elif is_placed(folder):
+            self._placed.append(folder)
+            if status.status == "running":
+                self._enforce_stop(folder)
         elif processes_of(folder):
             self._busy.append(folder)
             self._enforce_stop(folder)
@@ -86,6 +98,12 @@ class Supervisor:
         waited = time.monotonic() - self._asked.setdefault(folder.name, time.monotonic())
         if waited >= stop_timeout(folder):
             end_unresponsive(folder, waited)
+
+    def _look_at_jobs(self) -> None:
+        """Ask Slurm, seldom: a cluster's controller has others to answer."""
+        if self._placed and time.monotonic() >= self._jobs_due:
+            self._jobs_due = time.monotonic() + JOBS_SECONDS
+            look_at_jobs(self._placed)
 
     def _explain_next(self) -> None:
         """Work out what would have fitted in a process of its own: it needs torch, and seconds."""

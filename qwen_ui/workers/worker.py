@@ -12,23 +12,58 @@ from pathlib import Path
 from typing import Any
 
 from qwen_ui.errors import UserError
-from qwen_ui.runs import OF_MEMORY, NullWriter, RunWriter, first_process, read_spec, reason_for
+from qwen_ui.runs import (
+    OF_MEMORY,
+    NullWriter,
+    RunWriter,
+    Superseded,
+    Terminated,
+    first_process,
+    read_spec,
+    reason_for,
+    termination,
+)
 from qwen_ui.workers.measuring import MeasuringWriter
 from qwen_ui.workers.memory_advice import available_memory, with_advice, write_advice
+from qwen_ui.workers.slurm import read_notice, requeue
 
 
 def main(folder: Path) -> int:
     """Train the run of this folder; 0: ended well, 2: a person's mistake, 1: a fault of ours."""
-    with MeasuringWriter(folder) if first_process() else NullWriter(folder) as writer:
+    with (
+        termination.watched(),
+        MeasuringWriter(folder) if first_process() else NullWriter(folder) as writer,
+    ):
         try:
             spec = read_spec(folder)
             # torch and transformers take seconds: the folder says "running" before they are here.
             from qwen_ui.engine import Trainer, set_up  # noqa: PLC0415
 
             Trainer(set_up(spec, folder), writer).run()
+        except Superseded:
+            print("Slurm has started this run elsewhere; this worker ends.", file=sys.stderr)
+            return 1
+        except Terminated as ended:
+            return tell_terminated(writer, ended)
         except BaseException as error:
             return _failed(writer, error)
     return 0
+
+
+def tell_terminated(writer: Any, ended: Terminated) -> int:
+    """Record that this process was told to end, and why as far as Slurm says it; its exit code.
+
+    A job that has to make room is put back into the queue, once all is written: that ends it.
+    """
+    with termination.held():
+        notice = read_notice()
+        told = str(ended) or "It was told to end (SIGTERM) before its first step."
+        reason = f"{notice.reason} {told}".lstrip()
+        writer.event("end", status="interrupted", reason=reason)
+        writer.status("interrupted", reason)
+        if notice.preempted and isinstance(writer, RunWriter):
+            requeue(notice.preempted)
+    return 1
 
 
 def _failed(writer: Any, error: BaseException) -> int:

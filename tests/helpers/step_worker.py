@@ -2,7 +2,7 @@
 
 `python -m tests.helpers.step_worker RUN_FOLDER`; the run's settings say `steps` and
 `checkpoint_every`, and may hold more than a spec: `pause` (seconds per step). Its checkpoint is the
-step's number, from which it resumes.
+step's number, from which it resumes; it takes one when it is told to end, as the trainer does.
 """
 
 from __future__ import annotations
@@ -16,7 +16,16 @@ from pathlib import Path
 from typing import Any
 
 from qwen_ui.files import write_json
-from qwen_ui.runs import RunWriter, read_events, reason_for, recorded_settings
+from qwen_ui.runs import (
+    RunWriter,
+    Superseded,
+    Terminated,
+    read_events,
+    reason_for,
+    recorded_settings,
+    termination,
+)
+from qwen_ui.workers.worker import tell_terminated
 
 
 def main(folder: Path) -> None:
@@ -24,9 +33,13 @@ def main(folder: Path) -> None:
     if "file_limit" in spec:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (spec["file_limit"],) * 2)
-    with RunWriter(folder) as run:
+    with termination.watched(), RunWriter(folder) as run:
         try:
             train(run, spec, folder)
+        except Superseded:
+            return
+        except Terminated as ended:
+            tell_terminated(run, ended)
         except OSError as error:
             run.event("end", status="failed", reason=reason_for(error))
             run.status("failed", reason_for(error))
@@ -38,7 +51,18 @@ def train(run: RunWriter, spec: dict[str, Any], folder: Path) -> None:
     known = {e["step"]: e for e in read_events(folder)[0] if e["event"] == "step"}
     began = known[first]["elapsed"] if first else 0.0
     run.event("start", step=first, steps=spec["steps"], device="cpu", prefix_blocks=24)
+    with termination.held():
+        take_steps(run, spec, folder, first, began)
+
+
+def take_steps(
+    run: RunWriter, spec: dict[str, Any], folder: Path, first: int, began: float
+) -> None:
+    checkpoint = folder / "checkpoint.json"
     for step in range(first + 1, spec["steps"] + 1):
+        if termination.asked:
+            write_json(checkpoint, {"step": step - 1})
+            raise Terminated(f"It was told to end after step {step - 1} and saved a checkpoint.")
         time.sleep(spec.get("pause", 0))
         if step == spec.get("clock_jumps_at"):
             time.time = lambda: 86_400.0

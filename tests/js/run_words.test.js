@@ -14,14 +14,14 @@ test("a running run starts, trains and stops", () => {
   assert.equal(words.titleOf("saving"), "Stopping");
 });
 
-test("the GPUs that a run was given are named, else what its worker found", () => {
+test("what a run was given is named, else what its worker found", () => {
   const deviceOf = (answer, start) =>
     words
       .factsOf({ ...RUNNING, ...answer }, { start })
       .find(([, label]) => label === "device")?.[0];
   const start = { device: "cuda", device_name: "NVIDIA L4" };
-  assert.equal(deviceOf({ gpus: ["GPU 1, NVIDIA L4"] }, start), "GPU 1, NVIDIA L4");
-  assert.equal(deviceOf({ gpus: [] }, start), "NVIDIA L4");
+  assert.equal(deviceOf({ on: ["GPU 1, NVIDIA L4"] }, start), "GPU 1, NVIDIA L4");
+  assert.equal(deviceOf({ on: [] }, start), "NVIDIA L4");
   assert.equal(deviceOf({}, null), undefined);
 });
 

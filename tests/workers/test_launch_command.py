@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -70,3 +71,16 @@ def test_the_slurm_script_is_a_shell_script_that_parses(tmp_path: Path) -> None:
     assert "--gpus-per-node=4" in script
     assert "--nnodes 2" in script
     assert '"$HEAD_NODE:29500"' in script
+
+
+def test_the_script_for_one_machine_meets_nobody_and_logs_where_the_page_looks(
+    tmp_path: Path,
+) -> None:
+    folder = tmp_path / "100 %"
+    one = slurm_script(spec_of(processes=1), folder, nodes=1)
+    assert f"srun {sys.executable} -m qwen_ui.workers.worker" in one
+    assert "/100 %%/worker.log" in one
+    cpu = slurm_script(spec_of(processes=2, device="cpu"), folder, nodes=1)
+    assert "srun env ACCELERATE_USE_CPU=true" in cpu
+    assert "--standalone" in cpu
+    assert "gpus-per-node" not in cpu

@@ -28,6 +28,7 @@ from qwen_ui.runs import (
     fold_from,
     lines_of,
     recorded_launch,
+    recorded_placement,
     recorded_plan,
     recorded_settings,
     run_folder,
@@ -123,7 +124,7 @@ def progress(folder: Path, status: Status, carry: Carry) -> dict[str, Any]:
         "tokens_per_second": carry.tokens / carry.elapsed if carry.elapsed else None,
         "heartbeat_age": max(0.0, time.time() - status.heartbeat) if status.heartbeat else None,
         "stopping": not status.over and (folder / STOP).exists(),
-        "gpus": gpus_of(folder),
+        "on": places_of(folder),
         "place": _place(folder) if status.status == "queued" else None,
         "advice": read_json(folder / ADVICE) if status.over else None,
         "title": title_of(folder),
@@ -131,8 +132,11 @@ def progress(folder: Path, status: Status, carry: Carry) -> dict[str, Any]:
     }
 
 
-def gpus_of(folder: Path) -> list[str]:
-    """The GPUs that a run was given, as a person calls them; [] where it was given none."""
+def places_of(folder: Path) -> list[str]:
+    """Where a run is, as a person calls it: its job of Slurm's, or the GPUs that it was given."""
+    placement = recorded_placement(folder)
+    if placement is not None:
+        return [placement.label]
     launched = recorded_launch(folder)
     return [gpu.label for gpu in launched.gpus] if launched else []
 

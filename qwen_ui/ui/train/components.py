@@ -9,6 +9,7 @@ import gradio as gr
 from qwen_ui.ui.page import Session, build_run_view, paragraph
 from qwen_ui.ui.train.machines import Machines, build_machines
 from qwen_ui.ui.train.settings import Form, Settings, build_form
+from qwen_ui.ui.train.slurm_fields import SlurmFields, build_slurm_fields
 
 RATE_POLL_SECONDS = 1.5
 
@@ -21,6 +22,7 @@ class TrainTab:
         what: which model trains, what of it, and the suggested rate.
         form: the settings, with preview and learning-rate finder.
         machines: what starts the run on several machines.
+        slurm: where it is launched, and what is asked of Slurm.
         price: what the run needs and what is free.
         launch: the one primary button.
         testing: the run of the learning-rate finder, "" for none.
@@ -31,6 +33,7 @@ class TrainTab:
     what: gr.HTML
     form: Form
     machines: Machines
+    slurm: SlurmFields
     price: gr.HTML
     launch: gr.Button
     testing: gr.State
@@ -52,9 +55,10 @@ def build(session: Session) -> TrainTab:
             )
             form = build_form()
             machines = build_machines()
+            slurm = build_slurm_fields()
             price = gr.HTML("", apply_default_css=False, elem_id="qt-price")
             launch = gr.Button("Launch", variant="primary", elem_id="qt-launch")
         with gr.Column(elem_id="qt-side"):
             view = build_run_view("qt-run")
     testing, poll = gr.State(""), gr.Timer(RATE_POLL_SECONDS, active=False)
-    return TrainTab(what, form, machines, price, launch, testing, poll, view)
+    return TrainTab(what, form, machines, slurm, price, launch, testing, poll, view)

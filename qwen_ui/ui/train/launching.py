@@ -12,6 +12,7 @@ from qwen_ui.ui.page import Header, guarded, paragraph
 from qwen_ui.ui.train.components import TrainTab
 from qwen_ui.ui.train.form import finder_of, rate_found
 from qwen_ui.ui.train.machines import written
+from qwen_ui.ui.train.slurm_fields import request_of
 from qwen_ui.workers import start
 
 if TYPE_CHECKING:
@@ -27,9 +28,12 @@ def wire_launch(
     """Connect the buttons; `asked` gives the checked settings of the form."""
     given = [header.model, header.plan, *tab.settings.components()]
 
+    slurm = tab.slurm.components()
+
     @guarded
     def on_launch(source: str, plan: FreezePlan, *values: Any) -> str:
-        return start(asked(source, plan, values))
+        fields, job = values[: -len(slurm)], values[-len(slurm) :]
+        return start(asked(source, plan, fields), request_of(*job))
 
     @guarded
     def on_find_rate(source: str, plan: FreezePlan, *values: Any) -> tuple[Any, ...]:
@@ -53,7 +57,7 @@ def wire_launch(
         return written(asked(source, plan, values), count, each)
 
     form, machines = tab.form, tab.machines
-    tab.launch.click(on_launch, given, tab.view, **quiet)
+    tab.launch.click(on_launch, [*given, *slurm], tab.view, **quiet)
     form.find_rate.click(
         on_find_rate,
         given,

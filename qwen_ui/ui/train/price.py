@@ -43,12 +43,20 @@ def needs(session: Session, model: str, plan: FreezePlan, *, kind: str, **settin
     return price(anatomy, resolve(plan, anatomy), step).peak_bytes + OVERHEAD_BYTES
 
 
-def price_html(need: float, free: float, processes: int, where: str, note: str = "") -> str:
-    """What the run needs and what is free, marked where it will not fit, and a note under it."""
+def price_html(need: float, free: float | None, processes: int, where: str, note: str = "") -> str:
+    """What the run needs and what is free, marked where it will not fit, and a note under it.
+
+    Args:
+        need: bytes of one process.
+        free: bytes; None where nobody knows, as of a node that Slurm has yet to choose.
+        processes: of the run.
+        where: the device in words.
+        note: below it.
+    """
     # On a CPU the processes share one memory.
     shared = processes if where == "the CPU" else 1
     need *= shared
-    fits = need <= free
+    fits = free is None or need <= free
     shown = render("train/price.html", need=need, free=free, processes=shared, fits=fits)
     return shown + (paragraph(note, "qt-note") if note else "")
 

@@ -31,6 +31,7 @@ from qwen_ui.ui.train.launching import wire_launch
 from qwen_ui.ui.train.preview import preview_html
 from qwen_ui.ui.train.price import needs, price_html, priced_model, unpriced_html
 from qwen_ui.ui.train.settings import Settings
+from qwen_ui.ui.train.slurm_fields import SLURM, shown_fields
 from qwen_ui.workers import find_devices
 
 if TYPE_CHECKING:
@@ -100,13 +101,13 @@ def _wire_intent(tab: TrainTab, header: Header, session: Session, quiet: dict[st
         return readiness(intent(session, source, plan).rate, source, *values)
 
     @guarded
-    def on_device(source: str, asked: str, processes: int) -> tuple[Any, ...]:
+    def on_device(source: str, asked: str, processes: int, where: str) -> tuple[Any, ...]:
         found = find_devices(asked)
         choices = list(found.process_choices)
         value = processes if processes in choices else 1
         return (
             gr.Dropdown(choices, value=value, interactive=len(choices) > 1),
-            gr.Button(f"Launch on {found.label}"),
+            gr.Button(f"Launch on {SLURM if where == SLURM else found.label}"),
         )
 
     gr.on(
@@ -126,11 +127,14 @@ def _wire_intent(tab: TrainTab, header: Header, session: Session, quiet: dict[st
         **quiet,
     )
     gr.on(
-        [header.model.change, settings.device.change],
+        [header.model.change, settings.device.change, tab.slurm.where.change],
         on_device,
-        [header.model, settings.device, settings.processes],
+        [header.model, settings.device, settings.processes, tab.slurm.where],
         [settings.processes, tab.launch],
         **quiet,
+    )
+    tab.slurm.where.change(
+        shown_fields, tab.slurm.where, [tab.slurm.asked, tab.slurm.partition], **quiet
     )
     settings.processes.change(
         lambda count: gr.Checkbox(visible=count > 1), settings.processes, settings.sharded, **quiet
@@ -191,23 +195,37 @@ def _wire_price(tab: TrainTab, header: Header, session: Session, quiet: dict[str
     watched: list[Any] = [
         tab.settings.device,
         tab.settings.processes,
+        tab.slurm.where,
+        tab.slurm.gpus,
         *(getattr(tab.settings, name) for name in priced),
     ]
 
     @guarded
-    def on_change(source: str, plan: FreezePlan, device: str, processes: int, *values: Any) -> str:
+    def on_change(
+        source: str,
+        plan: FreezePlan,
+        device: str,
+        processes: int,
+        where: str,
+        gpus: int | None,
+        *values: Any,
+    ) -> str:
         if not source:
             return ""
         found = find_devices(device)
+        on_slurm = where == SLURM
+        kind = ("cuda" if gpus else "cpu") if on_slurm else found.kind
         # An empty field counts as the setting's default.
         given = {n: v for n, v in zip(priced, values, strict=True) if v is not None}
         length = int(given.get("sequence_length", 128))
         try:
             model = priced_model(session, source, plan)
-            need = needs(session, model, plan, kind=found.kind, **given)
+            need = needs(session, model, plan, kind=kind, **given)
         except UserError as error:
             return unpriced_html(error)
         note = length_note(session.anatomy(model), length)
+        if on_slurm:
+            return price_html(need, None, 1, SLURM, note)
         return price_html(need, found.free_bytes, int(processes or 1), found.label, note)
 
     gr.on(

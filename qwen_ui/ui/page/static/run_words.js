@@ -30,9 +30,9 @@ export const titleOf = (phase) => TITLES[phase] || phase;
 
 const known = (value, text) => (value === null || value === undefined ? null : text(value));
 
-/** What a run computes on: the GPUs that it was given, else what its worker found. */
-const deviceOf = ({ gpus }, start) =>
-  gpus?.length ? gpus.join("; ") : start && (start.device_name || start.device);
+/** What a run computes on: what it was given (GPUs, a job of Slurm's), else what its worker found. */
+const deviceOf = ({ on }, start) =>
+  on?.length ? on.join("; ") : start && (start.device_name || start.device);
 
 /** [value, label] of each figure that is known. */
 export const factsOf = (answer, { start, epoch }) => {
