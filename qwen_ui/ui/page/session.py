@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import threading
 from collections import OrderedDict
+from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -36,15 +37,23 @@ def load_libraries() -> None:
     preload()
 
 
+@dataclass(slots=True)
+class Opening:
+    """A model that is being opened or was; whoever holds the lock opens it."""
+
+    anatomy: Anatomy | None = None
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
 class Session:
     """Opened models by the name they were opened under, the least recently used dropped first.
 
     Safe to call from the threads that gradio runs handlers in. A model is built once, however many
-    tabs ask for it at the same time.
+    tabs ask for it at the same time, and who asks for another does not wait for it.
     """
 
     def __init__(self) -> None:
-        self._anatomies: OrderedDict[str, Anatomy] = OrderedDict()
+        self._openings: OrderedDict[str, Opening] = OrderedDict()
         self._lock = threading.Lock()
         self._warm = False
 
@@ -55,12 +64,24 @@ class Session:
             ModelError: there is no such model, or it cannot be built.
         """
         with self._lock:
-            if source not in self._anatomies:
-                self._anatomies[source] = open_model(source)
-                while len(self._anatomies) > MAX_OPEN_MODELS:
-                    self._anatomies.popitem(last=False)
-            self._anatomies.move_to_end(source)
-            return self._anatomies[source]
+            opening = self._openings.setdefault(source, Opening())
+            self._openings.move_to_end(source)
+            while len(self._openings) > MAX_OPEN_MODELS:
+                self._openings.popitem(last=False)
+        with opening.lock:
+            if opening.anatomy is None:
+                try:
+                    opening.anatomy = open_model(source)
+                finally:
+                    if opening.anatomy is None:
+                        self._forget(source, opening)
+            return opening.anatomy
+
+    def _forget(self, source: str, opening: Opening) -> None:
+        """What could not be opened is tried again when it is asked for again."""
+        with self._lock:
+            if self._openings.get(source) is opening:
+                del self._openings[source]
 
     def warm_up(self) -> None:
         """Import what training's checks and prices need, once, in a thread of its own.
