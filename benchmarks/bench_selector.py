@@ -22,7 +22,6 @@ from torch import nn
 
 from qwen_ui.model import open_model, preset_models
 from qwen_ui.ui.page import Serving, Session, build_app, launch_options
-from qwen_ui.ui.page.session import Opening
 
 FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
 TICKS = 20
@@ -140,7 +139,7 @@ def main() -> None:
     session = Session()
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         # A bare module has no name that a person could type: the session is given it under one.
-        session._openings["256-experts"] = Opening(open_model(Experts()))
+        session.anatomies.keep("256-experts", open_model(Experts()))
         demo = build_app(session)
         demo.queue().launch(prevent_thread_lock=True, quiet=True, **launch_options(Serving()))
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)

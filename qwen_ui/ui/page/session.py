@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import gc
 import threading
-from collections import OrderedDict
-from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from qwen_ui.model import open_model
+from qwen_ui.limited import LIGHT, WARM
+from qwen_ui.model import open_within_limits
+from qwen_ui.ui.page.kept import Kept
 from qwen_ui.workers import preload
 
 if TYPE_CHECKING:
@@ -22,8 +22,9 @@ WARM_UP_SECONDS = 3.0
 def load_libraries() -> None:
     """Import what opening a model and pricing a step need: torch and transformers, seconds.
 
-    Then have a process at hand that imported what training needs, so that runs begin at once.
+    Then have processes at hand that imported what training, and reading what others made, needs.
     """
+    LIGHT.start()
     for module in (
         "qwen_ui.model.reading",
         "qwen_ui.model.skeleton",
@@ -35,14 +36,7 @@ def load_libraries() -> None:
     gc.collect()
     gc.freeze()
     preload()
-
-
-@dataclass(slots=True)
-class Opening:
-    """A model that is being opened or was; whoever holds the lock opens it."""
-
-    anatomy: Anatomy | None = None
-    lock: threading.Lock = field(default_factory=threading.Lock)
+    WARM.start()
 
 
 class Session:
@@ -53,7 +47,7 @@ class Session:
     """
 
     def __init__(self) -> None:
-        self._openings: OrderedDict[str, Opening] = OrderedDict()
+        self.anatomies: Kept[str, Anatomy] = Kept(MAX_OPEN_MODELS)
         self._lock = threading.Lock()
         self._warm = False
 
@@ -63,25 +57,7 @@ class Session:
         Raises:
             ModelError: there is no such model, or it cannot be built.
         """
-        with self._lock:
-            opening = self._openings.setdefault(source, Opening())
-            self._openings.move_to_end(source)
-            while len(self._openings) > MAX_OPEN_MODELS:
-                self._openings.popitem(last=False)
-        with opening.lock:
-            if opening.anatomy is None:
-                try:
-                    opening.anatomy = open_model(source)
-                finally:
-                    if opening.anatomy is None:
-                        self._forget(source, opening)
-            return opening.anatomy
-
-    def _forget(self, source: str, opening: Opening) -> None:
-        """What could not be opened is tried again when it is asked for again."""
-        with self._lock:
-            if self._openings.get(source) is opening:
-                del self._openings[source]
+        return self.anatomies.get(source, lambda: open_within_limits(source))
 
     def warm_up(self) -> None:
         """Import what training's checks and prices need, once, in a thread of its own.

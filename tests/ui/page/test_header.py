@@ -93,7 +93,7 @@ def test_who_opens_another_model_does_not_wait(
             assert finish.wait(30)
         return open_model("nano")
 
-    monkeypatch.setattr("qwen_ui.ui.page.session.open_model", slow)
+    monkeypatch.setattr("qwen_ui.ui.page.session.open_within_limits", slow)
     waiting = threading.Thread(target=session.anatomy, args=("slow",))
     waiting.start()
     try:
