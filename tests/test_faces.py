@@ -75,8 +75,8 @@ PUBLIC = {
         write_status
     """,
     "engine": """
-        Prepared SuggestedRate Trainer apply_delta as_worker check_spec checked_spec delta_file
-        set_up steepest_rate suggest_learning_rate
+        Prepared SuggestedRate Trainer apply_delta as_worker check_spec check_spec_within_limits
+        checked_spec delta_file set_up steepest_rate suggest_learning_rate
     """,
     "workers": """
         ADVICE OVERHEAD_BYTES Supervisor child_environment cores dispatch find_devices kill

@@ -15,7 +15,11 @@ if TYPE_CHECKING:
     from qwen_ui.engine.delta import apply_delta, delta_file
     from qwen_ui.engine.rate_finder import steepest_rate
     from qwen_ui.engine.rates import SuggestedRate, suggest_learning_rate
-    from qwen_ui.engine.request import check_spec, checked_spec
+    from qwen_ui.engine.request import (
+        check_spec,
+        check_spec_within_limits,
+        checked_spec,
+    )
     from qwen_ui.engine.setup import Prepared, set_up
     from qwen_ui.engine.step_price import as_worker
     from qwen_ui.engine.trainer import Trainer
@@ -27,6 +31,7 @@ __all__ = [
     "apply_delta",
     "as_worker",
     "check_spec",
+    "check_spec_within_limits",
     "checked_spec",
     "delta_file",
     "set_up",
