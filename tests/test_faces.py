@@ -17,14 +17,17 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 PACKAGE = REPOSITORY / "qwen_ui"
 # What each room offers to the others; a name that is added here is one that we keep.
 PUBLIC = {
+    "limited": """
+        LIGHT Limits TaskServer WARM
+    """,
     "model": """
         Anatomy Block DEFAULT_MODEL Dataflow Difference FakeModel Fold Kind KindGroup Module NANO
         Parameter Part Role anchored_patterns bias_beside block_pattern build_skeleton
         check_pattern children_by_parent compare_models config_int config_text config_value
         embedding_rows fake_model find_folds group_kinds head_size hub_id is_bias key_value_heads
         language_config length_note match_names most_positions needed_beside_tokens
-        once_per_anatomy open_model pattern_for preset_models refuse_length step_inputs trace_block
-        trust_remote_code_of unreached
+        once_per_anatomy open_model open_within_limits pattern_for preset_models refuse_length
+        step_inputs trace_block trust_remote_code_of unreached
     """,
     "model.explain": """
         Explanation explain_module explain_shape shape_product
@@ -53,8 +56,9 @@ PUBLIC = {
         Check Report inspection_report
     """,
     "data": """
-        DATA_SUFFIXES IGNORED Batch Example Examples Order Preview check_data collate has_ids_beyond
-        load_examples load_split padding_id parse_columns preview_data refuse_ids_beyond
+        DATA_SUFFIXES IGNORED Batch Example Examples Order Preview check_data check_within_limits
+        collate has_ids_beyond load_examples load_split padding_id parse_columns preview_data
+        preview_within_limits refuse_ids_beyond
     """,
     "runs": """
         AXES FIGURES FORMER_SETTINGS LAUNCHED LOG_NAME MOST_POINTS OF_MEMORY OVER SAVING
@@ -71,8 +75,9 @@ PUBLIC = {
         write_placement write_status Placement Superseded Terminated
     """,
     "engine": """
-        Prepared SuggestedRate Trainer apply_delta as_worker auto_dtype check_spec checked_spec
-        delta_file set_up steepest_rate step_of suggest_learning_rate
+        Prepared SuggestedRate Trainer apply_delta as_worker auto_dtype check_spec
+        check_spec_within_limits checked_spec delta_file set_up steepest_rate step_of
+        suggest_learning_rate
     """,
     "workers": """
         ADVICE OVERHEAD_BYTES SlurmRequest Supervisor child_environment cores dispatch
@@ -91,7 +96,7 @@ PUBLIC = {
     """,
     "ui.page": """
         AUTH_VARIABLE CHAT Header Jobs KJV OWN SERIES_COLOURS Serving Session Tick build_app
-        build_run_view cached_tokenizer check_choice data_files default_plan guarded
+        build_run_view check_choice data_files data_preview default_plan guarded
         is_known_data kept_files launch_options mount_point mounted_by own_columns own_file
         paragraph plotly_script render script serve_plotly server_function serving_from
         shown_with_own stand_in_for trained_model

@@ -104,6 +104,7 @@ def make_comparison(
     *,
     seeds: Sequence[int] = (0,),
     learning_rates: Sequence[float | None] = (),
+    within_limits: bool = False,
     **settings: Any,
 ) -> Comparison:
     """Write down a comparison without starting its runs.
@@ -111,6 +112,7 @@ def make_comparison(
     Args:
         plans: two or more, with different names.
         learning_rates: one per plan; None takes the suggested one, and so does an empty list.
+        within_limits: check the runs in another process; see `checked_spec`.
         settings: the other settings of `make_spec`, the same for all. By default a run writes
             five checkpoints, so that an interrupted one can be resumed.
 
@@ -136,6 +138,7 @@ def make_comparison(
                 lora_rank=contender.lora_rank,
                 seed=seed,
                 learning_rate=rate,
+                within_limits=within_limits,
                 **settings,
             )
             entries.append(Entry(contender.name, seed, spec))

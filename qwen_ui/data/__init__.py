@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from qwen_ui.data.split import load_split
     from qwen_ui.data.tokens import Example
     from qwen_ui.data.vocabulary import has_ids_beyond, padding_id, refuse_ids_beyond
+    from qwen_ui.data.within_limits import check_within_limits, preview_within_limits
 
 __all__ = [
     "DATA_SUFFIXES",
@@ -30,6 +31,7 @@ __all__ = [
     "Order",
     "Preview",
     "check_data",
+    "check_within_limits",
     "collate",
     "has_ids_beyond",
     "load_examples",
@@ -37,6 +39,7 @@ __all__ = [
     "padding_id",
     "parse_columns",
     "preview_data",
+    "preview_within_limits",
     "refuse_ids_beyond",
 ]
 __getattr__ = lazy_face(__name__, __file__)

@@ -15,7 +15,11 @@ if TYPE_CHECKING:
     from qwen_ui.engine.delta import apply_delta, delta_file
     from qwen_ui.engine.rate_finder import steepest_rate
     from qwen_ui.engine.rates import SuggestedRate, suggest_learning_rate
-    from qwen_ui.engine.request import check_spec, checked_spec
+    from qwen_ui.engine.request import (
+        check_spec,
+        check_spec_within_limits,
+        checked_spec,
+    )
     from qwen_ui.engine.setup import Prepared, set_up
     from qwen_ui.engine.step_price import as_worker, auto_dtype, step_of
     from qwen_ui.engine.trainer import Trainer
@@ -28,6 +32,7 @@ __all__ = [
     "as_worker",
     "auto_dtype",
     "check_spec",
+    "check_spec_within_limits",
     "checked_spec",
     "delta_file",
     "set_up",

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     )
     from qwen_ui.model.matching import check_pattern, match_names
     from qwen_ui.model.names import DEFAULT_MODEL, NANO, hub_id, preset_models
-    from qwen_ui.model.opening import open_model
+    from qwen_ui.model.opening import open_model, open_within_limits
     from qwen_ui.model.patterns import anchored_patterns, block_pattern, pattern_for
     from qwen_ui.model.per_anatomy import once_per_anatomy
     from qwen_ui.model.reach import unreached
@@ -91,6 +91,7 @@ __all__ = [
     "needed_beside_tokens",
     "once_per_anatomy",
     "open_model",
+    "open_within_limits",
     "pattern_for",
     "preset_models",
     "refuse_length",

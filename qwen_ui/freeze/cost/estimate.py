@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING
 from qwen_ui.freeze.cost.optimizers import optimizer_bytes
 from qwen_ui.freeze.cost.segments import BlockState, Segment
 from qwen_ui.freeze.cost.step import Cost, StepSettings
-from qwen_ui.freeze.cost.tracer_cache import tracer_for
+from qwen_ui.freeze.cost.tracer_cache import segments_for
 from qwen_ui.freeze.plan import FreezePlan, Rule
 from qwen_ui.freeze.selection import Selection, resolve
 from qwen_ui.model import refuse_length
@@ -84,7 +84,7 @@ def full_cost(anatomy: Anatomy, settings: StepSettings) -> Cost:
 def price(anatomy: Anatomy, selection: Selection, settings: StepSettings) -> Cost:
     """As `estimate_cost`, for settings already made."""
     refuse_length(anatomy, settings.sequence_length)
-    tracer = tracer_for(anatomy, settings.shape, settings.dtype)
+    tracer = segments_for(anatomy, settings.shape, settings.dtype)
     prefix = selection.prefix_blocks
     skipped = prefix if settings.keep_prefix else 0
     micro_batches = settings.gradient_accumulation_steps

@@ -22,12 +22,15 @@ class LiveBytes(TorchDispatchMode):
     """Bytes of the storages that operations allocate, until they are freed.
 
     Attributes:
-        peak: the most bytes allocated at once since the start, or since `restart_peak`.
+        levels: bytes allocated at once, at the start (or at `restart`) and after each operation
+            that allocates.
+        operations: their names, in the same order without the start.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self.peak = 0
+        self.levels = [0]
+        self.operations: list[str] = []
         self._alive: dict[int, tuple[StorageWeakRef, int]] = {}
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -40,7 +43,8 @@ class LiveBytes(TorchDispatchMode):
             for leaf in made:
                 storage = leaf.untyped_storage()
                 self._alive[storage_key(leaf)] = StorageWeakRef(storage), storage.nbytes()
-            self.peak = max(self.peak, sum(size for _, size in self._alive.values()))
+            self.levels.append(sum(size for _, size in self._alive.values()))
+            self.operations.append(str(func))
         return out
 
     def _sweep(self) -> None:
@@ -53,8 +57,14 @@ class LiveBytes(TorchDispatchMode):
         self._sweep()
         return sum(size for _, size in self._alive.values())
 
-    def restart_peak(self) -> None:
-        self.peak = self.live
+    @property
+    def peak(self) -> int:
+        """The most bytes allocated at once."""
+        return max(self.levels)
+
+    def restart(self) -> None:
+        """Begin again to take down levels and operations."""
+        self.levels, self.operations = [self.live], []
 
 
 def storage_key(tensor: torch.Tensor) -> int:

@@ -55,7 +55,7 @@ class Segment:
         flops_forward: of its forward pass.
         flops_backward: of its backward pass, recomputation under checkpointing included.
         saved: bytes that it alone saves for the backward pass.
-        shared: (storage, bytes) of saved tensors that other blocks may save as well (the mask, the
+        shared: (which, bytes) of saved tensors that other blocks may save as well (the mask, the
             rotary tables): counted once in a model.
         saved_input: the part of `saved` that existed before (its input).
         forward_peak: the most bytes allocated at once by its forward pass.
@@ -71,3 +71,38 @@ class Segment:
     forward_peak: int
     backward_peak: int
     output: int
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What one trace of a part counted, instant by instant.
+
+    Attributes:
+        operations: names of those that allocate, of the forward and of the backward pass.
+        arguments: which of the model's shared tensors it saves, by the order in which the blocks
+            are given them.
+        numbers: FLOPs forward and backward; bytes saved, of the saved input and of the output;
+            bytes of each shared argument; then bytes allocated at the start and after each
+            operation, of the forward pass and of the backward pass. How many there are follows
+            from the others.
+    """
+
+    operations: tuple[tuple[str, ...], tuple[str, ...]]
+    arguments: tuple[int, ...]
+    numbers: tuple[int, ...]
+
+    def segment(self, numbers: tuple[int, ...] | None = None) -> Segment:
+        """The costs; of another shape where its numbers are given."""
+        flops_forward, flops_backward, saved, saved_input, output, *rest = numbers or self.numbers
+        sizes, levels = rest[: len(self.arguments)], rest[len(self.arguments) :]
+        middle = len(self.operations[0]) + 1
+        return Segment(
+            flops_forward=flops_forward,
+            flops_backward=flops_backward,
+            saved=saved,
+            shared=frozenset(zip(self.arguments, sizes, strict=True)),
+            saved_input=saved_input,
+            forward_peak=max(levels[:middle]),
+            backward_peak=max(levels[middle:]),
+            output=output,
+        )

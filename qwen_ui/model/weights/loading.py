@@ -168,7 +168,10 @@ def load_tokenizer(folder: Path) -> Any:
             return AutoTokenizer.from_pretrained(
                 readable, local_files_only=True, trust_remote_code=False
             )
-    except (OSError, ValueError, KeyError) as error:
+    except MemoryError:
+        raise
+    except Exception as error:
+        # The library raises whatever a damaged file makes it stumble over, plain `Exception` too.
         raise ModelError(
             f"The folder '{folder}' has no tokenizer that can be read. Put the model's "
             "tokenizer.json there."

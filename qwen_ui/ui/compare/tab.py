@@ -210,6 +210,7 @@ def begin_comparison(
         steps=int(steps),
         eval_every=max(1, int(steps) // 3),
         sample_prompts=(PROMPT,),
+        within_limits=True,
     )
     return start_runs(comparison).name
 

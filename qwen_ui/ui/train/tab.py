@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from qwen_ui.engine import check_spec
+from qwen_ui.engine import check_spec_within_limits
 from qwen_ui.errors import DataError, UserError
 from qwen_ui.freeze import FreezePlan
 from qwen_ui.model import length_note
@@ -49,7 +49,7 @@ def wire(tab: TrainTab, header: Header, session: Session) -> None:
         form = dict(zip(names, values, strict=True))
         model = trained_model(session, source, plan)
         spec = spec_of(form, model, plan)
-        check_spec(spec, session.anatomy(model))
+        check_spec_within_limits(spec)
         return spec
 
     _wire_intent(tab, header, session, quiet)
