@@ -58,8 +58,9 @@ PUBLIC = {
     "runs": """
         AXES FIGURES FORMER_SETTINGS LAUNCHED LOG_NAME MOST_POINTS OF_MEMORY OVER SAVING
         SETTING_PLACES STOP Axis Carry Event Figure HeldOut NullWriter OptimizationSettings
-        ResourceSettings RunFold RunSpec RunTotals RunWriter Schedule Status Tracker Writer
-        annotate annotation_of best_run bootstrap_interval changed_rows copy_results
+        RateSearch ResourceSettings RunFold RunSpec RunTotals RunWriter Schedule Status Tracker
+        Writer rate_search_of annotate annotation_of best_run bootstrap_interval changed_rows
+        copy_results
         create_run csv_of delete_run first_process flat_settings fold_from fold_run
         free_memory gain_note is_alive lines_of list_runs log_tail make_spec note_launch
         open_folders parse_spec queue_lock read_events read_held_out read_spec reading
@@ -70,8 +71,8 @@ PUBLIC = {
         write_status
     """,
     "engine": """
-        Prepared SuggestedRate Trainer apply_delta as_worker check_spec checked_spec delta_file
-        set_up steepest_rate suggest_learning_rate
+        Prepared RateSearch SuggestedRate Trainer apply_delta as_worker check_spec checked_spec
+        delta_file search_steps set_up suggest_learning_rate
     """,
     "workers": """
         ADVICE OVERHEAD_BYTES Supervisor child_environment cores dispatch find_devices kill
@@ -80,8 +81,9 @@ PUBLIC = {
     """,
     "compare": """
         COLUMNS Comparison Contender Row cells_of comparison_record headline latest_comparison
-        legend_of lora_reference make_comparison markdown_report parse_plans parse_rates
-        read_comparison results row_records rows_of run_comparison samples_of setup_of
+        legend_of lora_reference make_comparison markdown_report notes_of parse_plans parse_rates
+        read_comparison results row_records rows_of run_comparison samples_of search_records
+        searches_of setup_of
         start_runs stop_runs verdict_sentence write_comparison
     """,
     "rank": """

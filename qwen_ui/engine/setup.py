@@ -18,7 +18,7 @@ from qwen_ui.engine.lora import adapted_modules, add_adapters
 from qwen_ui.engine.optimizer import MasterAdamW
 from qwen_ui.engine.prefix_cache import PrefixCache, PrefixKey
 from qwen_ui.engine.prefix_cut import block_list
-from qwen_ui.engine.rates import SuggestedRate, suggest_learning_rate
+from qwen_ui.engine.rates import SuggestedRate, peak_rate
 from qwen_ui.engine.schedule import rate_of
 from qwen_ui.engine.split import read_split
 from qwen_ui.errors import PlanError
@@ -99,7 +99,7 @@ def set_up(spec: RunSpec, folder: Path) -> Prepared:
     data = _read(spec, base)
     accelerator = make_accelerator(spec.resources, folder)
     trainee = _load(spec, base, accelerator.device)
-    rate = _peak_rate(spec, base.selection)
+    rate = peak_rate(spec, base.selection)
     loop = _make_loop(spec, base, data, accelerator, trainee, rate.rate)
     told = [note for note in data.evaluation.notes if note not in data.training.notes]
     notes = [
@@ -109,7 +109,7 @@ def set_up(spec: RunSpec, folder: Path) -> Prepared:
     ]
     if spec.model.lora_rank:
         notes.append(adapted_modules(base.selection).note)
-    notes += [trainee.why_uncut, *loop.verify()]
+    notes += [rate.note, trainee.why_uncut, *loop.verify()]
     return Prepared(
         spec, base, data, accelerator, rate, loop, notes=tuple(note for note in notes if note)
     )
@@ -140,13 +140,6 @@ def _load(spec: RunSpec, base: Base, device: torch.device) -> Trainee:
     if spec.model.lora_rank:
         add_adapters(model, base.selection, spec.model.lora_rank, spec.optimization.seed)
     return Trainee(model, base.selection, cache_prefix=spec.resources.prefix_cache == "auto")
-
-
-def _peak_rate(spec: RunSpec, selection: Selection) -> SuggestedRate:
-    given = spec.optimization.learning_rate
-    if given is None:
-        return suggest_learning_rate(selection, lora=spec.model.lora_rank > 0)
-    return SuggestedRate(given, "given")
 
 
 def _make_loop(

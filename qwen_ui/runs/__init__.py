@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from qwen_ui.runs.null_writer import NullWriter, Writer, first_process
     from qwen_ui.runs.plan_record import RecordedPlan, recorded_plan
     from qwen_ui.runs.process import free_memory, is_alive
+    from qwen_ui.runs.rate_search import RateSearch, rate_search_of
     from qwen_ui.runs.reader import reading
     from qwen_ui.runs.side_by_side import best_run, run_curves, runs_csv, setting_differences
     from qwen_ui.runs.spec import (
@@ -96,6 +97,7 @@ __all__ = [
     "Launched",
     "NullWriter",
     "OptimizationSettings",
+    "RateSearch",
     "RecordedPlan",
     "ResourceSettings",
     "RunFold",
@@ -130,6 +132,7 @@ __all__ = [
     "open_folders",
     "parse_spec",
     "queue_lock",
+    "rate_search_of",
     "read_events",
     "read_held_out",
     "read_spec",

@@ -15,7 +15,9 @@ from qwen_ui.runs import (
     open_folders,
     queue_lock,
     reason_for,
+    recorded_settings,
     recorded_status,
+    status_of,
     write_status,
 )
 from qwen_ui.workers.spawn import spawn
@@ -63,6 +65,8 @@ def dispatch() -> list[str]:
         for name in queued_runs():
             if len(started) >= room:
                 break
+            if _awaits_rate(runs_folder() / name):
+                continue
             try:
                 if _started(runs_folder() / name):
                     started.append(name)
@@ -85,6 +89,15 @@ def _started(folder: Path) -> bool:
 
 def _waits(name: str, status: Status) -> bool:
     return status.status == "queued" and not (runs_folder() / name / LAUNCHED).is_file()
+
+
+def _awaits_rate(folder: Path) -> bool:
+    """Whether this run takes the rate that another run has yet to find."""
+    finder = recorded_settings(folder).get("learning_rate_run")
+    if finder is None or recorded_settings(folder).get("learning_rate") is not None:
+        return False
+    found = runs_folder() / str(finder)
+    return found.is_dir() and not status_of(found).over
 
 
 def is_busy(folder: Path) -> bool:

@@ -23,6 +23,7 @@ class TrainTab:
         machines: what starts the run on several machines.
         price: what the run needs and what is free.
         launch: the one primary button.
+        suggested: the rate suggested last, None where the plan trains nothing.
         testing: the run of the learning-rate finder, "" for none.
         poll: ticks while it does.
         view: the run, drawn by `page/static/run_view.js`; its value is the run's name.
@@ -33,6 +34,7 @@ class TrainTab:
     machines: Machines
     price: gr.HTML
     launch: gr.Button
+    suggested: gr.State
     testing: gr.State
     poll: gr.Timer
     view: gr.HTML
@@ -56,5 +58,6 @@ def build(session: Session) -> TrainTab:
             launch = gr.Button("Launch", variant="primary", elem_id="qt-launch")
         with gr.Column(elem_id="qt-side"):
             view = build_run_view("qt-run")
-    testing, poll = gr.State(""), gr.Timer(RATE_POLL_SECONDS, active=False)
-    return TrainTab(what, form, machines, price, launch, testing, poll, view)
+    suggested, testing = gr.State(None), gr.State("")
+    poll = gr.Timer(RATE_POLL_SECONDS, active=False)
+    return TrainTab(what, form, machines, price, launch, suggested, testing, poll, view)

@@ -18,6 +18,11 @@ export const COLUMNS = [
   ["after", lossAfter],
   ["perplexity", (r) => rounded(r.perplexity)],
   ["seconds", (r) => r.seconds.toFixed(1)],
+  [
+    "rate found in",
+    (r) => (r.rate_seconds ? `${r.rate_seconds.toFixed(1)} s` : ""),
+    "Seconds of the short runs that found the plan's learning rate, once for all seeds",
+  ],
   ["tokens/s", (r) => exact(r.tokens_per_second)],
   ["memory", (r) => bytes(r.peak_bytes)],
   ["delta", (r) => bytes(r.delta_bytes)],
@@ -38,11 +43,20 @@ export const verdictOf = ({ over, rows, verdict }) =>
 export const runInWords = ({ plan, seed, status, step, steps }) =>
   `${plan}, seed ${seed}: ${status === "running" ? `${step} / ${steps}` : status}`;
 
-/** The reasons of the runs that failed. */
-export const failuresOf = ({ runs }) =>
-  runs
+/** A search for a rate in a few words: "BitFit: finding its rate, 2 tried". */
+export const searchInWords = ({ plan, status, trials }) =>
+  `${plan}: ${status === "running" ? `finding its rate, ${trials.length} tried` : `rate ${status}`}`;
+
+/** The reasons of the runs and searches that failed. */
+export const failuresOf = ({ runs, searches }) => {
+  const all = [
+    ...searches.map((search) => ({ ...search, what: `${search.plan}, finding its rate` })),
+    ...runs.map((run) => ({ ...run, what: `${run.plan}, seed ${run.seed}` })),
+  ];
+  return all
     .filter(({ status, reason }) => status === "failed" && reason)
-    .map(({ plan, seed, reason }) => `${plan}, seed ${seed}: ${reason}`);
+    .map(({ what, reason }) => `${what}: ${reason}`);
+};
 
 /** The plan with the lowest loss after training; null where there is none. */
 export const bestPlan = (rows) =>
@@ -81,6 +95,35 @@ export const curves = (runs, paint) =>
       ];
     })
     .filter(Boolean);
+
+/** plotly's traces of the loss of the short runs by learning rate, a star where a rate was found. */
+export const searched = (searches, paint) =>
+  searches.flatMap(({ plan, trials, rate, steps }) => {
+    const points = trials.filter(([, loss]) => loss !== null);
+    if (!points.length) return [];
+    const color = paint(plan);
+    const at = { type: "scatter", name: plan, legendgroup: plan };
+    const curve = {
+      ...at,
+      mode: "lines+markers",
+      x: points.map(([tried]) => tried),
+      y: points.map(([, loss]) => loss),
+      line: { color, width: 1.6 },
+      hovertemplate: `%{x}: %{y:.4f} after ${steps} steps`,
+    };
+    if (rate === null) return [curve];
+    const lowest = Math.min(...curve.y);
+    const star = {
+      ...at,
+      mode: "markers",
+      x: [rate],
+      y: [lowest],
+      marker: { symbol: "star", size: 13, color },
+      showlegend: false,
+      hovertemplate: "found: %{x}<extra></extra>",
+    };
+    return [curve, star];
+  });
 
 /** plotly's traces of loss against trainable parameters; names stand where there is room. */
 export const front = (rows, paint) => {
