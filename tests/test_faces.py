@@ -67,7 +67,7 @@ PUBLIC = {
         reason_for recorded_settings recorded_plan recorded_launch RecordedPlan Launched
         recorded_status run_curves run_folder run_lock
         run_names run_row run_rows run_summary runs_csv setting_choices setting_differences
-        setting_field setting_label standard_error status_of thinned write_held_out
+        setting_field setting_label standard_error status_of tells_apart thinned write_held_out
         write_status
     """,
     "engine": """
@@ -76,8 +76,8 @@ PUBLIC = {
     """,
     "workers": """
         ADVICE OVERHEAD_BYTES Supervisor child_environment cores dispatch find_devices kill
-        preload queue_position queued_runs resume retry start stop wait worker_pid
-        write_for_cluster
+        preload queue_position queued_runs resume retry retry_at_found_rate start stop wait
+        worker_pid write_for_cluster
     """,
     "compare": """
         COLUMNS Comparison Contender Row cells_of comparison_record headline latest_comparison

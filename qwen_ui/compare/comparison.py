@@ -30,17 +30,6 @@ from qwen_ui.runs import RunSpec, parse_spec
 COMPARISON_FILE = "comparison.json"
 MAX_RUNS = 64
 CHECKPOINTS = 5
-# Of the learning-rate finder: no run that is compared has seen the data in this order.
-FINDER_SEED = 2_000_000_000
-# What a run of the finder leaves out of the settings that all runs share.
-FINDER = {
-    "learning_rate_finder": True,
-    "learning_rate": None,
-    "sample_tokens": 0,
-    "eval_every": 0,
-    "checkpoint_every": 0,
-    "trackers": (),
-}
 _NAME = re.compile(r"[a-z0-9][a-z0-9.\-]{0,79}")
 logger = logging.getLogger("qwen_ui")
 
@@ -153,23 +142,21 @@ def make_comparison(
         raise SettingsError(f"Give different seeds, at least one, and {MAX_RUNS} runs at most.")
     settings.setdefault("checkpoint_every", max(1, settings.get("steps", 100) // CHECKPOINTS))
 
-    def spec_of(contender: Contender, **more: Any) -> RunSpec:
-        rank = contender.lora_rank
-        return checked_spec(
-            model=model, plan=contender.plan, lora_rank=rank, **{**settings, **more}
-        )
-
-    rated = list(zip(contenders, rates, strict=True))
-    entries = [
-        Entry(contender.name, seed, spec_of(contender, seed=seed, learning_rate=rate))
-        for seed in seeds
-        for contender, rate in rated
-    ]
-    searches = [
-        Entry(contender.name, FINDER_SEED, spec_of(contender, seed=FINDER_SEED, **FINDER))
-        for contender, rate in rated
-        if rate is None and find_rates
-    ]
+    entries, searches = [], []
+    for seed in seeds:
+        for contender, rate in zip(contenders, rates, strict=True):
+            spec = checked_spec(
+                model=model,
+                plan=contender.plan,
+                lora_rank=contender.lora_rank,
+                seed=seed,
+                learning_rate=rate,
+                **settings,
+            )
+            entries.append(Entry(contender.name, seed, spec))
+            if rate is None and find_rates and seed == seeds[0]:
+                finder = spec.finder()
+                searches.append(Entry(contender.name, finder.optimization.seed, finder))
     comparison = Comparison(secrets.token_hex(4), tuple(entries), tuple(searches))
     comparison.folder.mkdir(parents=True)
     write_comparison(comparison)

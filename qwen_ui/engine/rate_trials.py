@@ -43,13 +43,16 @@ class RateTrials:
         self._weights = {name: tensor.clone() for name, tensor in state.items()}
         self.before = prepared.loop.evaluate().loss
 
-    def after(self, rate: float, steps: int) -> float | None:
+    def after(self, rate: float, steps: int, seed: int | None = None) -> float | None:
         """Evaluation loss after so many steps with this peak, the schedule run to its end.
+
+        Args:
+            seed: of data order and dropout; None for the run's own.
 
         Returns:
             Nats per token; None where the loss or a gradient ceased to be finite.
         """
-        loop = self._loop(rate, steps)
+        loop = self._loop(rate, steps, seed)
         try:
             for step in range(1, steps + 1):
                 began = time.perf_counter()
@@ -60,7 +63,7 @@ class RateTrials:
             return None
         return loop.evaluate().loss
 
-    def _loop(self, rate: float, steps: int) -> Loop:
+    def _loop(self, rate: float, steps: int, seed: int | None) -> Loop:
         run, settings = self._run, self._run.spec.optimization
         optimizer = MasterAdamW(
             run.model, weight_decay=settings.weight_decay, gradient_clip=settings.gradient_clip
@@ -77,7 +80,7 @@ class RateTrials:
             ),
             batch_size=settings.batch_size,
             gradient_accumulation_steps=settings.gradient_accumulation_steps,
-            seed=settings.seed,
+            seed=settings.seed if seed is None else seed,
             pad=padding_id(run.data.tokenizer, embedding_rows(run.base.selection.anatomy)),
             group=run.loop.group,
         )

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         gain_note,
         read_held_out,
         standard_error,
+        tells_apart,
         write_held_out,
     )
     from qwen_ui.runs.index import changed_rows, run_rows
@@ -156,6 +157,7 @@ __all__ = [
     "setting_label",
     "standard_error",
     "status_of",
+    "tells_apart",
     "thinned",
     "write_held_out",
     "write_status",

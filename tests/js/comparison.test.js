@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import * as data from "qwen/compare/comparison_data.js";
+import { rateTraces } from "qwen/page/rate_curve.js";
 import { placesOf, progressOf, shadeOfPlace } from "qwen/compare/scores_data.js";
 
 const row = (plan, more = {}) => ({
@@ -91,7 +92,7 @@ test("runs are told in a few words, failed ones with their reason", () => {
 test("searches for rates are told in a few words, and drawn with a star at what was found", () => {
   assert.equal(data.searchInWords(search("a", "running")), "a: finding its rate, 3 tried");
   assert.equal(data.searchInWords(search("a", "queued")), "a: rate queued");
-  const found = data.searched([search("a", "completed", { rate: 0.02 })], () => "red");
+  const found = rateTraces([search("a", "completed", { rate: 0.02 })], () => "red");
   assert.deepEqual(
     found.map(({ x, y }) => [x, y]),
     [
@@ -102,8 +103,11 @@ test("searches for rates are told in a few words, and drawn with a star at what 
       [[0.02], [3.5]],
     ],
   );
-  assert.equal(data.searched([search("a", "running")], () => "red").length, 1);
-  assert.deepEqual(data.searched([search("a", "queued", { trials: [] })], () => "red"), []);
+  assert.equal(rateTraces([search("a", "running")], () => "red").length, 1);
+  assert.deepEqual(
+    rateTraces([search("a", "queued", { trials: [] })], () => "red"),
+    [],
+  );
 });
 
 test("a comparison is done when all of its runs are completed", () => {

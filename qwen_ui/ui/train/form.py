@@ -106,13 +106,6 @@ def spec_of(form: dict[str, Any], model: str, plan: FreezePlan) -> RunSpec:
     )
 
 
-def finder_of(spec: RunSpec) -> RunSpec:
-    """The learning-rate finder for this run: its data, batches and number of steps."""
-    quiet = {"sample_prompts": (), "sample_tokens": 0, "trackers": ()}
-    every = ("eval_every", "sample_every", "checkpoint_every", "early_stopping_patience")
-    return spec.changed(learning_rate_finder=True, **quiet, **dict.fromkeys(every, 0))
-
-
 def rate_found(run: str) -> tuple[float | None, str] | None:
     """(rate, sentence) of a learning-rate finder; None while it is running.
 

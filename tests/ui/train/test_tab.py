@@ -21,7 +21,6 @@ from qwen_ui.ui.page.run_actions import act
 from qwen_ui.ui.page.session import Session
 from qwen_ui.ui.page.stand_in import trained_model
 from qwen_ui.ui.train.form import (
-    finder_of,
     intent,
     latest_run,
     rate_found,
@@ -191,7 +190,7 @@ def test_the_price_is_marked_where_it_does_not_fit(session: Session) -> None:
 
 
 def test_the_finder_fills_in_the_rate_that_it_found() -> None:
-    spec = finder_of(spec_of(FORM, "nano", preset("bitfit")))
+    spec = spec_of(FORM, "nano", preset("bitfit")).finder()
     assert spec.optimization.learning_rate_finder
     assert spec.optimization.steps == FORM["steps"], "the rate is sought for so many steps"
     assert (spec.evaluation.eval_every, spec.evaluation.sample_tokens) == (0, 0)
@@ -267,6 +266,29 @@ def test_a_run_that_is_gone_is_a_sentence() -> None:
         charts.poll("../../etc")
     with pytest.raises(RunError, match="There is no run"):
         act("gone", "stop")
+
+
+def test_a_gain_within_its_noise_offers_to_find_a_rate(monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = spec_of(FORM, "nano", preset("bitfit"))
+    folder = create_run(spec.to_dict(), spec.plan)
+    measured = {"eval_loss_before": 5.0, "eval_loss_after": 4.99}
+    with RunWriter(folder) as run:
+        run.event("start", step=0, steps=60)
+        run.event("log", level="warning", message="likely too low")
+        run.event("end", status="completed", gain_error=0.001, **measured)
+        assert not charts.poll(folder.name)["unsure"]
+        run.event("end", status="completed", gain_error=0.01, **measured)
+        run.status("completed")
+    found = charts.poll(folder.name)
+    assert found["unsure"]
+    assert found["logs"] == [{"level": "warning", "message": "likely too low"}]
+    monkeypatch.setattr("qwen_ui.workers.launch.dispatch", lambda: [])
+    again = read_spec(runs_folder() / act(folder.name, "find_rate")["run"])
+    assert again.optimization.learning_rate is None
+    assert again.optimization.learning_rate_run is not None
+    finder = read_spec(runs_folder() / again.optimization.learning_rate_run)
+    assert finder == spec.finder()
+    assert again.changed(learning_rate=FORM["learning_rate"], learning_rate_run=None) == spec
 
 
 def test_plotly_is_served_from_the_installed_package() -> None:

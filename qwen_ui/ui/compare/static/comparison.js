@@ -5,6 +5,7 @@ import { button, make, problemLine, rowOf, select, tableOf, write } from "qwen/p
 import { save } from "qwen/page/download.js";
 import { colour, CONFIG, layout, onTheme, plotly } from "qwen/page/plotly.js";
 import { placeOf, Poller } from "qwen/page/poller.js";
+import { rateLayout, rateTraces } from "qwen/page/rate_curve.js";
 import * as data from "./comparison_data.js";
 
 const POLL_MS = 1000;
@@ -206,22 +207,13 @@ class Comparison {
     const { found } = this;
     const { curves, front, rates } = this.parts;
     const begun = found.runs.some((run) => Object.keys(run.lines).length);
-    const searched = data.searched(found.searches, this.paint);
+    const searched = rateTraces(found.searches, this.paint);
     curves.parentNode.hidden = !begun;
     front.parentNode.hidden = !found.rows.length;
     rates.parentNode.hidden = !searched.length;
     if (!begun && !searched.length) return;
     const library = await plotly(this.root.dataset.plotly);
-    if (searched.length) {
-      const logarithmic = { type: "log", title: { text: "learning rate" } };
-      const y = { title: { text: "nats per token" }, automargin: true };
-      await library.react(
-        rates,
-        searched,
-        layout("step", { height: HEIGHT, x: logarithmic, y }),
-        CONFIG,
-      );
-    }
+    if (searched.length) await library.react(rates, searched, rateLayout(HEIGHT), CONFIG);
     if (!begun) return;
     const look = layout(this.axis, { height: HEIGHT });
     await library.react(curves, data.curves(found.runs, this.paint), look, CONFIG);

@@ -96,35 +96,6 @@ export const curves = (runs, paint) =>
     })
     .filter(Boolean);
 
-/** plotly's traces of the loss of the short runs by learning rate, a star where a rate was found. */
-export const searched = (searches, paint) =>
-  searches.flatMap(({ plan, trials, rate, steps }) => {
-    const points = trials.filter(([, loss]) => loss !== null);
-    if (!points.length) return [];
-    const color = paint(plan);
-    const at = { type: "scatter", name: plan, legendgroup: plan };
-    const curve = {
-      ...at,
-      mode: "lines+markers",
-      x: points.map(([tried]) => tried),
-      y: points.map(([, loss]) => loss),
-      line: { color, width: 1.6 },
-      hovertemplate: `%{x}: %{y:.4f} after ${steps} steps`,
-    };
-    if (rate === null) return [curve];
-    const lowest = Math.min(...curve.y);
-    const star = {
-      ...at,
-      mode: "markers",
-      x: [rate],
-      y: [lowest],
-      marker: { symbol: "star", size: 13, color },
-      showlegend: false,
-      hovertemplate: "found: %{x}<extra></extra>",
-    };
-    return [curve, star];
-  });
-
 /** plotly's traces of loss against trainable parameters; names stand where there is room. */
 export const front = (rows, paint) => {
   const counts = rows.map((row) => row.trainable);
