@@ -122,7 +122,11 @@ def main() -> None:
             found = runs.found(steps)
             if found is not None:
                 runs.run(steps, found)
-    put(PAGE, model, table(options.model, model, options.batch, options.length))
+    made = table(options.model, model, options.batch, options.length)
+    if (options.batch, options.length) == (BATCH, LENGTH):
+        put(PAGE, model, made)
+    else:
+        print(made)
 
 
 if __name__ == "__main__":

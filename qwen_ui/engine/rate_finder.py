@@ -14,8 +14,9 @@ from collections.abc import Mapping
 FACTOR = 10**0.5
 HIGHEST_RATE = 10.0  # `OptimizationSettings` takes none above
 FEWEST_TRIALS, MOST_TRIALS = 3, 8  # one between two others, at least
-# By which power of the number of steps the best rate falls (docs/rates.md).
-BY_STEPS = 0.3
+# The best rate of short runs hardly depends on their length; beyond so many steps it falls with the
+# square root (docs/rates.md).
+LEVEL_STEPS = 80
 # A trial has this share of the run's steps, and these bounds.
 SHARE, FEWEST_STEPS, MOST_STEPS = 0.25, 10, 100
 
@@ -81,7 +82,12 @@ def best_rate(losses: Losses, before: float, steps: int) -> float | None:
         # A rate at which the loss rose, or diverged, says no more than that it gains nothing.
         ends = [_capped(losses[tried[place + side]], before) for side in (-1, 1)]
         best *= FACTOR ** _lowest_point(ends[0], lowest, ends[1])
-    return _round(best * (trial_steps(steps) / steps) ** BY_STEPS)
+    return _round(best * by_length(steps) / by_length(trial_steps(steps)))
+
+
+def by_length(steps: int) -> float:
+    """How much lower a rate a run of so many steps wants than the shortest."""
+    return float((1 + steps / LEVEL_STEPS) ** -0.5)
 
 
 def _round(rate: float) -> float:

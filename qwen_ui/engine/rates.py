@@ -12,7 +12,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from qwen_ui.engine.rate_finder import BY_STEPS, HIGHEST_RATE
+from qwen_ui.engine.rate_finder import HIGHEST_RATE, by_length
 from qwen_ui.model import Role, is_bias
 from qwen_ui.runs import rate_search_of, run_folder
 
@@ -36,7 +36,8 @@ RATES = {
 # Powers by which the rate falls with the width (that of LoRA less, since the scale of its
 # adapters does not depend on the weights') and the trained blocks, and rises with the batch.
 BY_WIDTH, LORA_BY_WIDTH, BY_BLOCKS, BY_BATCH = 1.8, 0.5, 0.3, 0.25
-NARROWEST = 128  # of what was measured; narrower models take its rates
+# Of what was measured; narrower models take the rates of the narrowest.
+NARROWEST, LONGEST = 128, 200
 _ROLES = {
     Role.ATTENTION: "attention",
     Role.EMBEDDING: "embeddings",
@@ -70,11 +71,16 @@ def suggest_learning_rate(
     rate = RATES[kind_of(selection, lora=lora)]
     width = max(width_of(selection), NARROWEST)
     rate *= (WIDTH / width) ** (LORA_BY_WIDTH if lora else BY_WIDTH)
-    rate *= (STEPS / steps) ** BY_STEPS
+    rate *= by_length(steps) / by_length(STEPS)
     rate *= (batch / BATCH) ** BY_BATCH
     rate *= (BLOCKS / max(blocks, 1)) ** BY_BLOCKS
     rounded = float(f"{min(rate, HIGHEST_RATE):.1e}")
-    return SuggestedRate(rounded, f"suggested for {steps:,} steps of {batch:,} sequences")
+    source = f"suggested for {steps:,} steps of {batch:,} sequences"
+    if steps > LONGEST or width > WIDTH:
+        source += (
+            f", beyond what was measured ({LONGEST:,} steps, models {WIDTH} wide): better find one"
+        )
+    return SuggestedRate(rounded, source)
 
 
 def kind_of(selection: Selection, *, lora: bool = False) -> str:

@@ -49,6 +49,16 @@ def test_longer_runs_wider_models_and_more_blocks_want_less_and_larger_batches_m
     assert width_of(resolve(preset("bitfit"), open_model("nano"))) == 128
 
 
+def test_beyond_what_was_measured_it_says_so() -> None:
+    for model, steps, measured in ((MODELS[0], 40, True), (MODELS[0], 10_000, False)):
+        suggested = suggest_learning_rate(
+            resolve(preset("attention"), open_model(model)), steps=steps, batch=8
+        )
+        assert ("better find one" in suggested.source) != measured
+    wide = resolve(preset("attention"), open_model(MODELS[1]))
+    assert "better find one" in suggest_learning_rate(wide, steps=40, batch=8).source
+
+
 def test_a_run_takes_the_rate_that_is_given_found_or_suggested(tmp_path: Path) -> None:
     selection = resolve(preset("attention"), open_model("nano"))
     spec = make_spec(model="nano", plan=selection.plan.to_dict(), data="x", steps=40)

@@ -154,6 +154,7 @@ def compare_report() -> str:
         rows=[[HOSTILE]],
         legend=HOSTILE,
         samples=[{"plan": HOSTILE, "prompt": HOSTILE, "before": HOSTILE, "after": HOSTILE}],
+        notes=[HOSTILE],
         failures=[{"plan": HOSTILE, "seed": 0, "status": "failed", "reason": HOSTILE}],
     )
 
