@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from qwen_ui.data import padding_id
 from qwen_ui.engine.loop import Loop, StepReport
-from qwen_ui.engine.optimizer import MasterAdamW
 from qwen_ui.engine.schedule import rate_at
 from qwen_ui.model import embedding_rows
 
@@ -65,9 +64,9 @@ class RateTrials:
 
     def _loop(self, rate: float, steps: int, seed: int | None) -> Loop:
         run, settings = self._run, self._run.spec.optimization
-        optimizer = MasterAdamW(
-            run.model, weight_decay=settings.weight_decay, gradient_clip=settings.gradient_clip
-        )
+        # One optimizer for all trials: a new one each time would hold its moments beside the old's.
+        optimizer = run.loop.optimizer
+        optimizer.adam.state.clear()
         optimizer.load_state_tensors(self._weights)
         warmup = round(settings.warmup * steps / settings.steps)
         loop = Loop(
