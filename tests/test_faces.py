@@ -63,31 +63,33 @@ PUBLIC = {
     "runs": """
         AXES FIGURES FORMER_SETTINGS LAUNCHED LOG_NAME MOST_POINTS OF_MEMORY OVER SAVING
         SETTING_PLACES STOP Axis Carry Event Figure HeldOut NullWriter OptimizationSettings
-        ResourceSettings RunFold RunSpec RunTotals RunWriter Schedule Status Tracker Writer
-        annotate annotation_of best_run bootstrap_interval changed_rows copy_results
+        RateSearch ResourceSettings RunFold RunSpec RunTotals RunWriter Schedule Status Tracker
+        Writer rate_search_of annotate annotation_of best_run bootstrap_interval changed_rows
+        copy_results
         create_run csv_of delete_run first_process flat_settings fold_from fold_run
         free_memory gain_note is_alive lines_of list_runs log_tail make_spec note_launch
         open_folders parse_spec queue_lock read_events read_held_out read_spec reading
         reason_for recorded_settings recorded_placement recorded_plan recorded_launch
         RecordedPlan Launched recorded_status run_curves run_folder run_lock
         run_names run_row run_rows run_summary runs_csv setting_choices setting_differences
-        setting_field setting_label standard_error status_of termination thinned write_held_out
-        write_placement write_status Placement Superseded Terminated
+        setting_field setting_label standard_error status_of tells_apart termination thinned
+        write_held_out write_placement write_status Placement Superseded Terminated
     """,
     "engine": """
-        Prepared SuggestedRate Trainer apply_delta as_worker auto_dtype check_spec
-        check_spec_within_limits checked_spec delta_file set_up steepest_rate step_of
+        Prepared RateSearch SuggestedRate Trainer apply_delta as_worker auto_dtype check_spec
+        check_spec_within_limits checked_spec delta_file search_steps set_up step_of
         suggest_learning_rate
     """,
     "workers": """
         ADVICE OVERHEAD_BYTES SlurmRequest Supervisor child_environment cores dispatch
         find_devices has_slurm kill look_at_jobs partitions preload queue_position queued_runs
-        resume retry start stop wait worker_pid write_for_cluster
+        resume retry retry_at_found_rate start stop wait worker_pid write_for_cluster
     """,
     "compare": """
         COLUMNS Comparison Contender Row cells_of comparison_record headline latest_comparison
-        legend_of lora_reference make_comparison markdown_report parse_plans parse_rates
-        read_comparison results row_records rows_of run_comparison samples_of setup_of
+        legend_of lora_reference make_comparison markdown_report notes_of parse_plans parse_rates
+        read_comparison results row_records rows_of run_comparison samples_of search_records
+        searches_of setup_of
         start_runs stop_runs verdict_sentence write_comparison
     """,
     "rank": """

@@ -13,7 +13,8 @@ from qwen_ui.lazy import lazy_face
 
 if TYPE_CHECKING:
     from qwen_ui.engine.delta import apply_delta, delta_file
-    from qwen_ui.engine.rate_finder import steepest_rate
+    from qwen_ui.engine.rate_finder import search_steps
+    from qwen_ui.engine.rate_search import RateSearch
     from qwen_ui.engine.rates import SuggestedRate, suggest_learning_rate
     from qwen_ui.engine.request import (
         check_spec,
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Prepared",
+    "RateSearch",
     "SuggestedRate",
     "Trainer",
     "apply_delta",
@@ -35,8 +37,8 @@ __all__ = [
     "check_spec_within_limits",
     "checked_spec",
     "delta_file",
+    "search_steps",
     "set_up",
-    "steepest_rate",
     "step_of",
     "suggest_learning_rate",
 ]

@@ -16,11 +16,11 @@ from qwen_ui.engine.forward import Trainee
 from qwen_ui.engine.loop import Loop, OpenCaches
 from qwen_ui.engine.lora import adapted_modules, add_adapters
 from qwen_ui.engine.optimizer import MasterAdamW
-from qwen_ui.engine.prefix_cache import PrefixCache, PrefixKey
+from qwen_ui.engine.prefix_cache import PrefixCache, PrefixKey, is_cached
 from qwen_ui.engine.prefix_cut import block_list
 from qwen_ui.engine.prefix_resident import ResidentPrefix, resident_budget, resident_bytes
 from qwen_ui.engine.prefix_source import Cache
-from qwen_ui.engine.rates import SuggestedRate, suggest_learning_rate
+from qwen_ui.engine.rates import SuggestedRate, peak_rate
 from qwen_ui.engine.recompute import recompute
 from qwen_ui.engine.schedule import rate_of
 from qwen_ui.engine.split import read_split
@@ -105,7 +105,7 @@ def set_up(spec: RunSpec, folder: Path) -> Prepared:
     _set_kernels(accelerator.device)
     narrowed = bfloat16_note(spec, base.selection.anatomy, accelerator.device)
     trainee = _load(spec, base, accelerator.device)
-    rate = _peak_rate(spec, base.selection)
+    rate = peak_rate(spec, base.selection)
     loop = _make_loop(spec, base, data, accelerator, trainee, rate.rate)
     told = [note for note in data.evaluation.notes if note not in data.training.notes]
     notes = [
@@ -115,7 +115,7 @@ def set_up(spec: RunSpec, folder: Path) -> Prepared:
     ]
     if spec.model.lora_rank:
         notes.append(adapted_modules(base.selection).note)
-    notes += [narrowed, trainee.why_uncut, *loop.verify()]
+    notes += [rate.note, narrowed, trainee.why_uncut, *loop.verify()]
     return Prepared(
         spec, base, data, accelerator, rate, loop, notes=tuple(note for note in notes if note)
     )
@@ -177,13 +177,6 @@ def _load(spec: RunSpec, base: Base, device: torch.device) -> Trainee:
     return Trainee(model, base.selection, cache_prefix=spec.resources.prefix_cache == "auto")
 
 
-def _peak_rate(spec: RunSpec, selection: Selection) -> SuggestedRate:
-    given = spec.optimization.learning_rate
-    if given is None:
-        return suggest_learning_rate(selection, lora=spec.model.lora_rank > 0)
-    return SuggestedRate(given, "given")
-
-
 def _make_loop(
     spec: RunSpec,
     base: Base,
@@ -227,13 +220,8 @@ def _cache_opener(
     def opened(width: int, dtype: torch.dtype) -> tuple[Cache | None, Cache | None]:
         room = resident_budget(device)
 
-        def cache(examples: Examples, budget: int) -> Cache:
-            nonlocal room
-            taken = resident_bytes(examples, width, dtype)
-            if taken <= room:
-                room -= taken
-                return ResidentPrefix(examples, width, dtype, device)
-            key = PrefixKey(
+        def key_of(examples: Examples) -> PrefixKey:
+            return PrefixKey(
                 weights=base.fingerprint,
                 configuration=trainee.model.config.to_json_string(),
                 tokens=examples.fingerprint,
@@ -242,13 +230,20 @@ def _cache_opener(
                 device=device.type,
                 versions=f"{torch.__version__} {transformers_version}",
             )
-            return PrefixCache(key, examples, width, dtype, budget)
+
+        def cache(examples: Examples, budget: int) -> Cache:
+            nonlocal room
+            taken = resident_bytes(examples, width, dtype)
+            if taken <= room:
+                room -= taken
+                return ResidentPrefix(examples, width, dtype, device)
+            return PrefixCache(key_of(examples), examples, width, dtype, budget)
 
         budget = spec.resources.prefix_budget_bytes
         for_evaluation = budget // EVALUATION_SHARE
         # Those of the evaluation examples are read after every run.
         evaluation = cache(data.evaluation, for_evaluation)
-        if not _read_again(spec, data):
+        if not _read_again(spec, data) and not is_cached(key_of(data.training)):
             return None, evaluation
         return cache(data.training, budget - for_evaluation), evaluation
 
@@ -258,5 +253,7 @@ def _cache_opener(
 def _read_again(spec: RunSpec, data: TokenizedData) -> bool:
     """Whether the run comes to training examples a second time."""
     settings = spec.optimization
+    if settings.learning_rate_finder:  # every rate is tried on the same ones
+        return True
     batch = settings.batch_size * settings.gradient_accumulation_steps * spec.resources.processes
     return settings.steps * batch > len(data.training.items)

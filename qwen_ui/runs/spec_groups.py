@@ -62,7 +62,10 @@ class OptimizationSettings(Settings):
     steps: int = Field(default=100, ge=1, le=10_000_000)
     """Optimizer steps."""
     learning_rate: float | None = Field(default=None, gt=0, le=10)
-    """Peak learning rate; by default the one suggested for the plan and the model's size."""
+    """Peak learning rate; by default the one suggested for the plan, the model's width, the steps
+    and the batch."""
+    learning_rate_run: str | None = Field(default=None, max_length=200, title="Rate found by run")
+    """Run of the learning-rate finder whose rate is taken where no learning rate is given."""
     batch_size: int = Field(default=8, ge=1, le=65_536)
     """Sequences per device per micro-batch."""
     gradient_accumulation_steps: int = Field(default=1, ge=1, le=65_536)
@@ -80,7 +83,7 @@ class OptimizationSettings(Settings):
     seed: int = Field(default=0, ge=0, lt=2**31)
     """Random seed for data order and dropout."""
     learning_rate_finder: bool = Field(default=False, title="Learning-rate finder")
-    """Find the learning rate: raise it from a ten-thousandth of the peak to ten times the peak."""
+    """Find the learning rate for so many steps by short runs at several rates; train nothing."""
 
     @property
     def warmup(self) -> int:

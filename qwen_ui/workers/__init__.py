@@ -13,7 +13,13 @@ from qwen_ui.lazy import lazy_face
 if TYPE_CHECKING:
     from qwen_ui.workers.cluster import write_for_cluster
     from qwen_ui.workers.devices import cores, find_devices
-    from qwen_ui.workers.launch import resume, retry, start, wait
+    from qwen_ui.workers.launch import (
+        resume,
+        retry,
+        retry_at_found_rate,
+        start,
+        wait,
+    )
     from qwen_ui.workers.memory_advice import ADVICE, OVERHEAD_BYTES
     from qwen_ui.workers.processes import child_environment
     from qwen_ui.workers.queue import dispatch, queue_position, queued_runs
@@ -41,6 +47,7 @@ __all__ = [
     "queued_runs",
     "resume",
     "retry",
+    "retry_at_found_rate",
     "start",
     "stop",
     "wait",

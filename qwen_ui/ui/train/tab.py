@@ -91,14 +91,34 @@ def _wire_intent(tab: TrainTab, header: Header, session: Session, quiet: dict[st
         ready = rate is not None and checked.usable
         return checked.text, gr.Button(interactive=ready), gr.Button(interactive=ready)
 
-    @guarded
-    def on_change(source: str, plan: FreezePlan, *values: Any) -> tuple[Any, ...]:
-        found = intent(session, source, plan)
-        return found.text, found.rate, *readiness(found.rate, source, *values)
+    sizes: list[Any] = [settings.steps, settings.batch_size]
 
     @guarded
-    def on_data(source: str, plan: FreezePlan, *values: Any) -> tuple[Any, ...]:
-        return readiness(intent(session, source, plan).rate, source, *values)
+    def on_change(
+        source: str, plan: FreezePlan, steps: float | None, batch: float | None, *values: Any
+    ) -> tuple[Any, ...]:
+        found = intent(session, source, plan, steps, batch)
+        return found.text, found.rate, found.rate, *readiness(found.rate, source, *values)
+
+    @guarded
+    def on_size(
+        source: str,
+        plan: FreezePlan,
+        steps: float | None,
+        batch: float | None,
+        rate: float | None,
+        suggested: float | None,
+    ) -> tuple[Any, ...]:
+        """Another length wants another rate; one that a person wrote or found stays."""
+        found = intent(session, source, plan, steps, batch)
+        kept = rate is not None and rate != suggested
+        return found.text, gr.skip() if kept else found.rate, found.rate
+
+    @guarded
+    def on_data(
+        source: str, plan: FreezePlan, steps: float | None, batch: float | None, *values: Any
+    ) -> tuple[Any, ...]:
+        return readiness(intent(session, source, plan, steps, batch).rate, source, *values)
 
     @guarded
     def on_device(source: str, asked: str, processes: int, where: str) -> tuple[Any, ...]:
@@ -113,15 +133,26 @@ def _wire_intent(tab: TrainTab, header: Header, session: Session, quiet: dict[st
     gr.on(
         [header.model.change, header.plan.change],
         on_change,
-        [header.model, header.plan, *watched],
-        [tab.what, settings.learning_rate, tab.form.data_note, tab.launch, tab.form.find_rate],
+        [header.model, header.plan, *sizes, *watched],
+        [
+            *(tab.what, settings.learning_rate, tab.suggested),
+            *(tab.form.data_note, tab.launch, tab.form.find_rate),
+        ],
+        trigger_mode="always_last",
+        **quiet,
+    )
+    gr.on(
+        [component.change for component in sizes],
+        on_size,
+        [header.model, header.plan, *sizes, settings.learning_rate, tab.suggested],
+        [tab.what, settings.learning_rate, tab.suggested],
         trigger_mode="always_last",
         **quiet,
     )
     gr.on(
         [component.change for component in watched],
         on_data,
-        [header.model, header.plan, *watched],
+        [header.model, header.plan, *sizes, *watched],
         [tab.form.data_note, tab.launch, tab.form.find_rate],
         trigger_mode="always_last",
         **quiet,
