@@ -7,7 +7,8 @@ from typing import Any
 
 import transformers as t
 
-from tests.helpers.tiny_families import VOCABULARY
+from qwen_ui.model.families import model_types
+from tests.helpers.tiny_families import VOCABULARY, WITHOUT, tiny_configuration
 
 _TEXT: dict[str, Any] = {
     "vocab_size": VOCABULARY,
@@ -81,3 +82,14 @@ WRAPPERS: dict[str, Callable[[], t.PreTrainedConfig]] = {
         **_QWEN_TOKENS,
     ),
 }  # fmt: skip
+
+
+def configuration_of(model_type: str) -> t.PreTrainedConfig:
+    """A tiny configuration of this type, text alone or multimodal."""
+    wrapper = WRAPPERS.get(model_type)
+    return tiny_configuration(model_type) if wrapper is None else wrapper()
+
+
+def built_types() -> tuple[str, ...]:
+    """Types that have a tiny configuration: transformers' causal language models and wrappers."""
+    return tuple(sorted({*model_types(), *WRAPPERS} - WITHOUT.keys()))
