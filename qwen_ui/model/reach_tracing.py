@@ -33,9 +33,9 @@ def unreached_by_text(anatomy: Anatomy) -> frozenset[str]:
         return frozenset()
     try:
         reached = _reached(anatomy, TRACED_TOKENS)
-        if all(reached.intersection(p.names) for p in anatomy.parameters):
-            return frozenset()
-        reached |= _reached(anatomy, long_pass(anatomy))
+        inside = [p for p in anatomy.parameters if p.block is not None]
+        if not all(reached.intersection(p.names) for p in inside):
+            reached |= _reached(anatomy, long_pass(anatomy))
     except Exception:
         # Model classes may raise anything in a fake forward pass: those that must have an image do.
         _log.info("no fake forward of %s on text alone", anatomy.model_type, exc_info=True)

@@ -27,16 +27,20 @@ _PREFIXES = ("swa_", "global_", "linear_")
 
 @dataclass(frozen=True, slots=True)
 class _Heads:
-    """Query heads, key-value heads, and the size of one."""
+    """Query heads, key-value heads, and the size of one; that of a value where it is another."""
 
     queries: int
     groups: int
     size: int
+    value_size: int = 0
 
     @property
-    def rows(self) -> dict[str, int]:
-        groups = self.groups * self.size
-        return {"q": self.queries * self.size, "k": groups, "v": groups}
+    def rows(self) -> tuple[int, int, int]:
+        return (
+            self.queries * self.size,
+            self.groups * self.size,
+            self.groups * (self.value_size or self.size),
+        )
 
     def said(self) -> str:
         form = "multi-head"
@@ -72,16 +76,16 @@ class _Projections:
     widths: frozenset[int]
 
     def fit(self, heads: _Heads) -> bool:
-        return self._gated(heads) or self.rows == tuple(heads.rows.values())
+        return self._gated(heads) or self.rows == heads.rows
 
     def _gated(self, heads: _Heads) -> bool:
         """Whether q puts out a gate as well, of the size of what all heads give together."""
-        q, k, v = heads.rows.values()
+        q, k, v = heads.rows
         return self.rows == (2 * q, k, v) and q in self.widths
 
     def said(self, heads: _Heads) -> str:
         said = []
-        for kind, rows, wanted in zip(self.kinds, self.rows, heads.rows.values(), strict=True):
+        for kind, rows, wanted in zip(self.kinds, self.rows, heads.rows, strict=True):
             text = f"`{kind}` has {rows:,} rows"
             if self._gated(heads):
                 text += ", query and gate in one" if rows != wanted else ""
@@ -109,27 +113,30 @@ def check_attention(anatomy: Anatomy) -> tuple[bool, str]:
 
 def _heads_named(config: dict[str, Any]) -> Iterator[_Heads]:
     """The heads that the configuration names, the usual ones first."""
-    usual = (
-        config_int(config, "num_attention_heads"),
-        key_value_heads(config),
-        head_size(config),
-    )
-    if not all(usual):
+    heads = config_int(config, "num_attention_heads")
+    groups, size = key_value_heads(config), head_size(config)
+    if heads is None or groups is None or size is None:
         return
-    yield _Heads(*(number or 0 for number in usual))
+    value_size = config_int(config, "v_head_dim") or 0
+    yield _Heads(heads, groups, size, value_size)
+    delta = [config_int(config, f"linear_num_{name}_heads") for name in ("key", "value")]
+    delta += [config_int(config, f"linear_{name}_head_dim") for name in ("key", "value")]
+    if all(delta):
+        keys, values, key_size, each = (number or 0 for number in delta)
+        yield _Heads(keys, keys, key_size, values * each // keys)
     layers = config.get("per_layer_config")
     for values in layers.values() if isinstance(layers, dict) else ():
         yield from _heads_named({**config, **values, "per_layer_config": None})
     for prefix in _PREFIXES:
         queries = config_int(config, f"{prefix}num_attention_heads")
         queries = queries or config_int(config, f"{prefix}num_heads")
-        groups = config_int(config, f"{prefix}num_key_value_heads")
-        groups = groups or config_int(config, f"num_{prefix}key_value_heads")
-        size = config_int(config, f"{prefix}head_dim")
-        if queries or groups or size:
+        others = config_int(config, f"{prefix}num_key_value_heads")
+        others = others or config_int(config, f"num_{prefix}key_value_heads")
+        own_size = config_int(config, f"{prefix}head_dim")
+        if queries or others or own_size:
             # Linear attention has as many key-value heads as queries where nothing else is said.
-            groups = groups or (queries if prefix == "linear_" else usual[1])
-            yield _Heads(queries or usual[0] or 0, groups or 0, size or usual[2] or 0)
+            others = others or (queries if prefix == "linear_" else groups)
+            yield _Heads(queries or heads, others or groups, own_size or size)
 
 
 def _projections(anatomy: Anatomy) -> Counter[_Projections]:

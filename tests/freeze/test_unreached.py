@@ -14,6 +14,7 @@ from qwen_ui.model import open_model, unreached
 from qwen_ui.model.skeleton import auto_class
 from tests.helpers.checkpoint_families import FAMILIES
 from tests.helpers.tiny_families import tiny_configuration
+from tests.helpers.tiny_wrappers import WRAPPERS
 
 _TEXT: dict[str, Any] = {
     "vocab_size": 64,
@@ -97,3 +98,14 @@ def test_what_long_sequences_alone_reach_is_reached() -> None:
     compressor = {p.name for p in anatomy.parameters if ".self_attn.compressor.kv_proj" in p.name}
     assert compressor
     assert compressor.isdisjoint(unreached(anatomy))
+
+
+@pytest.mark.parametrize("model_type", ["glm4v", "glm4v_moe"])
+def test_the_tower_of_glm_4v_is_out_of_reach_and_its_step_is_priced(model_type: str) -> None:
+    """Its defaults do not agree with each other (sections of 32 for heads of 128): no step runs."""
+    anatomy = open_model(WRAPPERS[model_type]())
+    out_of_reach = unreached(anatomy)
+    assert out_of_reach
+    assert all(name.startswith("model.visual.") for name in out_of_reach)
+    selection = resolve(preset("full"), anatomy)
+    assert estimate_cost(anatomy, selection, batch_size=1, sequence_length=16).flops_step > 0
