@@ -22,12 +22,12 @@ PUBLIC = {
     """,
     "model": """
         Anatomy Block DEFAULT_MODEL Dataflow Difference FakeModel Fold Kind KindGroup Module NANO
-        Parameter Part Role anchored_patterns bias_beside block_pattern build_skeleton
+        Parameter Part Role TRACED_TOKENS anchored_patterns bias_beside block_pattern
         check_pattern children_by_parent compare_models config_int config_text config_value
         embedding_rows fake_model find_folds group_kinds head_size hub_id is_bias key_value_heads
         language_config length_note match_names most_positions needed_beside_tokens
-        once_per_anatomy open_model open_within_limits pattern_for preset_models refuse_length
-        step_inputs trace_block trust_remote_code_of unreached
+        long_pass once_per_anatomy open_model open_within_limits pattern_for preset_models
+        refuse_length step_inputs trace_block trust_remote_code_of unreached
     """,
     "model.explain": """
         Explanation explain_module explain_shape shape_product

@@ -136,7 +136,7 @@ def _check_optimizer(spec: RunSpec) -> None:
 
 def _refuse_encoder(anatomy: Anatomy) -> None:
     """Refuse a model whose text goes through an encoder: its loss is of another kind."""
-    if any(p.name.startswith(("encoder.", "model.encoder.")) for p in anatomy.parameters):
+    if anatomy.encoder_decoder:
         raise ModelError(
             f"'{anatomy.source}' is an encoder with a decoder ({anatomy.model_type}); only "
             "decoders are trained here. Choose a causal language model."

@@ -22,6 +22,7 @@ def anatomy_to_record(anatomy: Anatomy) -> dict[str, Any]:
         "blocks": [asdict(block) for block in anatomy.blocks],
         "buffers": list(anatomy.buffers),
         "notes": list(anatomy.notes),
+        "encoder_decoder": anatomy.encoder_decoder,
     }
 
 
@@ -30,6 +31,8 @@ def anatomy_from_record(
     source: str,
     weights_folder: Path | None,
     load_configuration: Callable[[], Any],
+    *,
+    all_reached: bool = False,
 ) -> Anatomy:
     """The anatomy of a record.
 
@@ -37,6 +40,7 @@ def anatomy_from_record(
         source: what it was opened from, as the person named it.
         weights_folder: folder with its safetensors files; None where they are not here.
         load_configuration: gives transformers' object when it is asked for.
+        all_reached: whether text is known to give every parameter a gradient.
     """
     return Anatomy(
         source=source,
@@ -51,6 +55,8 @@ def anatomy_from_record(
         notes=tuple(record["notes"]),
         weights_folder=weights_folder,
         load_configuration=load_configuration,
+        encoder_decoder=record["encoder_decoder"],
+        all_reached=all_reached,
     )
 
 

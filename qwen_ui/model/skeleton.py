@@ -191,9 +191,9 @@ def language_part(configuration: PreTrainedConfig) -> PreTrainedConfig:
         return configuration
 
 
-def step_inputs(module: nn.Module) -> dict[str, torch.Tensor]:
-    """A few tokens and their mask, for the decoder too where there is an encoder."""
-    tokens = torch.zeros((1, TRACED_TOKENS), dtype=torch.long)
+def step_inputs(module: nn.Module, length: int = TRACED_TOKENS) -> dict[str, torch.Tensor]:
+    """So many tokens and their mask, for the decoder too where there is an encoder."""
+    tokens = torch.zeros((1, length), dtype=torch.long)
     inputs = {"input_ids": tokens, "attention_mask": torch.ones_like(tokens)}
     if "decoder_input_ids" in signature(module.forward).parameters:
         inputs["decoder_input_ids"] = tokens

@@ -3,7 +3,7 @@
 import { exact } from "qwen/page/format.js";
 
 export const HEADS = 2;
-export const UNREACHED = "Text cannot reach it, so it does not train.";
+export const UNREACHED = "Text gives it no gradient, so it does not train.";
 
 const clamp = (value, last) => Math.max(0, Math.min(last, value));
 
