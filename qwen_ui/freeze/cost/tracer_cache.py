@@ -13,7 +13,8 @@ from qwen_ui.freeze.cost.segment_tracer import SegmentTracer
 from qwen_ui.freeze.cost.segments import StepShape
 from qwen_ui.model import Anatomy, FakeModel, fake_model
 
-_MAX_SHAPES = 8
+# A page prices one shape at a time, and a table of cards a dozen batches.
+_MAX_SHAPES = 24
 _lock = threading.Lock()
 _tracers_by_model: dict[tuple[int, str | None], _ModelTracers] = {}
 
