@@ -28,9 +28,11 @@ from qwen_ui.freeze import Selection, export_formats, export_text, resolve
 from qwen_ui.freeze import cost as pricing
 from qwen_ui.freeze.cost import optimizer_names
 from qwen_ui.model import DEFAULT_MODEL, length_note, open_model
+from qwen_ui.workers import fits_on_cards
 
 if TYPE_CHECKING:
     from qwen_ui.freeze.cost import Cost
+    from qwen_ui.workers import CardFit
 
 
 @app.command()
@@ -79,6 +81,9 @@ def cost(
         bool,
         typer.Option(help="Assume the way `train` works: its loss, cached prefix, float32."),
     ] = False,
+    gpus: Annotated[
+        bool, typer.Option("--gpus", help="Say which GPUs it fits on, and what would make it fit.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Estimate what one training step of a plan costs, compared with training everything."""
@@ -97,7 +102,12 @@ def cost(
     long = length_note(selection.anatomy, sequence_length)
     warnings = [*selection.warnings, *([long] if long else [])]
     record = {"model": selection.anatomy.source, **asdict(priced), "full": asdict(full)}
-    say(record | {"warnings": warnings}, as_json, cost_text(selection, priced, full, warnings))
+    text = cost_text(selection, priced, full, warnings)
+    if gpus:
+        found = fits_on_cards(selection, settings)
+        record["gpus"] = [asdict(fit) for fit in found]
+        text += f"\n\n{gpus_text(found)}"
+    say(record | {"warnings": warnings}, as_json, text)
 
 
 def freeze_record(selection: Selection) -> dict[str, Any]:
@@ -142,3 +152,20 @@ def cost_text(selection: Selection, cost: Cost, full: Cost, warnings: Sequence[s
         rows.append((field.name.replace("_", " "), *shown, ratio))
     notes = [f"Note: {warning}" for warning in warnings]
     return "\n".join([selection.summary, *notes, "", *table(rows, right={1, 2, 3})])
+
+
+def gpus_text(fits: Sequence[CardFit]) -> str:
+    """A row per card: its memory, what the step needs, whether it fits, the largest batch."""
+    rows = [("card", "usable", "needs", "fits", "largest batch", "what would make it fit")]
+    rows += [
+        (
+            fit.card.name,
+            short_bytes(fit.card.bytes),
+            short_bytes(fit.need),
+            "yes" if fit.fits else "no",
+            f"{fit.batch:,}" if fit.batch else "none",
+            fit.remedy or ("" if fit.fits else "nothing here"),
+        )
+        for fit in fits
+    ]
+    return "\n".join(table(rows, right={1, 2, 4}))

@@ -228,11 +228,11 @@ class Trainer:
             write_checkpoint(self._writer.folder / CHECKPOINTS, state, self._progress)
 
     def _breakable(self) -> AbstractContextManager[None]:
-        """What runs inside may be broken off: it changes nothing, and waits for no other process.
+        """What runs inside may be broken off: it changes nothing.
 
-        Shards of a checkpoint are exchanged, which would meet another process's evaluation.
+        Of several processes one may be waiting for another there, and hears of it too late.
         """
-        return nullcontext() if self._loop.group.sharded else termination.released()
+        return nullcontext() if self._loop.group.world_size > 1 else termination.released()
 
     def _stop_requested(self, step: int) -> bool:
         """Whether a person asked the run to stop, and this step is not its last.

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING
 from qwen_ui.lazy import lazy_face
 
 if TYPE_CHECKING:
+    from qwen_ui.workers.cards import CARDS, Card
     from qwen_ui.workers.cluster import write_for_cluster
     from qwen_ui.workers.devices import cores, find_devices
+    from qwen_ui.workers.fitting import CardFit, fits_on_cards
     from qwen_ui.workers.launch import (
         resume,
         retry,
@@ -31,13 +33,17 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ADVICE",
+    "CARDS",
     "OVERHEAD_BYTES",
+    "Card",
+    "CardFit",
     "SlurmRequest",
     "Supervisor",
     "child_environment",
     "cores",
     "dispatch",
     "find_devices",
+    "fits_on_cards",
     "has_slurm",
     "kill",
     "look_at_jobs",

@@ -9,6 +9,7 @@ import pytest
 
 from qwen_ui.freeze import export_formats, export_text, preset, resolve
 from qwen_ui.model import open_model
+from qwen_ui.workers import CARDS
 from tests.helpers.commands import record, run
 
 NANO = open_model("nano")
@@ -123,3 +124,14 @@ def test_cost_prints_the_figures_of_one_step(capsys: pytest.CaptureFixture[str])
     assert found["gradient_bytes"] == 2 * 22_028_288
     assert found["optimizer_bytes"] == 8 * 22_028_288
     assert found["peak_bytes"] < found["full"]["peak_bytes"]
+
+
+def test_cost_says_which_cards_it_fits_on(capsys: pytest.CaptureFixture[str]) -> None:
+    asked = ["cost", "nano", "--preset", "full", "--batch-size", "4", "--sequence-length", "64"]
+    _, out, _ = run([*asked, "--worker", "--gpus", "--json"], capsys)
+    rows = json.loads(out)["gpus"]
+    assert [row["card"]["name"] for row in rows] == [card.name for card in CARDS]
+    assert all(row["fits"] and row["batch"] > 100 for row in rows)
+    _, text, _ = run([*asked, "--gpus"], capsys)
+    assert "what would make it fit" in text
+    assert "RTX 4090, 24 GB" in text

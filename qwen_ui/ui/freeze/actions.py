@@ -109,16 +109,21 @@ def price_ways(anatomy: Anatomy, ranges: str, asked: dict[str, Any]) -> dict[str
 
 def fit_batch(anatomy: Anatomy, ranges: str, asked: dict[str, Any], memory: str) -> dict[str, Any]:
     """The largest batch that fits, for this plan and for training everything."""
-    from qwen_ui.ui.freeze.prices import largest_batch, memory_of, settings_of  # noqa: PLC0415  loads torch
+    from qwen_ui.ui.freeze.prices import fit_record, memory_of, settings_of  # noqa: PLC0415  loads torch
 
     found, settings = memory_of(memory), settings_of(asked, anatomy)
-    everything = freeze.resolve(freeze.preset("full"), anatomy)
     return {
         "memory": short_bytes(found.bytes),
         "where": found.where,
-        "plan": largest_batch(selection_of(anatomy, ranges), settings, found.bytes),
-        "full": largest_batch(everything, settings, found.bytes),
+        **fit_record(selection_of(anatomy, ranges), settings, found.bytes),
     }
+
+
+def fit_cards(anatomy: Anatomy, ranges: str, asked: dict[str, Any]) -> dict[str, Any]:
+    """Which cards the step fits on; see `prices.cards_record`."""
+    from qwen_ui.ui.freeze.prices import cards_record, settings_of  # noqa: PLC0415  loads torch
+
+    return cards_record(selection_of(anatomy, ranges), settings_of(asked, anatomy))
 
 
 def list_formats(anatomy: Anatomy) -> dict[str, Any]:
@@ -159,6 +164,7 @@ ACTIONS: tuple[Callable[..., dict[str, Any]], ...] = (
     price_step,
     price_ways,
     fit_batch,
+    fit_cards,
     list_formats,
     export_plan,
 )

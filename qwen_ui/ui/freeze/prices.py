@@ -10,10 +10,10 @@ import psutil
 from qwen_ui.engine import as_worker, auto_dtype
 from qwen_ui.errors import SettingsError
 from qwen_ui.formats import percent, short_bytes, short_flops
-from qwen_ui.freeze import StepSettings, full_cost
-from qwen_ui.freeze.cost import MAX_TOKENS, price
+from qwen_ui.freeze import StepSettings, full_cost, preset, resolve
+from qwen_ui.freeze.cost import BatchPrices, largest_batch, price
 from qwen_ui.model import length_note
-from qwen_ui.workers import find_devices
+from qwen_ui.workers import find_devices, fits_on_cards
 
 if TYPE_CHECKING:
     from qwen_ui.freeze import Cost, Selection
@@ -106,33 +106,30 @@ def price_record(selection: Selection, settings: StepSettings) -> dict[str, Any]
     }
 
 
-def largest_batch(selection: Selection, settings: StepSettings, memory: int) -> int:
-    """The most sequences a step whose peak fits into so many bytes; 0 where not even one does.
+def fit_record(selection: Selection, settings: StepSettings, memory: int) -> dict[str, int]:
+    """The largest batch of this plan, and of training everything, that fits into so many bytes."""
+    everything = resolve(preset("full"), selection.anatomy)
+    prices = BatchPrices(selection.anatomy, settings)
+    return {
+        "plan": largest_batch(prices, selection, memory),
+        "full": largest_batch(prices, everything, memory),
+    }
 
-    The peak is the largest of several sums, each linear in the batch, and so bends upwards only: a
-    line through two sizes tells where to look, and what is found is priced before it is told.
-    """
-    limit = MAX_TOKENS // settings.sequence_length
 
-    def peak(batch: int) -> int:
-        price(selection.anatomy, selection, settings)  # keeps its tracer among those kept
-        sized = replace(settings, batch_size=batch)
-        return price(selection.anatomy, selection, sized).peak_bytes
-
-    first = peak(1)
-    if first > memory:
-        return 0
-    fits, too_large, guess, found = 1, limit + 1, 1, first
-    while fits + 1 < too_large:
-        per_sequence = max(1.0, (found - first) / max(1, guess - 1))
-        guess = 2 if guess == 1 else 1 + int((memory - first) / per_sequence)
-        guess = max(fits + 1, min(too_large - 1, guess))
-        found = peak(guess)
-        if found > memory:
-            too_large = guess
-        else:
-            fits = guess
-    return fits
+def cards_record(selection: Selection, settings: StepSettings) -> dict[str, Any]:
+    """A row per card: its memory, whether the step fits, the largest batch, what would help."""
+    rows = [
+        {
+            "card": fit.card.name,
+            "usable": short_bytes(fit.card.bytes),
+            "need": short_bytes(fit.need),
+            "fits": fit.fits,
+            "batch": fit.batch,
+            "remedy": fit.remedy,
+        }
+        for fit in fits_on_cards(selection, settings)
+    ]
+    return {"cards": rows}
 
 
 def found_memory() -> Memory:

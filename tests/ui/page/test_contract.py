@@ -54,6 +54,7 @@ MISTAKES: dict[str, dict[str, tuple[dict[str, Any], str | None]]] = {
             {"source": "nano", "ranges": "0", "asked": STEP, "memory": "much"},
             "SettingsError",
         ),
+        "fit_cards": ({"source": "nano", "ranges": "0", "asked": {}}, "SettingsError"),
         "list_formats": (NO_MODEL, "ModelError"),
         "export_plan": ({"source": "nano", "ranges": "x", "name": "peft"}, "PlanError"),
     },

@@ -8,6 +8,7 @@ import { Latest } from "./latest.js";
 const PRICE_MS = 60;
 const WAYS_MS = 500;
 const FIT_MS = 1500;
+const CARDS_MS = 2000;
 const OF_THE_WORKER = ["optimizer", "checkpointing", "keep_prefix", "masters"]; // its to say
 
 const headCell = (text) => {
@@ -44,7 +45,14 @@ export class PricePanel {
       (current) => this.fit(current),
       (error) => this.showFit("–", "–", messageOf(error)),
     );
+    this.cards = new Latest(
+      CARDS_MS,
+      (current) => this.fitCards(current),
+      (error) => this.showCards([], messageOf(error)),
+    );
     this.root.addEventListener("input", () => this.follow());
+    // A dozen steps are traced for it, so it is asked for by those who open it.
+    this.find(".qf-cards").addEventListener("toggle", () => this.askCards());
   }
 
   follow() {
@@ -56,6 +64,8 @@ export class PricePanel {
     for (const name of OF_THE_WORKER) this.setting(name).disabled = worker;
     this.fits.drop();
     this.ways.drop();
+    this.cards.drop();
+    this.find(".qf-cards").classList.add("qf-old");
     this.prices.ask();
   }
 
@@ -65,6 +75,7 @@ export class PricePanel {
     write(this.find(".qf-sentence"), "Tracing a step …");
     this.find("tbody").replaceChildren();
     this.showWays([]);
+    this.showCards([]);
     this.showFit("–", "–", "");
   }
 
@@ -88,6 +99,7 @@ export class PricePanel {
     this.showFit("…", "…", "");
     this.ways.ask();
     this.fits.ask();
+    this.askCards();
   }
 
   showPrice({ sentence = "", rows = [], problem = "" }) {
@@ -133,6 +145,32 @@ export class PricePanel {
       ...ways.map((way) => {
         const texts = [way.step, percent(way.step_ratio), way.peak, percent(way.peak_ratio)];
         return tableRow(way.label, ...texts.map((text) => make("td", "", text)));
+      }),
+    );
+  }
+
+  askCards() {
+    const { open } = this.find(".qf-cards");
+    if (!open || !this.tab.selection) return;
+    write(this.find(".qf-cards-note"), "Pricing this step at many batch sizes …");
+    this.cards.ask();
+  }
+
+  async fitCards(current) {
+    const { cards } = await this.tab.ask("fit_cards", this.asked());
+    if (current()) this.showCards(cards);
+  }
+
+  showCards(cards, problem = "") {
+    write(this.find(".qf-cards-note"), problem);
+    this.find(".qf-cards").classList.remove("qf-old");
+    this.find(".qf-cards tbody").replaceChildren(
+      ...cards.map(({ card, usable, need, fits, batch, remedy }) => {
+        const said = fits ? "" : remedy || "nothing of what is tried here";
+        const texts = [usable, need, fits ? "yes" : "no", batch ? exact(batch) : "none", said];
+        const line = tableRow(card, ...texts.map((text) => make("td", "", text)));
+        line.classList.toggle("qf-fits", fits);
+        return line;
       }),
     );
   }
