@@ -54,12 +54,14 @@ def _cached_prefix(settings: StepSettings) -> StepSettings | None:
     return None if settings.keep_prefix else replace(settings, keep_prefix=True)
 
 
+EIGHT_BITS = "8-bit AdamW"
+MAIN_MEMORY = "the optimizer's state in main memory"
 # Tried in this order, each on top of those before it. `True`: our own worker can do it.
 CHANGES: tuple[tuple[str, Change, bool], ...] = (
     ("the frozen blocks' outputs cached", _cached_prefix, True),
     ("gradient checkpointing", _checkpointing, True),
-    ("8-bit AdamW", _eight_bits, True),
-    ("the optimizer's state in main memory instead", _main_memory, True),
+    (EIGHT_BITS, _eight_bits, True),
+    (MAIN_MEMORY, _main_memory, True),
 )
 
 
@@ -118,6 +120,8 @@ class _Desk:
             return f"batch {batch}"
         settings, said = self._settings, []
         for name, changed in self._changed():
+            if name == MAIN_MEMORY and EIGHT_BITS in said:
+                said.remove(EIGHT_BITS)
             said.append(name)
             settings = changed
             if self._need(settings, self._selection, 1) <= card.bytes:

@@ -57,17 +57,30 @@ def test_fewer_blocks_are_the_last_resort(nano: Anatomy) -> None:
     selection = resolve(preset("full"), nano)
     settings = as_worker(replace(STEP, batch_size=1), dtype="float32", keep_prefix=True)
     last_five = resolve(FreezePlan.from_dict({"schema": 1, "rules": [{"layers": "last:5"}]}), nano)
-    memory = price(nano, last_five, settings).peak_bytes
+    saving = as_worker(
+        replace(settings, checkpointing=True),
+        dtype="float32",
+        keep_prefix=True,
+        on_gpu=True,
+        offload=True,
+    )
+    memory = price(nano, last_five, saving).peak_bytes
     fits, none = fits_on_cards(selection, settings, (card(memory, bfloat16=False), card(1)))
-    assert fits.remedy == "only the last 5 blocks"
+    assert fits.remedy == (
+        "gradient checkpointing, the optimizer's state in main memory, only the last 5 blocks"
+    )
     assert (none.batch, none.remedy) == (0, "")
 
 
-def test_the_worker_computes_in_what_the_card_has(nano: Anatomy) -> None:
+def test_the_worker_computes_as_the_card_does(nano: Anatomy) -> None:
     selection = resolve(preset("attention"), nano)
     settings = as_worker(STEP, dtype="float32", keep_prefix=True)
     cards = (Card("new", GIGABYTE), Card("old", GIGABYTE, bfloat16=False))
     new, old = fits_on_cards(selection, settings, cards)
-    own = price(nano, selection, replace(settings, dtype=None)).peak_bytes
-    wide = price(nano, selection, replace(settings, dtype="float32")).peak_bytes
+    own, wide = (
+        price(
+            nano, selection, as_worker(STEP, dtype=dtype, keep_prefix=True, on_gpu=True)
+        ).peak_bytes
+        for dtype in (None, "float32")
+    )
     assert (new.need, old.need) == (own + OVERHEAD_BYTES, wide + OVERHEAD_BYTES)
