@@ -139,7 +139,7 @@ def main() -> None:
     session = Session()
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         # A bare module has no name that a person could type: the session is given it under one.
-        session._anatomies["256-experts"] = open_model(Experts())
+        session.anatomies.keep("256-experts", open_model(Experts()))
         demo = build_app(session)
         demo.queue().launch(prevent_thread_lock=True, quiet=True, **launch_options(Serving()))
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)

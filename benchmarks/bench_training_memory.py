@@ -31,7 +31,7 @@ def main() -> None:
     model = tiled_model(configuration, torch.bfloat16)
     examples = random_examples(configuration.vocab_size, 1, length, share=0.5)
     loop, _ = our_loop(model, preset("attention"), examples, 1)
-    saved = SavedBytes({p.untyped_storage()._cdata for p in model.parameters()})
+    saved = SavedBytes(model)
     with torch.autograd.graph.saved_tensors_hooks(saved.pack, lambda t: t):
         loop.step(1)
     loop.step(2)

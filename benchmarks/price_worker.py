@@ -68,7 +68,7 @@ def counted_step(prepared: Prepared) -> dict[str, int]:
     loop, model = prepared.loop, prepared.model
     batch = loop._batches(1)[0]
     prefix = loop.prefix_sources[0].fetch(batch)
-    saved = SavedBytes({p.untyped_storage()._cdata for p in model.parameters()})
+    saved = SavedBytes(model)
     with flop_counter() as counter:
         with saved_tensors_hooks(saved.pack, lambda tensor: tensor):
             loss = loop.trainee(batch, prefix)

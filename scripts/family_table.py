@@ -20,7 +20,7 @@ from pathlib import Path
 from textwrap import wrap
 
 import torch
-from transformers import PreTrainedConfig, PreTrainedModel
+from transformers import PreTrainedModel
 from transformers.utils import logging
 
 from qwen_ui.engine import apply_delta
@@ -37,9 +37,8 @@ from tests.helpers.family_proofs import BATCH, examples, what_a_neighbour_does
 from tests.helpers.plain_loop import plain_loss, plain_training
 from tests.helpers.real_steps import measure
 from tests.helpers.recorded_run import record_run
-from tests.helpers.tiny_families import tiny_configuration
 from tests.helpers.tiny_models import write_sentences
-from tests.helpers.tiny_wrappers import WRAPPERS
+from tests.helpers.tiny_wrappers import WRAPPERS, configuration_of
 
 GROUPS: dict[str, tuple[str, ...]] = {
     "dense": (
@@ -97,12 +96,6 @@ class Row:
     def markdown(self, group: str) -> str:
         cells = (self.cells.get(column, "-").replace("|", "/") for column in COLUMNS)
         return f"| `{self.model_type}` | {group} | {' | '.join(cells)} |"
-
-
-def configuration_of(model_type: str) -> PreTrainedConfig:
-    """A tiny configuration of this type."""
-    wrapper = WRAPPERS.get(model_type)
-    return tiny_configuration(model_type) if wrapper is None else wrapper()
 
 
 def measure_row(model_type: str, folder: Path) -> Row:

@@ -17,14 +17,17 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 PACKAGE = REPOSITORY / "qwen_ui"
 # What each room offers to the others; a name that is added here is one that we keep.
 PUBLIC = {
+    "limited": """
+        LIGHT Limits TaskServer WARM
+    """,
     "model": """
         Anatomy Block DEFAULT_MODEL Dataflow Difference FakeModel Fold Kind KindGroup Module NANO
-        Parameter Part Role anchored_patterns bias_beside block_pattern build_skeleton
+        Parameter Part Role TRACED_TOKENS anchored_patterns bias_beside block_pattern
         check_pattern children_by_parent compare_models config_int config_text config_value
         embedding_rows fake_model find_folds group_kinds head_size hub_id is_bias key_value_heads
         language_config length_note match_names most_positions needed_beside_tokens
-        once_per_anatomy open_model pattern_for preset_models refuse_length step_inputs trace_block
-        trust_remote_code_of unreached
+        long_pass once_per_anatomy open_model open_within_limits pattern_for preset_models
+        refuse_length step_inputs trace_block trust_remote_code_of unreached
     """,
     "model.explain": """
         Explanation explain_module explain_shape shape_product
@@ -34,7 +37,8 @@ PUBLIC = {
         WeightsCheck check_weights copy_companions folder_fingerprint load_model load_tokenizer
         measure_weights quantization_of read_weights refuse_misfit refuse_quantized rehearse
         spectrum tensor_statistics
-        training_dtype unread_weights weights_folder weights_of why_no_weights
+        computes_bfloat16 training_dtype unread_weights weights_folder weights_of
+        why_no_weights
     """,
     "freeze": """
         MAX_IMPORT_BYTES MAX_PLAN_BYTES TOP_BLOCKS TOP_LAYERS Cost FreezePlan Rule Selection
@@ -43,8 +47,7 @@ PUBLIC = {
         preset_plans resolve
     """,
     "freeze.cost": """
-        MAX_TOKENS BatchPrices Cost Engine StepSettings estimate_cost full_cost largest_batch
-        optimizer_names price
+        MAX_TOKENS Cost Engine StepSettings estimate_cost full_cost optimizer_names price
     """,
     "freeze.export": """
         export_formats export_text import_plan
@@ -53,36 +56,41 @@ PUBLIC = {
         Check Report inspection_report
     """,
     "data": """
-        DATA_SUFFIXES Batch Example Examples Order Preview check_data collate has_ids_beyond
-        load_examples load_split padding_id parse_columns preview_data refuse_ids_beyond
+        DATA_SUFFIXES IGNORED Batch Example Examples Order Preview check_data check_within_limits
+        collate has_ids_beyond load_examples load_split padding_id parse_columns preview_data
+        preview_within_limits refuse_ids_beyond
     """,
     "runs": """
         AXES FIGURES FORMER_SETTINGS LAUNCHED LOG_NAME MOST_POINTS OF_MEMORY OVER SAVING
         SETTING_PLACES STOP Axis Carry Event Figure HeldOut NullWriter OptimizationSettings
-        ResourceSettings RunFold RunSpec RunTotals RunWriter Schedule Status Tracker Writer
-        annotate annotation_of best_run bootstrap_interval changed_rows copy_results
+        RateSearch ResourceSettings RunFold RunSpec RunTotals RunWriter Schedule Status Tracker
+        Writer rate_search_of annotate annotation_of best_run bootstrap_interval changed_rows
+        copy_results
         create_run csv_of delete_run first_process flat_settings fold_from fold_run
         free_memory gain_note is_alive lines_of list_runs log_tail make_spec note_launch
         open_folders parse_spec queue_lock read_events read_held_out read_spec reading
         reason_for recorded_settings recorded_placement recorded_plan recorded_launch
         RecordedPlan Launched recorded_status run_curves run_folder run_lock
         run_names run_row run_rows run_summary runs_csv setting_choices setting_differences
-        setting_field setting_label standard_error status_of termination thinned write_held_out
-        write_placement write_status Placement Superseded Terminated
+        setting_field setting_label standard_error status_of tells_apart termination thinned
+        write_held_out write_placement write_status Placement Superseded Terminated
     """,
     "engine": """
-        Prepared SuggestedRate Trainer apply_delta as_worker check_spec checked_spec delta_file
-        set_up steepest_rate suggest_learning_rate
+        Prepared RateSearch SuggestedRate Trainer apply_delta as_worker auto_dtype check_spec
+        check_spec_within_limits checked_spec delta_file search_steps set_up step_of
+        suggest_learning_rate
     """,
     "workers": """
         ADVICE CARDS Card CardFit OVERHEAD_BYTES SlurmRequest Supervisor child_environment cores
-        dispatch find_devices fits_on_cards has_slurm kill look_at_jobs partitions preload
-        queue_position queued_runs resume retry start stop wait worker_pid write_for_cluster
+        dispatch find_devices fits_on_cards has_slurm kill largest_batch look_at_jobs partitions
+        preload queue_position queued_runs resume retry retry_at_found_rate start stop wait
+        worker_pid write_for_cluster
     """,
     "compare": """
         COLUMNS Comparison Contender Row cells_of comparison_record headline latest_comparison
-        legend_of lora_reference make_comparison markdown_report parse_plans parse_rates
-        read_comparison results row_records rows_of run_comparison samples_of setup_of
+        legend_of lora_reference make_comparison markdown_report notes_of parse_plans parse_rates
+        read_comparison results row_records rows_of run_comparison samples_of search_records
+        searches_of setup_of
         start_runs stop_runs verdict_sentence write_comparison
     """,
     "rank": """
@@ -91,7 +99,7 @@ PUBLIC = {
     """,
     "ui.page": """
         AUTH_VARIABLE CHAT Header Jobs KJV OWN SERIES_COLOURS Serving Session Tick build_app
-        build_run_view cached_tokenizer check_choice data_files default_plan guarded
+        build_run_view check_choice data_files data_preview default_plan guarded
         is_known_data kept_files launch_options mount_point mounted_by own_columns own_file
         paragraph plotly_script render script serve_plotly server_function serving_from
         shown_with_own stand_in_for trained_model

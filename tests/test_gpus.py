@@ -117,7 +117,7 @@ assert find_devices("cpu").free_bytes
 assert found_memory().bytes == 24e9
 anatomy = Session().anatomy("nano")
 selection = resolve(preset("attention", "last:2"), anatomy)
-price_record(selection, worker_settings(StepSettings(batch_size=1, sequence_length=32)))
+price_record(selection, worker_settings(StepSettings(batch_size=1, sequence_length=32), anatomy))
 demo.close()
 """
 IMPORTED = """

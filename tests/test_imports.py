@@ -13,7 +13,8 @@ import pytest
 REPOSITORY = Path(__file__).resolve().parent.parent
 PACKAGE = REPOSITORY / "qwen_ui"
 # Each room, and those before it that it may see; `qwen_ui/*.py` may be seen by all.
-MODEL = {"model"}
+LIMITED = {"limited"}
+MODEL = LIMITED | {"model"}
 FREEZE = MODEL | {"freeze"}
 DATA = MODEL | {"data"}
 RUNS = {"runs"}
@@ -22,6 +23,7 @@ WORKERS = ENGINE | {"workers"}
 COMPARE, RANK = WORKERS | {"compare"}, WORKERS | {"rank"}
 ALL = COMPARE | RANK | {"report"}
 MAY_IMPORT = {
+    "limited": LIMITED,
     "model": MODEL,
     "freeze": FREEZE,
     "report": FREEZE | {"report"},

@@ -17,6 +17,7 @@ from qwen_ui.compare import (
     parse_rates,
     run_comparison,
 )
+from qwen_ui.engine import search_steps
 from qwen_ui.formats import short_bytes
 
 
@@ -36,8 +37,15 @@ def compare(
     ] = None,
     learning_rates: Annotated[
         str | None,
-        typer.Option(help="Comma-separated, one per plan; blank uses the suggested rate."),
+        typer.Option(help="Comma-separated, one per plan; blank for one that is found."),
     ] = None,
+    find_rates: Annotated[
+        bool,
+        typer.Option(
+            help="Find each plan's learning rate by short runs first, on a seed of its own; else "
+            "take the suggested one."
+        ),
+    ] = True,
     eval_data: Annotated[
         str | None, typer.Option(help="Evaluation data; by default a part of the training data.")
     ] = None,
@@ -57,6 +65,7 @@ def compare(
         parse_plans(plans, layers),
         seeds=range(seed, seed + seeds),
         learning_rates=parse_rates(learning_rates),
+        find_rates=find_rates,
         data=data,
         steps=steps,
         eval_data=eval_data,
@@ -65,13 +74,14 @@ def compare(
         sequence_length=sequence_length,
         prefix_cache=prefix_cache,
     )
-    label, length = f"comparison {comparison.name}", steps * len(comparison.entries)
+    sought = search_steps(steps) * len(comparison.searches)
+    label, length = f"comparison {comparison.name}", steps * len(comparison.entries) + sought
     with typer.progressbar(length=length, label=label, file=sys.stderr) as bar:
         comparison = run_comparison(
             comparison, lambda event: bar.update(1) if event["event"] == "step" else None
         )
     record = comparison_record(comparison)
-    tell_notes(f"{run['plan']}: {note}" for run in record["runs"] for note in run["notes"])
+    tell_notes(record["notes"])
     say(record, as_json, compare_text(record))
     for run in record["runs"]:
         exit_if_failed(run)
@@ -79,7 +89,8 @@ def compare(
 
 def compare_text(record: dict[str, Any]) -> str:
     """The verdict, and a row per plan."""
-    rows = [("plan", "trainable", "rate", "before", "after", "seconds", "peak memory", "front")]
+    heads = ("plan", "trainable", "rate", "before", "after", "seconds", "rate found in")
+    rows = [(*heads, "peak memory", "front")]
     for row in record["rows"]:
         spread = f" ± {row['spread']:.3f}" if row["runs"] > 1 else ""
         rows.append(
@@ -90,10 +101,11 @@ def compare_text(record: dict[str, Any]) -> str:
                 f"{row['before']:.3f}",
                 f"{row['after']:.3f}{spread}",
                 f"{row['seconds']:.1f}",
+                f"{row['rate_seconds']:.1f} s" if row["rate_seconds"] else "",
                 short_bytes(row["peak_bytes"]),
                 "*" if row["front"] else "",
             )
         )
     ends = [f"{r['run']} ({r['plan']}, seed {r['seed']}): {r['status']}" for r in record["runs"]]
-    lines = table(rows, right={1, 2, 3, 4, 5, 6})
+    lines = table(rows, right={1, 2, 3, 4, 5, 6, 7})
     return "\n".join([record["verdict"], "", *lines, "", *ends])

@@ -24,7 +24,7 @@ from qwen_ui.cli.shared import (
     tell_notes,
 )
 from qwen_ui.cli.table import loss_cell
-from qwen_ui.engine import checked_spec
+from qwen_ui.engine import checked_spec, search_steps
 from qwen_ui.runs import copy_results, recorded_settings, run_folder
 from qwen_ui.workers import SlurmRequest, start, wait
 from qwen_ui.workers import resume as resume_run
@@ -75,7 +75,10 @@ def resume(run: Run, as_json: AsJson = False) -> None:
 def _follow(run: str, as_json: bool, output: Path | None) -> None:
     """Show a run's progress on standard error until it ends, then its summary."""
     folder = run_folder(run)
-    steps = int(recorded_settings(folder).get("steps", 0))
+    settings = recorded_settings(folder)
+    steps = int(settings.get("steps", 0))
+    if settings.get("learning_rate_finder"):
+        steps = search_steps(steps)
     with typer.progressbar(length=steps, label=run, file=sys.stderr) as bar:
         record = wait(run, lambda event: bar.update(1) if event["event"] == "step" else None)
     if output is not None:
@@ -99,6 +102,7 @@ def train_text(record: dict[str, Any]) -> str:
     sure = "" if error is None else f"; the gain's standard error is {error:.3f}"
     lines = [
         f"{record['run']}: {record['status']}, {len(record['losses'])} of {record['steps']} steps",
+        *([record["reason"]] if record["reason"] else []),
         f"evaluation loss {before} before, {after} after (nats per token){sure}",
     ]
     if record["seconds_per_step"]:

@@ -28,9 +28,14 @@ if TYPE_CHECKING:
         setup_of,
     )
     from qwen_ui.compare.rows import Row, row_records, rows_of
-    from qwen_ui.compare.run_results import results
+    from qwen_ui.compare.run_results import notes_of, results, searches_of
     from qwen_ui.compare.running import run_comparison, start_runs, stop_runs
-    from qwen_ui.compare.verdict import comparison_record, headline, verdict_sentence
+    from qwen_ui.compare.verdict import (
+        comparison_record,
+        headline,
+        search_records,
+        verdict_sentence,
+    )
 
 __all__ = [
     "COLUMNS",
@@ -45,6 +50,7 @@ __all__ = [
     "lora_reference",
     "make_comparison",
     "markdown_report",
+    "notes_of",
     "parse_plans",
     "parse_rates",
     "read_comparison",
@@ -53,6 +59,8 @@ __all__ = [
     "rows_of",
     "run_comparison",
     "samples_of",
+    "search_records",
+    "searches_of",
     "setup_of",
     "start_runs",
     "stop_runs",

@@ -1,8 +1,10 @@
 """Several plans, one data set, one verdict: the same model, data, order, seeds and steps.
 
 A comparison is a file that lists what is to be run and which run answers it. Each plan has its own
-learning rate, since a shared one makes tiny plans look broken; the frozen prefix is kept on disk by
-the runs and so computed once for all plans that share it.
+learning rate, since a shared one makes tiny plans look broken: a run of the learning-rate finder
+goes before the runs of a plan that is given none, on a seed of its own, and all of the plan's seeds
+take what it found. The frozen prefix is kept on disk by the runs and so computed once for all plans
+that share it.
 """
 
 from __future__ import annotations
@@ -56,10 +58,12 @@ class Comparison:
     Attributes:
         name: of the comparison's folder.
         entries: one per seed and plan, seed by seed.
+        searches: one per plan whose rate is to be found; they run before the entries.
     """
 
     name: str
     entries: tuple[Entry, ...]
+    searches: tuple[Entry, ...] = ()
 
     @property
     def folder(self) -> Path:
@@ -72,8 +76,13 @@ class Comparison:
 
     @property
     def runs(self) -> tuple[str, ...]:
-        """Ids of the runs started so far."""
+        """Ids of the compared runs started so far."""
         return tuple(entry.run for entry in self.entries if entry.run is not None)
+
+    @property
+    def all_runs(self) -> tuple[str, ...]:
+        """Ids of all runs started so far, those that find rates first."""
+        return tuple(e.run for e in (*self.searches, *self.entries) if e.run is not None)
 
 
 class _RecordedEntry(BaseModel):
@@ -91,6 +100,7 @@ class _Recorded(BaseModel):
 
     model_config = ConfigDict(strict=True)
     entries: list[_RecordedEntry] = Field(min_length=1, max_length=MAX_RUNS)
+    searches: list[_RecordedEntry] = Field(default=[], max_length=MAX_RUNS)
 
 
 def comparisons_folder() -> Path:
@@ -104,13 +114,19 @@ def make_comparison(
     *,
     seeds: Sequence[int] = (0,),
     learning_rates: Sequence[float | None] = (),
+    within_limits: bool = False,
+    find_rates: bool = True,
     **settings: Any,
 ) -> Comparison:
     """Write down a comparison without starting its runs.
 
     Args:
         plans: two or more, with different names.
-        learning_rates: one per plan; None takes the suggested one, and so does an empty list.
+        learning_rates: one per plan; None for one that is found or suggested, and so does an empty
+            list.
+        find_rates: whether rates that are not given are found by short runs; else they are the
+            suggested ones.
+        within_limits: check the runs in another process; see `checked_spec`.
         settings: the other settings of `make_spec`, the same for all. By default a run writes
             five checkpoints, so that an interrupted one can be resumed.
 
@@ -127,7 +143,8 @@ def make_comparison(
     if not seeds or len(plans) * len(seeds) > MAX_RUNS or len(set(seeds)) < len(seeds):
         raise SettingsError(f"Give different seeds, at least one, and {MAX_RUNS} runs at most.")
     settings.setdefault("checkpoint_every", max(1, settings.get("steps", 100) // CHECKPOINTS))
-    entries = []
+
+    entries, searches = [], []
     for seed in seeds:
         for contender, rate in zip(contenders, rates, strict=True):
             spec = checked_spec(
@@ -136,10 +153,14 @@ def make_comparison(
                 lora_rank=contender.lora_rank,
                 seed=seed,
                 learning_rate=rate,
+                within_limits=within_limits,
                 **settings,
             )
             entries.append(Entry(contender.name, seed, spec))
-    comparison = Comparison(secrets.token_hex(4), tuple(entries))
+            if rate is None and find_rates and seed == seeds[0]:
+                finder = spec.finder()
+                searches.append(Entry(contender.name, finder.optimization.seed, finder))
+    comparison = Comparison(secrets.token_hex(4), tuple(entries), tuple(searches))
     comparison.folder.mkdir(parents=True)
     write_comparison(comparison)
     return comparison
@@ -147,8 +168,11 @@ def make_comparison(
 
 def write_comparison(comparison: Comparison) -> None:
     """Replace the file of this comparison."""
-    entries = [asdict(entry) | {"spec": entry.spec.to_dict()} for entry in comparison.entries]
-    write_json(comparison.folder / COMPARISON_FILE, {"entries": entries})
+    record = {
+        name: [asdict(entry) | {"spec": entry.spec.to_dict()} for entry in entries]
+        for name, entries in (("entries", comparison.entries), ("searches", comparison.searches))
+    }
+    write_json(comparison.folder / COMPARISON_FILE, record)
 
 
 def read_comparison(name: str) -> Comparison:
@@ -163,13 +187,13 @@ def read_comparison(name: str) -> Comparison:
         raise RunError(f"There is no comparison '{name[:80]}'. Start a new one.")
     try:
         recorded = _Recorded.model_validate(values)
-        entries = tuple(
-            Entry(entry.label, entry.seed, parse_spec(entry.spec), entry.run)
-            for entry in recorded.entries
-        )
+        return Comparison(name, _parsed(recorded.entries), _parsed(recorded.searches))
     except (ValidationError, SettingsError) as error:
         raise RunError(f"The file '{file}' is damaged. Start a new comparison.") from error
-    return Comparison(name, entries)
+
+
+def _parsed(entries: Sequence[_RecordedEntry]) -> tuple[Entry, ...]:
+    return tuple(Entry(e.label, e.seed, parse_spec(e.spec), e.run) for e in entries)
 
 
 def latest_comparison() -> Comparison | None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from qwen_ui.compare.comparison import Comparison
 from qwen_ui.compare.rows import Row, rows_of
-from qwen_ui.compare.run_results import results
+from qwen_ui.compare.run_results import notes_of, results
 from qwen_ui.compare.verdict import headline, verdict_sentence
 from qwen_ui.formats import percent, short_bytes
 
@@ -21,6 +21,7 @@ COLUMNS = (
     "loss after",
     "perplexity",
     "seconds",
+    "rate found in",
     "tokens/s",
     "peak memory",
     "delta",
@@ -39,11 +40,12 @@ def setup_of(comparison: Comparison) -> str:
         if data.eval_data
         else "measured on a held-out part"
     )
+    found = ", found by short runs on a seed of its own" if comparison.searches else ""
     return (
         f"{len(comparison.labels)} plans on {spec.model.source}: trained on "
         f"{Path(data.source).name} and {measured}, {optimization.steps:,} steps of "
         f"{optimization.batch_size} x {data.sequence_length} tokens, "
-        f"{'seeds' if ',' in seeds else 'seed'} {seeds}; each plan at its own learning rate."
+        f"{'seeds' if ',' in seeds else 'seed'} {seeds}; each plan at its own learning rate{found}."
     )
 
 
@@ -74,6 +76,7 @@ def cells_of(row: Row) -> tuple[str, ...]:
         f"{row.after:.3f}{spread}",
         f"{row.perplexity:,.1f}",
         f"{row.seconds:.1f}",
+        f"{row.rate_seconds:.1f} s" if row.rate_seconds else "",
         f"{row.tokens_per_second:,.0f}",
         short_bytes(row.peak_bytes),
         short_bytes(row.delta_bytes),
@@ -127,6 +130,13 @@ def markdown_report(comparison: Comparison, picture: str = "") -> str:
         lines += [f"## {sample['plan']}", ""]
         for when in ("before", "after"):
             lines += [f"{when}:", "", *_quoted(sample["prompt"] + sample[when]), ""]
+    if notes := notes_of(comparison):
+        lines += [
+            "## Notes of the runs",
+            "",
+            *(f"- {' '.join(note.split())}" for note in notes),
+            "",
+        ]
     not_done = [r for r in found if r["status"] != "completed"]
     lines += [f"- {r['plan']}, seed {r['seed']}: {r['status']}. {r['reason']}" for r in not_done]
     return "\n".join(lines).rstrip() + "\n"

@@ -25,6 +25,7 @@ class Row:
         before, after: evaluation losses (nats per token).
         spread: sample standard deviation of `after` over the seeds; 0 for one seed.
         seconds: of training, evaluation and starting aside.
+        rate_seconds: of finding the learning rate that all seeds share; 0 where none was found.
         peak_bytes, delta_bytes: of memory, and of the file of trained tensors.
         rate_source: where the learning rate comes from.
         held_out: the sets of samples that the runs are judged by; one, unless runs differ in it.
@@ -42,6 +43,7 @@ class Row:
     tokens_per_second: float
     peak_bytes: int
     delta_bytes: int
+    rate_seconds: float = 0.0
     rate_source: str = "given"
     held_out: frozenset[str] = frozenset()
     losses: dict[int, float] = field(default_factory=dict)
@@ -117,6 +119,7 @@ def _row(plan: str, done: Sequence[dict[str, Any]]) -> Row:
         tokens_per_second=fmean(float(r["tokens_per_second"]) for r in done),
         peak_bytes=max(r["peak_bytes"] for r in done),
         delta_bytes=first["delta_bytes"] or 0,
+        rate_seconds=first.get("rate_seconds") or 0.0,
         rate_source=first.get("learning_rate_source") or "given",
         held_out=frozenset(str(r.get("held_out", "")) for r in done),
         losses={r["seed"]: float(r["eval_loss_after"]) for r in done},

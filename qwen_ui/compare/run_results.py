@@ -7,7 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from qwen_ui.compare.comparison import Comparison, Entry
-from qwen_ui.runs import HeldOut, read_held_out, reading, run_folder, run_summary
+from qwen_ui.runs import (
+    HeldOut,
+    RateSearch,
+    rate_search_of,
+    read_held_out,
+    reading,
+    run_folder,
+    run_summary,
+)
 
 _START = (
     "trainable_parameters",
@@ -23,10 +31,12 @@ def results(comparison: Comparison) -> list[dict[str, Any]]:
     """A record of every run that was started: `run_summary`, and what compares it with the others.
 
     Beside the summary: `plan`, `seed`, the parameter counts and learning rate of its start,
-    `samples`, `elapsed` (seconds of training), `delta_bytes`, and `held_out`, which is equal where
-    runs are judged by the same samples. Asked again, it reads only what is new.
+    `samples`, `elapsed` (seconds of training), `rate_seconds` (of finding the plan's rate),
+    `delta_bytes`, and `held_out`, which is equal where runs are judged by the same samples. Asked
+    again, it reads only what is new.
     """
     found = []
+    sought = {plan: search.seconds for plan, search in searches_of(comparison)}
     for entry in comparison.entries:
         if entry.run is None:
             continue
@@ -34,10 +44,35 @@ def results(comparison: Comparison) -> list[dict[str, Any]]:
         record = run_summary(folder)
         file = Path(record["delta"]) if record["delta"] else None
         record |= {"plan": entry.label, "seed": entry.seed, **_compared(folder)}
+        record["rate_seconds"] = sought.get(entry.label, 0.0)
         record["delta_bytes"] = file.stat().st_size if file is not None else None
         record["held_out"] = record.pop("evaluation_fingerprint") or _held_out_formerly(entry)
         found.append(record)
     return found
+
+
+def searches_of(comparison: Comparison) -> list[tuple[str, RateSearch]]:
+    """(plan, search) of every plan whose rate is found, or was, once that has been started."""
+    return [
+        (entry.label, rate_search_of(run_folder(entry.run)))
+        for entry in comparison.searches
+        if entry.run is not None
+    ]
+
+
+def notes_of(comparison: Comparison) -> list[str]:
+    """What the runs said that a person should read, each once, with the plans that it is about."""
+    plans: dict[str, dict[str, None]] = {}
+    for entry in (*comparison.searches, *comparison.entries):
+        if entry.run is None:
+            continue
+        for note in run_summary(run_folder(entry.run))["notes"]:
+            plans.setdefault(note, {})[entry.label] = None
+    everyone = len(comparison.labels)
+    return [
+        note if len(about) == everyone else f"{', '.join(about)}: {note}"
+        for note, about in plans.items()
+    ]
 
 
 def _held_out_formerly(entry: Entry) -> str:

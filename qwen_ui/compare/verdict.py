@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 from qwen_ui.compare.comparison import Comparison
 from qwen_ui.compare.paired import PairedDifference, paired_difference
 from qwen_ui.compare.rows import Row, comparable, row_records, rows_of
-from qwen_ui.compare.run_results import results
+from qwen_ui.compare.run_results import notes_of, results, searches_of
 
 
 def comparison_record(comparison: Comparison) -> dict[str, Any]:
@@ -20,9 +21,16 @@ def comparison_record(comparison: Comparison) -> dict[str, Any]:
         "comparison": comparison.name,
         "runs": found,
         "rows": row_records(rows),
+        "rate_searches": search_records(comparison),
+        "notes": notes_of(comparison),
         "verdict": verdict_sentence(rows),
         "paired": paired_record(rows),
     }
+
+
+def search_records(comparison: Comparison) -> list[dict[str, Any]]:
+    """The searches for rates as JSON: their fields, and the plan that each is for."""
+    return [{"plan": plan, **asdict(search)} for plan, search in searches_of(comparison)]
 
 
 def paired_record(rows: Sequence[Row]) -> dict[str, Any] | None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from qwen_ui.lazy import lazy_face
 
 if TYPE_CHECKING:
-    from qwen_ui.data.batches import Batch, Examples, collate, load_examples
+    from qwen_ui.data.batches import IGNORED, Batch, Examples, collate, load_examples
     from qwen_ui.data.files import DATA_SUFFIXES
     from qwen_ui.data.order import Order
     from qwen_ui.data.preview import Preview, preview_data
@@ -20,15 +20,18 @@ if TYPE_CHECKING:
     from qwen_ui.data.split import load_split
     from qwen_ui.data.tokens import Example
     from qwen_ui.data.vocabulary import has_ids_beyond, padding_id, refuse_ids_beyond
+    from qwen_ui.data.within_limits import check_within_limits, preview_within_limits
 
 __all__ = [
     "DATA_SUFFIXES",
+    "IGNORED",
     "Batch",
     "Example",
     "Examples",
     "Order",
     "Preview",
     "check_data",
+    "check_within_limits",
     "collate",
     "has_ids_beyond",
     "load_examples",
@@ -36,6 +39,7 @@ __all__ = [
     "padding_id",
     "parse_columns",
     "preview_data",
+    "preview_within_limits",
     "refuse_ids_beyond",
 ]
 __getattr__ = lazy_face(__name__, __file__)

@@ -30,6 +30,7 @@ _REFUSALS = (
     AttributeError,
     ArithmeticError,
     RecursionError,
+    SyntaxError,  # of the Python that jinja makes of it: loops nested 20 deep
 )
 
 
@@ -84,7 +85,8 @@ class ChatTemplate:
 
         given = [{k: v for k, v in m.items() if v is not None} for m in messages]
         # Annotated here: transformers declares a string.
-        rendered: Any = render_jinja_template(
+        rendered: Any = self._refused_as_ours(
+            render_jinja_template,
             conversations=[given],
             tools=self._tools,
             chat_template=source,
@@ -94,12 +96,17 @@ class ChatTemplate:
         return [(begin, end) for begin, end in rendered[1][0]]
 
     def _apply(self, messages: list[Message], **options: Any) -> Any:
+        return self._refused_as_ours(
+            self._tokenizer.apply_chat_template, messages, tools=self._tools, **options
+        )
+
+    def _refused_as_ours(self, render: Callable[..., Any], *args: Any, **options: Any) -> Any:
         try:
-            return self._tokenizer.apply_chat_template(messages, tools=self._tools, **options)
+            return render(*args, **options)
         except _REFUSALS as error:
+            said = str(error)[:300] or type(error).__name__
             raise DataError(
-                f"{self.where}: the model's chat template refuses it "
-                f"({str(error) or type(error).__name__})."
+                f"{self.where}: the model's chat template refuses it ({said})."
             ) from error
 
 

@@ -10,8 +10,10 @@ import bz2
 import gzip
 import io
 import lzma
+import math
 import zlib
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -23,6 +25,10 @@ MAX_FILE_BYTES = 8 * 1024**3
 # Of a document no more is read where its beginning is asked for.
 HEAD_BYTES = 256 * 1024
 SNIFFED_BYTES = 512
+# Of a line of text; a long book is 5 MiB.
+MAX_LINE_BYTES = 32 * 1024**2
+# Rows of a columnar file that are unpacked together: one of few kB may hold gigabytes.
+ROWS_AT_A_TIME = 64
 
 Values = Iterable[tuple[str, Any]]
 
@@ -98,6 +104,13 @@ def is_document(path: Path) -> bool:
     return suffixes_of(path)[0] == DOCUMENT
 
 
+def unpacked_size(path: Path) -> float:
+    """Bytes of a file's text; of a packed one nobody knows, and it may be any number."""
+    kind, compression = suffixes_of(path)
+    packed = compression or kind in BINARY_FORMATS
+    return math.inf if packed else path.stat().st_size
+
+
 def read_values(path: Path, *, beginning: bool = False) -> Iterator[tuple[str, Any]]:
     """(where, value) of every sample of a file, read as they are asked for.
 
@@ -145,17 +158,32 @@ def _check_content(path: Path, endings: set[str]) -> None:
         raise DataError(f"'{path.name}' is not text. Save it as text in UTF-8, or as .parquet.")
 
 
-def _bytes(path: Path) -> Iterator[bytes]:
-    """The lines of a file, unpacked, split at newlines alone."""
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    """The bytes of a file, unpacked."""
     opened = COMPRESSIONS.get(suffixes_of(path)[1])
     try:
         with opened(path) if opened else path.open("rb") as file:
-            yield from file
+            yield file
     except _BROKEN as error:
         what = "unpacked" if opened else "read"
         raise DataError(
             f"'{path.name}' cannot be {what} ({error}). Download or copy it again."
         ) from error
+
+
+def _bytes(path: Path) -> Iterator[bytes]:
+    """The lines of a file, split at newlines alone."""
+    number = 0
+    with _opened(path) as file:
+        while line := file.readline(MAX_LINE_BYTES + 1):
+            number += 1
+            if len(line) > MAX_LINE_BYTES:
+                raise DataError(
+                    f"{path.name}, line {number}: it is longer than {MAX_LINE_BYTES >> 20} MiB. "
+                    "Split the sample."
+                )
+            yield line
 
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
@@ -177,14 +205,27 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
 
 
 def _document(path: Path, most: int | None) -> str:
-    parts: list[bytes] = []
-    size = 0
-    for line in _bytes(path):
-        if most is not None and parts and size + len(line) > most:
-            break
-        parts.append(line)
-        size += len(line)
-    return _decoded(b"".join(parts), path.name, 1)
+    """A text, or as many of its whole lines as fit in so many bytes; of one line its beginning."""
+    with _opened(path) as file:
+        data = file.read() if most is None else file.read(most)
+        whole = most is None or not file.read(1)
+    if whole:
+        return _decoded(data, path.name, 1)
+    wide = UTF16.get(data[:2])
+    end = data.rfind("\n".encode(wide or "utf-8")) if not wide else -1
+    if end >= 0:
+        return _decoded(data[: end + 1], path.name, 1)
+    # Cut inside a line: what is left of its last character is left out.
+    part = data[: len(data) // 2 * 2] if wide else data[: _last_whole(data)]
+    return _decoded(part, path.name, 1)
+
+
+def _last_whole(data: bytes) -> int:
+    """How many bytes of UTF-8 text are whole characters."""
+    begins = next((n for n in range(1, 5) if data[-n:][:1] and data[-n] & 0xC0 != 0x80), 1)
+    first = data[-begins]
+    needs = 1 if first < 0x80 else 2 if first < 0xE0 else 3 if first < 0xF0 else 4
+    return len(data) - begins if needs > begins else len(data)
 
 
 def _decoded(data: bytes, name: str, first_line: int) -> str:
@@ -202,7 +243,7 @@ def _parquet(path: Path) -> Values:
 
     def batches() -> Iterator[Any]:
         with pyarrow.parquet.ParquetFile(path) as file:
-            yield from file.iter_batches()
+            yield from file.iter_batches(batch_size=ROWS_AT_A_TIME)
 
     return _arrow_rows(batches(), path, "Parquet")
 
@@ -230,11 +271,28 @@ def _arrow_rows(batches: Iterator[Any], path: Path, what: str) -> Values:
     number = 0
     try:
         for batch in batches:
-            for row in batch.to_pylist():
-                number += 1
-                yield f"{path.name}, row {number}", without_nulls(row)
+            for start in range(0, batch.num_rows, ROWS_AT_A_TIME):
+                for row in _values_of(batch.slice(start, ROWS_AT_A_TIME), path.name, number + 1):
+                    number += 1
+                    yield f"{path.name}, row {number}", without_nulls(row)
+    except MemoryError:
+        raise  # Arrow's own is both; the file may be whole
     except (pyarrow.ArrowException, OSError) as error:
         raise DataError(f"'{path.name}' is not a readable {what} file ({error}).") from error
+
+
+def _values_of(rows: Any, name: str, first: int) -> list[dict[str, Any]]:
+    """Rows as Python's values, which do not hold all that Arrow's do."""
+    try:
+        found: list[dict[str, Any]] = rows.to_pylist()
+    except (ValueError, OverflowError) as error:
+        last = first + rows.num_rows - 1
+        where = f"row {first}" if first == last else f"rows {first} to {last}"
+        raise DataError(
+            f"{name}, {where}: a value cannot be read ({error}). Write the text as "
+            "UTF-8, and leave other columns out."
+        ) from error
+    return found
 
 
 BINARY_FORMATS: dict[str, Callable[[Path], Values]] = {".parquet": _parquet, ".arrow": _arrow}

@@ -6,14 +6,20 @@ A source is a file of any of `files.FORMATS`, a `datasets` folder or a hub id. S
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from qwen_ui.data.files import DATA_SUFFIXES, is_document, read_values, without_nulls
+from qwen_ui.data.files import (
+    DATA_SUFFIXES,
+    is_document,
+    read_values,
+    unpacked_size,
+    without_nulls,
+)
 from qwen_ui.data.records import Record
 from qwen_ui.data.samples import ByHand, read_sample
 from qwen_ui.data.shapes import EXPECTED, parse_columns
@@ -44,7 +50,12 @@ class Loaded:
 
 
 def read_records(
-    source: str, columns: str | None = None, *, most: int | None = None, required: bool = True
+    source: str,
+    columns: str | None = None,
+    *,
+    most: int | None = None,
+    required: bool = True,
+    keep: bool = True,
 ) -> Loaded:
     """The records of a source.
 
@@ -53,6 +64,7 @@ def read_records(
         most: how many records, the first; all where None. No more of a file is read than that.
         required: whether rows without the columns of the mapping are an error; else they are read
             as without it.
+        keep: whether the records are wanted, or the notes alone (and the last record).
 
     Raises:
         DataError: there is no such data, or a part of it cannot be used.
@@ -63,7 +75,7 @@ def read_records(
     path = named_path(source)
     if path is not None and path.is_file():
         if not is_document(path):
-            return _loaded(read_values(path), path.name, by_hand, most)
+            return _loaded(read_values(path), path.name, by_hand, most, keep)
         texts = read_values(path, beginning=most is not None)
         records = [Record(where, text=text, is_document=True) for where, text in texts]
         if not records:
@@ -75,7 +87,7 @@ def read_records(
         rows, notes = _training_part(_load_hub(source), source)
     else:
         raise DataError(f"There is no file '{source[:100]}'. Check the path.")
-    loaded = _loaded(_numbered(rows, source), source, by_hand, most)
+    loaded = _loaded(_numbered(rows, source), source, by_hand, most, keep)
     return Loaded(loaded.records, (*notes, *loaded.notes))
 
 
@@ -88,9 +100,9 @@ def check_data(
         UserError: as `read_records`.
     """
     path = named_path(source)
-    small = path is not None and path.is_file() and path.stat().st_size <= CHECKED_BYTES
-    most = None if small else CHECKED_RECORDS
-    return read_records(source, columns, most=most, required=required).notes
+    whole = path is not None and path.is_file() and unpacked_size(path) <= CHECKED_BYTES
+    most = None if whole else CHECKED_RECORDS
+    return read_records(source, columns, most=most, required=required, keep=False).notes
 
 
 def template_notes(records: Iterable[Record], tokenizer: Any) -> tuple[str, ...]:
@@ -102,7 +114,11 @@ def template_notes(records: Iterable[Record], tokenizer: Any) -> tuple[str, ...]
 
 
 def _loaded(
-    values: Iterable[tuple[str, Any]], name: str, by_hand: ByHand | None, most: int | None
+    values: Iterable[tuple[str, Any]],
+    name: str,
+    by_hand: ByHand | None,
+    most: int | None,
+    keep: bool,
 ) -> Loaded:
     taken: Counter[str] = Counter()
     left_out: Counter[str] = Counter()
@@ -118,7 +134,7 @@ def _loaded(
             taken[sample.taken] += 1
             yield sample.record
 
-    found = list(islice(records(), most))
+    found = list(deque(islice(records(), most), maxlen=None if keep else 1))
     if not found:
         for reason, where in first_left_out.items():
             others = f", as in all {left_out.total()} samples" if left_out.total() > 1 else ""

@@ -205,9 +205,15 @@ def said_of(choice: Choice, row: Row, written: str = "") -> str:
     return ", ".join(taken) + unused
 
 
+LISTED = 12
+
+
 def listed(names: Iterable[str]) -> str:
-    """Names for a sentence: `"id", "question" and "answer"`."""
-    quoted = [f'"{name}"' for name in names]
+    """Names for a sentence: `"id", "question" and "answer"`; of many or long ones the beginning."""
+    names = list(names)
+    quoted = [f'"{name if len(name) <= 60 else f"{name[:60]}..."}"' for name in names[:LISTED]]
+    if len(names) > LISTED:
+        quoted.append(f"{len(names) - LISTED:,} more")
     return " and ".join([", ".join(quoted[:-1]), quoted[-1]] if len(quoted) > 1 else quoted)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -77,7 +78,7 @@ def _cells(header: str, delimiter: str) -> list[str]:
 
 
 def _checked(columns: list[str], where: str) -> list[str]:
-    twice = [column for column in dict.fromkeys(columns) if column and columns.count(column) > 1]
+    twice = [column for column, count in Counter(columns).items() if column and count > 1]
     if twice:
         raise DataError(f"{where}: the header names {listed(twice)} twice. Rename one.")
     return columns

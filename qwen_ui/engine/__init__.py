@@ -13,24 +13,33 @@ from qwen_ui.lazy import lazy_face
 
 if TYPE_CHECKING:
     from qwen_ui.engine.delta import apply_delta, delta_file
-    from qwen_ui.engine.rate_finder import steepest_rate
+    from qwen_ui.engine.rate_finder import search_steps
+    from qwen_ui.engine.rate_search import RateSearch
     from qwen_ui.engine.rates import SuggestedRate, suggest_learning_rate
-    from qwen_ui.engine.request import check_spec, checked_spec
+    from qwen_ui.engine.request import (
+        check_spec,
+        check_spec_within_limits,
+        checked_spec,
+    )
     from qwen_ui.engine.setup import Prepared, set_up
-    from qwen_ui.engine.step_price import as_worker
+    from qwen_ui.engine.step_price import as_worker, auto_dtype, step_of
     from qwen_ui.engine.trainer import Trainer
 
 __all__ = [
     "Prepared",
+    "RateSearch",
     "SuggestedRate",
     "Trainer",
     "apply_delta",
     "as_worker",
+    "auto_dtype",
     "check_spec",
+    "check_spec_within_limits",
     "checked_spec",
     "delta_file",
+    "search_steps",
     "set_up",
-    "steepest_rate",
+    "step_of",
     "suggest_learning_rate",
 ]
 __getattr__ = lazy_face(__name__, __file__)

@@ -3,13 +3,16 @@
 Logits of a whole batch are never held at once. Gradients are exact: the softmax less the one-hot
 target, times the head, is written over the logits of its chunk, so that backward needs no logits
 and a frozen head costs no gradient of its own. Shapes: N positions, H wide, V words.
+
+A CPU and a GPU want it otherwise. A CPU takes a softmax in place, of as many rows as stay near its
+caches. A GPU takes thousands of rows in few kernels, and must not be asked whether a likelihood
+underflowed: each question makes it run dry. Its log-softmax needs no such question.
 """
 
 from __future__ import annotations
 
 import importlib
 import importlib.util
-from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -18,9 +21,16 @@ from torch._subclasses import FakeTensor
 from torch.autograd import Function
 from torch.nn import functional as F
 
-# Rows of logits held at a time. At 512 a chunk costs 1.0 to 1.3 times its matrix products on a CPU;
+from qwen_ui.data import IGNORED
+
+# Rows of logits held at a time on a CPU. At 512 a chunk costs 1.0 to 1.3 times its matrix products;
 # 32 rows took twice as long (docs/decisions/engine.md).
 CHUNK_ROWS = 512
+
+# Bytes of logits and of their log-softmax that a GPU holds at a time: 2,304 rows of 152 k words.
+CHUNK_BYTES = 2**31
+MULTIPLE = 256  # of rows: the sizes that matrix products like
+FUSED_ROWS = 2048  # of a chunk of Liger's
 
 # Logits narrower than float32 are converted so many at a time.
 CONVERTED = 2**22
@@ -29,22 +39,36 @@ CONVERTED = 2**22
 SMALLEST_LIKELIHOOD = 1e-30
 
 
-def head_loss(hidden_NH: torch.Tensor, head: nn.Module, targets_N: torch.Tensor) -> torch.Tensor:
+def head_loss(
+    hidden_NH: torch.Tensor,
+    head: nn.Module,
+    targets_N: torch.Tensor,
+    *,
+    on_gpu: bool | None = None,
+) -> torch.Tensor:
     """Sum over positions of the negative log-likelihood, in float32 (nats).
 
     Args:
         hidden_NH: hidden states at the positions whose next token is a target.
         head: a linear layer onto the vocabulary.
-        targets_N: those next tokens.
+        targets_N: those next tokens; a negative one counts nothing, and its row of `hidden_NH` is
+            to be 0.
+        on_gpu: whether it is computed in a GPU's way; None: as the device of `hidden_NH` is.
     """
     weight_VH, bias_V = _cast_head(hidden_NH, head)
     if torch.is_autocast_enabled(hidden_NH.device.type):
         hidden_NH = hidden_NH.to(weight_VH.dtype)
+    on_gpu = hidden_NH.device.type != "cpu" if on_gpu is None else on_gpu
     with torch.autocast(hidden_NH.device.type, enabled=False):
-        if (fused := fused_loss(hidden_NH.device)) is not None:
-            return fused(hidden_NH, weight_VH, targets_N, bias=bias_V, reduction="sum").float()
-        loss: torch.Tensor = _HeadLoss.apply(hidden_NH, weight_VH, bias_V, targets_N)
+        loss: torch.Tensor = _HeadLoss.apply(hidden_NH, weight_VH, bias_V, targets_N, on_gpu)
         return loss
+
+
+def gpu_head_loss(
+    hidden_NH: torch.Tensor, head: nn.Module, targets_N: torch.Tensor
+) -> torch.Tensor:
+    """As `head_loss` on a GPU, wherever it is computed: for prices."""
+    return head_loss(hidden_NH, head, targets_N, on_gpu=True)
 
 
 @torch.no_grad()
@@ -53,14 +77,52 @@ def head_losses(hidden_NH: torch.Tensor, head: nn.Module, targets_N: torch.Tenso
     weight_VH, bias_V = _cast_head(hidden_NH, head)
     if torch.is_autocast_enabled(hidden_NH.device.type):
         hidden_NH = hidden_NH.to(weight_VH.dtype)
+    on_gpu = hidden_NH.device.type != "cpu"
     with torch.autocast(hidden_NH.device.type, enabled=False):
         parts = [
-            _chunk(
-                hidden_NH, weight_VH, bias_V, targets_N, slice(at, at + CHUNK_ROWS), _NO_GRADIENTS
-            )
-            for at in range(0, len(hidden_NH), CHUNK_ROWS)
+            _chunk(hidden_NH, weight_VH, bias_V, targets_N, rows, _NO_GRADIENTS, on_gpu)
+            for rows in _chunks(hidden_NH, weight_VH, on_gpu)
         ]
     return torch.cat(parts) if parts else hidden_NH.new_zeros(0, dtype=torch.float32)
+
+
+def has_fused_loss() -> bool:
+    """Whether Liger's kernels are installed."""
+    return importlib.util.find_spec("liger_kernel") is not None
+
+
+def fused_head_loss(
+    hidden_NH: torch.Tensor, head: nn.Module, targets_N: torch.Tensor
+) -> torch.Tensor:
+    """As `head_loss`, by Liger's fused kernel (arXiv 2410.10989), in chunks as large as ours.
+
+    Its own default is 64 to 128 rows at a vocabulary of 152 k, which is five times as slow on an
+    H200 (docs/gpu.md). It asks the device for numbers, so that it cannot be recorded.
+    """
+    functional: Any = importlib.import_module("liger_kernel.transformers.functional")
+    weight_VH, bias_V = _cast_head(hidden_NH, head)
+    chunks = max(1, len(hidden_NH) // FUSED_ROWS)
+    constant = -(-weight_VH.shape[0] // (weight_VH.shape[1] * chunks))
+    with torch.autocast(hidden_NH.device.type, enabled=False):
+        loss: torch.Tensor = functional.liger_fused_linear_cross_entropy(
+            hidden_NH.to(weight_VH.dtype),
+            weight_VH,
+            targets_N,
+            bias=bias_V,
+            ignore_index=IGNORED,
+            reduction="sum",
+            chunk_mem_const=constant,
+        )
+    return loss.float()
+
+
+def _chunks(hidden_NH: torch.Tensor, weight_VH: torch.Tensor, on_gpu: bool) -> list[slice]:
+    """The rows that are computed together."""
+    size = CHUNK_ROWS
+    if on_gpu:
+        row_bytes = weight_VH.shape[0] * (hidden_NH.element_size() + 4)
+        size = max(MULTIPLE, CHUNK_BYTES // row_bytes // MULTIPLE * MULTIPLE)
+    return [slice(at, at + size) for at in range(0, len(hidden_NH), size)]
 
 
 def _cast_head(
@@ -80,18 +142,6 @@ def _cast_head(
     return weight_VH.to(dtype), None if bias_V is None else bias_V.to(dtype)
 
 
-def fused_loss(device: torch.device) -> Callable[..., torch.Tensor] | None:
-    """Liger's fused head and loss, on CUDA where it is installed; None elsewhere.
-
-    It is verified on the first batch as every shortcut is (`verify`).
-    """
-    if device.type != "cuda" or importlib.util.find_spec("liger_kernel") is None:
-        return None
-    functional = importlib.import_module("liger_kernel.transformers.functional")
-    fused: Callable[..., torch.Tensor] = functional.liger_fused_linear_cross_entropy
-    return fused
-
-
 class _HeadLoss(Function):
     @staticmethod
     def forward(
@@ -100,8 +150,9 @@ class _HeadLoss(Function):
         weight_VH: torch.Tensor,
         bias_V: torch.Tensor | None,
         targets_N: torch.Tensor,
+        on_gpu: bool,
     ) -> torch.Tensor:
-        wants_hidden, wants_weight, wants_bias, _ = ctx.needs_input_grad
+        wants_hidden, wants_weight, wants_bias, *_ = ctx.needs_input_grad
         grads = _Gradients(
             torch.empty_like(hidden_NH) if wants_hidden else None,
             torch.zeros_like(weight_VH, dtype=torch.float32) if wants_weight else None,
@@ -110,9 +161,8 @@ class _HeadLoss(Function):
             else None,
         )
         total = hidden_NH.new_zeros((), dtype=torch.float32)
-        for start in range(0, len(hidden_NH), CHUNK_ROWS):
-            rows = slice(start, start + CHUNK_ROWS)
-            total += _chunk(hidden_NH, weight_VH, bias_V, targets_N, rows, grads).sum()
+        for rows in _chunks(hidden_NH, weight_VH, on_gpu):
+            total += _chunk(hidden_NH, weight_VH, bias_V, targets_N, rows, grads, on_gpu).sum()
         ctx.grads, ctx.dtypes = grads, (weight_VH.dtype, None if bias_V is None else bias_V.dtype)
         return total
 
@@ -123,7 +173,7 @@ class _HeadLoss(Function):
         weight = None if grads.weight is None else grads.weight.mul_(scale).to(ctx.dtypes[0])
         bias = None if grads.bias is None else grads.bias.mul_(scale).to(ctx.dtypes[1])
         ctx.grads = None
-        return hidden, weight, bias, None
+        return hidden, weight, bias, None, None
 
 
 class _Gradients:
@@ -152,16 +202,40 @@ def _chunk(
     targets_N: torch.Tensor,
     rows: slice,
     grads: _Gradients,
+    on_gpu: bool,
 ) -> torch.Tensor:
     """The losses of one chunk of rows; the gradients of their sum go to `grads`."""
     hidden, targets = hidden_NH[rows], targets_N[rows, None]
     logits = F.linear(hidden, weight_VH, bias_V)
-    likelihood = _logits_to_gradient(logits, targets, grads)
+    if on_gpu:
+        loss_N = _log_softmax(logits, targets, grads)
+    else:
+        likelihood = _logits_to_gradient(logits, targets, grads)
+        loss_N = _negative_log_likelihood(likelihood, hidden, weight_VH, bias_V, targets)
     if grads.hidden is not None:
         torch.mm(logits, weight_VH.to(logits.dtype), out=grads.hidden[rows])
     if grads.weight is not None:
         _add_product(grads.weight, logits, hidden)
-    return _negative_log_likelihood(likelihood, hidden, weight_VH, bias_V, targets)
+    return loss_N
+
+
+def _log_softmax(
+    logits_NV: torch.Tensor, targets_N1: torch.Tensor, grads: _Gradients
+) -> torch.Tensor:
+    """Overwrite logits with their gradient; return the losses (N) in float32.
+
+    Nothing is asked of the device. Rows without a target lose nothing; theirs of the gradient
+    reach the hidden state and the weight through a row of zeros, and the bias not at all.
+    """
+    counted_N1, targets = targets_N1 >= 0, targets_N1.clamp_min(0)
+    logs = torch.log_softmax(logits_NV, dim=-1, dtype=torch.float32)
+    likelihood = logs.gather(1, targets)
+    if grads.wanted:
+        torch.exp(logs, out=logits_NV)
+        logits_NV.scatter_(1, targets, torch.expm1(likelihood).to(logits_NV.dtype))
+        if grads.bias is not None:
+            grads.bias += (counted_N1.float().t() @ logits_NV.float()).squeeze(0)
+    return torch.where(counted_N1, -likelihood, 0.0).squeeze(1)
 
 
 def _logits_to_gradient(

@@ -1,8 +1,8 @@
 """One batch -> the sum of its losses, by the shortest way that is proven to be exact.
 
-Two shortcuts, each of which can be turned off: the cached prefix (`prefix_cut`, `prefix_cache`) and
-the chunked head and loss (`chunked_loss`). Without both it is the model's own forward and a plain
-cross-entropy.
+Three shortcuts, each of which can be turned off: the cached prefix (`prefix_cut`, `prefix_cache`),
+the chunked head and loss (`chunked_loss`), and no attention mask for padding on the right
+(`mask_proof`). Without them it is the model's own forward and a plain cross-entropy.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from qwen_ui.data import Batch
-from qwen_ui.engine.chunked_loss import head_loss, head_losses
+from qwen_ui.data import IGNORED, Batch
+from qwen_ui.engine.chunked_loss import fused_head_loss, head_loss, head_losses
 from qwen_ui.engine.prefix_cut import cut_prefix
 from qwen_ui.freeze import Selection
 from qwen_ui.model.libraries import PreTrainedModel
@@ -35,6 +35,8 @@ class Trainee(nn.Module):
         cut: how to run the prefix alone; None where there is none, or it cannot be cached.
         why_uncut: the sentence that says so, "" where it is cut or nothing is frozen below.
         chunked: whether the head is computed in chunks.
+        maskless: whether padding needs no mask; set by the loop, which proves it.
+        fused: whether Liger's kernel computes the chunks; see `step_graph`.
         autocast: context of mixed precision, in which each forward pass runs; set by the loop.
     """
 
@@ -52,7 +54,13 @@ class Trainee(nn.Module):
         # Exactly a linear layer: one that an adapter wraps adds to what its weight gives.
         self.chunked = isinstance(self.head, nn.Linear) and self.body is not model
         self.cut, self.why_uncut = cut_prefix(model, selection) if cache_prefix else (None, "")
+        self.maskless = False
+        self.fused = False
         self.autocast: Callable[[], Any] = nullcontext
+
+    def inputs(self, batch: Batch) -> dict[str, Any]:
+        """Arguments of the model's forward for this batch: without a mask where none is needed."""
+        return {**batch.inputs, "attention_mask": None} if self.maskless else batch.inputs
 
     def forward(
         self,
@@ -65,21 +73,25 @@ class Trainee(nn.Module):
         """Sum of the losses (nats, float32) at the positions that carry one.
 
         Args:
-            plain: take neither shortcut.
+            plain: take no shortcut.
             each: the losses themselves, in the order of the batch's `rows`; without gradients.
                 (Sharded weights are whole within this call alone.)
         """
-        reduction = "none" if each else "sum"
         with self.autocast(), self._shortened(None if plain else prefix_BTH):
             if self.chunked and not plain:
                 assert self.head is not None
-                hidden_BTH = self.body(**batch.inputs).last_hidden_state
+                hidden_BTH = self.body(**self.inputs(batch)).last_hidden_state
                 hidden_NH = hidden_BTH.flatten(0, 1).index_select(0, batch.rows)
-                loss = head_losses if each else head_loss
+                if batch.spare_rows:
+                    hidden_NH = hidden_NH * (batch.targets >= 0).to(hidden_NH.dtype).unsqueeze(1)
+                loss = head_losses if each else fused_head_loss if self.fused else head_loss
                 return loss(hidden_NH, self.head, batch.targets)
             # From the model's own logits.
-            logits_NV = self.model(**batch.inputs).logits.flatten(0, 1).index_select(0, batch.rows)
-            return F.cross_entropy(logits_NV.float(), batch.targets, reduction=reduction)
+            logits = self.model(**(batch.inputs if plain else self.inputs(batch))).logits
+            logits_NV = logits.flatten(0, 1).index_select(0, batch.rows).float()
+            return F.cross_entropy(
+                logits_NV, batch.targets, reduction="none" if each else "sum", ignore_index=IGNORED
+            )
 
     def run_prefix(self, inputs: dict[str, Any]) -> torch.Tensor:
         """The output of the frozen blocks (B, T, H) for these arguments of the model's forward."""

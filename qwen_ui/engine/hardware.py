@@ -12,6 +12,8 @@ def peak_bytes(device: torch.device) -> int:
     """The most memory that this process has held so far, on its device."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
+    if device.type == "mps":
+        return torch.mps.driver_allocated_memory()  # Metal counts no peak
     # Kilobytes on Linux, bytes on a Mac; see getrusage(2).
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit

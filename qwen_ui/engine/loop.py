@@ -1,12 +1,15 @@
-"""The training steps and the evaluation: no files, no clock, nothing between the steps."""
+"""The training steps and the evaluation: no files, no clock, nothing between the steps.
+
+A GPU computes what it was told while this process goes on, as long as nothing asks it for a number.
+So a step gives back what will be known of it, and whoever wants the numbers reads them later.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, replace
 
 import torch
 from torch import nn
@@ -15,19 +18,20 @@ from qwen_ui.data import Batch, Examples, Order, collate
 from qwen_ui.engine.causal_proof import check_causal
 from qwen_ui.engine.forward import Trainee
 from qwen_ui.engine.head_proof import prove_head
+from qwen_ui.engine.mask_proof import prove_maskless
 from qwen_ui.engine.optimizer import MasterAdamW
 from qwen_ui.engine.packing_proof import check_packing
-from qwen_ui.engine.prefix_cache import PrefixCache
 from qwen_ui.engine.prefix_proof import prove_prefix
-from qwen_ui.engine.prefix_source import PrefixSource
+from qwen_ui.engine.prefix_source import Cache, PrefixSource
 from qwen_ui.engine.process_group import ProcessGroup
+from qwen_ui.engine.step_graph import StepGraphs
 from qwen_ui.engine.verify import proof_batch, verify_shortcuts
 
 # Given the width and the dtype of the prefix's outputs: the caches of those of the training and of
 # the evaluation examples.
-OpenCaches = Callable[[int, torch.dtype], tuple[PrefixCache | None, PrefixCache | None]]
-# Collated batches that are held: a run with few of them makes each once.
-HELD_BATCHES = 256
+OpenCaches = Callable[[int, torch.dtype], tuple[Cache | None, Cache | None]]
+# Lengths on a GPU are rounded up to it: each shape has its own kernels and graphs.
+GPU_LENGTHS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,40 @@ class StepReport:
     gradient_norm: float
     tokens: int
     epoch: float
+
+
+class PendingStep:
+    """A step whose numbers are on their way from the device.
+
+    Args:
+        report: what is known of it without them; its loss and norm count for nothing.
+        numbers: loss and norm (2), on the device.
+    """
+
+    def __init__(self, report: StepReport, numbers: torch.Tensor) -> None:
+        self._report = report
+        self._copied = None
+        if numbers.is_cuda:
+            self._numbers = numbers.to("cpu", non_blocking=True)
+            self._copied = torch.cuda.Event()
+            self._copied.record()
+        else:
+            self._numbers = numbers
+
+    def read(self) -> StepReport:
+        """Wait for the numbers.
+
+        Raises:
+            FloatingPointError: the loss or a gradient is not finite; nothing was changed.
+        """
+        if self._copied is not None:
+            self._copied.synchronize()
+        loss, norm = self._numbers.tolist()
+        if not math.isfinite(loss):
+            raise FloatingPointError(f"The loss of step {self._report.step} is {loss}.")
+        if not math.isfinite(norm):
+            raise FloatingPointError("The gradients are not finite.")
+        return replace(self._report, loss=loss, gradient_norm=norm)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +121,7 @@ class Loop:
         pad: token that fills up short sequences.
         open_caches: asked for where the prefix's outputs can be cached; None caches none.
         group: the processes that train together.
+        steps: of the run, as far as that is known.
     """
 
     def __init__(
@@ -99,6 +138,7 @@ class Loop:
         pad: int = 0,
         open_caches: OpenCaches | None = None,
         group: ProcessGroup | None = None,
+        steps: int | None = None,
     ) -> None:
         self.group = group or ProcessGroup()
         self.trainee, self.optimizer = trainee, optimizer
@@ -108,9 +148,16 @@ class Loop:
         self._accumulation, self._seed = gradient_accumulation_steps, seed
         self._order = Order(training, batch_size * self.group.world_size, seed)
         agree: Callable[[bool], bool] = self.group.all if self.group.sharded else bool
-        self.prefix_sources = tuple(PrefixSource(trainee, None, agree) for _ in range(2))
+        passes = math.inf if steps is None else float(steps * gradient_accumulation_steps)
+        epoch = len(training.items) / batch_size
+        self.graphs = StepGraphs.for_device(
+            trainee, optimizer.parameters, self.group, passes, min(passes, epoch)
+        )
+        run = None if self.graphs is None else self.graphs.run_prefix
+        self.prefix_sources = tuple(PrefixSource(trainee, None, agree, run) for _ in range(2))
         self._open_caches = open_caches
-        self._collated = lru_cache(maxsize=HELD_BATCHES)(self._collate)
+        self._multiple = 1 if self.group.device.type == "cpu" else GPU_LENGTHS
+        self._next: tuple[int, list[Batch]] | None = None
         self.tokens = 0
 
     def verify(self) -> list[str]:
@@ -127,15 +174,16 @@ class Loop:
         self.trainee.eval()
         batch = self._batches(1)[0]
         check_causal(self.trainee, batch)
+        self.trainee.maskless = self.group.all(prove_maskless(self.trainee, batch, self._pad))
         if self.trainee.cut is not None and (problem := self._prepare_prefix(batch)):
             self.trainee.cut = None
             said.append(problem)
         if self.trainee.chunked:
-            problem = prove_head(self.trainee, batch.inputs)
+            problem = prove_head(self.trainee, self.trainee.inputs(batch))
             if not self.group.all(not problem):
                 self.trainee.chunked = False
                 said.append(problem or "In another process the loss cannot be computed in chunks.")
-        if self.trainee.cut is not None or self.trainee.chunked:
+        if self.trainee.cut is not None or self.trainee.chunked or self.trainee.maskless:
             prefix = self.prefix_sources[0].fetch(batch)
             vocabulary = self.trainee.model.config.get_text_config().vocab_size
             short, length = proof_batch(self._training, batch, vocabulary, self._pad)
@@ -148,7 +196,7 @@ class Loop:
 
     def _prepare_prefix(self, batch: Batch) -> str:
         """Prove the cut and open the caches of its outputs; why it cannot be used, else ""."""
-        proven, problem = prove_prefix(self.trainee, batch.inputs)
+        proven, problem = prove_prefix(self.trainee, self.trainee.inputs(batch))
         if not self.group.all(proven is not None) or proven is None:
             return problem or "In another process the frozen blocks' outputs cannot be cached."
         if self._open_caches is not None:
@@ -158,39 +206,59 @@ class Loop:
         return ""
 
     def step(self, step: int) -> StepReport:
-        """Take the step with this number, counted from 1.
+        """Take the step with this number, counted from 1, and wait for its numbers.
 
         Raises:
             FloatingPointError: the loss or a gradient is not finite; nothing was changed.
         """
+        return self.take(step).read()
+
+    def take(self, step: int) -> PendingStep:
+        """Take the step with this number, counted from 1."""
         # What drops out depends on the step alone, so that there is no random state to restore.
         torch.manual_seed(self._seed + 1_000_003 * step + 7919 * self.group.rank)
-        group, batches = self.group, self._batches(step)
+        group, batches = self.group, self._taken_batches(step)
         carrying, seen = self._step_tokens(step)
+        # DDP averages over the processes; the loss is a mean over all their tokens.
+        share = group.world_size / carrying
         summed = torch.zeros((), device=group.device)
-        widened = len(batches) > 1 and not group.sharded and self.optimizer.narrow
+        replayed = self.graphs is not None
+        widened = len(batches) > 1 and (replayed or (not group.sharded and self.optimizer.narrow))
         for number, batch in enumerate(batches):
             syncs = number == len(batches) - 1 and not widened
+            prefix = self.prefix_sources[0].fetch(batch)
+            self._prepare(step, batches, number)
+            if self.graphs is not None:
+                summed += self.graphs.run(batch, prefix, share)
+                if widened:
+                    self.optimizer.add_up()
+                continue
             with (
                 nullcontext() if syncs else group.no_sync(),
                 self.optimizer.adding_up() if widened else nullcontext(),
             ):
-                prefix = self.prefix_sources[0].fetch(batch)
                 loss = (group.wrapped or self.trainee)(batch, prefix)
-                # DDP averages over the processes; the loss is a mean over all their tokens.
-                (loss * (group.world_size / carrying)).backward()
+                (loss * share).backward()
             summed += loss.detach()
         if widened:
             self.optimizer.average_sums(group)
-        loss = float(group.all_reduce_sum(summed)) / carrying
-        if not math.isfinite(loss):
-            self.optimizer.zero_grad()
-            raise FloatingPointError(f"The loss of step {step} is {loss}.")
+        loss = group.all_reduce_sum(summed) / carrying
         rate = self._rate(step)
-        norm = self.optimizer.step(rate)
+        norm = self.optimizer.step(rate, loss)
         self.optimizer.zero_grad()
         self.tokens += seen
-        return StepReport(step, loss, rate, norm, self.tokens, self._epochs(step))
+        report = StepReport(step, math.nan, rate, math.nan, self.tokens, self._epochs(step))
+        return PendingStep(report, torch.stack([loss, norm.to(loss)]))
+
+    def without_graphs(self) -> None:
+        """Replay nothing from here on."""
+        self.graphs = None
+        for source in self.prefix_sources:
+            source.run_by_the_model()
+
+    def take_notes(self) -> list[str]:
+        """What was found on the way since they were last taken, in sentences."""
+        return [] if self.graphs is None else self.graphs.take_notes()
 
     def evaluate(self) -> Evaluation:
         """The losses of the evaluation examples, as the model is now."""
@@ -205,33 +273,52 @@ class Loop:
             for first in range(0, len(chunks), group.world_size):
                 number = first + group.rank
                 indexes = chunks[min(number, len(chunks) - 1)]
-                batch = collate(self._evaluation, indexes, self._pad).to(group.device)
+                batch = self._collated(self._evaluation, indexes)
                 losses = self.trainee(batch, self.prefix_sources[1].fetch(batch), each=True)
                 if number < len(chunks):
                     samples = torch.tensor(indexes, device=group.device)
                     row = batch.rows // batch.tokens_BT.shape[1]
                     sums.index_add_(0, samples[row], losses.to(dtype))
         summed: list[float] = group.all_reduce_sum(sums).tolist()
-        return Evaluation(tuple(example.loss_tokens for example in examples), tuple(summed))
+        return Evaluation(self._evaluation.loss_tokens, tuple(summed))
 
     def _batches(self, step: int) -> list[Batch]:
         """This process's micro-batches of a step."""
         first = (step - 1) * self._accumulation
         begin = self.group.rank * self._batch_size
         return [
-            self._collated(self._order.batch(first + number)[begin : begin + self._batch_size])
+            self._collated(
+                self._training, self._order.batch(first + number)[begin : begin + self._batch_size]
+            )
             for number in range(self._accumulation)
         ]
 
-    def _collate(self, indexes: tuple[int, ...]) -> Batch:
-        return collate(self._training, indexes, self._pad).to(self.group.device)
+    def _taken_batches(self, step: int) -> list[Batch]:
+        held, self._next = self._next, None
+        return held[1] if held is not None and held[0] == step else self._batches(step)
+
+    def _prepare(self, step: int, batches: list[Batch], number: int) -> None:
+        """Have the prefix's outputs for the next micro-batch read while a GPU computes this one."""
+        if self.group.device.type == "cpu":
+            return
+        if number + 1 < len(batches):
+            self.prefix_sources[0].prepare(batches[number + 1])
+        else:
+            self._next = (step + 1, self._batches(step + 1))
+            self.prefix_sources[0].prepare(self._next[1][0])
+
+    def _collated(self, examples: Examples, indexes: tuple[int, ...]) -> Batch:
+        masked = not self.trainee.maskless
+        batch = collate(examples, indexes, self._pad, masked=masked, multiple=self._multiple)
+        return batch.to(self.group.device)
 
     def _step_tokens(self, step: int) -> tuple[int, int]:
         """Tokens of a step over all processes: those that carry loss, and all."""
         first = (step - 1) * self._accumulation
         numbers = range(first, first + self._accumulation)
-        items = [self._training.items[i] for number in numbers for i in self._order.batch(number)]
-        return sum(item.loss_tokens for item in items), sum(len(item.tokens) for item in items)
+        indexes = [i for number in numbers for i in self._order.batch(number)]
+        carrying, bounds = self._training.loss_tokens, self._training.arrays.bounds
+        return sum(carrying[i] for i in indexes), sum(bounds[i + 1] - bounds[i] for i in indexes)
 
     def _epochs(self, step: int) -> float:
         return self._order.epochs(step * self._accumulation)

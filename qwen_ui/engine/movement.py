@@ -33,11 +33,15 @@ class Movement:
 
     def by_block(self, trained: dict[str, torch.Tensor]) -> list[tuple[int, float]]:
         """(block, Frobenius norm of the change of its trained tensors), by block."""
+        changes = [(self._by_name[name].block, t) for name, t in self._changes(trained)]
+        inside = [(block, change) for block, change in changes if block is not None]
+        if not inside:
+            return []
+        # Asked once: a GPU answers each question only after all that it was told before.
+        norms = torch.stack([torch.linalg.vector_norm(change) for _, change in inside]).tolist()
         squares: dict[int, float] = {}
-        for name, change in self._changes(trained):
-            block = self._by_name[name].block
-            if block is not None:
-                squares[block] = squares.get(block, 0.0) + float(change.square().sum())
+        for (block, _), norm in zip(inside, norms, strict=True):
+            squares[block] = squares.get(block, 0.0) + norm * norm
         return [(block, math.sqrt(total)) for block, total in sorted(squares.items())]
 
     def _changes(self, trained: dict[str, torch.Tensor]) -> Iterable[tuple[str, torch.Tensor]]:

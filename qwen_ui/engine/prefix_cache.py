@@ -124,14 +124,16 @@ class PrefixCache:
 
     def get(self, batch: Batch) -> torch.Tensor:
         """The outputs for a batch (B, T, H), 0 at padding and where an example is not cached."""
-        B, T = batch.tokens_BT.shape
-        prefix_BTH = torch.zeros((B, T, self._width), dtype=self._dtype)
+        (B, T), device = batch.tokens_BT.shape, batch.tokens_BT.device
+        on_gpu = device.type == "cuda"
+        # Copied without waiting, which takes memory that the system does not move.
+        prefix_BTH = torch.zeros((B, T, self._width), dtype=self._dtype, pin_memory=on_gpu)
         for row, index in enumerate(batch.indexes):
             if not self.holds(index):
                 continue
             values = torch.from_numpy(self._row(index)).view(self._dtype)
             prefix_BTH[row, : self._lengths[index]] = values.view(-1, self._width)
-        return prefix_BTH.to(batch.tokens_BT.device)
+        return prefix_BTH.to(device, non_blocking=on_gpu)
 
     def _row(self, index: int) -> Any:
         start = int(self._starts[index]) * self._row_bytes
@@ -160,6 +162,11 @@ class _File:
 
     def __del__(self) -> None:
         os.close(self._handle)
+
+
+def is_cached(key: PrefixKey) -> bool:
+    """Whether a run has left outputs of this key."""
+    return any((home() / "prefixes").glob(f"{key.name}-*{DATA_SUFFIX}"))
 
 
 def make_room(folder: Path, keep: str, room: int) -> None:

@@ -8,7 +8,7 @@ before the head are compared, with the cut and without.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -73,7 +73,7 @@ def _proven(
     if prefix_BTH.dim() != 3 or prefix_BTH.shape[:2] != tokens_BT.shape:
         shape = " x ".join(map(str, prefix_BTH.shape))
         raise CutError(f"blocks hand on {shape} values for {tuple(tokens_BT.shape)} tokens")
-    off = _difference(trainee.states(inputs, prefix_BTH), whole_BTH)
+    off = difference(trainee.states(inputs, prefix_BTH), whole_BTH)
     if not off <= rounding(trainee, whole_BTH):
         raise CutError(
             "the blocks above take more from them than their output (without it the states "
@@ -85,23 +85,27 @@ def _proven(
         trainee.eval()
     if not torch.equal(one, other):
         raise CutError("they change at random from step to step")
-    if not _difference(one, prefix_BTH) <= rounding(trainee, prefix_BTH):
+    if not difference(one, prefix_BTH) <= rounding(trainee, prefix_BTH):
         raise CutError("they are others in training than in evaluation")
     return prefix_BTH
 
 
-def rounding(trainee: Trainee, states: torch.Tensor) -> float:
-    """The share of these states' norm up to which a difference is rounding."""
+def rounding(
+    trainee: Trainee, states: torch.Tensor, limits: Mapping[torch.dtype, float] = ROUNDING
+) -> float:
+    """The share of these states' norm up to which a difference is rounding.
+
+    Args:
+        limits: that share, by the dtype that is computed in; float32 and bfloat16.
+    """
     with trainee.autocast():
         mixed = torch.is_autocast_enabled(states.device.type)
-    return (
-        ROUNDING[torch.bfloat16]
-        if mixed
-        else ROUNDING.get(trainee.model.dtype, ROUNDING[torch.bfloat16])
-    )
+    dtype = torch.bfloat16 if mixed else trainee.model.dtype
+    return limits.get(dtype, limits[torch.bfloat16])
 
 
-def _difference(one: torch.Tensor, other: torch.Tensor) -> float:
+def difference(one: torch.Tensor, other: torch.Tensor) -> float:
+    """Norm of the difference, as a share of the other's norm."""
     norm = torch.linalg.vector_norm(other.float()).clamp_min(1e-20)
     return float(torch.linalg.vector_norm(one.float() - other.float()) / norm)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Protocol
 
 import torch
 
@@ -17,6 +19,16 @@ SAME_KERNELS = 64
 logger = logging.getLogger("qwen_ui")
 
 
+class Cache(Protocol):
+    """Where outputs of the prefix are held; `prefix_cache` and `prefix_resident`."""
+
+    def holds(self, index: int) -> bool: ...
+
+    def put(self, batch: Batch, prefix_BTH: torch.Tensor) -> None: ...
+
+    def get(self, batch: Batch) -> torch.Tensor: ...
+
+
 class PrefixSource:
     """Gives the outputs of a trainee's prefix.
 
@@ -25,16 +37,37 @@ class PrefixSource:
         cache: where outputs are cached; None caches none.
         all_agree: whether all processes have theirs cached, given that this one does. Where weights
             are sharded, the blocks can only be run by all processes together.
+        run: gives the outputs for a batch; None: the trainee's own forward does.
     """
 
     def __init__(
         self,
         trainee: Trainee,
-        cache: PrefixCache | None,
+        cache: Cache | None,
         all_agree: Callable[[bool], bool] = bool,
+        run: Callable[[Batch], torch.Tensor] | None = None,
     ) -> None:
         self._trainee, self.cache, self._all_agree = trainee, cache, all_agree
+        self._run = run or self._by_the_model
         self._writable = True
+        self._reader: ThreadPoolExecutor | None = None
+        self._reading: tuple[Batch, Future[torch.Tensor]] | None = None
+
+    def run_by_the_model(self) -> None:
+        """Have the trainee's own forward give what is not cached, from here on."""
+        self._run = self._by_the_model
+
+    def _by_the_model(self, batch: Batch) -> torch.Tensor:
+        return self._trainee.run_prefix(self._trainee.inputs(batch))
+
+    def prepare(self, batch: Batch) -> None:
+        """Begin to read what `fetch` will be asked for next, while the device computes."""
+        cache = self.cache
+        if not isinstance(cache, PrefixCache) or self._trainee.cut is None:
+            return
+        if all(cache.holds(index) for index in batch.indexes):
+            self._reader = self._reader or ThreadPoolExecutor(1, "prefix")
+            self._reading = (batch, self._reader.submit(cache.get, batch))
 
     def fetch(self, batch: Batch) -> torch.Tensor | None:
         """(B, T, H) without a graph; None where the model is not cut."""
@@ -43,10 +76,10 @@ class PrefixSource:
         cache = self.cache
         if cache is None:
             self._all_agree(False)
-            return self._trainee.run_prefix(batch.inputs)
+            return self._run(batch)
         absent = [row for row, index in enumerate(batch.indexes) if not cache.holds(index)]
         if self._all_agree(not absent):
-            return cache.get(batch)
+            return self._read(cache, batch)
         prefix_BTH = self._complete(cache, batch, absent)
         if self._writable:
             try:
@@ -56,14 +89,20 @@ class PrefixSource:
                 self._writable = False
         return prefix_BTH
 
-    def _complete(self, cache: PrefixCache, batch: Batch, absent: list[int]) -> torch.Tensor:
+    def _read(self, cache: Cache, batch: Batch) -> torch.Tensor:
+        reading, self._reading = self._reading, None
+        if reading is not None and reading[0] is batch:
+            return reading[1].result()
+        return cache.get(batch)
+
+    def _complete(self, cache: Cache, batch: Batch, absent: list[int]) -> torch.Tensor:
         """The outputs for a batch of which only these rows have to be computed."""
         if len(absent) == len(batch.indexes) or not _same_bits_alone(batch, absent):
-            return self._trainee.run_prefix(batch.inputs)
+            return self._run(batch)
         rows = torch.tensor(absent, device=batch.tokens_BT.device)
         inputs = {
             name: value[rows] if torch.is_tensor(value) else value
-            for name, value in batch.inputs.items()
+            for name, value in self._trainee.inputs(batch).items()
         }
         computed = self._trainee.run_prefix(inputs)
         prefix_BTH = cache.get(batch)

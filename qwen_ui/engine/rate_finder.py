@@ -1,72 +1,109 @@
-"""The learning-rate finder: a range test, and the rate at which its loss falls fastest.
+"""The learning-rate finder's arithmetic: which rate to try next, and which one is best.
 
-After L. Smith, "Cyclical Learning Rates", arXiv 1506.01186, section 3.3.
+The rates tried are short runs of the person's own plan, data and batch, each with the whole of its
+schedule. They climb from the suggested rate, half a decade at a time, until the best lies between
+two others. Why not a range test (Smith, arXiv 1506.01186), what a short run says of a long one, and
+how near the best the rate found comes: docs/rates.md.
 """
 
 from __future__ import annotations
 
 import math
-from statistics import median
+from collections.abc import Mapping
 
-import numpy as np
+FACTOR = 10**0.5
+HIGHEST_RATE = 10.0  # `OptimizationSettings` takes none above
+FEWEST_TRIALS, MOST_TRIALS = 3, 8  # one between two others, at least
+# The best rate of short runs hardly depends on their length; beyond so many steps it falls with the
+# square root (docs/rates.md).
+LEVEL_STEPS = 80
+# A trial has this share of the run's steps, and these bounds.
+SHARE, FEWEST_STEPS, MOST_STEPS = 0.25, 10, 100
 
-# The range spans so many powers of ten: from peak / 10,000 to peak x 10.
-DECADES = 5.0
-# Steps that a line is fitted to at least, and standard errors by which its slope has to fall.
-MIN_STRETCH, MIN_ERRORS = 5, 4.0
-SMOOTHING = 0.8
+Losses = Mapping[float, float | None]
+"""Evaluation loss by the rate that was tried (nats per token); None where it diverged."""
 
 
-def range_test_rate(step: int, *, peak: float, steps: int) -> float:
-    """The rate of a step, counted from 1: from peak / 10,000 to peak x 10, evenly in logarithm."""
-    return peak * 10.0 ** (1 - DECADES + DECADES * (step - 1) / max(steps - 1, 1))
+def trial_steps(steps: int) -> int:
+    """How many steps each trial has for a run of so many."""
+    return min(steps, MOST_STEPS, max(FEWEST_STEPS, round(SHARE * steps)))
 
 
-def steepest_rate(rates: list[float], losses: list[float]) -> float | None:
-    """The rate around which the loss falls fastest; None where it never falls.
+def search_steps(steps: int, trials: int = 0) -> int:
+    """Steps of all trials together, for a run of so many, as far as they can be foreseen.
 
-    A line is fitted to every stretch over which the rate grows tenfold: batches differ by more than
-    a step gains, so that the fastest step is chance. Losses after the point at which the smoothed
-    loss has risen by half above its best do not count; a fall of less than four
-    standard errors is none, since the steepest of many stretches is looked for.
+    Args:
+        trials: how many are over.
     """
-    end = _before_divergence(losses)
-    decades = math.log10(rates[-1] / rates[0]) if len(rates) > 1 else 0.0
-    width = max(MIN_STRETCH, round(len(rates) / max(decades, 1.0)))
-    lines = [_line(losses[first : first + width]) for first in range(end - width + 1)]
-    if not lines:
+    return trial_steps(steps) * max(FEWEST_TRIALS, trials + 1)
+
+
+def next_rate(losses: Losses, first: float) -> float | None:
+    """The rate to try next; None where the best lies between two others, or enough are tried.
+
+    Args:
+        first: where to begin.
+    """
+    if not losses:
+        return _round(first)
+    if len(losses) >= MOST_TRIALS:
         return None
-    first = min(range(len(lines)), key=lambda i: lines[i][0])
-    error = median(error for _, error in lines)
-    return rates[first + width // 2] if lines[first][0] < -MIN_ERRORS * error else None
+    best = _best(losses)
+    tried = sorted(losses)
+    if best == tried[0]:
+        return _round(best / FACTOR)
+    if best == tried[-1]:
+        # The last one may go as far as it can.
+        above = _round(best * FACTOR)
+        return None if above == best else above
+    return None
 
 
-def finder_message(rates: list[float], losses: list[float]) -> str:
-    """What a finder found, as a sentence for the run's log."""
-    best = steepest_rate(rates, losses)
-    found = f"{best:.1e}" if best else "none: the loss never fell"
-    return f"The loss falls fastest at a learning rate of {found}."
+def best_rate(losses: Losses, before: float, steps: int) -> float | None:
+    """The best rate for a run of so many steps, from the trials of `trial_steps(steps)` steps.
+
+    It is the one with the lowest loss, moved to where a parabola through its neighbours is lowest,
+    and lowered by as much as longer runs want lower rates.
+
+    Args:
+        losses: what the trials came to.
+        before: evaluation loss of the untouched model.
+
+    Returns:
+        None where no rate lowered the loss.
+    """
+    best = _best(losses)
+    lowest = losses[best]
+    if lowest is None or lowest >= before:
+        return None
+    tried = sorted(losses)
+    place = tried.index(best)
+    if 0 < place < len(tried) - 1:
+        # A rate at which the loss rose, or diverged, says no more than that it gains nothing.
+        ends = [_capped(losses[tried[place + side]], before) for side in (-1, 1)]
+        best *= FACTOR ** _lowest_point(ends[0], lowest, ends[1])
+    return _round(best * by_length(steps) / by_length(trial_steps(steps)))
 
 
-def _before_divergence(losses: list[float]) -> int:
-    """How many losses there are before the smoothed one is half above its best."""
-    best = math.inf
-    for index, loss in enumerate(_smoothed(losses)):
-        best = min(best, loss)
-        if not loss <= 1.5 * best:
-            return index
-    return len(losses)
+def by_length(steps: int) -> float:
+    """How much lower a rate a run of so many steps wants than the shortest."""
+    return float((1 + steps / LEVEL_STEPS) ** -0.5)
 
 
-def _line(losses: list[float]) -> tuple[float, float]:
-    """Slope per step of the least-squares line through these losses, and its standard error."""
-    coefficients, covariance = np.polyfit(range(len(losses)), losses, 1, cov=True)
-    return float(coefficients[0]), float(covariance[0, 0]) ** 0.5
+def _round(rate: float) -> float:
+    """To two digits, as a person would write it."""
+    return min(float(f"{rate:.1e}"), HIGHEST_RATE)
 
 
-def _smoothed(losses: list[float]) -> list[float]:
-    average, smooth = 0.0, []
-    for count, loss in enumerate(losses, start=1):
-        average = SMOOTHING * average + (1 - SMOOTHING) * loss
-        smooth.append(average / (1 - SMOOTHING**count))
-    return smooth
+def _best(losses: Losses) -> float:
+    return min(losses, key=lambda rate: _capped(losses[rate], math.inf))
+
+
+def _capped(loss: float | None, most: float) -> float:
+    return most if loss is None or not math.isfinite(loss) else min(loss, most)
+
+
+def _lowest_point(left: float, middle: float, right: float) -> float:
+    """Where a parabola through the values at -1, 0 and 1 is lowest; `middle` is below both."""
+    bend = left - 2 * middle + right
+    return 0.5 * (left - right) / bend if bend > 0 else 0.0

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import importlib.util
 from typing import TYPE_CHECKING, Any
 
 from qwen_ui.data import check_data, parse_columns
-from qwen_ui.errors import ModelError, PlanError
+from qwen_ui.errors import ModelError, PlanError, SettingsError
 from qwen_ui.freeze import FreezePlan
+from qwen_ui.limited import WARM, Limits
 from qwen_ui.model import refuse_length
 from qwen_ui.model.weights import check_weights, refuse_misfit, refuse_quantized, weights_of
 from qwen_ui.paths import named_path
@@ -16,24 +18,65 @@ if TYPE_CHECKING:
     from qwen_ui.model import Anatomy
 
 
+# Reading 32 MiB of data and the headers of the weights, and as much again as opening takes.
+CHECKING = Limits(seconds=60.0, memory=4 * 1024**3, patience=180.0)
+
+
 def checked_spec(
-    *, model: str, plan: FreezePlan, anatomy: Anatomy | None = None, **settings: Any
+    *,
+    model: str,
+    plan: FreezePlan,
+    anatomy: Anatomy | None = None,
+    within_limits: bool = False,
+    **settings: Any,
 ) -> RunSpec:
     """The spec of a run, its model, plan and settings checked.
 
     Args:
         anatomy: of the model, where it is open already.
+        within_limits: check in another process, as for a page that others use meanwhile.
         settings: the other settings, by their flat names (`runs.spec.SETTING_PLACES`).
 
     Raises:
         SettingsError: a setting is out of its range.
         UserError: as `check_spec`.
     """
-    from qwen_ui.model import open_model  # noqa: PLC0415  imports torch; a page has it open
-
     spec = make_spec(model=model, plan=plan.to_dict(), **settings)
-    check_spec(spec, anatomy or open_model(model))
+    if within_limits:
+        check_spec_within_limits(spec)
+    elif anatomy is not None:
+        check_spec(spec, anatomy)
+    else:
+        check_named_spec(spec)
     return spec
+
+
+def check_spec_within_limits(spec: RunSpec) -> None:
+    """As `check_spec`, in another process: model, weights, tokenizer and data may be anybody's.
+
+    Raises:
+        UserError: as `check_spec`; or it takes more than `CHECKING` allows.
+    """
+    WARM.run(
+        "qwen_ui.engine.check_task:checked",
+        {"record": spec.to_dict()},
+        CHECKING,
+        lambda why: SettingsError(
+            f"The run cannot be checked: {why}. Use smaller data, or start it by "
+            "`python -m qwen_ui train`, which waits for as long as it takes."
+        ),
+    )
+
+
+def check_named_spec(spec: RunSpec) -> None:
+    """As `check_spec`, of the model that the spec names.
+
+    Raises:
+        UserError: as `check_spec`, and as `open_model`.
+    """
+    from qwen_ui.model import open_model  # noqa: PLC0415  imports torch
+
+    check_spec(spec, open_model(spec.model.source))
 
 
 def check_spec(spec: RunSpec, anatomy: Anatomy) -> None:
@@ -43,7 +86,8 @@ def check_spec(spec: RunSpec, anatomy: Anatomy) -> None:
         ModelError: its weights are not on this machine, do not fit it, or are quantized; it needs
             more than text; a token of the data has no row in its embedding.
         PlanError: the plan trains nothing in this model, or nothing that LoRA adapts.
-        SettingsError: LoRA is asked for and `peft` missing, or sequences are too long.
+        SettingsError: a library that is asked for is missing, settings exclude each other, or
+            sequences are too long.
         DataError: a file of data cannot be used.
     """
     from qwen_ui.freeze import resolve  # noqa: PLC0415
@@ -59,6 +103,7 @@ def check_spec(spec: RunSpec, anatomy: Anatomy) -> None:
 
         check_peft()
         adapted_modules(selection)
+    _check_optimizer(spec)
     refuse_length(anatomy, spec.data.sequence_length)
     _refuse_encoder(anatomy)
     _refuse_images(anatomy)
@@ -71,9 +116,27 @@ def check_spec(spec: RunSpec, anatomy: Anatomy) -> None:
     refuse_unknown_tokens(spec, anatomy)
 
 
+def _check_optimizer(spec: RunSpec) -> None:
+    """Refuse an optimizer that is not here, and settings of it that exclude each other."""
+    eight_bit = spec.optimization.optimizer == "adamw_8bit"
+    if eight_bit and importlib.util.find_spec("bitsandbytes") is None:
+        raise SettingsError(
+            "The 8-bit AdamW is bitsandbytes', which is not installed: pip install bitsandbytes, "
+            "or choose the optimizer adamw."
+        )
+    offload = spec.resources.optimizer_offload
+    ways = [
+        *(["the 8-bit AdamW"] if eight_bit else []),
+        *(["the optimizer's state in main memory"] if offload else []),
+        *(["sharded weights"] if spec.resources.sharded else []),
+    ]
+    if len(ways) > 1:
+        raise SettingsError(f"{' and '.join(ways)} exclude each other. Choose one of them.")
+
+
 def _refuse_encoder(anatomy: Anatomy) -> None:
     """Refuse a model whose text goes through an encoder: its loss is of another kind."""
-    if any(p.name.startswith(("encoder.", "model.encoder.")) for p in anatomy.parameters):
+    if anatomy.encoder_decoder:
         raise ModelError(
             f"'{anatomy.source}' is an encoder with a decoder ({anatomy.model_type}); only "
             "decoders are trained here. Choose a causal language model."

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from qwen_ui.engine.rate_finder import range_test_rate
 from qwen_ui.runs import OptimizationSettings, Schedule
 
 
@@ -27,7 +26,5 @@ def rate_at(step: int, *, peak: float, steps: int, warmup: int, schedule: Schedu
 def rate_of(settings: OptimizationSettings, peak: float) -> Callable[[int], float]:
     """The rate of every step of a run with this peak."""
     steps = settings.steps
-    if settings.learning_rate_finder:
-        return lambda step: range_test_rate(step, peak=peak, steps=steps)
     warmup, schedule = settings.warmup, settings.schedule
     return lambda step: rate_at(step, peak=peak, steps=steps, warmup=warmup, schedule=schedule)

@@ -16,16 +16,20 @@ from qwen_ui.engine.forward import Trainee
 from qwen_ui.engine.loop import Loop, OpenCaches
 from qwen_ui.engine.lora import adapted_modules, add_adapters
 from qwen_ui.engine.optimizer import MasterAdamW
-from qwen_ui.engine.prefix_cache import PrefixCache, PrefixKey
+from qwen_ui.engine.prefix_cache import PrefixCache, PrefixKey, is_cached
 from qwen_ui.engine.prefix_cut import block_list
-from qwen_ui.engine.rates import SuggestedRate, suggest_learning_rate
+from qwen_ui.engine.prefix_resident import ResidentPrefix, resident_budget, resident_bytes
+from qwen_ui.engine.prefix_source import Cache
+from qwen_ui.engine.rates import SuggestedRate, peak_rate
+from qwen_ui.engine.recompute import recompute
 from qwen_ui.engine.schedule import rate_of
 from qwen_ui.engine.split import read_split
-from qwen_ui.errors import PlanError
+from qwen_ui.errors import PlanError, SettingsError
 from qwen_ui.freeze import FreezePlan, Selection, apply, resolve
-from qwen_ui.model import embedding_rows, length_note, open_model
+from qwen_ui.model import Anatomy, embedding_rows, length_note, open_model
 from qwen_ui.model.libraries import PreTrainedModel, transformers_version
 from qwen_ui.model.weights import (
+    computes_bfloat16,
     folder_fingerprint,
     load_model,
     load_tokenizer,
@@ -98,8 +102,10 @@ def set_up(spec: RunSpec, folder: Path) -> Prepared:
     base = _choose(spec)
     data = _read(spec, base)
     accelerator = make_accelerator(spec.resources, folder)
+    _set_kernels(accelerator.device)
+    narrowed = bfloat16_note(spec, base.selection.anatomy, accelerator.device)
     trainee = _load(spec, base, accelerator.device)
-    rate = _peak_rate(spec, base.selection)
+    rate = peak_rate(spec, base.selection)
     loop = _make_loop(spec, base, data, accelerator, trainee, rate.rate)
     told = [note for note in data.evaluation.notes if note not in data.training.notes]
     notes = [
@@ -109,10 +115,34 @@ def set_up(spec: RunSpec, folder: Path) -> Prepared:
     ]
     if spec.model.lora_rank:
         notes.append(adapted_modules(base.selection).note)
-    notes += [trainee.why_uncut, *loop.verify()]
+    notes += [rate.note, narrowed, trainee.why_uncut, *loop.verify()]
     return Prepared(
         spec, base, data, accelerator, rate, loop, notes=tuple(note for note in notes if note)
     )
+
+
+def _set_kernels(device: torch.device) -> None:
+    """Leave out attention kernels that plan for seconds whenever a length is new."""
+    if device.type == "cuda":
+        torch.backends.cuda.enable_cudnn_sdp(False)
+
+
+def bfloat16_note(spec: RunSpec, anatomy: Anatomy, device: torch.device) -> str:
+    """That a GPU without bfloat16 trains in float32 instead; "" where there is nothing to say.
+
+    Raises:
+        SettingsError: bfloat16 was asked for by name.
+    """
+    if device.type != "cuda" or computes_bfloat16(device):
+        return ""
+    if spec.model.dtype == "bfloat16" or spec.resources.mixed_precision == "bf16":
+        raise SettingsError(
+            "This GPU does not compute in bfloat16 (it would emulate it, slowly). Choose the dtype "
+            "float32 and no mixed precision."
+        )
+    if anatomy.dtype != "bfloat16" or spec.model.dtype != "auto":
+        return ""
+    return "This GPU does not compute in bfloat16, so the weights are held in float32."
 
 
 def _choose(spec: RunSpec) -> Base:
@@ -135,18 +165,16 @@ def _read(spec: RunSpec, base: Base) -> TokenizedData:
 def _load(spec: RunSpec, base: Base, device: torch.device) -> Trainee:
     """The model with its weights and its plan applied."""
     anatomy = base.selection.anatomy
-    model = load_model(base.folder, anatomy, training_dtype(spec.model.dtype, anatomy, device))
+    dtype = training_dtype(spec.model.dtype, anatomy, device)
+    # Sharded weights go to their devices a shard at a time.
+    place = torch.device("cpu") if spec.resources.sharded else device
+    model = load_model(base.folder, anatomy, dtype, place)
     apply(base.selection, model)
     if spec.model.lora_rank:
         add_adapters(model, base.selection, spec.model.lora_rank, spec.optimization.seed)
+    if spec.resources.gradient_checkpointing:
+        recompute(block_list(model, anatomy)[base.selection.prefix_blocks :])
     return Trainee(model, base.selection, cache_prefix=spec.resources.prefix_cache == "auto")
-
-
-def _peak_rate(spec: RunSpec, selection: Selection) -> SuggestedRate:
-    given = spec.optimization.learning_rate
-    if given is None:
-        return suggest_learning_rate(selection, lora=spec.model.lora_rank > 0)
-    return SuggestedRate(given, "given")
 
 
 def _make_loop(
@@ -162,7 +190,11 @@ def _make_loop(
     group = make_process_group(accelerator, trainee, blocks)
     # After the plan and after the move to the device: an optimizer made earlier would hold others.
     optimizer = MasterAdamW(
-        trainee.model, weight_decay=settings.weight_decay, gradient_clip=settings.gradient_clip
+        trainee.model,
+        weight_decay=settings.weight_decay,
+        gradient_clip=settings.gradient_clip,
+        eight_bit=settings.optimizer == "adamw_8bit",
+        offload=spec.resources.optimizer_offload,
     )
     return Loop(
         trainee,
@@ -176,6 +208,7 @@ def _make_loop(
         pad=padding_id(data.tokenizer, embedding_rows(base.selection.anatomy)),
         open_caches=_cache_opener(spec, base, data, trainee, group.device),
         group=group,
+        steps=settings.steps,
     )
 
 
@@ -184,9 +217,11 @@ def _cache_opener(
 ) -> OpenCaches:
     """Opens the caches of the prefix's outputs for the training and the evaluation examples."""
 
-    def opened(width: int, dtype: torch.dtype) -> tuple[PrefixCache, PrefixCache]:
-        def cache(examples: Examples, budget: int) -> PrefixCache:
-            key = PrefixKey(
+    def opened(width: int, dtype: torch.dtype) -> tuple[Cache | None, Cache | None]:
+        room = resident_budget(device)
+
+        def key_of(examples: Examples) -> PrefixKey:
+            return PrefixKey(
                 weights=base.fingerprint,
                 configuration=trainee.model.config.to_json_string(),
                 tokens=examples.fingerprint,
@@ -195,13 +230,30 @@ def _cache_opener(
                 device=device.type,
                 versions=f"{torch.__version__} {transformers_version}",
             )
-            return PrefixCache(key, examples, width, dtype, budget)
+
+        def cache(examples: Examples, budget: int) -> Cache:
+            nonlocal room
+            taken = resident_bytes(examples, width, dtype)
+            if taken <= room:
+                room -= taken
+                return ResidentPrefix(examples, width, dtype, device)
+            return PrefixCache(key_of(examples), examples, width, dtype, budget)
 
         budget = spec.resources.prefix_budget_bytes
         for_evaluation = budget // EVALUATION_SHARE
-        return (
-            cache(data.training, budget - for_evaluation),
-            cache(data.evaluation, for_evaluation),
-        )
+        # Those of the evaluation examples are read after every run.
+        evaluation = cache(data.evaluation, for_evaluation)
+        if not _read_again(spec, data) and not is_cached(key_of(data.training)):
+            return None, evaluation
+        return cache(data.training, budget - for_evaluation), evaluation
 
     return opened
+
+
+def _read_again(spec: RunSpec, data: TokenizedData) -> bool:
+    """Whether the run comes to training examples a second time."""
+    settings = spec.optimization
+    if settings.learning_rate_finder:  # every rate is tried on the same ones
+        return True
+    batch = settings.batch_size * settings.gradient_accumulation_steps * spec.resources.processes
+    return settings.steps * batch > len(data.training.items)

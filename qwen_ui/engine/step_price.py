@@ -4,29 +4,83 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from qwen_ui.engine.chunked_loss import head_loss
+from qwen_ui.engine.chunked_loss import gpu_head_loss, head_loss
 from qwen_ui.engine.movement import MAX_ORIGIN_BYTES
-from qwen_ui.engine.optimizer import PORTION_BYTES
+from qwen_ui.engine.optimizer import GPU_PORTION_BYTES, PORTION_BYTES
 from qwen_ui.freeze import StepSettings
 from qwen_ui.freeze.cost import Engine
+from qwen_ui.model import Anatomy
+from qwen_ui.runs import RunSpec, setting_choices
 
-WORKER = Engine(head_loss=head_loss, origin_limit=MAX_ORIGIN_BYTES, wide_gradients=PORTION_BYTES)
+WORKER = Engine(
+    head_loss=head_loss,
+    origin_limit=MAX_ORIGIN_BYTES,
+    wide_gradients=PORTION_BYTES,
+    adds_up_wide=True,
+)
+OPTIMIZERS = setting_choices("optimizer") or ()
+ON_GPU = replace(
+    WORKER, head_loss=gpu_head_loss, wide_gradients=GPU_PORTION_BYTES, fixed_gradients=True
+)
 
 
-def as_worker(settings: StepSettings, *, dtype: str | None, keep_prefix: bool) -> StepSettings:
-    """The same step in the worker's way: loss in chunks, AdamW, no checkpointing, full batches.
+def as_worker(
+    settings: StepSettings,
+    *,
+    dtype: str | None,
+    keep_prefix: bool,
+    on_gpu: bool = False,
+    offload: bool = False,
+    holds_best: bool = False,
+) -> StepSettings:
+    """The same step in the worker's way: loss in chunks, AdamW, full batches.
 
     Args:
-        dtype: of the weights in memory: `float32` on a CPU, None for the model's own on a GPU.
+        dtype: of the weights in memory, as `auto_dtype` says; None for the model's own.
         keep_prefix: as the run's `prefix_cache` is `auto` or `off`.
+        on_gpu: whether a GPU computes it.
+        offload: whether masters and moments are held in main memory.
+        holds_best: whether the best trained tensors so far are held, for early stopping.
     """
+    engine = ON_GPU if on_gpu else WORKER
     return replace(
         settings,
-        engine=WORKER,
+        engine=replace(engine, offloads=offload, holds_best=holds_best),
         dtype=dtype,
         keep_prefix=keep_prefix,
-        optimizer="adamw",
+        optimizer=settings.optimizer if settings.optimizer in OPTIMIZERS else OPTIMIZERS[0],
         masters=True,
-        checkpointing=False,
         padded=False,
+    )
+
+
+def auto_dtype(anatomy: Anatomy, *, on_gpu: bool) -> str:
+    """The dtype of weights in memory that `auto` comes to; see `model.weights.training_dtype`."""
+    return "bfloat16" if on_gpu and anatomy.dtype == "bfloat16" else "float32"
+
+
+def step_of(spec: RunSpec, anatomy: Anatomy, device: str, *, keep_prefix: bool) -> StepSettings:
+    """The step of a run, as it is priced.
+
+    Args:
+        anatomy: of its model.
+        device: the type of the one that computes it: `cpu`, `cuda` or `mps`.
+        keep_prefix: whether outputs of frozen blocks are cached.
+    """
+    settings, resources = spec.optimization, spec.resources
+    plain = StepSettings(
+        batch_size=settings.batch_size,
+        sequence_length=spec.data.sequence_length,
+        gradient_accumulation_steps=settings.gradient_accumulation_steps,
+        optimizer=settings.optimizer,
+        checkpointing=resources.gradient_checkpointing,
+    )
+    on_gpu, dtype = device != "cpu", spec.model.dtype
+    return as_worker(
+        plain,
+        dtype=auto_dtype(anatomy, on_gpu=on_gpu) if dtype == "auto" else dtype,
+        keep_prefix=keep_prefix,
+        on_gpu=on_gpu,
+        offload=resources.optimizer_offload,
+        holds_best=spec.evaluation.early_stopping_patience > 0,
     )

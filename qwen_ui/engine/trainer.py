@@ -13,13 +13,13 @@ import torch
 from qwen_ui.engine.checkpoint import Progress, last_checkpoint, write_checkpoint
 from qwen_ui.engine.delta import DELTA_NAME, write_delta
 from qwen_ui.engine.early_stopping import EarlyStopping
-from qwen_ui.engine.hardware import device_name, peak_bytes
-from qwen_ui.engine.loop import Evaluation, StepReport
+from qwen_ui.engine.hardware import peak_bytes
+from qwen_ui.engine.loop import Evaluation, PendingStep, StepReport
 from qwen_ui.engine.lora import by_weight
 from qwen_ui.engine.movement import Movement
-from qwen_ui.engine.rate_finder import finder_message
 from qwen_ui.engine.sample import Sampler
 from qwen_ui.engine.setup import Prepared
+from qwen_ui.engine.start_fields import start_fields
 from qwen_ui.runs import (
     HeldOut,
     Terminated,
@@ -46,9 +46,11 @@ class Trainer:
         spec, data, loop = prepared.spec, prepared.data, prepared.loop
         self._run, self._writer, self._spec, self._loop = prepared, writer, spec, loop
         self._steps = spec.optimization.steps
-        self._finder = spec.optimization.learning_rate_finder
         self._progress = Progress()
-        self._range_test: list[StepReport] = []
+        # A GPU's numbers are read a step late, so that it never waits for this process.
+        self._late = loop.group.device.type == "cuda"
+        self._pending: PendingStep | None = None
+        self._since = 0.0
         self._sampler = Sampler(
             loop.trainee,
             data.tokenizer,
@@ -77,6 +79,7 @@ class Trainer:
             try:
                 self._finish(*self._train())
             except Terminated:
+                self._settle()
                 self._checkpoint()
                 raise Terminated(
                     f"It was told to end (SIGTERM) after step {self._progress.step} and saved a "
@@ -91,7 +94,8 @@ class Trainer:
                 return "completed", reason
         for step in range(self._progress.step + 1, self._steps + 1):
             self._step(step)
-            if self._stop_requested():
+            if self._stop_requested(step):
+                self._settle()
                 return "stopped", f"Stopped by the user after step {step}."
             if reason := self._stopping.reason_to_stop(self._progress):
                 return "completed", reason
@@ -100,13 +104,14 @@ class Trainer:
     def _begin(self) -> None:
         resumed = self._resume()
         self._writer.status("running", steps=self._steps, step=self._progress.step)
-        self._writer.event("start", **self._start_fields())
+        fields = start_fields(self._run, step=self._progress.step, steps=self._steps)
+        self._writer.event("start", **fields)
         for note in self._run.notes:
             self._writer.event("log", level="warning", message=note)
         if self._spec.resources.trackers:
             config = _scalars(self._spec.flat())
             self._run.accelerator.init_trackers("qwen_ui", config=config)
-        if not resumed and not self._finder:
+        if not resumed:
             before = self._evaluate()
             self._progress = replace(
                 self._progress,
@@ -127,47 +132,42 @@ class Trainer:
         self._loop.tokens = self._progress.tokens
         return True
 
-    def _start_fields(self) -> dict[str, Any]:
-        run, loop = self._run, self._loop
-        total = run.base.selection.total_parameters
-        trained = loop.optimizer.elements
-        return {
-            "step": self._progress.step,
-            "steps": self._steps,
-            "device": loop.group.device.type,
-            "device_name": device_name(loop.group.device),
-            "processes": loop.group.world_size,
-            "threads": torch.get_num_threads(),
-            "dtype": str(next(run.model.parameters()).dtype).removeprefix("torch."),
-            "prefix_blocks": loop.trainee.prefix_blocks,
-            "trainable_parameters": trained,
-            "total_parameters": total + (trained if self._spec.model.lora_rank else 0),
-            "learning_rate": run.rate.rate,
-            "learning_rate_source": run.rate.source,
-            "training_examples": len(run.data.training.items),
-            "evaluation_examples": len(run.data.evaluation.items),
-            "evaluation_fingerprint": run.data.evaluation.fingerprint,
-            "fingerprint": run.base.fingerprint,
-        }
-
     def _step(self, step: int) -> None:
-        spec, began = self._spec, time.perf_counter()
-        report = self._loop.step(step)
-        seconds = time.perf_counter() - began
-        elapsed = self._progress.elapsed + seconds
-        self._progress = replace(self._progress, step=step, tokens=report.tokens, elapsed=elapsed)
-        self._record_step(report, seconds)
-        evaluation, last = spec.evaluation, step == self._steps
-        if self._finder:
-            self._range_test.append(report)
-        if _due(step, evaluation.eval_every) and not last:
+        if self._pending is None:
+            self._since = time.perf_counter()
+        taken = self._loop.take(step)
+        self._settle()
+        self._pending = taken
+        evaluation, last = self._spec.evaluation, step == self._steps
+        evaluates = _due(step, evaluation.eval_every) and not last
+        samples = _due(step, evaluation.sample_every) and not last
+        moves = _due(step, max(1, self._steps // MOVEMENTS))
+        checkpoints = _due(step, self._spec.resources.checkpoint_every) and not last
+        if not self._late or last or evaluates or samples or moves or checkpoints:
+            self._settle()
+        if evaluates:
             self._judge()
-        if _due(step, evaluation.sample_every) and not last:
+        if samples:
             self._sample()
-        if _due(step, max(1, self._steps // MOVEMENTS)):
+        if moves:
             self._record_movement()
-        if _due(step, spec.resources.checkpoint_every) and not last:
+        if checkpoints:
             self._checkpoint()
+
+    def _settle(self) -> None:
+        """Read and record the step that was taken and is not recorded yet, if there is one."""
+        if self._pending is None:
+            return
+        report, self._pending = self._pending.read(), None
+        now = time.perf_counter()
+        seconds, self._since = now - self._since, now
+        elapsed = self._progress.elapsed + seconds
+        self._progress = replace(
+            self._progress, step=report.step, tokens=report.tokens, elapsed=elapsed
+        )
+        self._record_step(report, seconds)
+        for note in self._loop.take_notes():
+            self._writer.event("log", level="info", message=note)
 
     def _judge(self) -> None:
         """Evaluate for early stopping; broken off, it is made up for after a resume."""
@@ -234,8 +234,8 @@ class Trainer:
         """
         return nullcontext() if self._loop.group.world_size > 1 else termination.released()
 
-    def _stop_requested(self) -> bool:
-        """Whether a person asked the run to stop before its last step.
+    def _stop_requested(self, step: int) -> bool:
+        """Whether a person asked the run to stop, and this step is not its last.
 
         Raises:
             Terminated: the process, or another one of the run, was told to end.
@@ -246,7 +246,7 @@ class Trainer:
         if not group.any(stop or termination.asked):
             return False
         # A person's word comes first; it asks for more than a checkpoint.
-        if self._progress.step < self._steps and group.any(stop):
+        if step < self._steps and group.any(stop):
             return True
         if group.any(termination.asked):
             raise Terminated
@@ -258,13 +258,9 @@ class Trainer:
         elif reason:
             self._stopping.restore_best()
         self._record_movement()
-        after = gain_error = None
-        if self._finder:
-            self._record_best_rate()
-        else:
-            evaluation = self._evaluate()
-            after, gain_error = evaluation.loss, self._record_held_out(evaluation)
-            self._sample()
+        after = self._evaluate()
+        gain_error = self._record_held_out(after)
+        self._sample()
         delta = self._write_delta()
         if self._spec.resources.trackers:
             self._run.accelerator.end_training()
@@ -273,16 +269,11 @@ class Trainer:
             status=status,
             reason=reason,
             eval_loss_before=self._progress.eval_before,
-            eval_loss_after=after,
+            eval_loss_after=after.loss,
             gain_error=gain_error,
             delta=delta,
         )
         self._writer.status(status, reason, step=self._progress.step)
-
-    def _record_best_rate(self) -> None:
-        rates = [report.learning_rate for report in self._range_test]
-        message = finder_message(rates, [report.loss for report in self._range_test])
-        self._writer.event("log", level="info", message=message)
 
     def _trained(self) -> dict[str, torch.Tensor]:
         """The trained tensors as a delta has them: adapters by the weight they belong to."""

@@ -90,6 +90,10 @@ def verify_shortcuts(
     proof = prove(trainee, batch, prefix_BTH)
     if all_agree(proof.passed):
         return []
+    if trainee.maskless:
+        trainee.maskless = False
+        if all_agree(prove(trainee, batch, prefix_BTH).passed):
+            return [_sentence("attention without a mask", proof)]
     chunked = trainee.chunked
     trainee.chunked = False
     if chunked and all_agree(prove(trainee, batch, prefix_BTH).passed):

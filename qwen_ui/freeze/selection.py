@@ -104,7 +104,8 @@ class Selection:
 def resolve(plan: FreezePlan, anatomy: Anatomy) -> Selection:
     """The tensors of this model that the plan trains.
 
-    What text cannot reach (an image tower) gets no gradient and is left out; a warning says so.
+    What text cannot reach (an image tower, attention to an encoder that is not there) gets no
+    gradient and is left out; a warning says so.
 
     Raises:
         PlanError: the plan has a rule that trains, and nothing would train.
@@ -124,7 +125,7 @@ def resolve(plan: FreezePlan, anatomy: Anatomy) -> Selection:
     if left_out and not names:
         raise PlanError(
             f"The plan trains only what text cannot reach in {anatomy.source}: {listed(left_out)}. "
-            "Training here is on text; choose parameters of the language model."
+            "Training here is on text; choose parameters that it gives a gradient."
         )
     warnings = (*warnings_for(plan, anatomy, names, unmatched), *unreached_note(left_out))
     return Selection(names, warnings, plan, anatomy)

@@ -42,18 +42,19 @@ if TYPE_CHECKING:
     )
     from qwen_ui.model.matching import check_pattern, match_names
     from qwen_ui.model.names import DEFAULT_MODEL, NANO, hub_id, preset_models
-    from qwen_ui.model.opening import open_model
+    from qwen_ui.model.opening import open_model, open_within_limits
     from qwen_ui.model.patterns import anchored_patterns, block_pattern, pattern_for
     from qwen_ui.model.per_anatomy import once_per_anatomy
     from qwen_ui.model.reach import unreached
-    from qwen_ui.model.reach_tracing import needed_beside_tokens
+    from qwen_ui.model.reach_tracing import long_pass, needed_beside_tokens
     from qwen_ui.model.remote_code import trust_remote_code_of
-    from qwen_ui.model.skeleton import build_skeleton, step_inputs
+    from qwen_ui.model.skeleton import TRACED_TOKENS, step_inputs
     from qwen_ui.model.tracing import FakeModel, fake_model
 
 __all__ = [
     "DEFAULT_MODEL",
     "NANO",
+    "TRACED_TOKENS",
     "Anatomy",
     "Block",
     "Dataflow",
@@ -69,7 +70,6 @@ __all__ = [
     "anchored_patterns",
     "bias_beside",
     "block_pattern",
-    "build_skeleton",
     "check_pattern",
     "children_by_parent",
     "compare_models",
@@ -86,11 +86,13 @@ __all__ = [
     "key_value_heads",
     "language_config",
     "length_note",
+    "long_pass",
     "match_names",
     "most_positions",
     "needed_beside_tokens",
     "once_per_anatomy",
     "open_model",
+    "open_within_limits",
     "pattern_for",
     "preset_models",
     "refuse_length",

@@ -161,6 +161,8 @@ class Anatomy:
         notes: sentences on how its weights differ from what the configuration says.
         weights_folder: folder with the safetensors files; None where they are not on this machine.
         load_configuration: gives transformers' object; None for a bare module.
+        encoder_decoder: whether what is built reads its text through an encoder.
+        all_reached: whether text is known to give every parameter a gradient.
     """
 
     source: str
@@ -175,6 +177,8 @@ class Anatomy:
     notes: tuple[str, ...] = ()
     weights_folder: Path | None = None
     load_configuration: Callable[[], Any] | None = field(default=None, repr=False, compare=False)
+    encoder_decoder: bool = False
+    all_reached: bool = field(default=False, compare=False)
 
     @cached_property
     def configuration(self) -> Any:

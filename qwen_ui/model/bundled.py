@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from qwen_ui.files import parse_json_file
-from qwen_ui.model.anatomy import Anatomy, Block, Module, Parameter, Role
+from qwen_ui.model.anatomy import Anatomy
 from qwen_ui.model.names import preset_file
+from qwen_ui.model.record import anatomy_from_record, anatomy_to_record
 from qwen_ui.model.weights.location import preset_weights
 from qwen_ui.paths import ASSETS
 
@@ -32,21 +32,16 @@ def bundled_anatomy(name: str) -> Anatomy | None:
     record = parse_json_file(file)
     if record.pop("key") != _key(name):
         return None
-    return _from_record(record, name)
+    weights = preset_weights(name)
+    # Text reaches all of every one that is shipped; a test traces them.
+    return anatomy_from_record(
+        record, name, weights, lambda: _configuration(name), all_reached=True
+    )
 
 
 def write_anatomy(name: str, anatomy: Anatomy) -> Path:
     """Write the anatomy of a preset for `bundled_anatomy`."""
-    record = {
-        "key": _key(name),
-        "model_type": anatomy.model_type,
-        "dtype": anatomy.dtype,
-        "stack": anatomy.stack,
-        "config": anatomy.config,
-        "parameters": [asdict(parameter) for parameter in anatomy.parameters],
-        "modules": [asdict(module) for module in anatomy.modules],
-        "blocks": [asdict(block) for block in anatomy.blocks],
-    }
+    record = {"key": _key(name), **anatomy_to_record(anatomy)}
     file = FOLDER / f"{name}.json"
     file.write_text(json.dumps(record, separators=(",", ":")) + "\n", encoding="utf-8")
     return file
@@ -60,27 +55,7 @@ def _key(name: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _from_record(record: dict[str, Any], name: str) -> Anatomy:
-    def load_configuration() -> Any:
-        from qwen_ui.model.catalog import find_model  # noqa: PLC0415  imports transformers
+def _configuration(name: str) -> Any:
+    from qwen_ui.model.catalog import find_model  # noqa: PLC0415  imports transformers
 
-        return find_model(name).configuration
-
-    return Anatomy(
-        source=name,
-        model_type=record["model_type"],
-        dtype=record["dtype"],
-        parameters=tuple(_tuples(Parameter, fields) for fields in record["parameters"]),
-        modules=tuple(_tuples(Module, fields) for fields in record["modules"]),
-        blocks=tuple(Block(**fields) for fields in record["blocks"]),
-        stack=record["stack"],
-        config=record["config"],
-        weights_folder=preset_weights(name),
-        load_configuration=load_configuration,
-    )
-
-
-def _tuples(kind: type[Any], fields: dict[str, Any]) -> Any:
-    """A record of this kind; JSON's lists become tuples and its role a `Role`."""
-    values = {k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()}
-    return kind(**{**values, "role": Role(fields["role"])})
+    return find_model(name).configuration

@@ -23,6 +23,11 @@ from huggingface_hub.errors import (
 
 from qwen_ui.errors import ModelError
 from qwen_ui.files import parse_json_file
+from qwen_ui.model.config_bounds import (
+    MAX_CONFIG_BYTES,
+    refuse_beyond_bounds,
+    without_choices_of_code,
+)
 from qwen_ui.model.hub import hub_answers, is_offline
 from qwen_ui.model.libraries import (
     CONFIG_MAPPING,
@@ -48,8 +53,6 @@ from qwen_ui.model.names import (
 from qwen_ui.model.remote_code import VARIABLE, is_trusted
 from qwen_ui.model.weights.location import cached_snapshot, preset_weights, weights_in
 from qwen_ui.paths import named_path
-
-MAX_CONFIG_BYTES = 4 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +139,7 @@ def read_configuration(path: Path, *, origin: str | None = None) -> PreTrainedCo
             f"'{path}' cannot be read as JSON ({error}). Export the configuration again."
         ) from error
     if _needs_its_own_code(values):
+        refuse_beyond_bounds(values, str(path))
         return _with_its_own_code(origin or str(path.parent), str(values["model_type"]))
     return configuration_from_dict(values, where=str(path))
 
@@ -149,8 +153,8 @@ def _needs_its_own_code(values: Any) -> bool:
 def _with_its_own_code(origin: str, model_type: str) -> PreTrainedConfig:
     if not is_trusted(origin):
         raise ModelError(
-            f"The model type '{model_type}' of '{origin}' is defined by code that comes with it, "
-            "and that code is not run. Read it, and if you trust it, start with "
+            f"The model type '{model_type[:100]}' of '{origin}' is defined by code that comes with "
+            "it, and that code is not run. Read it, and if you trust it, start with "
             f"`--trust-remote-code {origin}`, or set {VARIABLE}={origin}."
         )
     try:
@@ -170,14 +174,14 @@ def configuration_from_dict(values: Any, *, where: str) -> PreTrainedConfig:
             f"'{where}' names no model_type, so the architecture is unknown. "
             'Add for instance "model_type": "qwen2".'
         )
+    refuse_beyond_bounds(values, where)
     values = {key: value for key, value in values.items() if not key.startswith("_")}
-    # The class comes from the model type alone; no file may name another.
-    values.pop("auto_map", None)
+    values = without_choices_of_code(values)
     model_type = values.pop("model_type")
     if model_type not in CONFIG_MAPPING:
         raise ModelError(
             f"The configuration in '{where}' cannot be used: transformers {transformers_version} "
-            f"does not know the model type '{model_type}'."
+            f"does not know the model type '{model_type[:100]}'."
         )
     try:
         return AutoConfig.for_model(model_type, **_with_special_floats(values))

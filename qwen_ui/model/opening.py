@@ -6,16 +6,23 @@ torch and transformers are imported where a model is built: a preset whose anato
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from qwen_ui.errors import ModelError
+from qwen_ui.limited import WARM, Limits
 from qwen_ui.model.anatomy import Anatomy
 from qwen_ui.model.bundled import bundled_anatomy
 from qwen_ui.model.names import DEFAULT_MODEL
+from qwen_ui.model.record import anatomy_from_record
 
 if TYPE_CHECKING:
     from torch import nn
 
     from qwen_ui.model.libraries import PreTrainedConfig
+
+# DeepSeek V3 takes 0.4 s and 512 layers of Qwen2 take 2.3 s; the hub may be slow.
+OPENING = Limits(seconds=20.0, memory=3 * 1024**3, patience=90.0)
 
 
 def open_model(source: str | PreTrainedConfig | nn.Module = DEFAULT_MODEL) -> Anatomy:
@@ -37,14 +44,8 @@ def build_anatomy(source: str | PreTrainedConfig | nn.Module) -> Anatomy:
     """As `open_model`, always by building the weightless module."""
     from torch import nn  # noqa: PLC0415  seconds
 
-    from qwen_ui.model.catalog import find_model  # noqa: PLC0415
     from qwen_ui.model.reading import read_anatomy  # noqa: PLC0415
     from qwen_ui.model.skeleton import build_skeleton  # noqa: PLC0415
-    from qwen_ui.model.weights.tying import (  # noqa: PLC0415
-        untied_configuration,
-        untied_note,
-        untied_pair,
-    )
 
     if isinstance(source, nn.Module):
         return read_anatomy(source, source=type(source).__name__)
@@ -55,6 +56,20 @@ def build_anatomy(source: str | PreTrainedConfig | nn.Module) -> Anatomy:
             source=configuration.model_type,
             configuration=configuration,
         )
+    return build_named(source)[0]
+
+
+def build_named(source: str) -> tuple[Anatomy, bool]:
+    """The anatomy of a named model, and whether its files break a tie of its configuration."""
+    from qwen_ui.model.catalog import find_model  # noqa: PLC0415
+    from qwen_ui.model.reading import read_anatomy  # noqa: PLC0415
+    from qwen_ui.model.skeleton import build_skeleton  # noqa: PLC0415
+    from qwen_ui.model.weights.tying import (  # noqa: PLC0415
+        untied_configuration,
+        untied_note,
+        untied_pair,
+    )
+
     found = find_model(source)
     anatomy = read_anatomy(
         build_skeleton(found.configuration),
@@ -64,12 +79,47 @@ def build_anatomy(source: str | PreTrainedConfig | nn.Module) -> Anatomy:
     )
     pair = untied_pair(anatomy)
     if not pair:
-        return anatomy
+        return anatomy, False
     configuration = untied_configuration(found.configuration)
-    return read_anatomy(
+    untied = read_anatomy(
         build_skeleton(configuration),
         source=found.name,
         configuration=configuration,
         weights_folder=found.weights_folder,
         notes=(untied_note(pair),),
     )
+    return untied, True
+
+
+def open_within_limits(source: str) -> Anatomy:
+    """As `open_model`, where others are not to wait: another process builds what is not shipped.
+
+    Raises:
+        ModelError: as `open_model`; or opening it takes more than `OPENING` allows.
+    """
+    name = source.strip()
+    if (bundled := bundled_anatomy(name)) is not None:
+        return bundled
+
+    def refusal(why: str) -> ModelError:
+        return ModelError(
+            f"'{name[:100]}' cannot be opened: {why}. If its configuration is right, inspect it "
+            "on the command line, where nothing else waits for it."
+        )
+
+    record = WARM.run("qwen_ui.model.opening_task:opened", {"source": name}, OPENING, refusal)
+    folder = record["weights_folder"]
+    return anatomy_from_record(
+        record,
+        record["source"],
+        None if folder is None else Path(folder),
+        lambda: _configuration(name, untied=record["untied"]),
+    )
+
+
+def _configuration(source: str, *, untied: bool) -> Any:
+    from qwen_ui.model.catalog import find_model  # noqa: PLC0415  imports transformers
+    from qwen_ui.model.weights.tying import untied_configuration  # noqa: PLC0415
+
+    configuration = find_model(source).configuration
+    return untied_configuration(configuration) if untied else configuration

@@ -1,4 +1,4 @@
-"""Which parameters of a multimodal model text reaches. Imports no torch for one of text alone."""
+"""Which parameters of a model text reaches. Imports no torch for one that is shipped."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from qwen_ui.model.anatomy import Anatomy
 
 
 def unreached(anatomy: Anatomy) -> frozenset[str]:
-    """First names of the parameters that no text gives a gradient: image towers, projectors.
+    """First names of the parameters that text gives no gradient.
 
-    Traced once for each anatomy whose configuration is made of parts; a model of text alone has
-    none and is not run.
+    Image towers and projectors, attention to an encoder that is not there, poolers, and what only
+    decides which tokens or experts are taken (an indexer, a router's correction). Traced once for
+    each anatomy.
     """
-    parts = [v for v in anatomy.config.values() if isinstance(v, dict) and "model_type" in v]
-    if not parts:
+    if anatomy.all_reached:
         return frozenset()
     from qwen_ui.model.reach_tracing import unreached_by_text  # noqa: PLC0415  imports torch
 

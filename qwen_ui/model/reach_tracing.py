@@ -2,6 +2,8 @@
 
 The graph that autograd would go back through is walked from the logits to the parameters; it is not
 run. Names do not show it: towers, projectors, cross-attention inside the decoder's own blocks.
+What a few tokens do not reach may be for long sequences alone (DeepSeek-V4 compresses 128 tokens
+into one), so that a longer pass decides then.
 """
 
 from __future__ import annotations
@@ -12,10 +14,12 @@ from inspect import signature
 import torch
 
 from qwen_ui.model.anatomy import Anatomy
+from qwen_ui.model.config_values import config_int, language_config
 from qwen_ui.model.per_anatomy import once_per_anatomy
-from qwen_ui.model.skeleton import TRACED_TOKENS, model_class
+from qwen_ui.model.skeleton import TRACED_TOKENS, model_class, step_inputs
 from qwen_ui.model.tracing import fake_model
 
+_LONG, _SPARED = 512, 8
 _log = logging.getLogger(__name__)
 
 
@@ -28,12 +32,24 @@ def unreached_by_text(anatomy: Anatomy) -> frozenset[str]:
     if anatomy.configuration is None:
         return frozenset()
     try:
-        reached = _reached(anatomy)
+        reached = _reached(anatomy, TRACED_TOKENS)
+        inside = [p for p in anatomy.parameters if p.block is not None]
+        if not all(reached.intersection(p.names) for p in inside):
+            reached |= _reached(anatomy, long_pass(anatomy))
     except Exception:
         # Model classes may raise anything in a fake forward pass: those that must have an image do.
-        _log.warning("no fake forward of %s on text alone", anatomy.model_type, exc_info=True)
+        _log.info("no fake forward of %s on text alone", anatomy.model_type, exc_info=True)
         return frozenset()
     return frozenset(p.name for p in anatomy.parameters if not reached.intersection(p.names))
+
+
+def long_pass(anatomy: Anatomy) -> int:
+    """Tokens of a pass that is long enough for all parts, within the positions that are named.
+
+    Some of those are not for tokens: RoBERTa counts from two on, ProphetNet looks ahead.
+    """
+    named = config_int(language_config(anatomy.config), "max_position_embeddings")
+    return _LONG if named is None else max(TRACED_TOKENS, min(named - _SPARED, _LONG))
 
 
 def needed_beside_tokens(anatomy: Anatomy) -> tuple[str, ...]:
@@ -51,7 +67,7 @@ def needed_beside_tokens(anatomy: Anatomy) -> tuple[str, ...]:
     )
 
 
-def _reached(anatomy: Anatomy) -> set[str]:
+def _reached(anatomy: Anatomy, length: int) -> set[str]:
     fake = fake_model(anatomy)
     fake.module.eval()  # else a layer may be dropped by chance
     names: dict[torch.Tensor, str] = {}
@@ -60,7 +76,7 @@ def _reached(anatomy: Anatomy) -> set[str]:
             parameter.requires_grad_(True)  # tables that the class freezes can be chosen, too
             names[parameter] = name
     with fake.running():
-        logits = fake.module(**fake.inputs(1, TRACED_TOKENS)).logits
+        logits = fake.module(**step_inputs(fake.module, length), use_cache=False).logits
     return {names[leaf] for leaf in _leaves(logits) if leaf in names}
 
 

@@ -46,6 +46,8 @@ def read_anatomy(
         ),
         notes=notes,
         weights_folder=weights_folder,
+        # Of the module's own configuration: BART's says yes and its decoder's, a copy, says no.
+        encoder_decoder=bool(getattr(getattr(module, "config", None), "is_encoder_decoder", False)),
         load_configuration=None if configuration is None else lambda: configuration,
     )
     own_total = sum(parameter.numel() for parameter in module.parameters())

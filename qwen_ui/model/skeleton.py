@@ -82,6 +82,8 @@ def build_skeleton(
     try:
         with mode, default_dtype(chosen):
             return _build(configuration)
+    except MemoryError:
+        raise
     except Exception as error:
         # Some classes look at values or convert tensors while they are built, which fake tensors
         # do not allow and tensors on the meta device do (nine of the types of transformers 5.24).
@@ -134,6 +136,8 @@ def _build_on_meta(
 ) -> PreTrainedModel:
     try:
         module = build_on_meta(configuration, dtype)
+    except MemoryError:
+        raise
     except Exception:
         # Whatever a model class raises here, it is this configuration that it cannot be built from.
         raise ModelError(_reason(configuration, first)) from first
@@ -187,9 +191,9 @@ def language_part(configuration: PreTrainedConfig) -> PreTrainedConfig:
         return configuration
 
 
-def step_inputs(module: nn.Module) -> dict[str, torch.Tensor]:
-    """A few tokens and their mask, for the decoder too where there is an encoder."""
-    tokens = torch.zeros((1, TRACED_TOKENS), dtype=torch.long)
+def step_inputs(module: nn.Module, length: int = TRACED_TOKENS) -> dict[str, torch.Tensor]:
+    """So many tokens and their mask, for the decoder too where there is an encoder."""
+    tokens = torch.zeros((1, length), dtype=torch.long)
     inputs = {"input_ids": tokens, "attention_mask": torch.ones_like(tokens)}
     if "decoder_input_ids" in signature(module.forward).parameters:
         inputs["decoder_input_ids"] = tokens

@@ -1,9 +1,8 @@
-"""Sanity checks on the parts of a block: attention, norms, MLP, and parts of no usual kind."""
+"""Sanity checks on the parts of a block: norms, MLP, and parts of no usual kind."""
 
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
 
 from qwen_ui.formats import percent, shape_text
 from qwen_ui.model import (
@@ -11,63 +10,10 @@ from qwen_ui.model import (
     Kind,
     Parameter,
     Role,
-    config_int,
     config_text,
-    head_size,
     is_bias,
-    key_value_heads,
     language_config,
 )
-
-
-def check_attention(anatomy: Anatomy) -> tuple[bool, str]:
-    """Rows of the query, key and value projections against the configuration's heads."""
-    config = language_config(anatomy.config)
-    heads, size, groups = (
-        config_int(config, "num_attention_heads"),
-        head_size(config),
-        key_value_heads(config),
-    )
-    rows = {letter: kind for kind in anatomy.kinds for letter in "qkv" if _projects(kind, letter)}
-    if not (heads and groups and size) or set(rows) != set("qkv"):
-        return True, _other_attention(anatomy, config)
-    wanted = {"q": heads * size, "k": groups * size, "v": groups * size}
-    fits = all(rows[letter].shape[0] == wanted[letter] for letter in "qkv")
-    form = "multi-query" if groups == 1 else "grouped-query" if groups < heads else "multi-head"
-    shapes = ", ".join(
-        f"`{rows[letter].kind}` has {rows[letter].shape[0]:,} rows"
-        + ("" if rows[letter].shape[0] == wanted[letter] else f" instead of {wanted[letter]:,}")
-        for letter in "qkv"
-    )
-    effect = (
-        f"each key-value head serves {heads // groups} query heads, so k and v are "
-        f"{heads // groups} times smaller than q"
-        if groups < heads
-        else "k and v are as large as q"
-    )
-    return fits, f"{form} attention, {heads} query and {groups} key-value heads of {size}: " + (
-        f"{shapes}; {effect}."
-    )
-
-
-def _other_attention(anatomy: Anatomy, config: dict[str, Any]) -> str:
-    """The answer for attention without one matrix each for q, k and v."""
-    kinds = [k for k in anatomy.kinds if k.role is Role.ATTENTION and k.blocks and len(k.shape) > 1]
-    if not kinds:
-        return "Not applicable: no block has attention."
-    listed = ", ".join(f"`{kind.kind}` {_shape(kind)}" for kind in kinds[:6])
-    rank = config_int(config, "kv_lora_rank")
-    if rank:
-        return (
-            f"Not by rows: latent attention, keys and values of all heads come out of {rank} "
-            f"numbers per position: {listed}."
-        )
-    return f"Not applicable: no separate q, k and v matrices to compare; it has {listed}."
-
-
-def _projects(kind: Kind, letter: str) -> bool:
-    path = kind.kind.split(".")
-    return bool(kind.blocks) and path[-1] == "weight" and path[-2:-1] == [f"{letter}_proj"]
 
 
 def check_norms(anatomy: Anatomy) -> tuple[bool, str]:

@@ -9,15 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import torch
 from torch import nn
-from torch._subclasses.fake_tensor import FakeTensorMode
 
 from qwen_ui.errors import ModelError
-from qwen_ui.model import Anatomy, build_skeleton, language_config
+from qwen_ui.model import Anatomy, fake_model, language_config
 from qwen_ui.model.weights import check_weights, weights_of
+from qwen_ui.report.check_attention import check_attention
 from qwen_ui.report.check_names import check_collisions, check_pattern
-from qwen_ui.report.check_parts import check_attention, check_mlp, check_norms, check_unusual
+from qwen_ui.report.check_parts import check_mlp, check_norms, check_unusual
 from qwen_ui.report.gradients import check_gradients
 
 
@@ -42,14 +41,13 @@ def audit(anatomy: Anatomy) -> tuple[Check, ...]:
     Raises:
         ModelError: the anatomy is that of a bare module, or it cannot be built again.
     """
-    mode = FakeTensorMode()
-    # Grouped expert products have no fake kernel in float32; shapes are the same in either dtype.
-    module = build_skeleton(anatomy.configuration, dtype=torch.bfloat16, mode=mode)
+    fake = fake_model(anatomy)
+    module = fake.module
     found = [Check(name, *check(anatomy)) for name, check in STRUCTURAL.items()]
     total = Check("Do the tensors sum to the model's own total?", *check_total(anatomy, module))
     gradients = Check(
         "Does a weightless backward put gradients exactly on the selected parameters?",
-        *check_gradients(anatomy, module, mode),
+        *check_gradients(anatomy, fake),
     )
     if anatomy.weights_folder is None:
         return (total, *found, gradients)

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from qwen_ui.formats import percent, shape_text
 from qwen_ui.model import Anatomy, KindGroup, Role, find_folds, group_kinds, is_bias
 from qwen_ui.model.explain import explain_module
-from qwen_ui.report.check_parts import check_attention, check_norms
+from qwen_ui.report.check_attention import check_attention
+from qwen_ui.report.check_parts import check_norms
 
 _TITLES = {
     Role.EMBEDDING: "Embeddings",

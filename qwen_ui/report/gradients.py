@@ -4,37 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from torch import nn
-from torch._subclasses.fake_tensor import FakeTensorMode
-
 from qwen_ui.freeze import TOP_BLOCKS
-from qwen_ui.model import Anatomy, step_inputs
+from qwen_ui.model import TRACED_TOKENS, Anatomy, FakeModel, long_pass, step_inputs
 from qwen_ui.report.top_blocks import top_selection
 
 # What the check calls a preset.
 _LABELS = {"attention": "attention", "bitfit": "biases"}
 
 
-def names_with_gradient(
-    module: nn.Module, mode: FakeTensorMode, selected: Iterable[str]
-) -> frozenset[str]:
+def names_with_gradient(fake: FakeModel, selected: Iterable[str], length: int) -> frozenset[str]:
     """Names of the parameters that hold a gradient after one backward with only `selected` on.
 
-    The module's tensors are fake and belong to `mode`; nothing is computed but shapes.
+    The module's tensors are fake; nothing is computed but shapes.
+
+    Args:
+        length: number of tokens.
     """
-    chosen = frozenset(selected)
+    module, chosen = fake.module, frozenset(selected)
     for name, parameter in module.named_parameters():
         parameter.requires_grad_(name in chosen)
         parameter.grad = None
-    with mode:
-        inputs = step_inputs(module)
+    with fake.running():
+        inputs = step_inputs(module, length)
         output = module(**inputs, labels=inputs["input_ids"], use_cache=False)
         if output.loss.requires_grad:  # not where every selected tensor is cut off
             output.loss.backward()
     return frozenset(n for n, p in module.named_parameters() if p.grad is not None)
 
 
-def check_gradients(anatomy: Anatomy, module: nn.Module, mode: FakeTensorMode) -> tuple[bool, str]:
+def check_gradients(anatomy: Anatomy, fake: FakeModel) -> tuple[bool, str]:
     """Attention-only and BitFit on the last blocks: gradients there and nowhere else."""
     evidence: list[str] = []
     passed = True
@@ -44,7 +42,9 @@ def check_gradients(anatomy: Anatomy, module: nn.Module, mode: FakeTensorMode) -
             evidence.append(f"{label}: the top {TOP_BLOCKS} blocks have none")
             continue
         try:
-            found = names_with_gradient(module, mode, selection.names)
+            found = names_with_gradient(fake, selection.names, TRACED_TOKENS)
+            if found < selection.names:  # perhaps a part for long sequences alone
+                found = names_with_gradient(fake, selection.names, long_pass(anatomy))
         except Exception as error:
             # Model classes may raise anything in a step without weights; the check did not pass.
             reason = " ".join(str(error).split())[:160]

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         gain_note,
         read_held_out,
         standard_error,
+        tells_apart,
         write_held_out,
     )
     from qwen_ui.runs.index import changed_rows, run_rows
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from qwen_ui.runs.placement import Placement, recorded_placement, write_placement
     from qwen_ui.runs.plan_record import RecordedPlan, recorded_plan
     from qwen_ui.runs.process import free_memory, is_alive
+    from qwen_ui.runs.rate_search import RateSearch, rate_search_of
     from qwen_ui.runs.reader import reading
     from qwen_ui.runs.side_by_side import best_run, run_curves, runs_csv, setting_differences
     from qwen_ui.runs.sigterm import Terminated, termination
@@ -99,6 +101,7 @@ __all__ = [
     "NullWriter",
     "OptimizationSettings",
     "Placement",
+    "RateSearch",
     "RecordedPlan",
     "ResourceSettings",
     "RunFold",
@@ -135,6 +138,7 @@ __all__ = [
     "open_folders",
     "parse_spec",
     "queue_lock",
+    "rate_search_of",
     "read_events",
     "read_held_out",
     "read_spec",
@@ -159,6 +163,7 @@ __all__ = [
     "setting_label",
     "standard_error",
     "status_of",
+    "tells_apart",
     "termination",
     "thinned",
     "write_held_out",

@@ -48,10 +48,15 @@ FIELDS: dict[str, Checks] = {
         **dict.fromkeys(("busy_percent", "used_bytes", "celsius", "watts"), is_number),
     },
     "movement": {"step": is_count, "blocks": list_of(_is_movement)},
+    "trial": {
+        "steps": is_count,
+        **dict.fromkeys(("rate", "loss", "elapsed"), is_number),
+    },
     "log": {"level": is_text, "message": is_text},
     "end": {
         **dict.fromkeys(("status", "reason", "delta"), is_text),
         **dict.fromkeys(("eval_loss_before", "eval_loss_after", "gain_error"), is_number),
+        "learning_rate": is_number,
         "mistake": is_flag,
     },
 }

@@ -37,7 +37,7 @@ class RunFold:
         start, end: the last of these events; {} where there is none. A resumed run has no end yet.
         columns: the numbers of every step, by name (`STEP_COLUMNS`); None where a step has none.
         recorded: names of the columns that steps record at all.
-        evals, samples, movements, machine, logs: these events, in order.
+        evals, samples, movements, machine, trials, logs: these events, in order.
         unreadable: lines that were no events, and steps with a value that is no number.
     """
 
@@ -49,6 +49,7 @@ class RunFold:
     samples: list[Event] = field(default_factory=list)
     movements: list[Event] = field(default_factory=list)
     machine: list[Event] = field(default_factory=list)
+    trials: list[Event] = field(default_factory=list)
     logs: list[Event] = field(default_factory=list)
     unreadable: int = 0
 
@@ -64,6 +65,7 @@ class RunFold:
             "sample": self.samples,
             "movement": self.movements,
             "machine": self.machine,
+            "trial": self.trials,
             "log": self.logs,
         }
         for event in events:
@@ -119,6 +121,8 @@ class RunFold:
             del column[kept:]
         if not kept:
             self.recorded.clear()
+        if not back:
+            self.trials.clear()
         for events in (self.evals, self.samples, self.movements, self.machine):
             # A run that begins anew measures again what it did before its first step.
             events[:] = [event for event in events if back and _step_of(event) <= back]

@@ -102,6 +102,11 @@ def held_out_of_record(record: Mapping[str, Any]) -> HeldOut | None:
     return HeldOut(tokens, before, after)
 
 
+def tells_apart(gain: float, error: float) -> bool:
+    """Whether samples with this standard error can tell this gain from nothing."""
+    return abs(gain) > NORMAL_975 * error
+
+
 def gain_note(held_out: HeldOut, learning_rate: float) -> str:
     """What the held-out samples cannot tell, as a sentence; "" where they show a gain."""
     count, gain = len(held_out.tokens), held_out.gain
@@ -111,7 +116,7 @@ def gain_note(held_out: HeldOut, learning_rate: float) -> str:
             "One held-out sample is not a measurement: it says nothing of how another would come "
             "out. Hold out more."
         )
-    if abs(gain) > told:
+    if tells_apart(gain, held_out.gain_error):
         return ""
     return (
         f"The evaluation loss moved by {-gain:+.3f} nats per token, and the {count:,} held-out "

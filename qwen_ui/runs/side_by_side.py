@@ -69,11 +69,22 @@ def _flat_settings(run: str) -> dict[str, str]:
     return flat
 
 
+# What runs did that have no such setting.
+_FORMERLY = {
+    "optimizer": "adamw",
+    "gradient_checkpointing": "false",
+    "optimizer_offload": "false",
+}
+
+
 def setting_differences(runs: Sequence[str]) -> list[dict[str, Any]]:
     """The settings that are not the same in all these runs: `setting`, and their `values`."""
     flats = [_flat_settings(run) for run in runs[:MOST_RUNS]]
     names = list(dict.fromkeys(name for flat in flats for name in flat))
-    rows = [{"setting": name, "values": [flat.get(name, "–") for flat in flats]} for name in names]
+    rows = [
+        {"setting": name, "values": [flat.get(name, _FORMERLY.get(name, "–")) for flat in flats]}
+        for name in names
+    ]
     return [row for row in rows if len(set(row["values"])) > 1]
 
 

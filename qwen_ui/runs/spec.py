@@ -28,6 +28,8 @@ from qwen_ui.runs.spec_groups import (
 SPEC_NAME = "spec.json"
 # Version 1 had no number and no groups, and other names for some settings.
 SCHEMA = 2
+# Of the learning-rate finder: no run that takes its rate sees the data in its order.
+FINDER_SEED = 2_000_000_000
 FORMER_SETTINGS = {
     "accumulation": "gradient_accumulation_steps",
     "early_stopping": "early_stopping_patience",
@@ -60,6 +62,18 @@ class RunSpec(Settings):
             SettingsError: a value is unknown or out of its range.
         """
         return make_spec(**{**self.flat(), **settings})
+
+    def finder(self) -> RunSpec:
+        """The run of the learning-rate finder for this one, on a seed of its own."""
+        every = ("eval_every", "sample_every", "checkpoint_every", "early_stopping_patience")
+        return self.changed(
+            learning_rate_finder=True,
+            learning_rate_run=None,
+            seed=FINDER_SEED,
+            sample_tokens=0,
+            trackers=(),
+            **dict.fromkeys(every, 0),
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """The record that a run's folder holds."""

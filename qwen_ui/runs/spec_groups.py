@@ -62,11 +62,16 @@ class OptimizationSettings(Settings):
     steps: int = Field(default=100, ge=1, le=10_000_000)
     """Optimizer steps."""
     learning_rate: float | None = Field(default=None, gt=0, le=10)
-    """Peak learning rate; by default the one suggested for the plan and the model's size."""
+    """Peak learning rate; by default the one suggested for the plan, the model's width, the steps
+    and the batch."""
+    learning_rate_run: str | None = Field(default=None, max_length=200, title="Rate found by run")
+    """Run of the learning-rate finder whose rate is taken where no learning rate is given."""
     batch_size: int = Field(default=8, ge=1, le=65_536)
     """Sequences per device per micro-batch."""
     gradient_accumulation_steps: int = Field(default=1, ge=1, le=65_536)
     """Micro-batches per optimizer step, weighted by their tokens."""
+    optimizer: Literal["adamw", "adamw_8bit"] = "adamw"
+    """adamw keeps its two moments in float32; adamw_8bit in a byte each (bitsandbytes)."""
     schedule: Schedule = "cosine"
     """Learning-rate schedule after the warmup."""
     warmup_steps: int | None = Field(default=None, ge=0)
@@ -78,7 +83,7 @@ class OptimizationSettings(Settings):
     seed: int = Field(default=0, ge=0, lt=2**31)
     """Random seed for data order and dropout."""
     learning_rate_finder: bool = Field(default=False, title="Learning-rate finder")
-    """Find the learning rate: raise it from a ten-thousandth of the peak to ten times the peak."""
+    """Find the learning rate for so many steps by short runs at several rates; train nothing."""
 
     @property
     def warmup(self) -> int:
@@ -117,13 +122,20 @@ class ResourceSettings(Settings):
     """Shard the weights over the processes (FSDP2) instead of replicating them (DDP)."""
     mixed_precision: Literal["no", "bf16"] = "no"
     """Accelerate's mixed precision: bf16 casts in the operations and leaves weights as they are."""
+    gradient_checkpointing: bool = Field(default=False, title="Gradient checkpointing")
+    """Save less between the passes: blocks are computed a second time in the backward pass."""
+    optimizer_offload: bool = Field(
+        default=False, title="Keep the optimizer's state in main memory"
+    )
+    """Keep the optimizer's moments and float32 weights in main memory, and step them there."""
     prefix_cache: Literal["auto", "off"] = Field(
         default="auto", title="Cache frozen blocks' outputs"
     )
     """auto caches the outputs of the frozen blocks below the trained ones; off computes them at
     every step."""
     prefix_budget_bytes: int = Field(default=4 * GIB, ge=0)
-    """Maximum bytes of cached outputs on disk; what exceeds them is computed at every step."""
+    """Maximum bytes of cached outputs on disk; what exceeds them is computed at every step. On a
+    GPU, outputs that fit into its memory are not put on disk."""
     checkpoint_every: int = Field(default=0, ge=0)
     """Steps between checkpoints; 0 for none while training."""
     trackers: tuple[Tracker, ...] = Field(default=(), title="Also log to")

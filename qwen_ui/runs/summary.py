@@ -49,6 +49,7 @@ def _figures(fold: RunFold) -> dict[str, Any]:
         "seconds_per_step": seconds,
         "tokens_per_second": per_step / seconds if seconds else None,
         "gain_error": fold.end.get("gain_error"),
+        "learning_rate_found": fold.end.get("learning_rate"),
         "notes": [str(log["message"]) for log in fold.logs if log.get("level") == "warning"],
         "prefix_blocks": int(fold.start.get("prefix_blocks") or 0),
         "peak_bytes": totals.peak_bytes,

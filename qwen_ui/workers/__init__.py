@@ -14,8 +14,14 @@ if TYPE_CHECKING:
     from qwen_ui.workers.cards import CARDS, Card
     from qwen_ui.workers.cluster import write_for_cluster
     from qwen_ui.workers.devices import cores, find_devices
-    from qwen_ui.workers.fitting import CardFit, fits_on_cards
-    from qwen_ui.workers.launch import resume, retry, start, wait
+    from qwen_ui.workers.fitting import CardFit, fits_on_cards, largest_batch
+    from qwen_ui.workers.launch import (
+        resume,
+        retry,
+        retry_at_found_rate,
+        start,
+        wait,
+    )
     from qwen_ui.workers.memory_advice import ADVICE, OVERHEAD_BYTES
     from qwen_ui.workers.processes import child_environment
     from qwen_ui.workers.queue import dispatch, queue_position, queued_runs
@@ -40,6 +46,7 @@ __all__ = [
     "fits_on_cards",
     "has_slurm",
     "kill",
+    "largest_batch",
     "look_at_jobs",
     "partitions",
     "preload",
@@ -47,6 +54,7 @@ __all__ = [
     "queued_runs",
     "resume",
     "retry",
+    "retry_at_found_rate",
     "start",
     "stop",
     "wait",

@@ -95,6 +95,20 @@ def retry(run: str, **changes: Any) -> str:
     return start(read_spec(folder).changed(**changes), request)
 
 
+def retry_at_found_rate(run: str) -> str:
+    """Start the learning-rate finder for this run, and after it the run anew with what it found.
+
+    Returns:
+        The name of the new run, which waits for the finder.
+
+    Raises:
+        RunError: no such run.
+    """
+    spec = read_spec(run_folder(run))
+    finder = start(spec.finder())
+    return start(spec.changed(learning_rate=None, learning_rate_run=finder))
+
+
 def wait(run: str, on_event: Callable[[Event], None] | None = None) -> dict[str, Any]:
     """Follow a run to its end, handing every event to `on_event`; its summary.
 

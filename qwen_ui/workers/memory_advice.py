@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -62,25 +63,51 @@ class Advice:
     """
 
     text: str
-    changes: dict[str, int] = field(default_factory=dict)
+    changes: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Saving:
+    """A setting of the worker that trades something for memory.
+
+    Attributes:
+        changes: the setting, by its flat name.
+        words: what it does, as the advice says it.
+    """
+
+    changes: dict[str, Any]
+    words: str
+
+
+# In the order in which they are offered: what costs least first.
+RECOMPUTE = Saving({"gradient_checkpointing": True}, "gradient checkpointing")
+EIGHT_BIT = Saving({"optimizer": "adamw_8bit"}, "an 8-bit AdamW")
+OFFLOAD = Saving({"optimizer_offload": True}, "the optimizer's state in main memory")
 
 
 def memory_advice(
-    spec: RunSpec, available: AvailableMemory, peak: Callable[[int, int], float]
+    spec: RunSpec,
+    available: AvailableMemory,
+    peak: Callable[[RunSpec], float],
+    savings: Sequence[Saving] = (),
 ) -> Advice:
-    """Say what the run needs, what is free, and the largest batch (then length) that fits.
+    """Say what the run needs, what is free, and the smallest change that fits.
+
+    Smaller batches are tried first, then each of the savings with all before it, then shorter
+    sequences.
 
     Args:
         spec: the run that did not fit.
         available: what it could have had.
-        peak: (batch size, sequence length) -> bytes of a step at its peak.
+        peak: bytes of a step of a run at its peak.
+        savings: that this run can use and does not.
     """
 
-    def needs(batch: int, length: int) -> float:
-        return peak(batch, length) + OVERHEAD_BYTES
+    def needs(changes: dict[str, Any]) -> float:
+        return peak(spec.changed(**changes)) + OVERHEAD_BYTES
 
     batch, length = spec.optimization.batch_size, spec.data.sequence_length
-    need = needs(batch, length)
+    need = needs({})
     said = (
         f"Batch {batch} of {length} tokens needs {short_bytes(need)}, "
         f"{short_bytes(available.free)} were free"
@@ -90,17 +117,51 @@ def memory_advice(
     if need <= available.free:
         half = {"batch_size": batch // 2} if batch > 1 else {}
         return Advice(f"{said}: it should fit, so other programs took the rest.", half)
-    while batch > 1:
-        batch //= 2
-        if needs(batch, length) <= available.free:
-            fits = f"batch {batch} fits ({short_bytes(needs(batch, length))})."
-            return Advice(f"{said}; {fits}", {"batch_size": batch})
+    for changes, words in _ways(batch, length, savings):
+        took = needs(changes)
+        if took <= available.free:
+            return Advice(f"{said}; {words} fits ({short_bytes(took)}).", changes)
+    return Advice(f"{said}; no batch fits. Train fewer blocks, or a smaller model.")
+
+
+def _ways(
+    batch: int, length: int, savings: Sequence[Saving]
+) -> Iterator[tuple[dict[str, Any], str]]:
+    """Changes to try in their order, and what each makes of the run."""
+    changes: dict[str, Any] = {}
+    words = ""
+    for number, saving in enumerate((None, *savings)):
+        if saving is not None:
+            changes = {**changes, **saving.changes}
+            words += f"{' with' if number == 1 else ' and'} {saving.words}"
+        for size in _halves(batch):
+            smaller = {} if size == batch else {"batch_size": size}
+            if changes or smaller:
+                yield {**smaller, **changes}, f"batch {size}{words}"
     while length > MIN_LENGTH:
         length //= 2
-        if needs(1, length) <= available.free:
-            fits = f"batch 1 of {length} tokens fits ({short_bytes(needs(1, length))})."
-            return Advice(f"{said}; {fits}", {"batch_size": 1, "sequence_length": length})
-    return Advice(f"{said}; no batch fits. Train fewer blocks, or a smaller model.")
+        shorter = {"batch_size": 1, "sequence_length": length}
+        yield {**shorter, **changes}, f"batch 1 of {length} tokens{words}"
+
+
+def _halves(number: int) -> list[int]:
+    """The number, its half, and so on to 1."""
+    found = [number]
+    while found[-1] > 1:
+        found.append(found[-1] // 2)
+    return found
+
+
+def savings_of(spec: RunSpec, device: str) -> list[Saving]:
+    """What this run can do to hold less, and does not do yet."""
+    found = []
+    if not spec.resources.gradient_checkpointing:
+        found.append(RECOMPUTE)
+    plain = spec.optimization.optimizer == "adamw" and not spec.resources.sharded
+    if plain and not spec.resources.optimizer_offload:
+        # On a CPU main memory is what is short. The two exclude each other.
+        found.append(OFFLOAD if device == "cuda" else EIGHT_BIT)
+    return found
 
 
 def advice_for(spec: RunSpec, available: AvailableMemory, *, keep_prefix: bool = False) -> Advice:
@@ -110,23 +171,19 @@ def advice_for(spec: RunSpec, available: AvailableMemory, *, keep_prefix: bool =
         UserError: the model or the plan can no longer be read.
     """
     # Torch is slow to import, and only a run that failed asks for this.
-    from qwen_ui.engine import as_worker  # noqa: PLC0415
-    from qwen_ui.freeze import FreezePlan, StepSettings, resolve  # noqa: PLC0415
+    from qwen_ui.engine import step_of  # noqa: PLC0415
+    from qwen_ui.freeze import FreezePlan, resolve  # noqa: PLC0415
     from qwen_ui.freeze.cost import price  # noqa: PLC0415
     from qwen_ui.model import open_model  # noqa: PLC0415
 
     anatomy = open_model(spec.model.source)
     selection = resolve(FreezePlan.from_dict(spec.plan), anatomy)
-    # `auto` means float32 everywhere but on CUDA; there None leaves the model's own.
-    auto = None if available.device == "cuda" else "float32"
-    dtype = auto if spec.model.dtype == "auto" else spec.model.dtype
 
-    def peak(batch: int, length: int) -> float:
-        plain = StepSettings(batch_size=batch, sequence_length=length)
-        settings = as_worker(plain, dtype=dtype, keep_prefix=keep_prefix)
-        return price(anatomy, selection, settings).peak_bytes
+    def peak(run: RunSpec) -> float:
+        step = step_of(run, anatomy, available.device, keep_prefix=keep_prefix)
+        return price(anatomy, selection, step).peak_bytes
 
-    return memory_advice(spec, available, peak)
+    return memory_advice(spec, available, peak, savings_of(spec, available.device))
 
 
 def available_memory() -> AvailableMemory:

@@ -14,7 +14,9 @@ from qwen_ui.runs import (
     open_folders,
     queue_lock,
     reason_for,
+    recorded_settings,
     recorded_status,
+    status_of,
     write_status,
 )
 from qwen_ui.workers.slots import Slots, wants_gpus
@@ -58,6 +60,8 @@ def dispatch() -> list[str]:
     with locked(queue_lock()):
         slots = Slots(folder for folder in open_folders() if is_busy(folder))
         for name in queued_runs():
+            if _awaits_rate(runs_folder() / name):
+                continue
             try:
                 if _started(runs_folder() / name, slots):
                     started.append(name)
@@ -90,6 +94,15 @@ def _waits(name: str, status: Status) -> bool:
     if status.status != "queued" or (folder / LAUNCHED).is_file():
         return False
     return not is_placed(folder)
+
+
+def _awaits_rate(folder: Path) -> bool:
+    """Whether this run takes the rate that another run has yet to find."""
+    finder = recorded_settings(folder).get("learning_rate_run")
+    if finder is None or recorded_settings(folder).get("learning_rate") is not None:
+        return False
+    found = runs_folder() / str(finder)
+    return found.is_dir() and not status_of(found).over
 
 
 def is_busy(folder: Path) -> bool:

@@ -37,9 +37,11 @@ def main(folder: Path) -> int:
         try:
             spec = read_spec(folder)
             # torch and transformers take seconds: the folder says "running" before they are here.
-            from qwen_ui.engine import Trainer, set_up  # noqa: PLC0415
+            from qwen_ui.engine import RateSearch, Trainer, set_up  # noqa: PLC0415
 
-            Trainer(set_up(spec, folder), writer).run()
+            prepared = set_up(spec, folder)
+            finds = spec.optimization.learning_rate_finder
+            (RateSearch if finds else Trainer)(prepared, writer).run()
         except Superseded:
             print("Slurm has started this run elsewhere; this worker ends.", file=sys.stderr)
             return 1

@@ -21,7 +21,8 @@ def test_one_click_gives_a_verdict_that_a_reload_finds_again(page: Page, tmp_pat
     form.get_by_label("Seeds").press("Tab")
     page.get_by_role("button", name="Attention-only vs BitFit").click()
     view = page.locator("#qc-view")
-    expect(view.locator(".qc-run")).to_have_count(2, timeout=60_000)
+    # Two searches for rates, and two runs that wait for them.
+    expect(view.locator(".qc-run")).to_have_count(4, timeout=60_000)
     verdict = view.get_by_role("status")
     expect(verdict).to_contain_text("this is no verdict", timeout=MINUTES_MS)
     expect(view.locator(".qc-table tbody tr")).to_have_count(2)
@@ -38,7 +39,7 @@ def test_one_click_gives_a_verdict_that_a_reload_finds_again(page: Page, tmp_pat
     report.route("http**", lambda route: route.abort())
     report.goto(file.as_uri())
     expect(report.locator("h1")).to_have_text(headline.inner_text(), ignore_case=True)
-    expect(report.locator("svg")).to_have_count(3)
+    expect(report.locator("svg")).to_have_count(4)
     report.close()
     said = verdict.inner_text()
     page.reload()

@@ -160,6 +160,36 @@ def test_a_run_out_of_memory_is_retried_with_what_fits(page: Page) -> None:
     assert (newest.batch_size, newest.learning_rate) == (32, None)
 
 
+def test_a_gain_within_its_noise_offers_a_rate_that_short_runs_find(page: Page) -> None:
+    plan = preset("bitfit").to_dict()
+    given = make_spec(model="nano", plan=plan, data="none.txt", steps=2, learning_rate=1e-6)
+    note = "The learning rate is likely too low."
+    measured = {"eval_loss_before": 5.0, "eval_loss_after": 4.999, "gain_error": 0.1}
+    plain, finder = (create_run(spec.to_dict(), plan) for spec in (given, given.finder()))
+    with RunWriter(plain) as run:
+        run.event("log", level="warning", message=note)
+        run.event("end", status="completed", **measured)
+        run.status("completed")
+    with RunWriter(finder) as run:
+        for rate, loss in ((0.01, 4.9), (0.03, 4.5), (0.1, None)):
+            run.event("trial", rate=rate, loss=loss, steps=2, elapsed=1.0)
+        run.event("end", status="completed", learning_rate=0.02)
+        run.status("completed")
+    open_tab(page, "Runs")
+    view = page.locator("#qr-opened .qr-view")
+    page.locator(f'[data-hold="open {finder.name}"]').click()
+    curve = view.locator("section", has_text="by learning rate")
+    expect(curve.locator(".scatterlayer .trace")).to_have_count(2)
+    expect(view.locator(".qr-notes")).to_be_hidden()
+    page.locator(f'[data-hold="open {plain.name}"]').click()
+    expect(view.locator(".qr-notes li")).to_have_text(note)
+    view.get_by_role("button", name="Find a rate and train again").click()
+    expect(view.locator(".qr-run")).not_to_have_text(plain.name)
+    settings = read_spec(run_folder(view.locator(".qr-run").inner_text())).optimization
+    assert settings.learning_rate is None
+    assert settings.learning_rate_run in run_names()
+
+
 @pytest.mark.timeout(900)
 def test_launch_stop_and_resume_on_the_nano_twin(page: Page) -> None:
     page.locator("#q-picker input").fill("nano")

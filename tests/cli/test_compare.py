@@ -21,4 +21,7 @@ def test_compare_prints_runs_rows_and_the_verdict(
     assert all(len(r["losses"]) == 3 and r["prefix_blocks"] == 24 for r in found["runs"])
     assert [row["trainable"] for row in found["rows"]] == [197_632, 1_024]
     assert "on one seed" in found["verdict"]
+    assert [search["status"] for search in found["rate_searches"]] == ["completed", "completed"]
+    for search, row in zip(found["rate_searches"], found["rows"], strict=True):
+        assert search["rate"] in (row["learning_rate"], None)
     assert f"comparison {found['comparison']}" in err

@@ -35,10 +35,21 @@ def test_every_plan_and_seed_is_an_entry() -> None:
         1e-3,
         None,
     ]
+    (search,) = comparison.searches
+    assert search.label == "mlp on first:2,last:2"
+    assert search.spec == comparison.entries[1].spec.finder()
+    assert search.seed not in (0, 1)
     first, second = (entry.spec for entry in comparison.entries[:2])
     assert second.changed(plan=first.plan, learning_rate=1e-3) == first
     assert comparison.runs == ()
     assert read_comparison(comparison.name) == comparison
+
+
+def test_rates_are_found_unless_they_are_given_or_nobody_wants_it() -> None:
+    plans = parse_plans("attention,bitfit")
+    assert len(make_comparison("nano", plans, **SETTINGS).searches) == 2
+    for given in ({"learning_rates": (1e-3, 1e-2)}, {"find_rates": False}):
+        assert make_comparison("nano", plans, **given, **SETTINGS).searches == ()
 
 
 @pytest.mark.parametrize(

@@ -16,11 +16,13 @@ from qwen_ui.compare import (
     latest_comparison,
     make_comparison,
     markdown_report,
+    notes_of,
     parse_plans,
     read_comparison,
     results,
     rows_of,
     run_comparison,
+    searches_of,
     verdict_sentence,
 )
 from qwen_ui.freeze import preset
@@ -69,6 +71,34 @@ def test_two_plans_are_run_on_the_same_data_and_judged(short_evaluation: dict[st
     assert again.runs[1] != comparison.runs[1]
     assert results(again)[1]["losses"] == second["losses"]
     assert read_comparison(comparison.name) == again == latest_comparison()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_a_rate_is_found_once_for_all_seeds_of_a_plan(short_evaluation: dict[str, Any]) -> None:
+    plans = parse_plans("attention@last:1,bitfit@last:1")
+    made = make_comparison(
+        "nano", plans, seeds=(0, 1), learning_rates=(None, 0.5), **short_evaluation
+    )
+    comparison = run_comparison(made)
+    ((plan, search),) = searches_of(comparison)
+    assert plan == "attention on last:1"
+    assert search.rate is not None
+    found = results(comparison)
+    assert [r["learning_rate"] for r in found] == [search.rate, 0.5, search.rate, 0.5]
+    assert {r["held_out"] for r in found} == {found[0]["held_out"]}
+    attention, bitfit = rows_of(found)
+    assert attention.rate_source == search.source
+    assert attention.rate_seconds == search.seconds > 0
+    assert bitfit.rate_seconds == 0
+    text = markdown_report(comparison)
+    assert f"{attention.rate_seconds:.1f} s" in text
+    assert "found by short runs" in text
+    notes = notes_of(comparison)
+    assert len(notes) == len(set(notes))
+    assert all(note in " ".join(text.split()) for note in notes)
+    # Asked again, nothing is searched for again.
+    assert run_comparison(comparison) == comparison == read_comparison(comparison.name)
 
 
 STARTER = """

@@ -91,7 +91,11 @@ def test_no_more_is_read_than_is_asked_for(tmp_path: Path, monkeypatch: pytest.M
     (head,) = read_records(write(tmp_path, "a.txt", "word\n" * 100), most=3).records
     assert head.text == "word\n" * 20
     one_line = write(tmp_path, "b.txt", "x" * 300)
-    assert read_records(one_line, most=3) == read_records(one_line)
+    assert read_records(one_line, most=3).records[0].text == "x" * 100
+    cut = write(tmp_path, "c.txt", "x" + "\N{GRINNING FACE}" * 300)
+    assert read_records(cut, most=3).records[0].text == "x" + "\N{GRINNING FACE}" * 24
+    short = write(tmp_path, "d.txt", "\N{GRINNING FACE}" * 25)
+    assert read_records(short, most=3) == read_records(short)
 
 
 def test_a_file_that_is_not_there_is_named() -> None:

@@ -208,9 +208,9 @@ def test_gradients_of_many_batches_are_added_up_in_float32(
     optimizer, held = engine.loop.optimizer, dict[str, torch.Tensor]()
     step = optimizer.step
 
-    def step_and_look(rate: float) -> float:
+    def step_and_look(rate: float, loss: torch.Tensor) -> torch.Tensor:
         held.update(optimizer._sums)
-        return step(rate)
+        return step(rate, loss)
 
     monkeypatch.setattr(optimizer, "step", step_and_look)
     engine.loop._rate = lambda step: 0.0

@@ -132,9 +132,9 @@ def test_lora_is_named_among_plans_and_has_a_rate_of_its_own(
     assert lora == lora_reference("last:2")
     assert lora.name == "attention on last:2 by LoRA"
     selection = resolve(lora.plan, open_model("qwen2.5-1.5b-instruct"))
-    suggested = suggest_learning_rate(selection, lora=True)
-    assert suggested.rate > suggest_learning_rate(selection).rate
-    assert "2106.09685" in suggested.source
+    suggested = suggest_learning_rate(selection, steps=40, batch=8, lora=True)
+    mlp = resolve(preset("mlp", "last:2"), selection.anatomy)
+    assert suggested.rate > suggest_learning_rate(mlp, steps=40, batch=8).rate
     del settings["lora_rank"], settings["learning_rate"]
     entries = make_comparison("nano", parse_plans("attention,lora"), **settings).entries
     assert [entry.spec.model.lora_rank for entry in entries] == [0, 8]

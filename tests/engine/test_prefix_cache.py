@@ -156,7 +156,7 @@ def test_what_lies_beyond_the_budget_is_computed_each_time(tiny: Path, sentences
     budget = 2 * 48 * model.config.hidden_size * 4
     width, dtype = model.config.hidden_size, model.dtype
     cache, _ = cache_opener(examples, trainee.prefix_blocks, budget)(width, dtype)
-    assert cache is not None
+    assert isinstance(cache, PrefixCache)
     assert 0 < cache.capacity < len(examples.items)
     last = len(examples.items) - 1
     batch, source = collate(examples, (0, 1, last - 1, last), 0), PrefixSource(trainee, cache)

@@ -30,5 +30,3 @@ def test_the_rate_rises_to_its_peak_and_never_above(
 def test_the_rate_of_a_run_is_that_of_its_settings() -> None:
     plain = rate_of(OptimizationSettings(steps=10, warmup_steps=2, schedule="constant"), 1e-3)
     assert [plain(step) for step in (1, 2, 10)] == [5e-4, 1e-3, 1e-3]
-    finder = rate_of(OptimizationSettings(steps=6, learning_rate_finder=True), 1e-3)
-    assert [finder(step) for step in (1, 6)] == pytest.approx([1e-7, 1e-2])

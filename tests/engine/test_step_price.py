@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -53,7 +54,7 @@ def test_the_price_is_what_the_worker_s_step_takes(
     apply(selection, model)
     trainee, batch = Trainee(model, selection, cache_prefix=keep_prefix), full_batch()
     kept = None if trainee.cut is None else trainee.cut.run_prefix(batch.inputs)
-    saved = SavedBytes({p.untyped_storage()._cdata for p in model.parameters()})
+    saved = SavedBytes(model)
     live = LiveBytes()
     with flop_counter() as counter, live:
         with saved_tensors_hooks(saved.pack, lambda tensor: tensor):
@@ -98,5 +99,38 @@ def test_the_price_knows_what_masters_take_for_their_step(
     assert settings.engine is not None
     engine = replace(settings.engine, wide_gradients=portion)
     cost = price(anatomy, selection, replace(settings, engine=engine))
+    fixed = cost.weight_bytes + cost.optimizer_bytes + cost.origin_bytes + cost.master_bytes
+    assert cost.peak_bytes - fixed == pytest.approx(live.peak, rel=0.05)
+
+
+@pytest.mark.parametrize("length", [2, 64])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_the_price_knows_the_sums_of_several_micro_batches(
+    tmp_path: Path, dtype: torch.dtype, length: int
+) -> None:
+    """What the loop does for three of them; in bfloat16 the sums are float32."""
+    save_model(tmp_path, "qwen2", dtype)
+    anatomy = open_model(str(tmp_path))
+    model = load_model(tmp_path, anatomy, dtype)
+    selection = resolve(preset("full", "last:2"), anatomy)
+    apply(selection, model)
+    adam = optimizer.MasterAdamW(model, weight_decay=0.1, gradient_clip=1.0)
+    trainee, live = Trainee(model, selection, cache_prefix=False), LiveBytes()
+    item = Example(tuple(range(1, length + 1)), (False, *[True] * (length - 1)), "")
+    batch = collate(Examples((item,)), (0,), 0)
+
+    def step() -> None:
+        for _ in range(3):
+            with adam.adding_up() if adam.narrow else nullcontext():
+                trainee(batch).backward()
+        adam.step(1e-3)
+        adam.zero_grad()
+
+    step()
+    with live:
+        step()
+    settings = StepSettings(batch_size=1, sequence_length=length, gradient_accumulation_steps=3)
+    cost = price(anatomy, selection, as_worker(settings, dtype=None, keep_prefix=False))
+    assert cost.gradient_bytes == 4 * selection.trainable_parameters
     fixed = cost.weight_bytes + cost.optimizer_bytes + cost.origin_bytes + cost.master_bytes
     assert cost.peak_bytes - fixed == pytest.approx(live.peak, rel=0.05)

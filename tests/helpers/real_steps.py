@@ -34,28 +34,34 @@ def measure(
     length: int,
     *,
     padded: bool,
+    micro_batches: int = 1,
     live: LiveBytes | None = None,
 ) -> Measured:
-    """FLOPs, saved activations, and the most bytes alive beside the weights."""
+    """FLOPs, saved activations of a micro-batch, and the most bytes alive beside the weights."""
     module.train()
     module.zero_grad(set_to_none=True)
     tokens = torch.randint(0, 64, (batch_size, length))
     mask = torch.ones_like(tokens)
     if padded:
         mask[0, 0] = 0
-    saved = SavedBytes({p.untyped_storage()._cdata for p in module.parameters()})
     live = live or LiveBytes()
-    forward, backward = flop_counter(), flop_counter()
-    with forward, live, saved_tensors_hooks(saved.pack, lambda tensor: tensor):
-        inputs = {"input_ids": tokens, "attention_mask": mask, "labels": tokens}
-        loss = module(**inputs, use_cache=False).loss
-    activation_bytes = saved.total
-    saved.storages.clear()
-    with backward, live:
-        loss.backward()
+    flops_forward = flops_backward = 0
+    for _ in range(micro_batches):
+        saved = SavedBytes(module)
+        forward, backward = flop_counter(), flop_counter()
+        with forward, live, saved_tensors_hooks(saved.pack, lambda tensor: tensor):
+            inputs = {"input_ids": tokens, "attention_mask": mask, "labels": tokens}
+            loss = module(**inputs, use_cache=False).loss
+        activation_bytes = saved.total
+        saved.storages.clear()
+        with backward, live:
+            loss.backward()
+        del loss
+        flops_forward += forward.get_total_flops()
+        flops_backward += backward.get_total_flops()
     return Measured(
-        flops_forward=forward.get_total_flops(),
-        flops_step=forward.get_total_flops() + backward.get_total_flops(),
+        flops_forward=flops_forward,
+        flops_step=flops_forward + flops_backward,
         activation_bytes=activation_bytes,
         peak_bytes=live.peak,
     )

@@ -7,7 +7,8 @@ from typing import Any
 
 import transformers as t
 
-from tests.helpers.tiny_families import VOCABULARY
+from qwen_ui.model.families import model_types
+from tests.helpers.tiny_families import VOCABULARY, WITHOUT, tiny_configuration
 
 _TEXT: dict[str, Any] = {
     "vocab_size": VOCABULARY,
@@ -38,6 +39,23 @@ _QWEN_TOWER: dict[str, Any] = {
     "out_hidden_size": 32,
     "patch_size": 14,
 }
+_GLM_TOWER: dict[str, Any] = {
+    "depth": 2,
+    "hidden_size": 16,
+    "intermediate_size": 32,
+    "num_heads": 2,
+    "out_hidden_size": 32,
+    "image_size": 28,
+    "patch_size": 14,
+}
+_GLM_TOKENS: dict[str, Any] = {
+    "image_token_id": 250,
+    "video_token_id": 251,
+    "image_start_token_id": 252,
+    "image_end_token_id": 253,
+    "video_start_token_id": 254,
+    "video_end_token_id": 255,
+}
 _QWEN_TOKENS: dict[str, Any] = {
     "image_token_id": 250,
     "video_token_id": 251,
@@ -54,6 +72,16 @@ WRAPPERS: dict[str, Callable[[], t.PreTrainedConfig]] = {
         text_config={"model_type": "gemma3_text", **_TEXT, "sliding_window": 16},
         vision_config={"model_type": "siglip_vision_model", **_TOWER},
         mm_tokens_per_image=4, image_token_index=250, boi_token_index=251, eoi_token_index=252,
+    ),
+    "glm4v": lambda: t.Glm4vConfig(
+        text_config={**_TEXT, "rope_parameters": _SECTIONS}, vision_config=_GLM_TOWER, **_GLM_TOKENS
+    ),
+    "glm4v_moe": lambda: t.Glm4vMoeConfig(
+        text_config={
+            **_TEXT, "rope_parameters": _SECTIONS | {"partial_rotary_factor": 1.0},
+            "moe_intermediate_size": 16, "n_routed_experts": 4, "num_experts_per_tok": 2,
+        },
+        vision_config=_GLM_TOWER, **_GLM_TOKENS,
     ),
     "llava": lambda: t.LlavaConfig(
         text_config={"model_type": "llama", **_TEXT},
@@ -81,3 +109,14 @@ WRAPPERS: dict[str, Callable[[], t.PreTrainedConfig]] = {
         **_QWEN_TOKENS,
     ),
 }  # fmt: skip
+
+
+def configuration_of(model_type: str) -> t.PreTrainedConfig:
+    """A tiny configuration of this type, text alone or multimodal."""
+    wrapper = WRAPPERS.get(model_type)
+    return tiny_configuration(model_type) if wrapper is None else wrapper()
+
+
+def built_types() -> tuple[str, ...]:
+    """Types that have a tiny configuration: transformers' causal language models and wrappers."""
+    return tuple(sorted({*model_types(), *WRAPPERS} - WITHOUT.keys()))

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import * as data from "qwen/compare/comparison_data.js";
+import { rateTraces } from "qwen/page/rate_curve.js";
 import { placesOf, progressOf, shadeOfPlace } from "qwen/compare/scores_data.js";
 
 const row = (plan, more = {}) => ({
@@ -16,6 +17,7 @@ const row = (plan, more = {}) => ({
   spread: 0.01,
   perplexity: 54.598,
   seconds: 12.34,
+  rate_seconds: 3.21,
   tokens_per_second: 4096.4,
   peak_bytes: 1.234e9,
   delta_bytes: 16384,
@@ -34,6 +36,19 @@ const run = (plan, status, more = {}) => ({
   ...more,
 });
 
+const search = (plan, status, more = {}) => ({
+  plan,
+  status,
+  rate: null,
+  steps: 15,
+  trials: [
+    [0.01, 4],
+    [0.03, 3.5],
+    [0.1, null],
+  ],
+  ...more,
+});
+
 test("a row's figures are written as everywhere on the page", () => {
   const texts = data.COLUMNS.map(([, text]) => text(row("bitfit")));
   assert.deepEqual(texts, [
@@ -45,6 +60,7 @@ test("a row's figures are written as everywhere on the page", () => {
     "4.000 ± 0.010",
     "54.6",
     "12.3",
+    "3.2 s",
     "4,096",
     "1.23 GB",
     "16.4 kB",
@@ -66,7 +82,32 @@ test("runs are told in a few words, failed ones with their reason", () => {
     run("b", "failed"),
     run("c", "stopped"),
   ];
-  assert.deepEqual(data.failuresOf({ runs }), ["a, seed 0: No memory."]);
+  const searches = [search("c", "failed", { reason: "No data." }), search("d", "completed")];
+  assert.deepEqual(data.failuresOf({ runs, searches }), [
+    "c, finding its rate: No data.",
+    "a, seed 0: No memory.",
+  ]);
+});
+
+test("searches for rates are told in a few words, and drawn with a star at what was found", () => {
+  assert.equal(data.searchInWords(search("a", "running")), "a: finding its rate, 3 tried");
+  assert.equal(data.searchInWords(search("a", "queued")), "a: rate queued");
+  const found = rateTraces([search("a", "completed", { rate: 0.02 })], () => "red");
+  assert.deepEqual(
+    found.map(({ x, y }) => [x, y]),
+    [
+      [
+        [0.01, 0.03],
+        [4, 3.5],
+      ],
+      [[0.02], [3.5]],
+    ],
+  );
+  assert.equal(rateTraces([search("a", "running")], () => "red").length, 1);
+  assert.deepEqual(
+    rateTraces([search("a", "queued", { trials: [] })], () => "red"),
+    [],
+  );
 });
 
 test("a comparison is done when all of its runs are completed", () => {

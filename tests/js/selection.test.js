@@ -5,7 +5,7 @@ import { MIXED, NONE, OFF, ON } from "qwen/freeze/check_state.js";
 import { readRanges } from "qwen/freeze/ranges.js";
 import { Selection } from "qwen/freeze/selection.js";
 import { Structure } from "qwen/freeze/structure.js";
-import { structureRecord } from "./small_model.js";
+import { PER_BLOCK, structureRecord } from "./small_model.js";
 
 const EDITS = 25;
 const SIZE = 60;
@@ -38,6 +38,27 @@ test("what trains is counted, a tied tensor once", () => {
   assert.equal(selection.trained, 44);
   assert.equal(selection.tensors, 2);
   assert.equal(selection.trainedOf([0, 1]), 40);
+});
+
+test("what text cannot reach is neither ticked nor counted, before Python has answered", () => {
+  const record = { ...structureRecord(), unreached: "0,13-18" }; // the embedding and the last block
+  const selection = new Selection(new Structure(record), () => {});
+  const { everything, cells, rows, firstBlockRow } = selection.structure;
+  const last = rows[firstBlockRow + 2].tensors;
+  selection.toggle(everything);
+  assert.equal(selection.stateOf(everything), ON);
+  assert.equal(selection.tensors, 13);
+  assert.equal(selection.trained, 2 * PER_BLOCK + 4);
+  assert.equal(selection.trainedOf(last), 0);
+  assert.equal(selection.ranges(), "1-12,19");
+  assert.equal(selection.stateOf([12, 13]), ON);
+  assert.equal(selection.stateOf(last), OFF);
+  assert.ok(selection.structure.isUnreached(cells[firstBlockRow + 2][0]));
+  assert.ok(!selection.structure.isUnreached(everything));
+  selection.toggle(last);
+  assert.equal(selection.tensors, 13);
+  selection.toggle(everything);
+  assert.equal(selection.trained, 0);
 });
 
 test("a drag is one edit, told while it goes on and when it is done", () => {
@@ -137,7 +158,8 @@ test("undo and redo restore every state of random edits", () => {
   const random = randomFrom(7);
   const numel = Float64Array.from({ length: SIZE }, (_, i) => i + 1);
   for (let round = 0; round < 300; round++) {
-    const selection = new Selection({ length: SIZE, numel }, () => {});
+    const unreached = new Uint8Array(SIZE);
+    const selection = new Selection({ length: SIZE, numel, unreached }, () => {});
     const seen = [selection.ranges()];
     for (let edit = 0; edit < EDITS; edit++) {
       const before = selection.history.past.length;

@@ -24,6 +24,7 @@ export const structureRecord = () => ({
   block: [-1, ...[0, 1, 2].flatMap((block) => BLOCK.map(() => block)), -1],
   kind: [0, ...[0, 1, 2].flatMap(() => BLOCK), 7],
   aliases: [[0, "lm_head.weight"]],
+  unreached: "",
 });
 
 const ROWS = [

@@ -18,6 +18,18 @@ const treeWith = (...trained) => {
   return { tree, selection, rowOf };
 };
 
+test("a row that text cannot reach stays off, one of which it reaches a part can be on", () => {
+  const tree = new TensorTree(new Structure({ ...structureRecord(), unreached: "0,13-18" }));
+  const selection = new Selection(tree.structure, () => {});
+  selection.set(tree.structure.everything, 1);
+  tree.measure(selection);
+  const rowOf = (name) => tree.rows.findIndex((row) => row.name === name);
+  assert.equal(tree.stateOf(rowOf("model.layers")), ON);
+  assert.equal(tree.stateOf(rowOf("model.layers.2")), OFF);
+  assert.ok(tree.isUnreached(rowOf("model.layers.2")));
+  assert.ok(!tree.isUnreached(rowOf("model.layers")));
+});
+
 test("a row is a part of a name, and what leads to the blocks is open", () => {
   const { tree } = treeWith();
   const visible = tree.visible.map((row) => tree.rows[row].name);

@@ -8,8 +8,9 @@ import sys
 
 import pytest
 
-from qwen_ui.model import bundled, open_model, preset_models
+from qwen_ui.model import bundled, open_model, preset_models, unreached
 from qwen_ui.model.opening import build_anatomy
+from qwen_ui.model.reach_tracing import unreached_by_text
 
 
 @pytest.mark.parametrize("name", preset_models())
@@ -20,6 +21,11 @@ def test_a_bundled_anatomy_equals_the_built_one(name: str) -> None:
     assert json.dumps(found.config) == json.dumps(built.config)
     assert found.kinds == built.kinds
     assert found.configuration.to_dict() == built.configuration.to_dict()
+
+
+@pytest.mark.parametrize("name", preset_models())
+def test_text_reaches_all_of_a_shipped_model(name: str) -> None:
+    assert unreached(open_model(name)) == unreached_by_text(build_anatomy(name)) == frozenset()
 
 
 def test_a_bundled_anatomy_of_another_version_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:

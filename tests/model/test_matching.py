@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import signal
-import subprocess
-import sys
 import threading
 import time
 from typing import Any
@@ -17,8 +13,7 @@ from hypothesis import strategies as st
 
 from qwen_ui.errors import PlanError
 from qwen_ui.freeze import FreezePlan, import_plan, resolve
-from qwen_ui.model import check_pattern, match_names, matching, open_model
-from qwen_ui.paths import ASSETS
+from qwen_ui.model import check_pattern, match_names, open_model
 from qwen_ui.ui.freeze.actions import match
 
 NANO = open_model("nano")
@@ -83,15 +78,6 @@ def test_which_pattern_is_wrong_is_said() -> None:
         check_pattern("a" * 2001)
 
 
-def test_a_killed_matcher_is_replaced() -> None:
-    match_names(["a"], NAMES)
-    assert matching._running is not None
-    child = matching._running._child
-    os.kill(child.pid, signal.SIGKILL)
-    child.wait()
-    assert match_names(["a"], ("a",)) == [[0]]
-
-
 def test_threads_wait_for_each_other() -> None:
     answers: dict[int, list[list[int]]] = {}
 
@@ -121,33 +107,3 @@ def test_every_way_in_is_bounded() -> None:
     many = {"schema": 1, "rules": [{"regex": pattern + "|" * n} for n in range(50)]}
     with pytest.raises(PlanError, match="and 49 more took too long"):
         resolve(FreezePlan.from_dict(many), NANO)
-
-
-def test_no_matcher_outlives_its_process() -> None:
-    code = (
-        "from qwen_ui.model import match_names, matching; match_names(['a'], ['a'])\n"
-        "print(matching._running._child.pid)"
-    )
-    for end in ("", "; import os, signal; os.kill(os.getpid(), signal.SIGKILL)"):
-        done = subprocess.run(
-            [sys.executable, "-W", "error", "-c", f"{code.rstrip()[:-1]}, flush=True){end}"],
-            cwd=ASSETS.parent,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-        assert not done.stderr
-        pid = int(done.stdout)
-        deadline = time.monotonic() + 10
-        while _runs(pid):
-            assert time.monotonic() < deadline, "it still runs"
-            time.sleep(0.05)
-
-
-def _runs(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True

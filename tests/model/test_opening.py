@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
+import psutil
 import pytest
-from transformers import FalconH1Config
+from transformers import AutoModelForCausalLM, FalconH1Config, Qwen2Config
 
 from qwen_ui.errors import ModelError
-from qwen_ui.model import open_model, preset_models
+from qwen_ui.limited import Limits
+from qwen_ui.model import open_model, open_within_limits, preset_models
 from qwen_ui.model.remote_code import VARIABLE
 
 TINY = {
@@ -155,3 +158,70 @@ def test_a_hub_id_without_network_says_what_to_do() -> None:
 def test_nonsense_names_are_refused(name: str) -> None:
     with pytest.raises(ModelError):
         open_model(name)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [TINY, TINY | {"tie_word_embeddings": True, "dtype": "bfloat16"}],
+    ids=["plain", "tied"],
+)
+def test_another_process_opens_the_same(tmp_path: Path, values: dict[str, object]) -> None:
+    write(tmp_path, json.dumps(values))
+    found, here = open_within_limits(f" {tmp_path} "), open_model(str(tmp_path))
+    assert found == here
+    assert found.kinds == here.kinds
+    assert json.dumps(found.config) == json.dumps(here.config)
+    assert found.configuration.to_dict() == here.configuration.to_dict()
+
+
+def test_a_tie_that_the_files_break_is_broken_in_another_process_too(tmp_path: Path) -> None:
+    model = AutoModelForCausalLM.from_config(
+        Qwen2Config.from_dict(TINY | {"tie_word_embeddings": False})
+    )
+    model.save_pretrained(tmp_path)
+    write(tmp_path, json.dumps(TINY | {"tie_word_embeddings": True}))
+    found, here = open_within_limits(str(tmp_path)), open_model(str(tmp_path))
+    assert found == here
+    assert found.notes
+    assert not found.configuration.tie_word_embeddings
+
+
+# Each number is within its bound, and together they are 33 million modules.
+MANY_MODULES = {
+    "model_type": "switch_transformers",
+    "d_model": 8,
+    "d_ff": 8,
+    "d_kv": 4,
+    "num_heads": 2,
+    "vocab_size": 100,
+    "num_layers": 512,
+    "num_sparse_encoder_layers": 512,
+    "num_experts": 65_536,
+}
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [
+        Limits(seconds=1.0, memory=3 * 1024**3, patience=60.0),
+        Limits(seconds=60.0, memory=64 * 1024**2, patience=60.0),
+    ],
+    ids=["time", "memory"],
+)
+def test_an_opening_that_takes_too_much_is_a_sentence_and_leaves_this_process_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limits: Limits
+) -> None:
+    monkeypatch.setattr("qwen_ui.model.opening.OPENING", limits)
+    write(tmp_path, json.dumps(MANY_MODULES))
+    before = psutil.Process().memory_info().rss
+    began = time.process_time()
+    with pytest.raises(ModelError, match=r"cannot be opened: it (took|needs) more than"):
+        open_within_limits(str(tmp_path))
+    assert time.process_time() - began < 1
+    assert psutil.Process().memory_info().rss - before < 100 * 1024**2
+
+
+def test_a_mistake_found_in_another_process_is_the_same_sentence(tmp_path: Path) -> None:
+    write(tmp_path, json.dumps(TINY | {"num_hidden_layers": 10_000}))
+    with pytest.raises(ModelError, match="'num_hidden_layers' is 10,000"):
+        open_within_limits(str(tmp_path))

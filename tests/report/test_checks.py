@@ -14,10 +14,11 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from transformers import PreTrainedModel, Qwen2Config, Qwen2ForCausalLM
 
 from qwen_ui.freeze import preset, resolve
-from qwen_ui.model import Anatomy, open_model
+from qwen_ui.model import Anatomy, FakeModel, open_model
 from qwen_ui.model.reading import read_anatomy
+from qwen_ui.report.check_attention import check_attention
 from qwen_ui.report.check_names import check_collisions, check_pattern
-from qwen_ui.report.check_parts import check_attention, check_mlp, check_norms, check_unusual
+from qwen_ui.report.check_parts import check_mlp, check_norms, check_unusual
 from qwen_ui.report.checks import audit, check_sharing, check_stored, check_total
 from qwen_ui.report.gradients import check_gradients, names_with_gradient
 
@@ -122,37 +123,37 @@ def test_blocks_read_by_their_first_digit_fail_the_collision_check() -> None:
     assert "Index 2" in evidence
 
 
-def fake() -> tuple[Anatomy, PreTrainedModel, FakeTensorMode]:
+def fake() -> tuple[Anatomy, FakeModel]:
     mode = FakeTensorMode()
     with mode:
         model = Qwen2ForCausalLM(config())
-    return read_anatomy(model, source="tiny"), model, mode
+    return read_anatomy(model, source="tiny"), FakeModel(model, mode)
 
 
 def test_gradients_land_on_the_selected_parameters_alone() -> None:
-    anatomy, model, mode = fake()
-    assert check_gradients(anatomy, model, mode)[0]
+    anatomy, model = fake()
+    assert check_gradients(anatomy, model)[0]
     names = resolve(preset("attention"), anatomy).names
-    assert names_with_gradient(model, mode, names) == names
+    assert names_with_gradient(model, names, 8) == names
     assert len(names) == 4 * 7
 
 
 def test_a_block_that_is_cut_off_fails_the_gradient_check() -> None:
-    anatomy, model, mode = fake()
-    model.model.layers[4].register_forward_hook(lambda module, args, output: output.detach())
-    passed, evidence = check_gradients(anatomy, model, mode)
+    anatomy, model = fake()
+    model.module.model.layers[4].register_forward_hook(lambda module, args, output: output.detach())
+    passed, evidence = check_gradients(anatomy, model)
     assert not passed
     assert "none on `model.layers.2.self_attn.k_proj.bias`" in evidence
 
 
 def test_a_model_that_cannot_run_says_so_and_does_not_pass() -> None:
-    anatomy, model, mode = fake()
+    anatomy, model = fake()
 
     def stop(*_: object) -> None:
         raise RuntimeError("no kernel")
 
-    model.model.layers[0].register_forward_pre_hook(stop)
-    passed, evidence = check_gradients(anatomy, model, mode)
+    model.module.model.layers[0].register_forward_pre_hook(stop)
+    passed, evidence = check_gradients(anatomy, model)
     assert not passed
     assert "no kernel" in evidence
 

@@ -19,6 +19,7 @@ from qwen_ui.workers.memory_advice import (
     AvailableMemory,
     advice_for,
     memory_advice,
+    savings_of,
     with_advice,
 )
 
@@ -78,36 +79,38 @@ def spec(batch: int = 4) -> RunSpec:
     return make_spec(model="nano", plan=plan, data="x.txt", batch_size=batch)
 
 
+def two_a_sequence(run: RunSpec) -> float:
+    return 2.3e9 * run.optimization.batch_size
+
+
+def tokens_of(run: RunSpec) -> int:
+    return run.optimization.batch_size * run.data.sequence_length
+
+
 def test_the_largest_batch_that_fits_is_named() -> None:
-    said = memory_advice(spec(), AvailableMemory("cpu", 6.1e9), lambda batch, length: 2.3e9 * batch)
+    said = memory_advice(spec(), AvailableMemory("cpu", 6.1e9), two_a_sequence)
     assert said.text == (
         "Batch 4 of 128 tokens needs 9.80 GB, 6.10 GB were free; batch 2 fits (5.20 GB)."
     )
     assert said.changes == {"batch_size": 2}
-    said = memory_advice(
-        spec(), AvailableMemory("cpu", 2.0e9), lambda batch, length: 2e7 * batch * length
-    )
+    said = memory_advice(spec(), AvailableMemory("cpu", 2.0e9), lambda run: 2e7 * tokens_of(run))
     assert "batch 1 of 64 tokens fits" in said.text
     assert said.changes == {"batch_size": 1, "sequence_length": 64}
-    none = memory_advice(spec(), AvailableMemory("cpu", 1e9), lambda batch, length: 5e9)
+    none = memory_advice(spec(), AvailableMemory("cpu", 1e9), lambda run: 5e9)
     assert "no batch fits" in none.text
     assert none.changes == {}
 
 
 def test_what_other_programs_hold_is_said() -> None:
     available = AvailableMemory("cuda", 6.1e9, others=40e9)
-    said = memory_advice(spec(), available, lambda batch, length: 2.3e9 * batch).text
+    said = memory_advice(spec(), available, two_a_sequence).text
     assert "6.10 GB were free (other programs held 40.0 GB); batch 2 fits" in said
-    fits = memory_advice(
-        spec(), AvailableMemory("cuda", 20e9, 60e9), lambda batch, length: 2.3e9 * batch
-    )
+    fits = memory_advice(spec(), AvailableMemory("cuda", 20e9, 60e9), two_a_sequence)
     assert "it should fit" in fits.text
 
 
 def test_the_figures_take_the_place_of_the_general_advice() -> None:
-    advice = memory_advice(
-        spec(), AvailableMemory("cpu", 6.1e9), lambda batch, length: 2.3e9 * batch
-    )
+    advice = memory_advice(spec(), AvailableMemory("cpu", 6.1e9), two_a_sequence)
     said = with_advice(SENTENCES["device memory"], advice)
     assert said == f"The device ran out of memory. {advice.text}"
 
@@ -139,3 +142,43 @@ def test_the_price_of_the_run_itself_is_asked(tmp_path: Path) -> None:
     # On a CPU a run computes in float32, whatever the model's files hold.
     half = advice_for(given, AvailableMemory("cuda", OVERHEAD_BYTES + 2e9))
     assert half.changes["batch_size"] > said.changes["batch_size"]
+
+
+def test_settings_that_save_memory_are_offered_in_their_order() -> None:
+    given = spec(batch=2)
+
+    def peak(run: RunSpec) -> float:
+        saved = 3e9 * run.resources.gradient_checkpointing + 4e9 * run.resources.optimizer_offload
+        return 10e9 + 1e9 * run.optimization.batch_size - saved
+
+    offered = savings_of(given, "cuda")
+    for free, changes, words in (
+        (11.7e9, {"batch_size": 1}, "batch 1 fits"),
+        (9.7e9, {"gradient_checkpointing": True}, "batch 2 with gradient checkpointing fits"),
+        (
+            5.7e9,
+            {"gradient_checkpointing": True, "optimizer_offload": True},
+            "batch 2 with gradient checkpointing and the optimizer's state in main memory fits",
+        ),
+    ):
+        said = memory_advice(given, AvailableMemory("cuda", free), peak, offered)
+        assert said.changes == changes
+        assert words in said.text
+    used = spec().changed(gradient_checkpointing=True, optimizer_offload=True)
+    assert savings_of(used, "cuda") == []
+
+
+@pytest.mark.parametrize("memory", [24e9, 16e9])
+def test_training_all_of_the_1_5b_has_an_answer_on_small_gpus(memory: float) -> None:
+    """29 GB as it is; a card's driver and context keep about a twentieth."""
+    given = make_spec(
+        model="qwen2.5-1.5b-instruct",
+        plan=preset("full").to_dict(),
+        data="x.txt",
+        batch_size=4,
+        sequence_length=512,
+    )
+    said = advice_for(given, AvailableMemory("cuda", 0.95 * memory))
+    assert said.changes.get("batch_size", 4) == 4, said.text
+    assert "sequence_length" not in said.changes
+    assert "fits" in said.text

@@ -37,6 +37,20 @@ def test_as_many_run_at_a_time_as_there_is_room_for(monkeypatch: pytest.MonkeyPa
     workers.kill(third)
 
 
+def test_a_run_waits_for_the_one_that_finds_its_rate(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QWEN_UI_WORKERS", "3")
+    finder = workers.start(long_spec())
+    follower = workers.start(spec(steps=2, learning_rate_run=finder))
+    given = workers.start(spec(steps=2, learning_rate_run=finder, learning_rate=1e-3))
+    orphan = workers.start(spec(steps=2, learning_rate_run="gone"))
+    assert workers.queued_runs() == [follower]
+    for run in (given, orphan):
+        assert workers.wait(run)["status"] == "completed"
+    assert workers.queued_runs() == [follower]
+    workers.kill(finder)
+    assert workers.wait(follower)["status"] == "completed"
+
+
 def test_two_dashboards_start_a_queued_run_once() -> None:
     folders = [create_run(spec(steps=3), PLAN) for _ in range(3)]
     pair = [start_dashboard(), start_dashboard()]

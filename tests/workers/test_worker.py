@@ -18,7 +18,7 @@ from qwen_ui.errors import ModelError, RunError
 from qwen_ui.freeze import FreezePlan, resolve
 from qwen_ui.model import open_model
 from qwen_ui.model.weights.loading import weights_folder
-from qwen_ui.runs import RunSpec, create_run, run_summary
+from qwen_ui.runs import RunSpec, create_run, rate_search_of, run_summary
 from qwen_ui.workers.launch import start, wait
 from qwen_ui.workers.worker import main
 from tests.helpers.runs import events_of, losses_of, spec_for, train
@@ -129,10 +129,10 @@ def killed_and_resumed(spec: RunSpec, kill_at: int, monkeypatch: pytest.MonkeyPa
     folder = create_run(spec.to_dict(), spec.plan)
     honest = Trainer._stop_requested
 
-    def die(self: Trainer) -> bool:
-        if self._progress.step == kill_at:
+    def die(self: Trainer, step: int) -> bool:
+        if step == kill_at:
             raise Killed
-        return honest(self)
+        return honest(self, step)
 
     with monkeypatch.context() as patch:
         patch.setattr(Trainer, "_stop_requested", die)
@@ -217,12 +217,33 @@ def test_early_stopping_leaves_the_best_tensors_resumed_or_not(
     assert delta == expected
 
 
-def test_a_range_test_names_a_rate(tiny: Path, sentences: Path) -> None:
-    folder = train(spec_for(tiny, sentences, steps=30, learning_rate_finder=True, plan="full"))
-    rates = [event["learning_rate"] for event in events_of(folder, "step")]
-    assert rates == sorted(rates)
-    assert rates[-1] / rates[0] == pytest.approx(1e5)
-    assert "falls fastest at a learning rate of" in events_of(folder, "log")[-1]["message"]
+def test_the_finder_tries_rates_from_the_same_weights_and_another_run_takes_what_it_found(
+    tiny: Path, sentences: Path
+) -> None:
+    spec = spec_for(tiny, sentences, steps=12, learning_rate_finder=True, plan="full", seed=9)
+    folder = train(spec)
+    search = rate_search_of(folder)
+    assert search.rate is not None
+    assert (search.status, search.steps) == ("completed", 10)
+    assert f"{search.rate:g}, by {len(search.trials)} runs of 10 steps" in search.reason
+    losses = losses_of(folder)
+    assert len(losses) == 10 * len(search.trials)
+    firsts = losses[::10]
+    assert firsts == [firsts[0]] * len(firsts), "each begins with the untouched weights"
+    assert not (folder / "delta.safetensors").exists()
+    follower = train(spec_for(tiny, sentences, plan="full", learning_rate_run=folder.name))
+    (start,) = events_of(follower, "start")
+    assert start["learning_rate"] == search.rate
+    assert start["learning_rate_source"] == search.source
+
+
+def test_a_trial_is_the_run_that_it_stands_for(tiny: Path, sentences: Path) -> None:
+    """At the rate and steps of a trial, a run of its own ends at the same loss."""
+    spec = spec_for(tiny, sentences, steps=8, learning_rate_finder=True, plan="mlp")
+    search = rate_search_of(train(spec))
+    for rate, loss in search.trials[:2]:
+        again = spec.changed(learning_rate_finder=False, learning_rate=rate)
+        assert run_summary(train(again))["eval_loss_after"] == pytest.approx(loss, rel=1e-6)
 
 
 def test_a_loss_that_explodes_fails_the_run_with_what_to_do(

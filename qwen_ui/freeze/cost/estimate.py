@@ -2,8 +2,8 @@
 
 It comes from a fake step of this very architecture (`segment_tracer`): no formula knows the model,
 so no formula can be wrong about it. FLOPs are those of `FlopCounterMode`; saved activations are the
-storages that autograd saves, each once, parameters left out, as `saved_tensors_hooks` sees them on
-a real step.
+storages that autograd saves, each once, as `saved_tensors_hooks` sees them on a real step; the
+model's own parameters and buffers are left out, since they exist anyway.
 
 The peak is the most of these at once, on top of the weights and the optimizer's state:
 
@@ -11,6 +11,9 @@ The peak is the most of these at once, on top of the weights and the optimizer's
     the loss              what all blocks save + logits and the like
     backward of block i   what blocks up to i save + gradients of those above + what i allocates
     the optimizer         all gradients
+
+Where several micro-batches make a step, or gradients have fixed places (a replayed CUDA graph's),
+all are held throughout, and each new one only until it has been added.
 
 With an `Engine` the step is priced as a particular trainer takes it. The peak leaves out what a
 process needs for itself (libraries, a CUDA context, fragmentation of the allocator): some hundred
@@ -26,13 +29,12 @@ from typing import TYPE_CHECKING
 from qwen_ui.freeze.cost.optimizers import optimizer_bytes
 from qwen_ui.freeze.cost.segments import BlockState, Segment
 from qwen_ui.freeze.cost.step import Cost, StepSettings
-from qwen_ui.freeze.cost.tracer_cache import tracer_for
+from qwen_ui.freeze.cost.tracer_cache import segments_for
 from qwen_ui.freeze.plan import FreezePlan, Rule
 from qwen_ui.freeze.selection import Selection, resolve
 from qwen_ui.model import refuse_length
 
 if TYPE_CHECKING:
-    from qwen_ui.freeze.cost.segments import Tracer
     from qwen_ui.model import Anatomy
 
 FLOAT32 = 4  # bytes
@@ -79,30 +81,31 @@ def full_cost(anatomy: Anatomy, settings: StepSettings) -> Cost:
     return price(anatomy, everything, replace(settings, keep_prefix=False))
 
 
-def price(
-    anatomy: Anatomy, selection: Selection, settings: StepSettings, tracer: Tracer | None = None
-) -> Cost:
-    """As `estimate_cost`, for settings already made.
-
-    Args:
-        tracer: gives the segments; None traces steps of this very shape.
-    """
+def price(anatomy: Anatomy, selection: Selection, settings: StepSettings) -> Cost:
+    """As `estimate_cost`, for settings already made."""
     refuse_length(anatomy, settings.sequence_length)
-    tracer = tracer or tracer_for(anatomy, settings.shape, settings.dtype)
+    tracer = segments_for(anatomy, settings.shape, settings.dtype)
     prefix = selection.prefix_blocks
     skipped = prefix if settings.keep_prefix else 0
-    states = _states(anatomy, selection, settings.checkpointing)
+    micro_batches = settings.gradient_accumulation_steps
+    accumulates = micro_batches > 1
+    states = _states(anatomy, selection, settings.checkpointing, accumulates)
     blocks = [tracer.block(i, state) for i, state in enumerate(states) if i >= skipped]
     outside = tracer.outside(
         frozenset(p.name for p in selection.parameters if p.block is None),
         prefix < anatomy.block_count,
         settings.engine.head_loss if settings.engine is not None else None,
+        accumulates,
     )
-    forward = sum(segment.flops_forward for segment in (outside, *blocks))
-    backward = sum(segment.flops_backward for segment in (outside, *blocks))
+    forward = micro_batches * sum(segment.flops_forward for segment in (outside, *blocks))
+    backward = micro_batches * sum(segment.flops_backward for segment in (outside, *blocks))
     held = _held(anatomy, selection, settings, tracer.itemsize)
-    gradients = [count * tracer.itemsize for _, _, count in selection.block_counts]
-    passes = _peak(outside, blocks, gradients[skipped:], held.gradients - sum(gradients))
+    fixed = settings.engine is not None and settings.engine.fixed_gradients
+    if accumulates or fixed:
+        passes = held.gradients + _peak(outside, blocks, [0] * len(blocks), 0)
+    else:
+        gradients = [count * tracer.itemsize for _, _, count in selection.block_counts]
+        passes = _peak(outside, blocks, gradients[skipped:], held.gradients - sum(gradients))
     return Cost(
         flops_forward=forward,
         flops_step=forward + backward,
@@ -139,19 +142,32 @@ def _held(anatomy: Anatomy, selection: Selection, settings: StepSettings, width:
     """What a step holds, in a model of `width` bytes per element."""
     engine, trained = settings.engine, selection.trainable_parameters
     masters = FLOAT32 * trained if settings.masters and width < FLOAT32 else 0
+    accumulates = settings.gradient_accumulation_steps > 1
+    summed_wide = bool(masters) and accumulates and engine is not None and engine.adds_up_wide
+    gradients = trained * (FLOAT32 if summed_wide else width)
+    weights = anatomy.total_parameters * width
+    if engine is not None and engine.offloads:
+        return _Held(weights, gradients, optimizer=0, masters=0, origin=0, wide_gradients=0)
     largest = FLOAT32 * max((p.numel for p in selection.parameters), default=0)
-    origin = FLOAT32 * trained
+    copies, wide_gradients = 0, 0
+    if engine is not None:
+        copies = FLOAT32 * trained * (1 + engine.holds_best)
+        copies = copies if FLOAT32 * trained <= engine.origin_limit else 0
+        if not summed_wide:
+            wide_gradients = min(masters, max(engine.wide_gradients, largest))
     return _Held(
-        weights=anatomy.total_parameters * width,
-        gradients=trained * width,
+        weights=weights,
+        gradients=gradients,
         optimizer=optimizer_bytes(settings.optimizer, trained),
         masters=masters,
-        origin=origin if engine is not None and origin <= engine.origin_limit else 0,
-        wide_gradients=0 if engine is None else min(masters, max(engine.wide_gradients, largest)),
+        origin=copies,
+        wide_gradients=wide_gradients,
     )
 
 
-def _states(anatomy: Anatomy, selection: Selection, checkpointing: bool) -> list[BlockState]:
+def _states(
+    anatomy: Anatomy, selection: Selection, checkpointing: bool, accumulates: bool
+) -> list[BlockState]:
     trains: list[set[str]] = [set() for _ in anatomy.blocks]
     for parameter in selection.parameters:
         if parameter.block is not None:
@@ -160,7 +176,7 @@ def _states(anatomy: Anatomy, selection: Selection, checkpointing: bool) -> list
     for index, kinds in enumerate(trains):
         needs = index > selection.first_trained_block or index >= selection.entry_block
         checkpointed = checkpointing and (needs or bool(kinds))
-        states.append(BlockState(frozenset(kinds), needs, checkpointed))
+        states.append(BlockState(frozenset(kinds), needs, checkpointed, accumulates))
     return states
 
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
+from torch import nn
 from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
@@ -21,12 +22,15 @@ class LiveBytes(TorchDispatchMode):
     """Bytes of the storages that operations allocate, until they are freed.
 
     Attributes:
-        peak: the most bytes allocated at once since the start, or since `restart_peak`.
+        levels: bytes allocated at once, at the start (or at `restart`) and after each operation
+            that allocates.
+        operations: their names, in the same order without the start.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self.peak = 0
+        self.levels = [0]
+        self.operations: list[str] = []
         self._alive: dict[int, tuple[StorageWeakRef, int]] = {}
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -39,7 +43,8 @@ class LiveBytes(TorchDispatchMode):
             for leaf in made:
                 storage = leaf.untyped_storage()
                 self._alive[storage_key(leaf)] = StorageWeakRef(storage), storage.nbytes()
-            self.peak = max(self.peak, sum(size for _, size in self._alive.values()))
+            self.levels.append(sum(size for _, size in self._alive.values()))
+            self.operations.append(str(func))
         return out
 
     def _sweep(self) -> None:
@@ -52,8 +57,14 @@ class LiveBytes(TorchDispatchMode):
         self._sweep()
         return sum(size for _, size in self._alive.values())
 
-    def restart_peak(self) -> None:
-        self.peak = self.live
+    @property
+    def peak(self) -> int:
+        """The most bytes allocated at once."""
+        return max(self.levels)
+
+    def restart(self) -> None:
+        """Begin again to take down levels and operations."""
+        self.levels, self.operations = [self.live], []
 
 
 def storage_key(tensor: torch.Tensor) -> int:
@@ -61,17 +72,26 @@ def storage_key(tensor: torch.Tensor) -> int:
     return tensor.untyped_storage()._cdata
 
 
-class SavedBytes:
-    """Storages that autograd keeps for the backward pass, parameters left out."""
+def resident_storages(module: nn.Module) -> set[int]:
+    """Storages of a module's parameters and buffers: they exist whether autograd saves them or not.
 
-    def __init__(self, parameters: set[int]) -> None:
-        self._parameters = parameters
+    OpenAI's GPT and GPT-Neo multiply by a mask that they hold as a buffer.
+    """
+    tensors = [*module.parameters(), *module.buffers()]
+    return {storage_key(tensor) for tensor in tensors}
+
+
+class SavedBytes:
+    """Storages that autograd keeps for the backward pass, but those of the module itself."""
+
+    def __init__(self, module: nn.Module) -> None:
+        self._resident = resident_storages(module)
         # The storages are held so that no other gets the address of one that was freed.
         self.storages: dict[int, torch.UntypedStorage] = {}
 
     def pack(self, tensor: torch.Tensor) -> torch.Tensor:
         storage = tensor.untyped_storage()
-        if storage._cdata not in self._parameters:
+        if storage._cdata not in self._resident:
             self.storages[storage._cdata] = storage
         return tensor
 

@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 
 import torch
+from torch import nn
 from torch.autograd.graph import saved_tensors_hooks
 
 from qwen_ui.freeze.cost.live_bytes import LiveBytes, SavedBytes, flop_counter, storage_key
-from qwen_ui.freeze.cost.segments import Segment
+from qwen_ui.freeze.cost.segments import Profile
 
 
 class PassCounters:
-    """Counts a forward pass, then a backward pass, and gives the `Segment` that they come to.
+    """Counts a forward pass, then a backward pass, and gives the `Profile` that they come to.
+
+    Args:
+        module: the whole model; its own tensors are not among what is saved.
 
     Attributes:
         saved: storage -> bytes that the forward pass saved for the backward pass.
     """
 
-    def __init__(self, parameters: set[int]) -> None:
-        self._storages = SavedBytes(parameters)
+    def __init__(self, module: nn.Module) -> None:
+        self._storages = SavedBytes(module)
         self._live = LiveBytes()
         self._flops = [0, 0]
-        self._peaks = [0, 0]
+        # Without a backward pass nothing is allocated in it.
+        self._levels: list[list[int]] = [[0], [0]]
+        self._operations: list[list[str]] = [[], []]
         self.saved: dict[int, int] = {}
 
     @contextmanager
@@ -35,7 +41,7 @@ class PassCounters:
             stack.enter_context(self._live)
             stack.enter_context(saved_tensors_hooks(self._storages.pack, lambda tensor: tensor))
             yield
-        self._flops[0], self._peaks[0] = counter.get_total_flops(), self._live.peak
+        self._take_down(0, counter.get_total_flops())
         self.saved = {key: saved.nbytes() for key, saved in self._storages.storages.items()}
         # Held no longer, so that the backward pass can free them as it goes.
         self._storages.storages.clear()
@@ -43,29 +49,37 @@ class PassCounters:
     def backward(self, output: torch.Tensor, gradient: torch.Tensor | None) -> None:
         """Run and count the backward pass."""
         counter = flop_counter()
-        self._live.restart_peak()
+        self._live.restart()
         with counter, self._live:
             torch.autograd.backward(output, gradient)
-        self._flops[1], self._peaks[1] = counter.get_total_flops(), self._live.peak
+        self._take_down(1, counter.get_total_flops())
 
-    def segment(
-        self, hidden: torch.Tensor | None, given: frozenset[int], output: torch.Tensor
-    ) -> Segment:
+    def _take_down(self, which: int, flops: int) -> None:
+        self._flops[which] = flops
+        self._levels[which], self._operations[which] = self._live.levels, self._live.operations
+
+    def profile(
+        self, hidden: torch.Tensor | None, given: Mapping[int, int], output: torch.Tensor
+    ) -> Profile:
         """What was counted.
 
         Args:
             hidden: the input, where it may have been saved.
-            given: storages of the other arguments, which blocks share.
+            given: storages of the other arguments, which blocks share, and which each is.
             output: what the forward pass returned.
         """
         sizes = self.saved
-        return Segment(
-            flops_forward=self._flops[0],
-            flops_backward=self._flops[1],
-            saved=sum(size for k, size in sizes.items() if k not in given),
-            shared=frozenset((k, size) for k, size in sizes.items() if k in given),
-            saved_input=0 if hidden is None else sizes.get(storage_key(hidden), 0),
-            forward_peak=self._peaks[0],
-            backward_peak=self._peaks[1],
-            output=output.untyped_storage().nbytes(),
+        shared = sorted((given[key], size) for key, size in sizes.items() if key in given)
+        return Profile(
+            operations=(tuple(self._operations[0]), tuple(self._operations[1])),
+            arguments=tuple(which for which, _ in shared),
+            numbers=(
+                *self._flops,
+                sum(size for key, size in sizes.items() if key not in given),
+                0 if hidden is None else sizes.get(storage_key(hidden), 0),
+                output.untyped_storage().nbytes(),
+                *(size for _, size in shared),
+                *self._levels[0],
+                *self._levels[1],
+            ),
         )

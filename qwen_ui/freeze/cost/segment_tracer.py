@@ -21,7 +21,7 @@ from torch.utils.checkpoint import checkpoint
 
 from qwen_ui.freeze.cost.live_bytes import storage_key
 from qwen_ui.freeze.cost.pass_counters import PassCounters
-from qwen_ui.freeze.cost.segments import BlockState, Segment, StepShape
+from qwen_ui.freeze.cost.segments import BlockState, Profile, StepShape
 from qwen_ui.model import Anatomy, FakeModel
 
 if TYPE_CHECKING:
@@ -38,14 +38,18 @@ class SegmentTracer:
         self._shape = shape
         self._blocks = [fake.module.get_submodule(block.name) for block in anatomy.blocks]
         self._signatures: list[object] = [_signature(block) for block in self._blocks]
-        self._parameters = {p.untyped_storage()._cdata for p in fake.module.parameters()}
-        self._segments: dict[tuple[object, BlockState], Segment] = {}
-        self._outside: dict[tuple[frozenset[str], bool, HeadLoss | None], Segment] = {}
+        self._profiles: dict[tuple[object, BlockState], Profile] = {}
+        self._outside: dict[tuple[frozenset[str], bool, HeadLoss | None, bool], Profile] = {}
         with lock:
             self._calls = self._record_calls()
+        # Shared tensors by the order in which the blocks are given them, in every shape the same.
+        self._given: dict[int, int] = {}
+        for args, kwargs, _ in self._calls:
+            for key in _given_storages(args, kwargs):
+                self._given.setdefault(key, len(self._given))
         # Blocks that are given different masks or tables are not alike.
         self._signatures = [
-            (signature, _given_storages(args, kwargs))
+            (signature, tuple(self._given[key] for key in _given_storages(args, kwargs)))
             for signature, (args, kwargs, _) in zip(self._signatures, self._calls, strict=True)
         ]
 
@@ -60,23 +64,32 @@ class SegmentTracer:
         hidden = _hidden(*self._calls[0][:2])
         return hidden.numel() * hidden.dtype.itemsize // self._shape.tokens
 
-    def block(self, index: int, state: BlockState) -> Segment:
-        """The segment of block `index` in this state."""
+    def signature(self, index: int) -> object:
+        """Blocks with the same one cost the same, in every shape."""
+        return self._signatures[index]
+
+    def block(self, index: int, state: BlockState) -> Profile:
+        """The profile of block `index` in this state."""
         key = (self._signatures[index], state)
         with self._lock:
-            if key not in self._segments:
-                self._segments[key] = self._trace_block(index, state)
-            return self._segments[key]
+            if key not in self._profiles:
+                self._profiles[key] = self._trace_block(index, state)
+            return self._profiles[key]
 
     def outside(
-        self, trains: frozenset[str], blocks_need_gradient: bool, head_loss: HeadLoss | None = None
-    ) -> Segment:
+        self,
+        trains: frozenset[str],
+        blocks_need_gradient: bool,
+        head_loss: HeadLoss | None = None,
+        accumulates: bool = False,
+    ) -> Profile:
         """Embedding, final norm, head and loss, where these names outside the blocks train.
 
         Args:
             head_loss: computes head and loss; None for the model's own way.
+            accumulates: as in `BlockState`.
         """
-        key = (trains, blocks_need_gradient, head_loss)
+        key = (trains, blocks_need_gradient, head_loss, accumulates)
         with self._lock:
             if key not in self._outside:
                 self._outside[key] = self._trace_outside(*key)
@@ -125,13 +138,11 @@ class SegmentTracer:
             for block in self._blocks:
                 del block.forward
 
-    def _trace_block(self, index: int, state: BlockState) -> Segment:
+    def _trace_block(self, index: int, state: BlockState) -> Profile:
         block = self._blocks[index]
         args, kwargs, _ = self._calls[index]
-        for name, parameter in block.named_parameters():
-            parameter.requires_grad_(name in state.trains)
-            parameter.grad = None
         with self._running():
+            _prepare(block, state.trains, state.accumulates)
             args, kwargs = tree_map(_detached, (args, kwargs))
             hidden = _hidden(args, kwargs)
             hidden.requires_grad_(state.input_needs_gradient)
@@ -142,7 +153,7 @@ class SegmentTracer:
                     return checkpoint(block, *args, **settings, **kwargs)
                 return block(*args, **kwargs)
 
-            counters = PassCounters(self._parameters)
+            counters = PassCounters(self._fake.module)
             with counters.forward():
                 output = _first_tensor(run())
             if state.needs_backward:
@@ -152,15 +163,18 @@ class SegmentTracer:
         if state.checkpointed:
             # Held by the function that runs the block again, not by autograd's hooks.
             counters.saved[storage_key(hidden)] = hidden.untyped_storage().nbytes()
-        return counters.segment(hidden, _given_storages(args, kwargs), output)
+        own = set(_given_storages(args, kwargs))
+        given = {key: which for key, which in self._given.items() if key in own}
+        return counters.profile(hidden, given, output)
 
     def _trace_outside(
-        self, trains: frozenset[str], blocks_need_gradient: bool, head_loss: HeadLoss | None
-    ) -> Segment:
+        self,
+        trains: frozenset[str],
+        blocks_need_gradient: bool,
+        head_loss: HeadLoss | None,
+        accumulates: bool,
+    ) -> Profile:
         module, last = self._fake.module, len(self._blocks) - 1
-        for name, parameter in module.named_parameters():
-            parameter.requires_grad_(name in trains)
-            parameter.grad = None
 
         def replacement(index: int, block: nn.Module) -> Callable[..., Any]:
             def forward(*args: Any, **kwargs: Any) -> Any:
@@ -171,8 +185,9 @@ class SegmentTracer:
 
             return forward
 
-        counters = PassCounters(self._parameters)
+        counters = PassCounters(module)
         with self._replaced_blocks(replacement), self._running():
+            _prepare(module, trains, accumulates)
             inputs = self._inputs()
             with counters.forward():
                 loss = self._loss(inputs, head_loss)
@@ -180,7 +195,7 @@ class SegmentTracer:
                 counters.backward(loss, None)
         for parameter in module.parameters():
             parameter.grad = None
-        return counters.segment(None, frozenset(), loss)
+        return counters.profile(None, {}, loss)
 
     def _loss(self, inputs: dict[str, Any], head_loss: HeadLoss | None) -> torch.Tensor:
         module = self._fake.module
@@ -194,6 +209,14 @@ class SegmentTracer:
         rows = torch.arange(labels.numel()).view_as(labels)[:, :-1].flatten()
         hidden_NH = hidden_BTH.flatten(0, 1).index_select(0, rows)
         return head_loss(hidden_NH, head, labels[:, 1:].flatten())
+
+
+def _prepare(module: nn.Module, trains: frozenset[str], accumulates: bool) -> None:
+    """Turn these parameters on and all others off, with or without gradients to add to."""
+    for name, parameter in module.named_parameters():
+        parameter.requires_grad_(name in trains)
+        held = accumulates and name in trains
+        parameter.grad = torch.zeros_like(parameter) if held else None
 
 
 def _signature(block: nn.Module) -> object:
@@ -220,8 +243,8 @@ def _like_output(output: Any, hidden: torch.Tensor) -> Any:
     return type(output)((hidden, *output[1:])) if isinstance(output, tuple | list) else hidden
 
 
-def _given_storages(args: Any, kwargs: dict[str, Any]) -> frozenset[int]:
+def _given_storages(args: Any, kwargs: dict[str, Any]) -> list[int]:
     """Storages of all arguments but the hidden state: masks and tables that blocks share."""
     hidden = storage_key(_hidden(args, kwargs))
     leaves = [leaf for leaf in tree_leaves((args, kwargs)) if torch.is_tensor(leaf)]
-    return frozenset(storage_key(leaf) for leaf in leaves) - {hidden}
+    return [key for key in dict.fromkeys(map(storage_key, leaves)) if key != hidden]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import torch
@@ -28,11 +28,19 @@ class StepShape:
 
 @dataclass(frozen=True, slots=True)
 class BlockState:
-    """What decides the cost of a block in one step, apart from its shape."""
+    """What decides the cost of a block in one step, apart from its shape.
+
+    Attributes:
+        trains: kinds of the block that train.
+        input_needs_gradient: something before the block trains.
+        checkpointed: the block is run again for its backward pass.
+        accumulates: its gradients exist already, and this pass's are added to them.
+    """
 
     trains: frozenset[str]
     input_needs_gradient: bool
     checkpointed: bool
+    accumulates: bool = False
 
     @property
     def needs_backward(self) -> bool:
@@ -47,7 +55,7 @@ class Segment:
         flops_forward: of its forward pass.
         flops_backward: of its backward pass, recomputation under checkpointing included.
         saved: bytes that it alone saves for the backward pass.
-        shared: (storage, bytes) of saved tensors that other blocks may save as well (the mask, the
+        shared: (which, bytes) of saved tensors that other blocks may save as well (the mask, the
             rotary tables): counted once in a model.
         saved_input: the part of `saved` that existed before (its input).
         forward_peak: the most bytes allocated at once by its forward pass.
@@ -65,25 +73,36 @@ class Segment:
     output: int
 
 
-class Tracer(Protocol):
-    """What gives the segments of a step; `segment_tracer` traces them."""
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What one trace of a part counted, instant by instant.
 
-    @property
-    def itemsize(self) -> int:
-        """Bytes per element of the hidden state."""
-        ...
+    Attributes:
+        operations: names of those that allocate, of the forward and of the backward pass.
+        arguments: which of the model's shared tensors it saves, by the order in which the blocks
+            are given them.
+        numbers: FLOPs forward and backward; bytes saved, of the saved input and of the output;
+            bytes of each shared argument; then bytes allocated at the start and after each
+            operation, of the forward pass and of the backward pass. How many there are follows
+            from the others.
+    """
 
-    @property
-    def hidden_bytes_per_token(self) -> int:
-        """Bytes per token of the hidden state between two blocks."""
-        ...
+    operations: tuple[tuple[str, ...], tuple[str, ...]]
+    arguments: tuple[int, ...]
+    numbers: tuple[int, ...]
 
-    def block(self, index: int, state: BlockState) -> Segment:
-        """The segment of this block."""
-        ...
-
-    def outside(
-        self, trains: frozenset[str], blocks_need_gradient: bool, head_loss: HeadLoss | None = None
-    ) -> Segment:
-        """The segment of all that is outside the blocks."""
-        ...
+    def segment(self, numbers: tuple[int, ...] | None = None) -> Segment:
+        """The costs; of another shape where its numbers are given."""
+        flops_forward, flops_backward, saved, saved_input, output, *rest = numbers or self.numbers
+        sizes, levels = rest[: len(self.arguments)], rest[len(self.arguments) :]
+        middle = len(self.operations[0]) + 1
+        return Segment(
+            flops_forward=flops_forward,
+            flops_backward=flops_backward,
+            saved=saved,
+            shared=frozenset(zip(self.arguments, sizes, strict=True)),
+            saved_input=saved_input,
+            forward_peak=max(levels[:middle]),
+            backward_peak=max(levels[middle:]),
+            output=output,
+        )

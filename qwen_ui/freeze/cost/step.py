@@ -20,14 +20,15 @@ class Cost:
     """FLOPs and bytes of one training step.
 
     Attributes:
-        flops_forward: of the forward pass; without the prefix where its output is cached.
-        flops_step: forward and backward.
-        activation_bytes: what autograd saves between the two.
+        flops_forward: of the forward passes; without the prefix where its output is cached.
+        flops_step: forward and backward, over all micro-batches.
+        activation_bytes: what autograd saves between the two, for one micro-batch.
         weight_bytes: all weights, in the model's dtype.
-        gradient_bytes: of what trains, in the model's dtype.
+        gradient_bytes: of what trains, in the model's dtype, or in the one they are added up in.
         optimizer_bytes: the optimizer's state, without float32 master weights.
         master_bytes: float32 master weights of what trains; 0 without them.
-        origin_bytes: initial float32 copies of the trained weights, where an engine holds them.
+        origin_bytes: float32 copies of the trained weights, initial and best, where an engine holds
+            them.
         peak_bytes: the most of it all at once.
         prefix_blocks: blocks that need no backward pass.
         prefix_kept: whether their output is cached, so that they need no forward pass either.
@@ -58,11 +59,20 @@ class Engine:
         origin_limit: initial float32 copies of the trained weights are held up to this many bytes.
         wide_gradients: with master weights, gradients are copied to float32 for the optimizer, at
             most this many bytes at once, or one tensor.
+        adds_up_wide: with master weights, gradients of several micro-batches are added up in
+            float32, each as soon as it is known.
+        fixed_gradients: all gradients have their places throughout, before they are computed too.
+        offloads: masters and the optimizer's state are not on the device.
+        holds_best: a further float32 copy of what trains is held, up to `origin_limit`.
     """
 
     head_loss: HeadLoss
     origin_limit: int = 0
     wide_gradients: int = 0
+    adds_up_wide: bool = False
+    fixed_gradients: bool = False
+    offloads: bool = False
+    holds_best: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +91,7 @@ class StepSettings:
         padded: the batch has padding, so that attention gets a mask; without one it saves less
             (grouped key-value heads are then not copied for every query head).
         dtype: torch's name; None for the model's own.
+        gradient_accumulation_steps: micro-batches per step, whose gradients are added up.
         engine: None for the plain loop: all logits at once, then cross-entropy.
     """
 
@@ -92,6 +103,7 @@ class StepSettings:
     checkpointing: bool = False
     padded: bool = True
     dtype: str | None = None
+    gradient_accumulation_steps: int = 1
     engine: Engine | None = None
 
     @property
@@ -106,4 +118,9 @@ class StepSettings:
             )
         if self.batch_size * self.sequence_length > MAX_TOKENS:
             raise SettingsError(f"A step of more than {MAX_TOKENS:,} tokens is not priced.")
+        if self.gradient_accumulation_steps < 1:
+            raise SettingsError(
+                f"A step cannot have {self.gradient_accumulation_steps} micro-batches. "
+                "Accumulate gradients over at least 1."
+            )
         optimizer_bytes(self.optimizer, 0)

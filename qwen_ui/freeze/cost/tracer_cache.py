@@ -1,26 +1,62 @@
-"""Tracers of the models and step shapes that were asked for last, so that each is built once."""
+"""What was traced of a model, kept as long as its anatomy lives and shared by all who ask."""
 
 from __future__ import annotations
 
 import threading
 import weakref
 from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from typing import TYPE_CHECKING
 
 import torch
 
 from qwen_ui.errors import ModelError, SettingsError
+from qwen_ui.freeze.cost.all_shapes import LONGEST, AllShapes, Range, proven
 from qwen_ui.freeze.cost.segment_tracer import SegmentTracer
-from qwen_ui.freeze.cost.segments import StepShape
-from qwen_ui.model import Anatomy, FakeModel, fake_model
+from qwen_ui.freeze.cost.segments import BlockState, Profile, Segment, StepShape
+from qwen_ui.model import Anatomy, FakeModel, fake_model, most_positions
 
-# A page prices one shape at a time, and a table of cards a dozen batches.
-_MAX_SHAPES = 24
+if TYPE_CHECKING:
+    from qwen_ui.freeze.cost.segments import HeadLoss
+
+_MAX_SHAPES = 16
+_MAX_SEGMENTS = 4096
+# From so many shapes of a model on, the traces that give all shapes are cheaper than one for each.
+_SHAPES_ONE_BY_ONE = 6
 _lock = threading.Lock()
-_tracers_by_model: dict[tuple[int, str | None], _ModelTracers] = {}
+_models: dict[tuple[int, str | None], _ModelTracers] = {}
+_Part = tuple[Hashable, ...]
+
+
+class StepSegments:
+    """The segments of one model in steps of one shape."""
+
+    def __init__(self, model: _ModelTracers, shape: StepShape) -> None:
+        self._model, self._shape = model, shape
+        self.itemsize, self.hidden_bytes_per_token = model.widths
+
+    def block(self, index: int, state: BlockState) -> Segment:
+        """The segment of block `index` in this state."""
+        part = (self._model.signature(index, self._shape), state)
+        return self._model.segment(self._shape, part, lambda tracer: tracer.block(index, state))
+
+    def outside(
+        self,
+        trains: frozenset[str],
+        blocks_need_gradient: bool,
+        head_loss: HeadLoss | None,
+        accumulates: bool = False,
+    ) -> Segment:
+        """Embedding, final norm, head and loss; see `SegmentTracer.outside`."""
+        asked = (trains, blocks_need_gradient, head_loss, accumulates)
+        return self._model.segment(self._shape, asked, lambda tracer: tracer.outside(*asked))
 
 
 class _ModelTracers:
-    """One fake model, its lock, and the tracers of the shapes asked for last."""
+    """One fake model, its lock, and what was traced of it.
+
+    Threads that ask for what is known already do not wait for one that traces.
+    """
 
     def __init__(self, anatomy: Anatomy, dtype: str | None) -> None:
         self._anatomy = weakref.ref(anatomy)
@@ -28,23 +64,83 @@ class _ModelTracers:
         self._fake: FakeModel | None = None
         self._tracers: OrderedDict[StepShape, SegmentTracer] = OrderedDict()
         self._lock = threading.RLock()
+        self._asked: set[StepShape] = set()
+        self._known: OrderedDict[tuple[StepShape, _Part], Segment] = OrderedDict()
+        self._all: dict[tuple[bool, Range, _Part], AllShapes | None] = {}
+        self._longest = LONGEST
+        self._signatures: dict[bool, list[object]] = {}
+        self.widths = (0, 0)
 
-    def tracer(self, shape: StepShape) -> SegmentTracer:
+    def prepare(self, shape: StepShape) -> None:
+        """Know the blocks and the widths of the model, from a first trace."""
+        self._asked.add(shape)
+        if shape.padded in self._signatures:
+            return
+        with self._lock:
+            if shape.padded not in self._signatures:
+                tracer = self._tracer(shape)
+                self.widths = (tracer.itemsize, tracer.hidden_bytes_per_token)
+                anatomy = self._anatomy()
+                assert anatomy is not None
+                self._longest = most_positions(anatomy, LONGEST) or LONGEST
+                # The last: who finds it here does not wait for the lock.
+                self._signatures[shape.padded] = [
+                    tracer.signature(index) for index in range(anatomy.block_count)
+                ]
+
+    def signature(self, index: int, shape: StepShape) -> object:
+        return self._signatures[shape.padded][index]
+
+    def segment(
+        self, shape: StepShape, part: _Part, trace: Callable[[SegmentTracer], Profile]
+    ) -> Segment:
+        """The segment of a part of the model in a step of this shape."""
+        key = (shape, part)
+        if (found := self._known.get(key)) is not None:
+            return found
+        found = self._composed(shape, part, trace)
+        if found is None:
+            with self._lock:
+                found = trace(self._tracer(shape)).segment()
+        self._known[key] = found
+        while len(self._known) > _MAX_SEGMENTS:
+            self._known.popitem(last=False)
+        return found
+
+    def _composed(
+        self, shape: StepShape, part: _Part, trace: Callable[[SegmentTracer], Profile]
+    ) -> Segment | None:
+        """The segment from those of other shapes; None where it has to be traced."""
+        size = (shape.batch_size, shape.sequence_length)
+        known = Range(self._longest, single=shape.batch_size == 1)
+        if not known.holds(size) or len(self._asked) <= _SHAPES_ONE_BY_ONE:
+            return None
+        key = (shape.padded, known, part)
+        if key not in self._all:
+            with self._lock:
+                if key not in self._all:
+                    self._all[key] = proven(
+                        known, lambda at: trace(self._tracer(StepShape(*at, shape.padded)))
+                    )
+        found = self._all[key]
+        return None if found is None else found.segment(size)
+
+    def _tracer(self, shape: StepShape) -> SegmentTracer:
+        """The tracer of a shape; called with the lock held."""
         anatomy = self._anatomy()
         assert anatomy is not None
-        with self._lock:
-            if self._fake is None:
-                self._fake = fake_model(anatomy, dtype_named(self._dtype))
-            if shape not in self._tracers:
-                self._tracers[shape] = SegmentTracer(anatomy, self._fake, self._lock, shape)
-            self._tracers.move_to_end(shape)
-            while len(self._tracers) > _MAX_SHAPES:
-                self._tracers.popitem(last=False)
-            return self._tracers[shape]
+        if self._fake is None:
+            self._fake = fake_model(anatomy, dtype_named(self._dtype))
+        if shape not in self._tracers:
+            self._tracers[shape] = SegmentTracer(anatomy, self._fake, self._lock, shape)
+        self._tracers.move_to_end(shape)
+        while len(self._tracers) > _MAX_SHAPES:
+            self._tracers.popitem(last=False)
+        return self._tracers[shape]
 
 
-def tracer_for(anatomy: Anatomy, shape: StepShape, dtype: str | None = None) -> SegmentTracer:
-    """The tracer of this model for steps of this shape.
+def segments_for(anatomy: Anatomy, shape: StepShape, dtype: str | None = None) -> StepSegments:
+    """The segments of this model in steps of this shape.
 
     Raises:
         ModelError: the model has no configuration, no blocks, or cannot be run on fake tensors.
@@ -58,12 +154,13 @@ def tracer_for(anatomy: Anatomy, shape: StepShape, dtype: str | None = None) -> 
     dtype_named(dtype)
     key = (id(anatomy), dtype)
     with _lock:
-        if key not in _tracers_by_model:
-            _tracers_by_model[key] = _ModelTracers(anatomy, dtype)
-            weakref.finalize(anatomy, _tracers_by_model.pop, key, None)
-        tracers = _tracers_by_model[key]
+        if key not in _models:
+            _models[key] = _ModelTracers(anatomy, dtype)
+            weakref.finalize(anatomy, _models.pop, key, None)
+        model = _models[key]
     try:
-        return tracers.tracer(shape)
+        model.prepare(shape)
+        return StepSegments(model, shape)
     except ModelError:
         raise
     except Exception as error:

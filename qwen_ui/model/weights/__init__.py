@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from qwen_ui.model.weights.grid import WeightGrid, measure_weights
     from qwen_ui.model.weights.headers import StoredTensor, StoredWeights, read_weights
     from qwen_ui.model.weights.loading import (
+        computes_bfloat16,
         copy_companions,
         load_model,
         load_tokenizer,
@@ -51,6 +52,7 @@ __all__ = [
     "WeightGrid",
     "WeightsCheck",
     "check_weights",
+    "computes_bfloat16",
     "copy_companions",
     "folder_fingerprint",
     "load_model",

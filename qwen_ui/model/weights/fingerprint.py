@@ -1,14 +1,22 @@
-"""Fingerprint of a model's weights: every tensor's name, dtype, shape and bytes, hashed."""
+"""Fingerprint of a model's weights: every tensor's name, dtype, shape and bytes, hashed.
+
+The hashes of a file's tensors are kept under `QWEN_UI_HOME/fingerprints` for as long as the file is
+the same one of the same size, last changed at the same time: reading 3 GB takes seconds, every run.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import json
 import mmap
-from collections.abc import Iterator
+import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from qwen_ui.errors import ModelError
+from qwen_ui.files import read_object, write_json
 from qwen_ui.model.weights.headers import DTYPES, StoredTensor, read_header
+from qwen_ui.paths import home
 
 _CODES = {dtype: code for code, (dtype, _) in DTYPES.items()}
 
@@ -23,20 +31,46 @@ def folder_fingerprint(folder: Path) -> str:
     if not files:
         raise ModelError(f"'{folder}' holds no safetensors files. Download the weights again.")
     whole = hashlib.sha256()
-    for name, digest in sorted(entry for file in files for entry in _tensor_digests(file)):
+    for name, digest in sorted(entry for file in files for entry in _kept_digests(file).items()):
         whole.update(f"{name}\0{digest}\n".encode())
     return whole.hexdigest()
 
 
-def _tensor_digests(file: Path) -> Iterator[tuple[str, str]]:
+def _kept_digests(file: Path) -> dict[str, str]:
+    """As `_tensor_digests`, without reading a file that was read before."""
+    status = file.stat()
+    identity = [
+        str(file.resolve()),
+        status.st_size,
+        status.st_mtime_ns,
+        status.st_ctime_ns,
+        status.st_ino,
+    ]
+    name = hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:32]
+    kept = home() / "fingerprints" / f"{name}.json"
+    record = read_object(kept)
+    if record is not None and all(isinstance(value, str) for value in record.values()):
+        return record
+    digests = _tensor_digests(file)
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    write_json(kept, digests)
+    return digests
+
+
+def _tensor_digests(file: Path) -> dict[str, str]:
     """Name and hash of every tensor in a file."""
     tensors, _ = read_header(file)
     if not tensors:
-        return
+        return {}
     with file.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        for tensor in tensors.values():
+
+        def digest(tensor: StoredTensor) -> str:
             with memoryview(data)[tensor.start : tensor.start + tensor.bytes] as view:
-                yield tensor.name, _digest(tensor, view)
+                return _digest(tensor, view)
+
+        # Hashing lets other threads run.
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            return dict(zip(tensors, pool.map(digest, tensors.values()), strict=True))
 
 
 def _digest(tensor: StoredTensor, data: memoryview) -> str:

@@ -17,8 +17,12 @@ from qwen_ui.files import parse_json, parse_json_file
 from qwen_ui.model.mistaken import not_what_it_seems, other_weights
 from qwen_ui.model.weights.location import model_files
 
-MAX_HEADER = 100_000_000  # the format's own limit
-MAX_INDEX = 256 * 1024 * 1024
+# A file of 100,000 tensors has a header of 15 MB; the format itself allows 100 MB.
+MAX_HEADER = 16 * 1024**2
+MAX_INDEX = 32 * 1024**2
+MAX_TENSORS = 100_000  # of a file
+MAX_DIMENSIONS = 16
+MAX_NAME = 1_000  # characters
 DTYPES = {
     "F64": ("float64", 8),
     "F32": ("float32", 4),
@@ -102,7 +106,7 @@ def _read_index(path: Path) -> StoredWeights:
     if said := not_what_it_seems(path):
         raise ModelError(said)
     if path.stat().st_size > MAX_INDEX:
-        raise ModelError(f"The index '{path}' is larger than 256 MiB, which is too large.")
+        raise ModelError(f"The index '{path}' is larger than 32 MiB, which is too large.")
     try:
         mapped = parse_json_file(path)["weight_map"]
         placed = {str(name): str(file) for name, file in mapped.items()}
@@ -157,8 +161,11 @@ def read_header(file: Path) -> tuple[dict[str, StoredTensor], int]:
                 "all. Download it again."
             )
         if length > MAX_HEADER:
-            raise ModelError(f"'{file}' claims a header of {length:,} bytes; 100 MB is the limit.")
+            raise ModelError(f"'{file}' claims a header of {length:,} bytes; 16 MiB is the limit.")
         raw = stream.read(length)
+    # An entry has one object and two lists; what has more takes memory and is no header.
+    if raw.count(b"{") + raw.count(b"[") > 4 * MAX_TENSORS:
+        raise ModelError(f"The header of '{file}' has more than {MAX_TENSORS:,} tensors.")
     try:
         entries = parse_json(raw)
     except ValueError as error:
@@ -172,6 +179,11 @@ def read_header(file: Path) -> tuple[dict[str, StoredTensor], int]:
 
 
 def _entry(file: Path, name: str, entry: Any, data: int) -> StoredTensor:
+    if len(name) > MAX_NAME:
+        raise ModelError(
+            f"The header of '{file}' has a name of {len(name):,} characters ('{name[:60]}...'); "
+            f"{MAX_NAME:,} is the limit."
+        )
     try:
         dtype, width = DTYPES[entry["dtype"]]
         shape = tuple(entry["shape"])
@@ -180,6 +192,11 @@ def _entry(file: Path, name: str, entry: Any, data: int) -> StoredTensor:
         raise ModelError(
             f"The header of '{file}' describes '{name[:100]}' wrongly ({type(error).__name__})."
         ) from error
+    if len(shape) > MAX_DIMENSIONS:
+        raise ModelError(
+            f"The header of '{file}' gives '{name[:100]}' {len(shape):,} dimensions; "
+            f"{MAX_DIMENSIONS} is the limit."
+        )
     numbers = (*shape, begin, end)
     if not all(isinstance(n, int) and not isinstance(n, bool) and n >= 0 for n in numbers):
         raise ModelError(f"The header of '{file}' gives '{name[:100]}' an invalid size.")

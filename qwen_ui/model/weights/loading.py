@@ -53,8 +53,13 @@ def weights_folder(anatomy: Anatomy) -> Path:
     return _download(name)
 
 
-def load_model(folder: Path, anatomy: Anatomy, dtype: torch.dtype) -> PreTrainedModel:
-    """The language model with its weights, on the CPU. Remote code is never run.
+def load_model(
+    folder: Path,
+    anatomy: Anatomy,
+    dtype: torch.dtype,
+    device: torch.device = torch.device("cpu"),  # noqa: B008
+) -> PreTrainedModel:
+    """The language model with its weights, on this device. Remote code is never run.
 
     Every parameter has come from the files and is finite; nothing is as chance made it.
 
@@ -71,6 +76,8 @@ def load_model(folder: Path, anatomy: Anatomy, dtype: torch.dtype) -> PreTrained
             local_files_only=True,
             use_safetensors=True,
             trust_remote_code=False,
+            # Straight there, not by way of main memory.
+            device_map=None if device.type == "cpu" else {"": device},
             ignore_mismatched_sizes=True,  # told in our words below
             output_loading_info=True,
         )
@@ -119,11 +126,15 @@ def refuse_not_finite(model: PreTrainedModel, anatomy: Anatomy, folder: Path) ->
     Raises:
         ModelError: names the first such tensor, and its file.
     """
-    for name, parameter in model.named_parameters():
-        values = parameter.detach()
-        if not values.numel() or not values.is_floating_point():
-            continue
-        if all(torch.isfinite(extreme) for extreme in values.aminmax()):
+    floating = [
+        (name, parameter.detach())
+        for name, parameter in model.named_parameters()
+        if parameter.numel() and parameter.is_floating_point()
+    ]
+    extremes = [torch.stack(values.aminmax()).isfinite().all() for _, values in floating]
+    # Asked once: a GPU answers each question only after all that it was told before.
+    for (name, values), finite in zip(floating, torch.stack(extremes).tolist(), strict=True):
+        if finite:
             continue
         count = int((~torch.isfinite(values)).sum())
         what = "value that is" if count == 1 else "values that are"
@@ -157,7 +168,10 @@ def load_tokenizer(folder: Path) -> Any:
             return AutoTokenizer.from_pretrained(
                 readable, local_files_only=True, trust_remote_code=False
             )
-    except (OSError, ValueError, KeyError) as error:
+    except MemoryError:
+        raise
+    except Exception as error:
+        # The library raises whatever a damaged file makes it stumble over, plain `Exception` too.
         raise ModelError(
             f"The folder '{folder}' has no tokenizer that can be read. Put the model's "
             "tokenizer.json there."
@@ -198,9 +212,15 @@ def training_dtype(name: str, anatomy: Anatomy, device: torch.device) -> torch.d
     """The dtype of the weights in memory; see `RunSpec.dtype`."""
     if name != "auto":
         return torch.float32 if name == "float32" else torch.bfloat16
-    return (
-        torch.bfloat16 if device.type == "cuda" and anatomy.dtype == "bfloat16" else torch.float32
-    )
+    narrow = anatomy.dtype == "bfloat16" and computes_bfloat16(device)
+    return torch.bfloat16 if narrow else torch.float32
+
+
+def computes_bfloat16(device: torch.device) -> bool:
+    """Whether this device is a GPU that computes in bfloat16 by itself: a T4 emulates it."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return device.type == "mps"
 
 
 def _download(name: str) -> Path:

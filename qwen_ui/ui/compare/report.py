@@ -16,9 +16,11 @@ from qwen_ui.compare import (
     headline,
     legend_of,
     markdown_report,
+    notes_of,
     results,
     rows_of,
     samples_of,
+    searches_of,
     setup_of,
     verdict_sentence,
 )
@@ -50,17 +52,19 @@ def html(comparison: Comparison) -> str:
         rows=[cells_of(row) for row in rows],
         legend=legend_of(rows),
         samples=samples_of(found),
+        notes=notes_of(comparison),
         failures=[run for run in found if run["status"] != "completed"],
     )
 
 
 def drawings(comparison: Comparison) -> dict[str, str]:
-    """The charts by title: evaluation loss by step and by second, and the Pareto plot."""
+    """The charts by title: evaluation loss by step, by second, by size and by learning rate."""
     rows = rows_of(results(comparison))
     found = {
         "Evaluation loss by step": _curves(comparison, "step", "step"),
         "Evaluation loss by second": _curves(comparison, "elapsed", "seconds of training"),
         "Loss after training by trainable parameters": _pareto(rows, comparison.labels),
+        "Loss of the short runs by learning rate": _searches(comparison),
     }
     return {title: svg for title, svg in found.items() if svg}
 
@@ -91,6 +95,22 @@ def _pareto(rows: Sequence[Row], labels: Sequence[str]) -> str:
         "Loss after training by trainable parameters",
         series,
         x_title="trainable parameters",
+        y_title="nats per token",
+        log_x=True,
+    )
+
+
+def _searches(comparison: Comparison) -> str:
+    series = []
+    for plan, search in searches_of(comparison):
+        # What diverged has no loss, and is no point of the curve.
+        points = [(rate, loss) for rate, loss in search.trials if loss is not None]
+        rates, losses = [rate for rate, _ in points], [loss for _, loss in points]
+        series.append(Series(plan, rates, losses, colour_of(plan, comparison.labels)))
+    return chart(
+        "Loss of the short runs by learning rate",
+        series,
+        x_title="learning rate",
         y_title="nats per token",
         log_x=True,
     )

@@ -39,6 +39,7 @@ PRESETS = (*CLASSIC, "mlp", "norms", "full")
 CHOICES = (*PRESETS, REFERENCE, IN_FORCE)
 PROMPT = "And it came to pass"
 _TERMS = "Same model, data, order, seeds and steps; each plan at its own learning rate."
+_FIND = "Find each plan's learning rate first, by short runs"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,7 @@ class CompareTab:
     data_note: gr.HTML
     steps: gr.Number
     seeds: gr.Number
+    find_rates: gr.Checkbox
     ticked: gr.Button
     methods: gr.CheckboxGroup
     score: gr.Button
@@ -84,6 +86,7 @@ def build(session: Session) -> CompareTab:
             with gr.Row():
                 steps = gr.Number(60, label="Steps", precision=0, minimum=1, min_width=100)
                 seeds = gr.Number(2, label="Seeds", precision=0, minimum=1, min_width=100)
+            find_rates = gr.Checkbox(True, label=_FIND, container=False, elem_id="qc-find-rates")
             with gr.Accordion("Other plans", open=False):
                 plans = gr.CheckboxGroup(list(CHOICES), value=list(CLASSIC), label="Plans")
                 layers = gr.Textbox(TOP_LAYERS, label="Layers", max_length=200)
@@ -107,6 +110,7 @@ def build(session: Session) -> CompareTab:
         data_note,
         steps,
         seeds,
+        find_rates,
         ticked,
         methods,
         score,
@@ -152,7 +156,7 @@ def wire(tab: CompareTab, header: Header, session: Session) -> None:
         return checked.text, *(gr.Button(interactive=checked.usable) for _ in buttons)
 
     quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
-    settings = [tab.data, tab.upload, tab.columns, tab.steps, tab.seeds]
+    settings = [tab.data, tab.upload, tab.columns, tab.steps, tab.seeds, tab.find_rates]
     buttons = [tab.classic, tab.ticked, tab.by_rank, tab.score]
     tab.classic.click(on_classic, [header.model, *settings], tab.view, **quiet)
     tab.ticked.click(
@@ -191,6 +195,7 @@ def begin_comparison(
     columns: str,
     steps: int,
     seeds: int,
+    find_rates: bool = True,
 ) -> str:
     """Make a comparison and start its runs; its name.
 
@@ -204,12 +209,14 @@ def begin_comparison(
         trained_model(session, source),
         plans,
         seeds=range(int(seeds)),
+        find_rates=find_rates,
         data=training,
         eval_data=evaluation,
         columns=columns_of(data, columns),
         steps=int(steps),
         eval_every=max(1, int(steps) // 3),
         sample_prompts=(PROMPT,),
+        within_limits=True,
     )
     return start_runs(comparison).name
 

@@ -8,11 +8,13 @@ import gradio as gr
 
 from qwen_ui.compare import (
     headline,
+    notes_of,
     read_comparison,
     results,
     row_records,
     rows_of,
     samples_of,
+    search_records,
     setup_of,
     start_runs,
     stop_runs,
@@ -47,17 +49,20 @@ def state(name: str, axis: Axis = "step") -> dict[str, Any]:
     found = results(comparison)
     curves = run_curves(comparison.runs, axis=axis, only=("smooth", "eval"))
     drawn = {run["run"]: run["lines"] for run in curves}
-    rows = rows_of(found)
+    rows, searches = rows_of(found), search_records(comparison)
+    planned = len(comparison.searches) + len(comparison.entries)
+    ended = [search["over"] for search in searches] + [run["status"] in OVER for run in found]
     return {
         "name": comparison.name,
         "setup": setup_of(comparison),
         "plans": list(comparison.labels),
         "runs": [_run(record, drawn.get(record["run"], {})) for record in found],
-        "planned": len(comparison.entries),
-        "over": len(found) == len(comparison.entries) and all(r["status"] in OVER for r in found),
+        "searches": searches,
+        "over": len(ended) == planned and all(ended),
         "rows": row_records(rows),
         "headline": headline(rows),
         "verdict": verdict_sentence(rows),
+        "notes": notes_of(comparison),
         "samples": samples_of(found),
     }
 

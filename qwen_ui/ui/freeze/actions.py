@@ -95,21 +95,23 @@ def price_step(anatomy: Anatomy, ranges: str, asked: dict[str, Any]) -> dict[str
     """What one step costs, beside training everything; see `prices.price_record`."""
     from qwen_ui.ui.freeze.prices import price_record, settings_of  # noqa: PLC0415  loads torch
 
-    return price_record(selection_of(anatomy, ranges), settings_of(asked))
+    return price_record(selection_of(anatomy, ranges), settings_of(asked, anatomy))
 
 
 def price_ways(anatomy: Anatomy, ranges: str, asked: dict[str, Any]) -> dict[str, Any]:
     """The step with and without prefix and checkpointing; see `prices.ways_record`."""
     from qwen_ui.ui.freeze.prices import settings_of, ways_record  # noqa: PLC0415  loads torch
 
-    return ways_record(selection_of(anatomy, ranges), settings_of(asked | {"worker": False}))
+    return ways_record(
+        selection_of(anatomy, ranges), settings_of(asked | {"worker": False}, anatomy)
+    )
 
 
 def fit_batch(anatomy: Anatomy, ranges: str, asked: dict[str, Any], memory: str) -> dict[str, Any]:
     """The largest batch that fits, for this plan and for training everything."""
     from qwen_ui.ui.freeze.prices import fit_record, memory_of, settings_of  # noqa: PLC0415  loads torch
 
-    found, settings = memory_of(memory), settings_of(asked)
+    found, settings = memory_of(memory), settings_of(asked, anatomy)
     return {
         "memory": short_bytes(found.bytes),
         "where": found.where,
@@ -121,7 +123,7 @@ def fit_cards(anatomy: Anatomy, ranges: str, asked: dict[str, Any]) -> dict[str,
     """Which cards the step fits on; see `prices.cards_record`."""
     from qwen_ui.ui.freeze.prices import cards_record, settings_of  # noqa: PLC0415  loads torch
 
-    return cards_record(selection_of(anatomy, ranges), settings_of(asked))
+    return cards_record(selection_of(anatomy, ranges), settings_of(asked, anatomy))
 
 
 def list_formats(anatomy: Anatomy) -> dict[str, Any]:

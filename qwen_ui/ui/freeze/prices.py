@@ -7,16 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 
-from qwen_ui.engine import as_worker
+from qwen_ui.engine import as_worker, auto_dtype
 from qwen_ui.errors import SettingsError
 from qwen_ui.formats import percent, short_bytes, short_flops
 from qwen_ui.freeze import StepSettings, full_cost, preset, resolve
-from qwen_ui.freeze.cost import BatchPrices, largest_batch, price
+from qwen_ui.freeze.cost import price
 from qwen_ui.model import length_note
-from qwen_ui.workers import find_devices, fits_on_cards
+from qwen_ui.workers import find_devices, fits_on_cards, largest_batch
 
 if TYPE_CHECKING:
     from qwen_ui.freeze import Cost, Selection
+    from qwen_ui.model import Anatomy
 
 GIGABYTE = 10**9
 _ROWS = (
@@ -40,8 +41,8 @@ class Memory:
     where: str
 
 
-def settings_of(asked: dict[str, Any]) -> StepSettings:
-    """The settings that a person typed.
+def settings_of(asked: dict[str, Any], anatomy: Anatomy) -> StepSettings:
+    """The settings that a person typed, for this model.
 
     Raises:
         SettingsError: a number that is none, or one out of its range.
@@ -54,13 +55,14 @@ def settings_of(asked: dict[str, Any]) -> StepSettings:
         keep_prefix=bool(asked.get("keep_prefix")),
         masters=bool(asked.get("masters", True)),
     )
-    return worker_settings(settings) if asked.get("worker") else settings
+    return worker_settings(settings, anatomy) if asked.get("worker") else settings
 
 
-def worker_settings(settings: StepSettings) -> StepSettings:
+def worker_settings(settings: StepSettings, anatomy: Anatomy) -> StepSettings:
     """The same step as the Train tab would run it on this machine."""
-    dtype = None if find_devices().kind == "cuda" else "float32"
-    return as_worker(settings, dtype=dtype, keep_prefix=True)
+    on_gpu = find_devices().kind != "cpu"
+    dtype = auto_dtype(anatomy, on_gpu=on_gpu)
+    return as_worker(settings, dtype=dtype, keep_prefix=True, on_gpu=on_gpu)
 
 
 def ways_record(selection: Selection, settings: StepSettings) -> dict[str, Any]:
@@ -107,10 +109,9 @@ def price_record(selection: Selection, settings: StepSettings) -> dict[str, Any]
 def fit_record(selection: Selection, settings: StepSettings, memory: int) -> dict[str, int]:
     """The largest batch of this plan, and of training everything, that fits into so many bytes."""
     everything = resolve(preset("full"), selection.anatomy)
-    prices = BatchPrices(selection.anatomy, settings)
     return {
-        "plan": largest_batch(prices, selection, memory),
-        "full": largest_batch(prices, everything, memory),
+        "plan": largest_batch(selection, settings, memory),
+        "full": largest_batch(everything, settings, memory),
     }
 
 

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from qwen_ui import freeze  # lazily: its functions need torch, drawing the page does not
+from qwen_ui import freeze, model  # lazily: they need torch, drawing the page does not
 from qwen_ui.errors import PlanError
 from qwen_ui.formats import index_ranges
 
@@ -27,8 +27,9 @@ def structure_record(anatomy: Anatomy) -> dict[str, Any]:
     """What the browser needs to draw grid and tree.
 
     `kinds` lists (kind, role, shape) once each; `block` (-1 outside the blocks) and `kind` (index
-    into `kinds`) have an entry a tensor; `aliases` are [tensor, other name] pairs. Inside a block
-    a tensor's name is `stack.block.kind`, outside it is its kind.
+    into `kinds`) have an entry a tensor; `aliases` are [tensor, other name] pairs; `unreached` are
+    the tensors that text gives no gradient, as ranges. Inside a block a tensor's name is
+    `stack.block.kind`, outside it is its kind.
     """
     kinds: dict[tuple[str, str, tuple[int, ...]], int] = {}
     blocks, indexes = [], []
@@ -49,6 +50,7 @@ def structure_record(anatomy: Anatomy) -> dict[str, Any]:
             for index, parameter in enumerate(anatomy.parameters)
             for alias in parameter.aliases
         ],
+        "unreached": ranges_of(anatomy, model.unreached(anatomy)),
     }
 
 

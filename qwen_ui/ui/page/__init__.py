@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from qwen_ui.ui.page.api import server_function
     from qwen_ui.ui.page.app import build_app, launch_options
     from qwen_ui.ui.page.colours import SERIES_COLOURS
-    from qwen_ui.ui.page.data_check import cached_tokenizer, check_choice
+    from qwen_ui.ui.page.data_check import check_choice, data_preview
     from qwen_ui.ui.page.data_choice import (
         CHAT,
         KJV,
@@ -49,9 +49,9 @@ __all__ = [
     "Tick",
     "build_app",
     "build_run_view",
-    "cached_tokenizer",
     "check_choice",
     "data_files",
+    "data_preview",
     "default_plan",
     "guarded",
     "is_known_data",

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from qwen_ui.data import check_data, preview_data
-from qwen_ui.errors import ModelError, UserError
+from qwen_ui.data import check_within_limits, preview_within_limits
+from qwen_ui.errors import DataError, ModelError, UserError
+from qwen_ui.model import embedding_rows
+from qwen_ui.model.weights import why_no_weights
 from qwen_ui.ui.page.data_choice import OWN
+from qwen_ui.ui.page.kept import Kept
 from qwen_ui.ui.page.stand_in import trained_model
 from qwen_ui.ui.page.templates import paragraph
 
 if TYPE_CHECKING:
+    from qwen_ui.data import Preview
+    from qwen_ui.model import Anatomy
     from qwen_ui.ui.page.session import Session
 
 LENGTH = 128
+MOST_PREVIEWS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,40 +62,75 @@ def check_choice(
         return DataCheck(False, paragraph("Upload a file first.", "q-data-note"))
     columns = (columns or "").strip() or None
     try:
-        notes = _notes(upload, Path(upload).stat().st_mtime_ns, columns)
+        notes = _notes(upload, columns)
         if eval_upload:
-            check_data(eval_upload, columns, required=False)
-        tokenizer = _tokenizer_of(session, source)
-        if tokenizer is not None:
-            preview_data(upload, tokenizer, int(length or LENGTH), packing=packing, columns=columns)
+            _notes(eval_upload, columns, required=False)
+        anatomy = _trained(session, source)
+        if anatomy is not None:
+            data_preview(anatomy, upload, int(length or LENGTH), packing=packing, columns=columns)
     except UserError as error:
         return DataCheck(False, paragraph(str(error), "q-data-note q-bad"))
-    except FileNotFoundError:
-        return DataCheck(
-            False, paragraph("The file is gone. Upload it again.", "q-data-note q-bad")
-        )
     return DataCheck(True, paragraph(" ".join(notes), "q-data-note") if notes else "")
 
 
-@lru_cache(maxsize=4)
-def cached_tokenizer(folder: str) -> Any:
-    """The tokenizer of a model's folder."""
-    from qwen_ui.model.weights import load_tokenizer  # noqa: PLC0415  loads torch
+def data_preview(
+    anatomy: Anatomy,
+    data: str,
+    length: int,
+    *,
+    packing: bool = False,
+    columns: str | None = None,
+) -> Preview:
+    """The first sequences of a file for a model that has weights; kept while neither changes.
 
-    return load_tokenizer(Path(folder))
+    Raises:
+        UserError: as `preview_within_limits`.
+    """
+    folder = anatomy.weights_folder
+    if folder is None:
+        raise ModelError(why_no_weights(anatomy))
+    key = (*_version(data), str(folder), anatomy.source, length, packing, columns)
+    return _previews.get(
+        key,
+        lambda: preview_within_limits(
+            data,
+            folder,
+            length,
+            packing=packing,
+            columns=columns,
+            rows=embedding_rows(anatomy),
+            model=anatomy.source,
+        ),
+    )
 
 
-@lru_cache(maxsize=16)
-def _notes(upload: str, changed: int, columns: str | None) -> tuple[str, ...]:
-    """`check_data` of a file as it was last changed; read once however often a form asks."""
-    return check_data(upload, columns)
+_previews: Kept[tuple[Hashable, ...], Preview] = Kept(MOST_PREVIEWS)
+_notes_of: Kept[tuple[Hashable, ...], tuple[str, ...]] = Kept(MOST_PREVIEWS)
 
 
-def _tokenizer_of(session: Session, source: str) -> Any:
-    """The tokenizer of the model that would train; None where none can, which the form says."""
+def _version(file: str) -> tuple[str, int, int]:
+    """A file as it is now: what was found in it before holds while this does."""
+    try:
+        about = Path(file).stat()
+    except OSError as error:
+        raise DataError(f"The file '{Path(file).name}' is gone. Upload it again.") from error
+    return file, about.st_size, about.st_mtime_ns
+
+
+def _notes(file: str, columns: str | None, *, required: bool = True) -> tuple[str, ...]:
+    """`check_data` of a file, read once however often a form asks."""
+    return _notes_of.get(
+        (*_version(file), columns, required),
+        lambda: check_within_limits(file, columns, required=required),
+    )
+
+
+def _trained(session: Session, source: str) -> Anatomy | None:
+    """The model that would train; None where none can, which the form says."""
     if not source:
         return None
     try:
-        return cached_tokenizer(str(session.anatomy(trained_model(session, source)).weights_folder))
+        found = session.anatomy(trained_model(session, source))
     except ModelError:
         return None
+    return found if found.weights_folder is not None else None

@@ -20,7 +20,7 @@ from qwen_ui.runs import (
     setting_label,
 )
 
-Action = Literal["stop", "kill", "resume", "retry", "describe", "delete"]
+Action = Literal["stop", "kill", "resume", "retry", "find_rate", "describe", "delete"]
 # What a retry may change: the settings that a person tries.
 EDITABLE = (
     *("steps", "learning_rate", "batch_size", "gradient_accumulation_steps", "sequence_length"),
@@ -52,6 +52,8 @@ def act(
             workers.resume(run)
         case "retry":
             return {"run": retry(run, changes or {})}
+        case "find_rate":
+            return {"run": workers.retry_at_found_rate(run)}
         case "describe":
             annotate(run, name=name, tags=tags, note=note)
         case "delete":

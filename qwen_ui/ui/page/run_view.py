@@ -33,6 +33,7 @@ from qwen_ui.runs import (
     recorded_settings,
     run_folder,
     status_of,
+    tells_apart,
     thinned,
 )
 from qwen_ui.ui.page.api import server_function
@@ -165,7 +166,18 @@ def _facts(fold: RunFold) -> dict[str, Any]:
         "end": fold.end or None,
         "samples": samples,
         "logs": _named(logs[-MOST_LOGS:], ("level", "message")),
+        "trials": _named(fold.trials, ("rate", "loss", "steps")),
+        "unsure": _is_unsure(fold.end),
     }
+
+
+def _is_unsure(end: Event) -> bool:
+    """Whether a run ended with a gain that its held-out samples cannot tell from nothing."""
+    before, after = end.get("eval_loss_before"), end.get("eval_loss_after")
+    error = end.get("gain_error")
+    if before is None or after is None or error is None:
+        return False
+    return not tells_apart(before - after, error)
 
 
 def _named(events: Sequence[Event], keys: Sequence[str]) -> list[dict[str, Any]]:

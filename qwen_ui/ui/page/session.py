@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import gc
 import threading
-from collections import OrderedDict
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from qwen_ui.model import open_model
+from qwen_ui.limited import LIGHT, WARM
+from qwen_ui.model import open_within_limits
+from qwen_ui.ui.page.kept import Kept
 from qwen_ui.workers import preload
 
 if TYPE_CHECKING:
@@ -21,8 +22,9 @@ WARM_UP_SECONDS = 3.0
 def load_libraries() -> None:
     """Import what opening a model and pricing a step need: torch and transformers, seconds.
 
-    Then have a process at hand that imported what training needs, so that runs begin at once.
+    Then have processes at hand that imported what training, and reading what others made, needs.
     """
+    LIGHT.start()
     for module in (
         "qwen_ui.model.reading",
         "qwen_ui.model.skeleton",
@@ -34,17 +36,18 @@ def load_libraries() -> None:
     gc.collect()
     gc.freeze()
     preload()
+    WARM.start()
 
 
 class Session:
     """Opened models by the name they were opened under, the least recently used dropped first.
 
     Safe to call from the threads that gradio runs handlers in. A model is built once, however many
-    tabs ask for it at the same time.
+    tabs ask for it at the same time, and who asks for another does not wait for it.
     """
 
     def __init__(self) -> None:
-        self._anatomies: OrderedDict[str, Anatomy] = OrderedDict()
+        self.anatomies: Kept[str, Anatomy] = Kept(MAX_OPEN_MODELS)
         self._lock = threading.Lock()
         self._warm = False
 
@@ -54,13 +57,7 @@ class Session:
         Raises:
             ModelError: there is no such model, or it cannot be built.
         """
-        with self._lock:
-            if source not in self._anatomies:
-                self._anatomies[source] = open_model(source)
-                while len(self._anatomies) > MAX_OPEN_MODELS:
-                    self._anatomies.popitem(last=False)
-            self._anatomies.move_to_end(source)
-            return self._anatomies[source]
+        return self.anatomies.get(source, lambda: open_within_limits(source))
 
     def warm_up(self) -> None:
         """Import what training's checks and prices need, once, in a thread of its own.

@@ -6,6 +6,7 @@ then a plan means the same parameter names on both. For any other model there is
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 from qwen_ui.errors import ModelError
@@ -22,7 +23,7 @@ def stand_in_for(anatomy: Anatomy) -> Anatomy | None:
     """The model itself where its weights are here, else its twin; None where it has none."""
     if anatomy.weights_folder is not None:
         return anatomy
-    twin = open_model(NANO)
+    twin = _twin()
     same = anatomy.block_count == twin.block_count and _block_kinds(anatomy) == _block_kinds(twin)
     return twin if same else None
 
@@ -37,10 +38,15 @@ def trained_model(session: Session, source: str, plan: FreezePlan | None = None)
     anatomy = session.anatomy(source)
     found = stand_in_for(anatomy)
     if found is None:
-        raise _no_stand_in(source, _difference(anatomy, open_model(NANO)))
+        raise _no_stand_in(source, _difference(anatomy, _twin()))
     if plan is not None and found is not anatomy and not _same_names(plan, anatomy, found):
         raise _no_stand_in(source, "the plan names parameters that it does not have")
     return found.source
+
+
+@cache
+def _twin() -> Anatomy:
+    return open_model(NANO)
 
 
 def _same_names(plan: FreezePlan, anatomy: Anatomy, twin: Anatomy) -> bool:

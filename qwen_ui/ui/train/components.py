@@ -25,6 +25,7 @@ class TrainTab:
         slurm: where it is launched, and what is asked of Slurm.
         price: what the run needs and what is free.
         launch: the one primary button.
+        suggested: the rate suggested last, None where the plan trains nothing.
         testing: the run of the learning-rate finder, "" for none.
         poll: ticks while it does.
         view: the run, drawn by `page/static/run_view.js`; its value is the run's name.
@@ -36,6 +37,7 @@ class TrainTab:
     slurm: SlurmFields
     price: gr.HTML
     launch: gr.Button
+    suggested: gr.State
     testing: gr.State
     poll: gr.Timer
     view: gr.HTML
@@ -60,5 +62,6 @@ def build(session: Session) -> TrainTab:
             launch = gr.Button("Launch", variant="primary", elem_id="qt-launch")
         with gr.Column(elem_id="qt-side"):
             view = build_run_view("qt-run")
-    testing, poll = gr.State(""), gr.Timer(RATE_POLL_SECONDS, active=False)
-    return TrainTab(what, form, machines, slurm, price, launch, testing, poll, view)
+    suggested, testing = gr.State(None), gr.State("")
+    poll = gr.Timer(RATE_POLL_SECONDS, active=False)
+    return TrainTab(what, form, machines, slurm, price, launch, suggested, testing, poll, view)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from qwen_ui.engine import steepest_rate, suggest_learning_rate
+from qwen_ui.engine import suggest_learning_rate
 from qwen_ui.errors import SettingsError, UserError
 from qwen_ui.freeze import FreezePlan, resolve
 from qwen_ui.model.weights import refuse_quantized
 from qwen_ui.paths import runs_folder
-from qwen_ui.runs import fold_run, make_spec, run_folder, run_names, status_of
+from qwen_ui.runs import make_spec, rate_search_of, run_folder, run_names, status_of
 from qwen_ui.ui.page import OWN, kept_files, render, trained_model
 
 if TYPE_CHECKING:
@@ -28,7 +28,6 @@ WHOLE_NUMBERS = (
     "checkpoint_every",
     "processes",
 )
-FINDER_STEPS = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +45,10 @@ class Intent:
     text: str
 
 
-def intent(session: Session, source: str, plan: FreezePlan) -> Intent:
-    """What launching would train, at which rate, with words for it."""
+def intent(
+    session: Session, source: str, plan: FreezePlan, steps: float | None, batch: float | None
+) -> Intent:
+    """What launching would train, at which rate for so many steps and sequences, in words."""
     if not source:
         return Intent("", None, "")
     try:
@@ -59,7 +60,9 @@ def intent(session: Session, source: str, plan: FreezePlan) -> Intent:
     told = {"model": model, "stands_in_for": source if model != source else "", "problem": ""}
     if not selection.names:
         return Intent(model, None, render("train/intent.html", **told, summary=""))
-    suggested = suggest_learning_rate(selection)
+    suggested = suggest_learning_rate(
+        selection, steps=max(1, int(steps or 1)), batch=max(1, int(batch or 1))
+    )
     text = render(
         "train/intent.html",
         **told,
@@ -103,43 +106,18 @@ def spec_of(form: dict[str, Any], model: str, plan: FreezePlan) -> RunSpec:
     )
 
 
-def finder_of(spec: RunSpec) -> RunSpec:
-    """The learning-rate finder for this run: its data and batches, nothing in between."""
-    quiet = {
-        "steps": FINDER_STEPS,
-        "learning_rate_finder": True,
-        "warmup_steps": 0,
-        "sample_prompts": (),
-        "sample_tokens": 0,
-        "trackers": (),
-    }
-    every = ("eval_every", "sample_every", "checkpoint_every", "early_stopping_patience")
-    return spec.changed(**quiet, **dict.fromkeys(every, 0))
-
-
 def rate_found(run: str) -> tuple[float | None, str] | None:
     """(rate, sentence) of a learning-rate finder; None while it is running.
 
     Raises:
         RunError: there is no such run.
     """
-    folder = run_folder(run)
-    status = status_of(folder)
-    if not status.over:
+    search = rate_search_of(run_folder(run))
+    if not search.over:
         return None
-    if status.status != "completed":
-        return None, f"The learning-rate finder is {status.status}. {status.reason}"
-    columns = fold_run(folder).columns
-    steps = [
-        (rate, loss)
-        for rate, loss in zip(columns["learning_rate"], columns["loss"], strict=True)
-        if rate is not None and loss is not None
-    ]
-    rate = steepest_rate([rate for rate, _ in steps], [loss for _, loss in steps])
-    if rate is None:
-        return None, "The loss never fell in the learning-rate finder: check the data and the plan."
-    rate = float(f"{rate:.1e}")
-    return rate, f"{rate:g}, where the loss fell fastest over {len(steps)} steps of the finder."
+    if search.status != "completed":
+        return None, f"The learning-rate finder is {search.status}. {search.reason}"
+    return search.rate, f"{search.reason} It took {search.seconds:.0f} s."
 
 
 def latest_run() -> str:

@@ -10,7 +10,7 @@ import gradio as gr
 from qwen_ui.freeze import FreezePlan
 from qwen_ui.ui.page import Header, guarded, paragraph
 from qwen_ui.ui.train.components import TrainTab
-from qwen_ui.ui.train.form import finder_of, rate_found
+from qwen_ui.ui.train.form import rate_found
 from qwen_ui.ui.train.machines import written
 from qwen_ui.ui.train.slurm_fields import request_of
 from qwen_ui.workers import start
@@ -37,7 +37,7 @@ def wire_launch(
 
     @guarded
     def on_find_rate(source: str, plan: FreezePlan, *values: Any) -> tuple[Any, ...]:
-        run = start(finder_of(asked(source, plan, values)))
+        run = start(asked(source, plan, values).finder())
         text = "The learning-rate finder runs; the rate is filled in when it ends."
         note = paragraph(text, "qt-note")
         return run, run, gr.Timer(active=True), gr.Button(interactive=False), note

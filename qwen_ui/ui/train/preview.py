@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qwen_ui.data import preview_data
 from qwen_ui.errors import UserError
-from qwen_ui.model import embedding_rows, length_note, refuse_length
-from qwen_ui.ui.page import cached_tokenizer, paragraph, render, trained_model
+from qwen_ui.model import length_note, refuse_length
+from qwen_ui.ui.page import data_preview, paragraph, render, trained_model
 
 if TYPE_CHECKING:
     from qwen_ui.data import Preview
@@ -31,16 +30,7 @@ def preview_html(
     try:
         anatomy, tokens = session.anatomy(trained_model(session, model)), int(length or 128)
         refuse_length(anatomy, tokens)
-        tokenizer = cached_tokenizer(str(anatomy.weights_folder))
-        found = preview_data(
-            data,
-            tokenizer,
-            tokens,
-            packing=packing,
-            columns=columns,
-            rows=embedding_rows(anatomy),
-            model=anatomy.source,
-        )
+        found = data_preview(anatomy, data, tokens, packing=packing, columns=columns)
     except UserError as error:
         return paragraph(str(error), "qt-note qt-bad")
     note = length_note(anatomy, tokens)

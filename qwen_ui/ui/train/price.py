@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from qwen_ui.errors import ModelError, UserError
-from qwen_ui.freeze import StepSettings, resolve
+from qwen_ui.freeze import resolve
+from qwen_ui.runs import make_spec
 from qwen_ui.ui.page import paragraph, render, trained_model
 from qwen_ui.workers import OVERHEAD_BYTES
 
@@ -22,33 +23,24 @@ def priced_model(session: Session, source: str, plan: FreezePlan) -> str:
         return source
 
 
-def needs(
-    session: Session,
-    model: str,
-    plan: FreezePlan,
-    *,
-    batch_size: int,
-    sequence_length: int,
-    dtype: str,
-    kind: str,
-    keep_prefix: bool,
-) -> float:
+def needs(session: Session, model: str, plan: FreezePlan, *, kind: str, **settings: Any) -> float:
     """Bytes that one process of the run holds at its peak.
+
+    Args:
+        kind: of the device.
+        settings: of the run, by their flat names.
 
     Raises:
         UserError: the model, the plan or a size cannot be priced.
     """
-    from qwen_ui.engine import as_worker  # noqa: PLC0415  loads torch
+    from qwen_ui.engine import step_of  # noqa: PLC0415  loads torch
     from qwen_ui.freeze.cost import price  # noqa: PLC0415  loads torch
 
     anatomy = session.anatomy(model)
-    auto = None if kind == "cuda" else "float32"
-    settings = as_worker(
-        StepSettings(batch_size=batch_size, sequence_length=sequence_length),
-        dtype=auto if dtype == "auto" else dtype,
-        keep_prefix=keep_prefix,
-    )
-    return price(anatomy, resolve(plan, anatomy), settings).peak_bytes + OVERHEAD_BYTES
+    # The price needs no data, and a run cannot be described without.
+    run = make_spec(model=model, plan=plan.to_dict(), data="none", **settings)
+    step = step_of(run, anatomy, kind, keep_prefix=run.resources.prefix_cache == "auto")
+    return price(anatomy, resolve(plan, anatomy), step).peak_bytes + OVERHEAD_BYTES
 
 
 def price_html(need: float, free: float | None, processes: int, where: str, note: str = "") -> str:

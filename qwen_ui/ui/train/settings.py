@@ -36,6 +36,7 @@ class Settings:
     weight_decay: gr.Number
     gradient_clip: gr.Number
     gradient_accumulation_steps: gr.Number
+    optimizer: gr.Dropdown
     packing: gr.Checkbox
     seed: gr.Number
     eval_every: gr.Number
@@ -43,6 +44,8 @@ class Settings:
     checkpoint_every: gr.Number
     sample_prompts: gr.Textbox
     prefix_cache: gr.Dropdown
+    gradient_checkpointing: gr.Checkbox
+    optimizer_offload: gr.Checkbox
     dtype: gr.Dropdown
     mixed_precision: gr.Dropdown
     device: gr.Dropdown
@@ -123,6 +126,7 @@ def _optimizer(made: dict[str, Any]) -> None:
     with gr.Row():
         made["gradient_accumulation_steps"] = _whole("gradient_accumulation_steps", 1, 1)
         made["seed"] = _whole("seed", 0, 0)
+    made["optimizer"] = _choice("optimizer")
     made["packing"] = gr.Checkbox(False, label=setting_label("packing"), container=False)
 
 
@@ -161,6 +165,8 @@ def _machine(made: dict[str, Any]) -> None:
         made["dtype"] = _choice("dtype")
         made["mixed_precision"] = _choice("mixed_precision")
     made["prefix_cache"] = _choice("prefix_cache")
+    for name in ("gradient_checkpointing", "optimizer_offload"):
+        made[name] = gr.Checkbox(False, label=setting_label(name), container=False)
     made["sharded"] = gr.Checkbox(
         False, label=setting_label("sharded"), container=False, visible=False
     )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from qwen_ui.engine import check_spec
+from qwen_ui.engine import check_spec_within_limits
 from qwen_ui.errors import DataError, UserError
 from qwen_ui.freeze import FreezePlan
 from qwen_ui.model import length_note
@@ -49,7 +49,7 @@ def wire(tab: TrainTab, header: Header, session: Session) -> None:
         form = dict(zip(names, values, strict=True))
         model = trained_model(session, source, plan)
         spec = spec_of(form, model, plan)
-        check_spec(spec, session.anatomy(model))
+        check_spec_within_limits(spec)
         return spec
 
     _wire_intent(tab, header, session, quiet)
@@ -91,14 +91,34 @@ def _wire_intent(tab: TrainTab, header: Header, session: Session, quiet: dict[st
         ready = rate is not None and checked.usable
         return checked.text, gr.Button(interactive=ready), gr.Button(interactive=ready)
 
-    @guarded
-    def on_change(source: str, plan: FreezePlan, *values: Any) -> tuple[Any, ...]:
-        found = intent(session, source, plan)
-        return found.text, found.rate, *readiness(found.rate, source, *values)
+    sizes: list[Any] = [settings.steps, settings.batch_size]
 
     @guarded
-    def on_data(source: str, plan: FreezePlan, *values: Any) -> tuple[Any, ...]:
-        return readiness(intent(session, source, plan).rate, source, *values)
+    def on_change(
+        source: str, plan: FreezePlan, steps: float | None, batch: float | None, *values: Any
+    ) -> tuple[Any, ...]:
+        found = intent(session, source, plan, steps, batch)
+        return found.text, found.rate, found.rate, *readiness(found.rate, source, *values)
+
+    @guarded
+    def on_size(
+        source: str,
+        plan: FreezePlan,
+        steps: float | None,
+        batch: float | None,
+        rate: float | None,
+        suggested: float | None,
+    ) -> tuple[Any, ...]:
+        """Another length wants another rate; one that a person wrote or found stays."""
+        found = intent(session, source, plan, steps, batch)
+        kept = rate is not None and rate != suggested
+        return found.text, gr.skip() if kept else found.rate, found.rate
+
+    @guarded
+    def on_data(
+        source: str, plan: FreezePlan, steps: float | None, batch: float | None, *values: Any
+    ) -> tuple[Any, ...]:
+        return readiness(intent(session, source, plan, steps, batch).rate, source, *values)
 
     @guarded
     def on_device(source: str, asked: str, processes: int, where: str) -> tuple[Any, ...]:
@@ -113,15 +133,26 @@ def _wire_intent(tab: TrainTab, header: Header, session: Session, quiet: dict[st
     gr.on(
         [header.model.change, header.plan.change],
         on_change,
-        [header.model, header.plan, *watched],
-        [tab.what, settings.learning_rate, tab.form.data_note, tab.launch, tab.form.find_rate],
+        [header.model, header.plan, *sizes, *watched],
+        [
+            *(tab.what, settings.learning_rate, tab.suggested),
+            *(tab.form.data_note, tab.launch, tab.form.find_rate),
+        ],
+        trigger_mode="always_last",
+        **quiet,
+    )
+    gr.on(
+        [component.change for component in sizes],
+        on_size,
+        [header.model, header.plan, *sizes, settings.learning_rate, tab.suggested],
+        [tab.what, settings.learning_rate, tab.suggested],
         trigger_mode="always_last",
         **quiet,
     )
     gr.on(
         [component.change for component in watched],
         on_data,
-        [header.model, header.plan, *watched],
+        [header.model, header.plan, *sizes, *watched],
         [tab.form.data_note, tab.launch, tab.form.find_rate],
         trigger_mode="always_last",
         **quiet,
@@ -181,41 +212,49 @@ def _wire_preview(tab: TrainTab, header: Header, session: Session, quiet: dict[s
 
 
 def _wire_price(tab: TrainTab, header: Header, session: Session, quiet: dict[str, Any]) -> None:
-    s = tab.settings
+    priced = (
+        "batch_size",
+        "sequence_length",
+        "gradient_accumulation_steps",
+        "optimizer",
+        "early_stopping_patience",
+        "dtype",
+        "prefix_cache",
+        "gradient_checkpointing",
+        "optimizer_offload",
+    )
     watched: list[Any] = [
-        s.batch_size,
-        s.sequence_length,
-        s.dtype,
-        s.device,
-        s.processes,
-        s.prefix_cache,
+        tab.settings.device,
+        tab.settings.processes,
         tab.slurm.where,
         tab.slurm.gpus,
+        *(getattr(tab.settings, name) for name in priced),
     ]
 
     @guarded
-    def on_change(source: str, plan: FreezePlan, *values: Any) -> str:
-        batch, length, dtype, device, processes, prefix, where, gpus = values
+    def on_change(
+        source: str,
+        plan: FreezePlan,
+        device: str,
+        processes: int,
+        where: str,
+        gpus: int | None,
+        *values: Any,
+    ) -> str:
         if not source:
             return ""
         found = find_devices(device)
         on_slurm = where == SLURM
         kind = ("cuda" if gpus else "cpu") if on_slurm else found.kind
+        # An empty field counts as the setting's default.
+        given = {n: v for n, v in zip(priced, values, strict=True) if v is not None}
+        length = int(given.get("sequence_length", 128))
         try:
             model = priced_model(session, source, plan)
-            need = needs(
-                session,
-                model,
-                plan,
-                batch_size=int(batch or 1),
-                sequence_length=int(length or 2),
-                dtype=dtype,
-                kind=kind,
-                keep_prefix=prefix == "auto",
-            )
+            need = needs(session, model, plan, kind=kind, **given)
         except UserError as error:
             return unpriced_html(error)
-        note = length_note(session.anatomy(model), int(length or 2))
+        note = length_note(session.anatomy(model), length)
         if on_slurm:
             return price_html(need, None, 1, SLURM, note)
         return price_html(need, found.free_bytes, int(processes or 1), found.label, note)

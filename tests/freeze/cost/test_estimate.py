@@ -10,15 +10,16 @@ from typing import Any
 import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
-from transformers import LlamaConfig, PreTrainedModel, Qwen2Config
+from transformers import AutoModelForCausalLM, LlamaConfig, PreTrainedModel, Qwen2Config
 
 from qwen_ui.errors import ModelError, SettingsError
 from qwen_ui.freeze import Cost, apply, estimate_cost, preset, resolve
-from qwen_ui.freeze.cost import StepSettings, full_cost
+from qwen_ui.freeze.cost import StepSettings, full_cost, price
 from qwen_ui.model import Anatomy, open_model
 from qwen_ui.model.tracing import fake_model
 from tests.helpers.real_steps import CollectingBytes, measure
 from tests.helpers.small_models import CONFIGURATIONS, build, small_model
+from tests.helpers.tiny_families import tiny_configuration
 
 PLANS = [("attention", "last:2"), ("bitfit", "last:2"), ("full", "last:2"), ("full", "all")]
 DENSE = sorted(CONFIGURATIONS.keys() - {"qwen2_moe"})
@@ -42,6 +43,45 @@ def test_the_price_of_a_small_model_is_what_a_real_step_takes(
     module.eval()
     assert cost.flops_forward == real.flops_forward
     assert cost.flops_step == real.flops_step
+    assert cost.activation_bytes == real.activation_bytes
+    above = cost.peak_bytes - cost.weight_bytes - cost.optimizer_bytes
+    assert above == pytest.approx(real.peak_bytes, rel=0.02)
+
+
+@pytest.mark.parametrize(("plan", "layers"), [("attention", "last:2"), ("full", "all")])
+@pytest.mark.parametrize("name", DENSE)
+def test_gradients_of_earlier_micro_batches_are_held(name: str, plan: str, layers: str) -> None:
+    """Against a real loop that adds up over three: the price used to be that of a single one."""
+    module, anatomy = small_model(name)
+    selection = resolve(preset(plan, layers), anatomy)
+    apply(selection, module)
+    real = measure(module, 2, 8, padded=True, micro_batches=3)
+    module.eval()
+    settings = StepSettings(
+        batch_size=2, sequence_length=8, masters=False, gradient_accumulation_steps=3
+    )
+    cost = price(anatomy, selection, settings)
+    assert cost.flops_forward == real.flops_forward
+    assert cost.flops_step == real.flops_step
+    assert cost.activation_bytes == real.activation_bytes
+    above = cost.peak_bytes - cost.weight_bytes - cost.optimizer_bytes
+    assert above == pytest.approx(real.peak_bytes, rel=0.02)
+    single = price(anatomy, selection, replace(settings, gradient_accumulation_steps=1))
+    assert single.peak_bytes < cost.peak_bytes
+
+
+@pytest.mark.parametrize("model_type", ["openai-gpt", "gpt_neo", "gptj", "codegen", "ctrl"])
+def test_a_mask_that_the_model_holds_is_no_activation(model_type: str) -> None:
+    """Buffers that autograd saves exist anyway: OpenAI's GPT was priced at 1.26 times its peak."""
+    configuration = tiny_configuration(model_type)
+    anatomy = open_model(configuration)
+    module = AutoModelForCausalLM.from_config(configuration).float()
+    selection = resolve(preset("full", "last:2"), anatomy)
+    apply(selection, module)
+    real = measure(module, 2, 24, padded=True)
+    cost = estimate_cost(
+        anatomy, selection, batch_size=2, sequence_length=24, masters=False, dtype="float32"
+    )
     assert cost.activation_bytes == real.activation_bytes
     above = cost.peak_bytes - cost.weight_bytes - cost.optimizer_bytes
     assert above == pytest.approx(real.peak_bytes, rel=0.02)
@@ -216,12 +256,13 @@ def test_masters_of_a_float32_model_are_its_weights() -> None:
         {"batch_size": 1 << 20, "sequence_length": 1 << 20},
         {"batch_size": 1, "sequence_length": 8, "optimizer": "adam"},
         {"batch_size": 1, "sequence_length": 8, "dtype": "int8"},
+        {"batch_size": 1, "sequence_length": 8, "gradient_accumulation_steps": 0},
     ],
 )
 def test_settings_out_of_range_are_refused(wrong: dict[str, Any]) -> None:
     _, anatomy = small_model("qwen2")
     with pytest.raises(SettingsError):
-        estimate_cost(anatomy, resolve(preset("full"), anatomy), **wrong)
+        price(anatomy, resolve(preset("full"), anatomy), StepSettings(**wrong))
 
 
 def test_a_bare_module_has_no_price() -> None:

@@ -61,7 +61,7 @@ def test_an_oversized_header_is_refused_before_it_is_read(tmp_path: Path) -> Non
     with file.open("wb") as stream:
         stream.write(struct.pack("<Q", MAX_HEADER + 1))
         stream.truncate(MAX_HEADER + 100)
-    with pytest.raises(ModelError, match="100 MB is the limit"):
+    with pytest.raises(ModelError, match="16 MiB is the limit"):
         read_header(file)
 
 
@@ -97,3 +97,27 @@ def test_a_wrong_index_is_one_clear_sentence(
     sharded.write_text(json.dumps(index))
     with pytest.raises(ModelError, match=says):
         read_weights(sharded)
+
+
+def test_shapes_names_and_numbers_of_tensors_have_bounds(tmp_path: Path) -> None:
+    def refused(entries: dict[str, object]) -> str:
+        raw = json.dumps(entries).encode()
+        file = tmp_path / "model.safetensors"
+        file.write_bytes(len(raw).to_bytes(8, "little") + raw)
+        with pytest.raises(ModelError) as caught:
+            read_header(file)
+        assert len(str(caught.value)) < 600
+        return str(caught.value)
+
+    entry = {"dtype": "F32", "shape": [0], "data_offsets": [0, 0]}
+    assert "1,000 dimensions; 16 is the limit" in refused({"a": entry | {"shape": [0] * 1000}})
+    assert "a name of 3,000 characters" in refused({"a" * 3000: entry})
+    assert "more than 100,000 tensors" in refused({"a": [[]] * 400_001})
+    assert "not JSON" in refused({"a": deep(150)})
+
+
+def deep(levels: int) -> object:
+    value: object = 0
+    for _ in range(levels):
+        value = [value]
+    return value

@@ -12,6 +12,7 @@ import orjson
 import pytest
 
 from qwen_ui.compare import Comparison, make_comparison, parse_plans, write_comparison
+from qwen_ui.compare.comparison import Entry
 from qwen_ui.errors import DataError, RunError, SettingsError
 from qwen_ui.freeze import FreezePlan, preset
 from qwen_ui.rank import METHODS, Ranking
@@ -172,7 +173,7 @@ def finished_comparison(*losses: float) -> Comparison:
     """Attention against BitFit, its runs completed with these evaluation losses."""
     data, held_out = data_files(KJV, None)
     plans = parse_plans("attention,bitfit")
-    made = make_comparison("nano", plans, data=data, eval_data=held_out, steps=2)
+    made = make_comparison("nano", plans, data=data, eval_data=held_out, steps=2, find_rates=False)
     entries = tuple(
         replace(entry, run=finished_run(entry, loss))
         for entry, loss in zip(made.entries, losses, strict=True)
@@ -208,6 +209,34 @@ def test_the_view_asked_again_reads_only_what_is_new(monkeypatch: pytest.MonkeyP
     assert [run["step"] for run in found["runs"]] == [3, 2]
     assert found["runs"][0]["lines"]["smooth"][0] == [1, 2, 3]
     assert all(start >= sizes[run] for run, start, _ in read)
+
+
+def test_the_view_shows_what_was_searched_for_and_said() -> None:
+    made = finished_comparison(4.0, 5.0)
+    finder = made.entries[0].spec.finder()
+    folder = create_run(finder.to_dict(), finder.plan)
+    label = made.labels[0]
+    searching = replace(made, searches=(Entry(label, 1, finder, folder.name),))
+    write_comparison(searching)
+    with RunWriter(folder) as writer:
+        writer.event("log", level="warning", message="<i>cut</i>")
+        writer.event("trial", rate=0.01, loss=4.5, steps=10, elapsed=1.0)
+        writer.event("trial", rate=0.03, loss=4.2, steps=10, elapsed=2.0)
+        writer.event("trial", rate=0.1, loss=None, steps=10, elapsed=3.0)
+        found = compare_view.state(made.name)
+        assert not found["over"]
+        assert found["searches"][0]["trials"] == ((0.01, 4.5), (0.03, 4.2), (0.1, None))
+        writer.event("end", status="completed", learning_rate=0.02)
+        writer.status("completed")
+    found = compare_view.state(made.name)
+    assert found["over"]
+    assert orjson.loads(orjson.dumps(found))["searches"][0]["rate"] == 0.02
+    assert [row["rate_seconds"] for row in found["rows"]] == [3.0, 0.0]
+    assert found["notes"] == [f"{label}: <i>cut</i>"]
+    page = compare_view.report(made.name, "html")["text"]
+    assert page.count("<svg") == 4
+    assert "&lt;i&gt;cut&lt;/i&gt;" in page
+    assert "<i>" not in page
 
 
 def test_the_view_shows_rows_verdict_curves_and_samples() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from qwen_ui.errors import SettingsError
 from qwen_ui.freeze import FreezePlan, StepSettings, export_formats, preset, resolve
-from qwen_ui.freeze.cost import BatchPrices, largest_batch, price
+from qwen_ui.freeze.cost import price
 from qwen_ui.model import open_model
 from qwen_ui.ui.freeze import actions
 from qwen_ui.ui.freeze.prices import (
@@ -20,6 +20,7 @@ from qwen_ui.ui.freeze.prices import (
 )
 from qwen_ui.ui.freeze.selection_data import ranges_of
 from qwen_ui.ui.freeze.selector import shell
+from qwen_ui.workers import largest_batch
 
 NANO = open_model("nano")
 ASKED: dict[str, Any] = {"batch_size": "2", "sequence_length": "64", "optimizer": "adamw"}
@@ -30,7 +31,7 @@ def ranges(name: str) -> str:
 
 
 def test_the_table_has_both_figures_and_their_ratio() -> None:
-    settings = settings_of({"batch_size": "4", "sequence_length": "512"})
+    settings = settings_of({"batch_size": "4", "sequence_length": "512"}, NANO)
     selection = resolve(preset("attention"), open_model("qwen2.5-1.5b-instruct"))
     record = price_record(selection, settings)
     rows = {row["label"]: row for row in record["rows"]}
@@ -55,7 +56,7 @@ def test_one_sequence_more_than_the_largest_batch_does_not_fit(name: str) -> Non
     settings = StepSettings(batch_size=2, sequence_length=64)
     selection = resolve(preset(name), NANO)
     memory = 400_000_000
-    most = largest_batch(BatchPrices(NANO, settings), selection, memory)
+    most = largest_batch(selection, settings, memory)
 
     def peak(batch: int) -> int:
         return price(NANO, selection, replace(settings, batch_size=batch)).peak_bytes
@@ -66,8 +67,7 @@ def test_one_sequence_more_than_the_largest_batch_does_not_fit(name: str) -> Non
 
 def test_where_nothing_fits_no_batch_does() -> None:
     settings = StepSettings(batch_size=1, sequence_length=64)
-    prices = BatchPrices(NANO, settings)
-    assert largest_batch(prices, resolve(FreezePlan(), NANO), 1000) == 0
+    assert largest_batch(resolve(FreezePlan(), NANO), settings, 1000) == 0
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_where_nothing_fits_no_batch_does() -> None:
 )
 def test_settings_that_cannot_be_are_told(asked: dict[str, str], said: str) -> None:
     with pytest.raises(SettingsError, match=said):
-        settings_of(ASKED | asked)
+        settings_of(ASKED | asked, NANO)
 
 
 def test_memory_is_typed_or_found() -> None:
@@ -120,8 +120,8 @@ def test_the_ways_of_running_a_step_stand_beside_training_everything() -> None:
 
 
 def test_the_train_tab_s_way_is_a_setting() -> None:
-    plain = settings_of(ASKED)
-    worker = settings_of(ASKED | {"worker": True, "optimizer": "sgd", "checkpointing": True})
+    plain = settings_of(ASKED, NANO)
+    worker = settings_of(ASKED | {"worker": True, "optimizer": "sgd"}, NANO)
     assert worker.engine is not None
     assert (worker.optimizer, worker.keep_prefix, worker.checkpointing) == ("adamw", True, False)
     selection = resolve(preset("attention"), NANO)

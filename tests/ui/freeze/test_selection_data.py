@@ -9,9 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qwen_ui.errors import PlanError
+from qwen_ui.freeze import preset, resolve
 from qwen_ui.model import open_model
 from qwen_ui.ui.freeze.selection_data import names_of, ranges_of, structure_record
 from qwen_ui.ui.freeze.selector import shell
+from tests.helpers.tiny_wrappers import WRAPPERS
 
 NANO = open_model("nano")
 
@@ -57,6 +59,19 @@ def test_a_tied_head_has_one_number() -> None:
     [[index, alias]] = record["aliases"]
     assert alias == "lm_head.weight"
     assert names_of(NANO, str(index)) == {"model.embed_tokens.weight"}
+
+
+@pytest.mark.parametrize("model_type", ["qwen2_5_vl", "gemma3", "llava", "qwen3_vl"])
+def test_the_browser_is_told_what_text_cannot_reach(model_type: str) -> None:
+    anatomy = open_model(WRAPPERS[model_type]())
+    out_of_reach = names_of(anatomy, structure_record(anatomy)["unreached"])
+    everything = frozenset(p.name for p in anatomy.parameters)
+    assert out_of_reach
+    assert everything - out_of_reach == resolve(preset("full"), anatomy).names
+
+
+def test_text_reaches_all_of_a_model_of_text() -> None:
+    assert structure_record(NANO)["unreached"] == ""
 
 
 def test_the_shell_offers_every_preset() -> None:

@@ -9,6 +9,7 @@ import pytest
 from qwen_ui.errors import ModelError
 from qwen_ui.formats import short_bytes, short_count
 from qwen_ui.freeze import FreezePlan, preset
+from qwen_ui.model import Anatomy, open_model
 from qwen_ui.ui.page.facts import facts, facts_html
 from qwen_ui.ui.page.header import summary_html
 from qwen_ui.ui.page.session import MAX_OPEN_MODELS, Session
@@ -79,3 +80,26 @@ def test_numbers_are_short_for_reading() -> None:
         "1.54 B",
     ]
     assert [short_bytes(n) for n in (12, 16_384, 3_087_428_608)] == ["12 B", "16.4 kB", "3.09 GB"]
+
+
+def test_who_opens_another_model_does_not_wait(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    began, finish = threading.Event(), threading.Event()
+
+    def slow(source: str) -> Anatomy:
+        if source == "slow":
+            began.set()
+            assert finish.wait(30)
+        return open_model("nano")
+
+    monkeypatch.setattr("qwen_ui.ui.page.session.open_within_limits", slow)
+    waiting = threading.Thread(target=session.anatomy, args=("slow",))
+    waiting.start()
+    try:
+        assert began.wait(30)
+        assert session.anatomy("another").block_count == 28
+        assert waiting.is_alive()
+    finally:
+        finish.set()
+        waiting.join()

@@ -38,7 +38,7 @@ def test_a_model_with_other_blocks_has_no_stand_in(
     assert stand_in_for(open_model(source)) is None
     with pytest.raises(ModelError, match=f"it has 28 blocks, not {blocks}.*hf download"):
         trained_model(session, source, preset("attention"))
-    found = intent(session, source, preset("attention", "20-23"))
+    found = intent(session, source, preset("attention", "20-23"), 60, 8)
     assert found.rate is None
     assert "cannot stand in for it" in found.text
 

@@ -154,6 +154,7 @@ def compare_report() -> str:
         rows=[[HOSTILE]],
         legend=HOSTILE,
         samples=[{"plan": HOSTILE, "prompt": HOSTILE, "before": HOSTILE, "after": HOSTILE}],
+        notes=[HOSTILE],
         failures=[{"plan": HOSTILE, "seed": 0, "status": "failed", "reason": HOSTILE}],
     )
 
@@ -198,7 +199,7 @@ def test_no_hostile_text_is_read_as_html(hostile: Anatomy, tmp_path: Path) -> No
         render("page/waiting.html", text=HOSTILE),
         paragraph(HOSTILE, "qt-note"),
         previewed(session, tmp_path),
-        intent(session, HOSTILE, wrong).text,
+        intent(session, HOSTILE, wrong, 60, 8).text,
         render("train/intent.html", problem="", rate="0.1", **launch),
         render("train/machines.html", folder=HOSTILE),
         render("train/heading.html", text=HOSTILE),

@@ -21,7 +21,6 @@ from qwen_ui.ui.page.run_actions import act
 from qwen_ui.ui.page.session import Session
 from qwen_ui.ui.page.stand_in import trained_model
 from qwen_ui.ui.train.form import (
-    finder_of,
     intent,
     latest_run,
     rate_found,
@@ -52,6 +51,9 @@ FORM: dict[str, Any] = {
     "device": "auto",
     "warmup_percent": 10,
     "gradient_accumulation_steps": 1,
+    "optimizer": "adamw",
+    "gradient_checkpointing": False,
+    "optimizer_offload": False,
     "packing": False,
     "early_stopping_patience": 0,
     "checkpoint_every": 0,
@@ -69,22 +71,24 @@ def session() -> Session:
 
 
 def test_a_model_without_weights_trains_its_twin(session: Session) -> None:
-    found = intent(session, "qwen2.5-1.5b-instruct", preset("attention"))
+    found = intent(session, "qwen2.5-1.5b-instruct", preset("attention"), 60, 8)
     assert found.model == trained_model(session, "qwen2.5-1.5b-instruct") == "nano"
     assert "are not on this machine" in found.text
     assert "197,632 of 6,043,776" in found.text
 
 
 def test_a_plan_has_a_rate_of_its_own(session: Session) -> None:
-    bitfit = intent(session, "nano", preset("bitfit")).rate
-    attention = intent(session, "nano", preset("attention")).rate
+    bitfit = intent(session, "nano", preset("bitfit"), 60, 8).rate
+    attention = intent(session, "nano", preset("attention"), 60, 8).rate
+    longer = intent(session, "nano", preset("attention"), 600, 8).rate
     assert bitfit is not None
     assert attention is not None
-    assert bitfit > attention
+    assert longer is not None
+    assert bitfit > attention > longer
 
 
 def test_a_plan_that_trains_nothing_cannot_be_launched(session: Session) -> None:
-    found = intent(session, "nano", FreezePlan())
+    found = intent(session, "nano", FreezePlan(), 60, 8)
     assert found.rate is None
     assert "trains nothing" in found.text
 
@@ -142,7 +146,7 @@ def test_quantized_weights_cannot_be_launched(session: Session, tmp_path: Path) 
     config["quantization_config"] = {"quant_method": "awq", "bits": 4}
     (tmp_path / "config.json").write_text(json.dumps(config))
     (tmp_path / "model.safetensors").write_bytes(b"")
-    found = intent(session, str(tmp_path), preset("bitfit"))
+    found = intent(session, str(tmp_path), preset("bitfit"), 60, 8)
     assert found.rate is None
     assert "quantized (awq)" in found.text
 
@@ -176,36 +180,41 @@ def test_the_price_is_marked_where_it_does_not_fit(session: Session) -> None:
     sizes: dict[str, Any] = {
         "batch_size": 8,
         "sequence_length": 128,
+        "gradient_accumulation_steps": 1,
         "dtype": "auto",
         "kind": "cpu",
+        "prefix_cache": "auto",
     }
-    kept = needs(session, "nano", preset("attention"), keep_prefix=True, **sizes)
-    full = needs(session, "nano", preset("full"), keep_prefix=True, **sizes)
+    kept = needs(session, "nano", preset("attention"), **sizes)
+    full = needs(session, "nano", preset("full"), **sizes)
     assert 6e8 < kept < full
+    summed = needs(
+        session,
+        "nano",
+        preset("full"),
+        **sizes | {"gradient_accumulation_steps": 2},
+    )
+    assert summed > full
     assert "qt-bad" not in price_html(kept, 2 * kept, 1, "the CPU")
     assert "will not fit" in price_html(kept, kept / 2, 1, "the CPU")
     assert "for 2 processes" in price_html(kept, kept * 1.5, 2, "the CPU")
     assert "will not fit" in price_html(kept, kept * 1.5, 2, "the CPU")
 
 
-def test_a_range_test_fills_in_the_rate_where_the_loss_falls_fastest() -> None:
-    spec = finder_of(spec_of(FORM, "nano", preset("bitfit")))
+def test_the_finder_fills_in_the_rate_that_it_found() -> None:
+    spec = spec_of(FORM, "nano", preset("bitfit")).finder()
     assert spec.optimization.learning_rate_finder
+    assert spec.optimization.steps == FORM["steps"], "the rate is sought for so many steps"
     assert (spec.evaluation.eval_every, spec.evaluation.sample_tokens) == (0, 0)
     folder = create_run(spec.to_dict(), spec.plan)
     with RunWriter(folder) as run:
         assert rate_found(folder.name) is None
-        for step in range(1, 41):
-            rate = 1e-5 * 10 ** (step / 8)
-            loss = 5.0 - 2.0 / (1 + 2.718 ** (20 - step))
-            run.event("step", step=step, learning_rate=rate, loss=loss, seconds=0.1)
-        run.event("end", status="completed")
-        run.status("completed", step=40)
-    found = rate_found(folder.name)
-    assert found is not None
-    fastest, said = found
-    assert fastest == pytest.approx(1e-5 * 10 ** (22 / 8), rel=0.9)
-    assert "fell fastest" in said
+        for rate, loss in ((0.1, 4.0), (0.3, 3.5), (1.0, None)):
+            run.event("trial", rate=rate, loss=loss, steps=15, elapsed=2.0)
+        said = "For 60 steps a learning rate of 0.25."
+        run.event("end", status="completed", reason=said, learning_rate=0.25)
+        run.status("completed", said)
+    assert rate_found(folder.name) == (0.25, f"{said} It took 2 s.")
 
 
 def test_what_is_written_for_several_machines_is_not_started() -> None:
@@ -269,6 +278,29 @@ def test_a_run_that_is_gone_is_a_sentence() -> None:
         charts.poll("../../etc")
     with pytest.raises(RunError, match="There is no run"):
         act("gone", "stop")
+
+
+def test_a_gain_within_its_noise_offers_to_find_a_rate(monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = spec_of(FORM, "nano", preset("bitfit"))
+    folder = create_run(spec.to_dict(), spec.plan)
+    measured = {"eval_loss_before": 5.0, "eval_loss_after": 4.99}
+    with RunWriter(folder) as run:
+        run.event("start", step=0, steps=60)
+        run.event("log", level="warning", message="likely too low")
+        run.event("end", status="completed", gain_error=0.001, **measured)
+        assert not charts.poll(folder.name)["unsure"]
+        run.event("end", status="completed", gain_error=0.01, **measured)
+        run.status("completed")
+    found = charts.poll(folder.name)
+    assert found["unsure"]
+    assert found["logs"] == [{"level": "warning", "message": "likely too low"}]
+    monkeypatch.setattr("qwen_ui.workers.launch.dispatch", lambda: [])
+    again = read_spec(runs_folder() / act(folder.name, "find_rate")["run"])
+    assert again.optimization.learning_rate is None
+    assert again.optimization.learning_rate_run is not None
+    finder = read_spec(runs_folder() / again.optimization.learning_rate_run)
+    assert finder == spec.finder()
+    assert again.changed(learning_rate=FORM["learning_rate"], learning_rate_run=None) == spec
 
 
 def test_plotly_is_served_from_the_installed_package() -> None:

@@ -5,6 +5,7 @@ import { button, make, problemLine, rowOf, select, tableOf, write } from "qwen/p
 import { save } from "qwen/page/download.js";
 import { colour, CONFIG, layout, onTheme, plotly } from "qwen/page/plotly.js";
 import { placeOf, Poller } from "qwen/page/poller.js";
+import { rateLayout, rateTraces } from "qwen/page/rate_curve.js";
 import * as data from "./comparison_data.js";
 
 const POLL_MS = 1000;
@@ -13,7 +14,8 @@ const HEIGHT = 320;
 const AFTER = data.COLUMNS.findIndex(([title]) => title === "after");
 const NOTHING =
   "Nothing compared yet. One click trains attention-only and BitFit on the top 4 blocks, on the " +
-  "same data and seeds, and says which ends lower and at what cost: about a minute on the small twin.";
+  "same data and seeds, each at a learning rate that short runs find, and says which ends lower and " +
+  "at what cost: about a minute on the small twin.";
 
 class Comparison {
   constructor({ element, props, server, watch }) {
@@ -66,6 +68,7 @@ class Comparison {
       wrong: problemLine(),
       charts: make("div", "qc-charts"),
       table: make("div", "qc-scroll"),
+      notes: make("ul", "qc-notes"),
       samples: make("div", "qc-samples"),
     };
     parts.verdict.setAttribute("role", "status");
@@ -73,6 +76,7 @@ class Comparison {
     this.parts = parts;
     parts.curves = this.figure("Evaluation loss (nats per token), training loss thin");
     parts.front = this.figure("Loss after training against trainable parameters");
+    parts.rates = this.figure("Loss of the short runs by learning rate; a star is the rate found");
     parts.buttons.append(this.tools());
   }
 
@@ -122,25 +126,37 @@ class Comparison {
   async draw() {
     const { found } = this;
     if (!this.parts) this.build();
-    const { headline, setup, verdict, runs, table, samples, stop, resume } = this.parts;
+    const { headline, setup, verdict, runs, table, notes, samples, stop, resume } = this.parts;
     const done = data.isDone(found);
     write(headline, found.headline);
     headline.hidden = !found.headline;
     write(setup, found.setup);
     write(verdict, data.verdictOf(found));
     const failures = data.failuresOf(found).map((text) => make("p", "qc-reason", text));
-    runs.replaceChildren(...(done ? [] : found.runs.map((run) => this.run(run))), ...failures);
+    const going = done ? [] : [...this.searches(), ...found.runs.map((run) => this.run(run))];
+    runs.replaceChildren(...going, ...failures);
     stop.hidden = found.over;
     resume.hidden = !found.over || done;
     table.replaceChildren(...(found.rows.length ? this.figures(found.rows) : []));
+    notes.replaceChildren(...found.notes.map((note) => make("li", "", note)));
     samples.replaceChildren(...found.samples.map((sample) => this.sample(sample)));
     await this.plots();
   }
 
   run(run) {
-    const node = make("span", run.status === "failed" ? "qc-run qc-failed" : "qc-run");
-    node.append(this.dot(run.plan), make("span", "", data.runInWords(run)));
-    if (run.reason) node.title = run.reason;
+    return this.badge(run, data.runInWords(run));
+  }
+
+  /* The searches for rates that are not over. */
+  searches() {
+    const going = this.found.searches.filter(({ over }) => !over);
+    return going.map((search) => this.badge(search, data.searchInWords(search)));
+  }
+
+  badge({ plan, status, reason }, words) {
+    const node = make("span", status === "failed" ? "qc-run qc-failed" : "qc-run");
+    node.append(this.dot(plan), make("span", "", words));
+    if (reason) node.title = reason;
     return node;
   }
 
@@ -189,12 +205,16 @@ class Comparison {
 
   async plots() {
     const { found } = this;
-    const { curves, front } = this.parts;
+    const { curves, front, rates } = this.parts;
     const begun = found.runs.some((run) => Object.keys(run.lines).length);
+    const searched = rateTraces(found.searches, this.paint);
     curves.parentNode.hidden = !begun;
     front.parentNode.hidden = !found.rows.length;
-    if (!begun) return;
+    rates.parentNode.hidden = !searched.length;
+    if (!begun && !searched.length) return;
     const library = await plotly(this.root.dataset.plotly);
+    if (searched.length) await library.react(rates, searched, rateLayout(HEIGHT), CONFIG);
+    if (!begun) return;
     const look = layout(this.axis, { height: HEIGHT });
     await library.react(curves, data.curves(found.runs, this.paint), look, CONFIG);
     if (front.parentNode.hidden) return;

@@ -18,6 +18,11 @@ export const COLUMNS = [
   ["after", lossAfter],
   ["perplexity", (r) => rounded(r.perplexity)],
   ["seconds", (r) => r.seconds.toFixed(1)],
+  [
+    "rate found in",
+    (r) => (r.rate_seconds ? `${r.rate_seconds.toFixed(1)} s` : ""),
+    "Seconds of the short runs that found the plan's learning rate, once for all seeds",
+  ],
   ["tokens/s", (r) => exact(r.tokens_per_second)],
   ["memory", (r) => bytes(r.peak_bytes)],
   ["delta", (r) => bytes(r.delta_bytes)],
@@ -38,11 +43,20 @@ export const verdictOf = ({ over, rows, verdict }) =>
 export const runInWords = ({ plan, seed, status, step, steps }) =>
   `${plan}, seed ${seed}: ${status === "running" ? `${step} / ${steps}` : status}`;
 
-/** The reasons of the runs that failed. */
-export const failuresOf = ({ runs }) =>
-  runs
+/** A search for a rate in a few words: "BitFit: finding its rate, 2 tried". */
+export const searchInWords = ({ plan, status, trials }) =>
+  `${plan}: ${status === "running" ? `finding its rate, ${trials.length} tried` : `rate ${status}`}`;
+
+/** The reasons of the runs and searches that failed. */
+export const failuresOf = ({ runs, searches }) => {
+  const all = [
+    ...searches.map((search) => ({ ...search, what: `${search.plan}, finding its rate` })),
+    ...runs.map((run) => ({ ...run, what: `${run.plan}, seed ${run.seed}` })),
+  ];
+  return all
     .filter(({ status, reason }) => status === "failed" && reason)
-    .map(({ plan, seed, reason }) => `${plan}, seed ${seed}: ${reason}`);
+    .map(({ what, reason }) => `${what}: ${reason}`);
+};
 
 /** The plan with the lowest loss after training; null where there is none. */
 export const bestPlan = (rows) =>

@@ -151,12 +151,16 @@ export class GridRows {
     cell.dataset.at = `${r}:${c}`;
     box.id = idOf(r, c);
     cell.classList.toggle("qs-none", none);
+    const unreached = places.structure.isUnreached(places.tensorsAt(r, c));
+    cell.classList.toggle("qs-unreached", unreached);
     if (none) {
       box.removeAttribute("role");
       box.removeAttribute("aria-label");
+      box.removeAttribute("aria-disabled");
     } else {
       put(box, "role", "checkbox");
       put(box, "aria-label", places.labelAt(r, c));
+      put(box, "aria-disabled", String(unreached));
     }
   }
 

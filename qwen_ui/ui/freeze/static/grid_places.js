@@ -3,6 +3,7 @@
 import { exact } from "qwen/page/format.js";
 
 export const HEADS = 2;
+export const UNREACHED = "Text gives it no gradient, so it does not train.";
 
 const clamp = (value, last) => Math.max(0, Math.min(last, value));
 
@@ -85,15 +86,20 @@ export class GridPlaces {
   /** What the pointer is told of a cell or a row's box. */
   titleAt(r, c, heat) {
     if (c === 0) {
-      const { numel, block } = this.rowAt(r);
+      const { numel, block, tensors } = this.rowAt(r);
       const score = heat && block >= 0 ? heat.sayBlock(block) : "";
-      return `${this.rowLabel(r)}: ${exact(numel)} parameters${score}`;
+      return `${this.rowLabel(r)}: ${exact(numel)} parameters${score}${this.sayUnreached(tensors)}`;
     }
     const tensors = this.tensorsAt(r, c);
     const shape = this.structure.shapeOf(tensors[0]).join(" × ");
     const many = tensors.length > 1 ? `${exact(tensors.length)} tensors, ` : "";
     const size = `${many}${shape} = ${exact(this.structure.sum(tensors))} parameters`;
-    return `${this.labelAt(r, c)}\n${size}${heat ? heat.sayCell(tensors) : ""}`;
+    const score = heat ? heat.sayCell(tensors) : "";
+    return `${this.labelAt(r, c)}\n${size}${score}${this.sayUnreached(tensors)}`;
+  }
+
+  sayUnreached(tensors) {
+    return this.structure.isUnreached(tensors) ? `\n${UNREACHED}` : "";
   }
 
   /** The tensors of all places in the rectangle between two. */

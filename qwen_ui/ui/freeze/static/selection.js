@@ -5,7 +5,7 @@ import { writeRanges } from "./ranges.js";
 
 export class Selection {
   /**
-   * @param {{length: number, numel: Float64Array}} structure
+   * @param {{length: number, numel: Float64Array, unreached: Uint8Array}} structure
    * @param {(done: boolean) => void} onChange told of every edit; `done` is false while a drag goes on
    */
   constructor(structure, onChange) {
@@ -36,8 +36,12 @@ export class Selection {
   stateOf(tensors) {
     if (!tensors) return NONE;
     let on = 0;
-    for (let i = 0; i < tensors.length; i++) on += this.states[tensors[i]];
-    return checkState(on, tensors.length);
+    let unreached = 0;
+    for (let i = 0; i < tensors.length; i++) {
+      on += this.states[tensors[i]];
+      unreached += this.structure.unreached[tensors[i]];
+    }
+    return checkState(on, tensors.length, unreached);
   }
 
   /** What a click on these sets them to. */
@@ -67,7 +71,7 @@ export class Selection {
   paint(tensors, value) {
     let changed = false;
     for (let i = 0; i < tensors.length; i++) {
-      if (this.states[tensors[i]] === value) continue;
+      if (this.states[tensors[i]] === value || this.structure.unreached[tensors[i]]) continue;
       this.states[tensors[i]] = value;
       for (const edits of this.watches) edits.set(tensors[i], value);
       changed = true;

@@ -1,5 +1,6 @@
 /* What a model is made of, as the selector shows it: tensors by number, and the rows (blocks and
    what stands outside them) and columns (kinds) of its grid. */
+import { readRanges } from "./ranges.js";
 
 const NUMBERS = /(^|\.)\d+(?=\.|$)/g; // whole parts of a name: an expert's index
 
@@ -15,6 +16,7 @@ export class Structure {
     this.kind = Uint32Array.from(record.kind); // of each tensor, an index into `kinds`
     this.aliases = record.aliases; // [tensor, second name] pairs
     this.length = this.block.length;
+    this.unreached = readRanges(record.unreached, this.length); // 1 where text gives no gradient
     const sizes = this.kinds.map(({ shape }) => shape.reduce((product, side) => product * side, 1));
     this.numel = Float64Array.from(this.kind, (kind) => sizes[kind]);
     this.makeColumns();
@@ -30,6 +32,11 @@ export class Structure {
 
   shapeOf(tensor) {
     return this.kinds[this.kind[tensor]].shape;
+  }
+
+  /** Whether none of these can train: text does not reach them. */
+  isUnreached(tensors) {
+    return tensors.length > 0 && tensors.every((t) => this.unreached[t]);
   }
 
   sum(tensors) {

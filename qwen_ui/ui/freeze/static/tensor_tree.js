@@ -73,6 +73,7 @@ export class TensorTree extends TreeModel {
     const { numel } = this.structure;
     const { states } = selection;
     this.on = new Int32Array(length + 1);
+    this.unreached = new Int32Array(length + 1);
     this.sum = new Float64Array(length + 1);
     this.all = new Float64Array(length + 1);
     const seen = new Uint8Array(numel.length);
@@ -81,6 +82,7 @@ export class TensorTree extends TreeModel {
       const weight = seen[t] ? 0 : numel[t];
       seen[t] = 1;
       this.on[i + 1] = this.on[i] + states[t];
+      this.unreached[i + 1] = this.unreached[i] + this.structure.unreached[t];
       this.sum[i + 1] = this.sum[i] + (states[t] ? weight : 0);
       this.all[i + 1] = this.all[i] + weight;
     }
@@ -88,7 +90,14 @@ export class TensorTree extends TreeModel {
 
   stateOf(row) {
     const { start, stop } = this.rows[row];
-    return checkState(this.on[stop] - this.on[start], stop - start);
+    const unreached = this.unreached[stop] - this.unreached[start];
+    return checkState(this.on[stop] - this.on[start], stop - start, unreached);
+  }
+
+  /** Whether nothing below this row can train. */
+  isUnreached(row) {
+    const { start, stop } = this.rows[row];
+    return stop > start && this.unreached[stop] - this.unreached[start] === stop - start;
   }
 
   /** Parameters below a row that train, and all of them. */

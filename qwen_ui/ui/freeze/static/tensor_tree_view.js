@@ -4,6 +4,7 @@ import { exact, shortCount } from "qwen/page/format.js";
 import { TreeView } from "qwen/page/tree_view.js";
 import { setMeter } from "./bar_scale.js";
 import { ARIA_CHECKED, ON } from "./check_state.js";
+import { UNREACHED } from "./grid_places.js";
 import { TensorTree } from "./tensor_tree.js";
 
 const ROW_HEIGHT = 26;
@@ -81,13 +82,16 @@ export class TensorTreeView extends TreeView {
     cell.style.paddingLeft = `${depth * INDENT}px`;
     twist.classList.toggle("qs-can", this.tree.hasChildren(row));
     write(label, text);
-    label.title = name;
     label.classList.toggle("qs-leaf", tensor >= 0);
     write(tied, other ? `= ${other} (tied)` : "");
     const state = this.tree.stateOf(row);
     box.dataset.state = state;
     put(box, "aria-checked", ARIA_CHECKED[state]);
     put(box, "aria-label", name || this.tree.structure.source);
+    const unreached = this.tree.isUnreached(row);
+    put(box, "aria-disabled", String(unreached));
+    cell.classList.toggle("qs-unreached", unreached);
+    label.title = unreached ? `${name}\n${UNREACHED}` : name;
   }
 
   labelOf(row) {

@@ -1,9 +1,11 @@
 /* What the view of one run consists of. */
 import { make } from "./dom.js";
 import { Movement } from "./movement.js";
+import { RateCurve } from "./rate_curve.js";
 import { RunCharts } from "./run_charts.js";
 import { RunHead } from "./run_head.js";
 import { RunLog } from "./run_log.js";
+import { RunNotes } from "./run_notes.js";
 import { outcomeOf } from "./run_words.js";
 import { Samples } from "./samples.js";
 
@@ -20,21 +22,25 @@ export class RunParts {
     this.form = make("div");
     this.log = new RunLog(readLog);
     this.outcome = make("div", "qr-outcome");
+    this.notes = new RunNotes(actions.findRate);
+    this.rates = new RateCurve();
     this.charts = new RunCharts({ run, ...charts });
     this.samples = new Samples();
     this.movement = new Movement();
   }
 
   get nodes() {
-    const { head, form, log, outcome, charts, samples, movement } = this;
+    const { head, form, log, outcome, notes, rates, charts, samples, movement } = this;
     const { controls, main, small } = charts;
     const curves = [controls, main.node, samples.node, small, movement.node];
-    return [...head.nodes, form, log.node, outcome, ...curves];
+    return [...head.nodes, form, log.node, outcome, notes.node, rates.node, ...curves];
   }
 
   clear(axisChanged) {
     this.charts.clear(axisChanged);
     this.samples.clear();
+    this.notes.clear();
+    this.rates.clear();
     this.movement.clear();
   }
 

@@ -93,6 +93,7 @@ class RunView {
     this.meta = answer.meta;
     this.root.dataset.status = answer.status;
     parts.head.update(answer, parts.known);
+    parts.notes.take(answer.logs, answer.unsure);
   }
 
   async draw(answer, parts) {
@@ -109,6 +110,7 @@ class RunView {
     this.stale = null;
     await parts.charts.take(answer.lines, this.over);
     await parts.movement.take(answer.movements);
+    await parts.rates.take(answer.trials, answer.end);
     parts.samples.take(answer.samples, this.over);
     if (answer.end || answer.start) parts.showOutcome(answer.end);
     this.count(parts.charts.main, performance.now() - began);
@@ -145,6 +147,7 @@ class RunView {
       resume: act("resume"),
       delete: act("delete"),
       retry: trying((changes) => this.openRetry(changes)),
+      findRate: trying(() => this.findRate()),
       describe: () => this.openDescribe(),
       log: trying(() => this.parts.log.toggle()),
       showLog: trying(() => this.parts.log.toggle(true)),
@@ -195,6 +198,10 @@ class RunView {
     this.showForm(retryForm(settings, changes, retry, () => this.closeForm()));
   }
 
+  async findRate() {
+    this.open((await this.api.call("act", { run: this.run, action: "find_rate" })).run);
+  }
+
   openDescribe() {
     const describe = async (fields) => {
       await this.api.call("act", { run: this.run, action: "describe", ...fields });
@@ -212,6 +219,7 @@ class RunView {
     if (!drawer() || !this.parts) return;
     this.parts.charts.recolour();
     this.parts.movement.draw();
+    this.parts.rates.draw();
   }
 }
 
