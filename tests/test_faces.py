@@ -47,8 +47,7 @@ PUBLIC = {
         preset_plans resolve
     """,
     "freeze.cost": """
-        MAX_TOKENS BatchPrices Cost Engine StepSettings estimate_cost full_cost largest_batch
-        optimizer_names price
+        MAX_TOKENS Cost Engine StepSettings estimate_cost full_cost optimizer_names price
     """,
     "freeze.export": """
         export_formats export_text import_plan
@@ -83,9 +82,9 @@ PUBLIC = {
     """,
     "workers": """
         ADVICE CARDS Card CardFit OVERHEAD_BYTES SlurmRequest Supervisor child_environment cores
-        dispatch find_devices fits_on_cards has_slurm kill look_at_jobs partitions preload
-        queue_position queued_runs resume retry retry_at_found_rate start stop wait worker_pid
-        write_for_cluster
+        dispatch find_devices fits_on_cards has_slurm kill largest_batch look_at_jobs partitions
+        preload queue_position queued_runs resume retry retry_at_found_rate start stop wait
+        worker_pid write_for_cluster
     """,
     "compare": """
         COLUMNS Comparison Contender Row cells_of comparison_record headline latest_comparison

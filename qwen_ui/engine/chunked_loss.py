@@ -116,20 +116,12 @@ def fused_head_loss(
     return loss.float()
 
 
-def cpu_rows(words: int, itemsize: int) -> int:
-    """Rows of logits that a CPU holds together."""
-    return CHUNK_ROWS
-
-
-def gpu_rows(words: int, itemsize: int) -> int:
-    """Rows of logits of so many words and bytes an element that a GPU holds together."""
-    return max(MULTIPLE, CHUNK_BYTES // (words * (itemsize + 4)) // MULTIPLE * MULTIPLE)
-
-
 def _chunks(hidden_NH: torch.Tensor, weight_VH: torch.Tensor, on_gpu: bool) -> list[slice]:
     """The rows that are computed together."""
-    rows = gpu_rows if on_gpu else cpu_rows
-    size = rows(weight_VH.shape[0], hidden_NH.element_size())
+    size = CHUNK_ROWS
+    if on_gpu:
+        row_bytes = weight_VH.shape[0] * (hidden_NH.element_size() + 4)
+        size = max(MULTIPLE, CHUNK_BYTES // row_bytes // MULTIPLE * MULTIPLE)
     return [slice(at, at + size) for at in range(0, len(hidden_NH), size)]
 
 

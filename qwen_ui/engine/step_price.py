@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from qwen_ui.engine.chunked_loss import cpu_rows, gpu_head_loss, gpu_rows, head_loss
+from qwen_ui.engine.chunked_loss import gpu_head_loss, head_loss
 from qwen_ui.engine.movement import MAX_ORIGIN_BYTES
 from qwen_ui.engine.optimizer import GPU_PORTION_BYTES, PORTION_BYTES
 from qwen_ui.freeze import StepSettings
@@ -14,7 +14,6 @@ from qwen_ui.runs import RunSpec, setting_choices
 
 WORKER = Engine(
     head_loss=head_loss,
-    chunk_rows=cpu_rows,
     origin_limit=MAX_ORIGIN_BYTES,
     wide_gradients=PORTION_BYTES,
     adds_up_wide=True,
@@ -23,7 +22,6 @@ OPTIMIZERS = setting_choices("optimizer") or ()
 ON_GPU = replace(
     WORKER,
     head_loss=gpu_head_loss,
-    chunk_rows=gpu_rows,
     wide_gradients=GPU_PORTION_BYTES,
     fixed_gradients=True,
 )

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from qwen_ui.workers.cards import CARDS, Card
     from qwen_ui.workers.cluster import write_for_cluster
     from qwen_ui.workers.devices import cores, find_devices
-    from qwen_ui.workers.fitting import CardFit, fits_on_cards
+    from qwen_ui.workers.fitting import CardFit, fits_on_cards, largest_batch
     from qwen_ui.workers.launch import (
         resume,
         retry,
@@ -46,6 +46,7 @@ __all__ = [
     "fits_on_cards",
     "has_slurm",
     "kill",
+    "largest_batch",
     "look_at_jobs",
     "partitions",
     "preload",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 GIB = 2**30
 MIB = 2**20
@@ -17,19 +16,12 @@ class Card:
         name: as it is sold.
         bytes: of memory that CUDA or Metal report as theirs, before a process has any; less than
             what is on the box.
-        kind: cuda or mps.
         bfloat16: whether it computes in bfloat16 by itself.
     """
 
     name: str
     bytes: int
-    kind: Literal["cuda", "mps"] = "cuda"
     bfloat16: bool = True
-
-    @property
-    def dtype(self) -> str | None:
-        """The dtype that `auto` means on it; None for the model's own."""
-        return None if self.kind == "cuda" and self.bfloat16 else "float32"
 
 
 def _gib(amount: float) -> int:
@@ -54,8 +46,8 @@ CARDS = (
     Card("A100, 80 GB", _gib(79.25)),
     Card("H100, 80 GB", _gib(79.11)),
     Card("H200, 141 GB", int(0.97 * 143_771 * MIB)),
-    Card("Apple M, 16 GB", int(10_922.67 * MIB), "mps"),
-    Card("Apple M, 32 GB", int(21_845.34 * MIB), "mps"),
-    Card("Apple M, 64 GB", _gib(48), "mps"),
-    Card("Apple M, 128 GB", _gib(96), "mps"),
+    Card("Apple M, 16 GB", int(10_922.67 * MIB)),
+    Card("Apple M, 32 GB", int(21_845.34 * MIB)),
+    Card("Apple M, 64 GB", _gib(48)),
+    Card("Apple M, 128 GB", _gib(96)),
 )

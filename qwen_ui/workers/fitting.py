@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
-from qwen_ui.engine import as_worker
+from qwen_ui.engine import as_worker, auto_dtype
 from qwen_ui.freeze import Selection, StepSettings, canonical_plan, resolve
-from qwen_ui.freeze.cost import BatchPrices, largest_batch
+from qwen_ui.freeze.cost import MAX_TOKENS, price
+from qwen_ui.model import Anatomy
 from qwen_ui.workers.cards import CARDS, Card
 from qwen_ui.workers.memory_advice import OVERHEAD_BYTES
 
@@ -34,6 +35,10 @@ class CardFit:
     remedy: str
 
 
+def _cached_prefix(settings: StepSettings) -> StepSettings | None:
+    return None if settings.keep_prefix else replace(settings, keep_prefix=True)
+
+
 def _checkpointing(settings: StepSettings) -> StepSettings | None:
     return None if settings.checkpointing else replace(settings, checkpointing=True)
 
@@ -42,27 +47,49 @@ def _eight_bits(settings: StepSettings) -> StepSettings | None:
     return replace(settings, optimizer="adamw_8bit") if settings.optimizer == "adamw" else None
 
 
-def _main_memory(settings: StepSettings) -> StepSettings | None:
+def _offload(settings: StepSettings) -> StepSettings | None:
+    """Only our worker does it, and not together with 8 bits."""
     engine = settings.engine
-    if engine is None or engine.offloads:
+    if engine is None or engine.offloads or settings.optimizer not in ("adamw", "adamw_8bit"):
         return None
-    # Instead of 8 bits: the two exclude each other.
-    return replace(settings, engine=replace(engine, offloads=True), optimizer="adamw")
+    return replace(settings, optimizer="adamw", engine=replace(engine, offloads=True))
 
 
-def _cached_prefix(settings: StepSettings) -> StepSettings | None:
-    return None if settings.keep_prefix else replace(settings, keep_prefix=True)
-
-
-EIGHT_BITS = "8-bit AdamW"
-MAIN_MEMORY = "the optimizer's state in main memory"
-# Tried in this order, each on top of those before it. `True`: our own worker can do it.
-CHANGES: tuple[tuple[str, Change, bool], ...] = (
-    ("the frozen blocks' outputs cached", _cached_prefix, True),
-    ("gradient checkpointing", _checkpointing, True),
-    (EIGHT_BITS, _eight_bits, True),
-    (MAIN_MEMORY, _main_memory, True),
+# Tried in this order, each on top of those before it; of 8 bits and main memory the last one holds.
+CHANGES: tuple[tuple[str, Change], ...] = (
+    ("cached outputs", _cached_prefix),
+    ("gradient checkpointing", _checkpointing),
+    ("8-bit AdamW", _eight_bits),
+    ("the optimizer's state in main memory", _offload),
 )
+
+
+def largest_batch(selection: Selection, settings: StepSettings, memory: float) -> int:
+    """The most sequences a step whose peak fits into so many bytes; 0 where not even one does.
+
+    The peak is the largest of several sums, each linear in the batch, and so bends upwards only: a
+    line through two sizes tells where to look, and what is found is priced before it is told.
+    """
+    limit = MAX_TOKENS // settings.sequence_length
+
+    def peak(batch: int) -> int:
+        sized = replace(settings, batch_size=batch)
+        return price(selection.anatomy, selection, sized).peak_bytes
+
+    first = peak(1)
+    if first > memory:
+        return 0
+    fits, too_large, guess, found = 1, limit + 1, 1, first
+    while fits + 1 < too_large:
+        per_sequence = max(1.0, (found - first) / max(1, guess - 1))
+        guess = 2 if guess == 1 else 1 + int((memory - first) / per_sequence)
+        guess = max(fits + 1, min(too_large - 1, guess))
+        found = peak(guess)
+        if found > memory:
+            too_large = guess
+        else:
+            fits = guess
+    return fits
 
 
 def fits_on_cards(
@@ -72,45 +99,45 @@ def fits_on_cards(
 
     Args:
         selection: what trains.
-        settings: of the step. Where they are our worker's, its dtype is what `auto` means on the
-            card.
+        settings: of the step. Where they are our worker's, they are made its way on a GPU, in the
+            dtype that `auto` means there.
         cards: which.
 
     Raises:
         ModelError: the model cannot be traced.
     """
-    desks: dict[str | None, _Desk] = {}
+    desks: dict[StepSettings, _Desk] = {}
     found = []
     for card in cards:
-        dtype = card.dtype if settings.engine is not None else settings.dtype
-        if dtype not in desks:
-            desks[dtype] = _Desk(selection, _on_gpu(settings, dtype))
-        desk = desks[dtype]
-        found.append(desk.fit(card))
+        there = _on(card, settings, selection.anatomy)
+        found.append(desks.setdefault(there, _Desk(selection, there)).fit(card))
     return found
 
 
-def _on_gpu(settings: StepSettings, dtype: str | None) -> StepSettings:
-    """The step in this dtype; where it is our worker's, in its way on a GPU."""
+def _on(card: Card, settings: StepSettings, anatomy: Anatomy) -> StepSettings:
     if settings.engine is None:
-        return replace(settings, dtype=dtype)
-    return as_worker(settings, dtype=dtype, keep_prefix=settings.keep_prefix, on_gpu=True)
+        return settings
+    return as_worker(
+        settings,
+        dtype=auto_dtype(anatomy, on_gpu=card.bfloat16),
+        keep_prefix=settings.keep_prefix,
+        on_gpu=True,
+        offload=settings.engine.offloads,
+        holds_best=settings.engine.holds_best,
+    )
 
 
 class _Desk:
-    """Prices of one selection in one dtype, each traced once, for all cards."""
+    """Prices of one selection and one kind of step, for all cards that take it so."""
 
     def __init__(self, selection: Selection, settings: StepSettings) -> None:
         self._selection, self._settings = selection, settings
-        self._prices: dict[StepSettings, BatchPrices] = {}
         self._fewer: dict[int, Selection] = {}
 
     def fit(self, card: Card) -> CardFit:
         asked, settings = self._settings.batch_size, self._settings
         need = self._need(settings, self._selection, asked)
-        batch = largest_batch(
-            self._prices_of(settings), self._selection, card.bytes - OVERHEAD_BYTES
-        )
+        batch = largest_batch(self._selection, settings, card.bytes - OVERHEAD_BYTES)
         fits = need <= card.bytes
         return CardFit(card, need, batch, fits, "" if fits else self._remedy(card, batch))
 
@@ -120,8 +147,6 @@ class _Desk:
             return f"batch {batch}"
         settings, said = self._settings, []
         for name, changed in self._changed():
-            if name == MAIN_MEMORY and EIGHT_BITS in said:
-                said.remove(EIGHT_BITS)
             said.append(name)
             settings = changed
             if self._need(settings, self._selection, 1) <= card.bytes:
@@ -134,10 +159,10 @@ class _Desk:
 
     def _changed(self) -> Iterator[tuple[str, StepSettings]]:
         """(what, settings) of the changes that help, each on top of those before it."""
-        settings, ours = self._settings, self._settings.engine is not None
+        settings = self._settings
         need = self._need(settings, self._selection, 1)
-        for name, change, of_worker in CHANGES:
-            changed = change(settings) if of_worker or not ours else None
+        for name, change in CHANGES:
+            changed = change(settings)
             if changed is None or (less := self._need(changed, self._selection, 1)) >= need:
                 continue
             settings, need = changed, less
@@ -147,7 +172,7 @@ class _Desk:
         self, card: Card, settings: StepSettings, selection: Selection, said: list[str]
     ) -> str:
         asked = self._settings.batch_size
-        most = largest_batch(self._prices_of(settings), selection, card.bytes - OVERHEAD_BYTES)
+        most = largest_batch(selection, settings, card.bytes - OVERHEAD_BYTES)
         return ", ".join([*said, f"batch {most}"] if most < asked else said)
 
     def _most_blocks(self, card: Card, settings: StepSettings) -> int:
@@ -173,13 +198,8 @@ class _Desk:
         return sorted({p.block for p in self._selection.parameters if p.block is not None})
 
     def _need(self, settings: StepSettings, selection: Selection, batch: int) -> int:
-        cost = self._prices_of(settings).cost(selection, batch)
-        return int(cost.peak_bytes + OVERHEAD_BYTES)
-
-    def _prices_of(self, settings: StepSettings) -> BatchPrices:
-        if settings not in self._prices:
-            self._prices[settings] = BatchPrices(self._selection.anatomy, settings)
-        return self._prices[settings]
+        sized = replace(settings, batch_size=batch)
+        return int(price(selection.anatomy, selection, sized).peak_bytes + OVERHEAD_BYTES)
 
 
 def _blocks(count: int) -> str:

@@ -66,8 +66,6 @@ def slurm(state: str, restarts: int = 0, **more: object) -> Placement:
         (Status("stopped", "By a user."), slurm("COMPLETED"), FIRST, "stopped", "By a user."),
         (Status("failed", "No data."), slurm("PENDING", 1), FIRST, "failed", "No data."),
         (RUNNING, slurm("RUNNING", answered=False), FIRST, "running", "Slurm does not answer"),
-        (QUEUED, Placement(asked=time.time()), None, "queued", "handed to Slurm"),
-        (QUEUED, Placement(asked=time.time() - 90), None, "interrupted", "not handed to Slurm"),
     ],
 )
 def test_a_run_stands_as_worker_and_slurm_say(
@@ -76,6 +74,14 @@ def test_a_run_stands_as_worker_and_slurm_say(
     found = placed_status(status, placement, claim)
     assert found.status == expected
     assert said in found.reason
+
+
+def test_a_run_that_nobody_hands_over_is_not_awaited_for_ever() -> None:
+    now = placed_status(QUEUED, Placement(asked=time.time()), None)
+    assert (now.status, now.reason) == ("queued", "It is handed to Slurm.")
+    later = placed_status(QUEUED, Placement(asked=time.time() - 90), None)
+    assert later.status == "interrupted"
+    assert "not handed to Slurm" in later.reason
 
 
 @pytest.mark.parametrize("state", ENDS)

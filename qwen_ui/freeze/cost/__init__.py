@@ -11,20 +11,17 @@ from typing import TYPE_CHECKING
 from qwen_ui.lazy import lazy_face
 
 if TYPE_CHECKING:
-    from qwen_ui.freeze.cost.batches import BatchPrices, largest_batch
     from qwen_ui.freeze.cost.estimate import estimate_cost, full_cost, price
     from qwen_ui.freeze.cost.optimizers import optimizer_names
     from qwen_ui.freeze.cost.step import MAX_TOKENS, Cost, Engine, StepSettings
 
 __all__ = [
     "MAX_TOKENS",
-    "BatchPrices",
     "Cost",
     "Engine",
     "StepSettings",
     "estimate_cost",
     "full_cost",
-    "largest_batch",
     "optimizer_names",
     "price",
 ]

@@ -35,7 +35,6 @@ from qwen_ui.freeze.selection import Selection, resolve
 from qwen_ui.model import refuse_length
 
 if TYPE_CHECKING:
-    from qwen_ui.freeze.cost.segments import Tracer
     from qwen_ui.model import Anatomy
 
 FLOAT32 = 4  # bytes
@@ -82,16 +81,10 @@ def full_cost(anatomy: Anatomy, settings: StepSettings) -> Cost:
     return price(anatomy, everything, replace(settings, keep_prefix=False))
 
 
-def price(
-    anatomy: Anatomy, selection: Selection, settings: StepSettings, tracer: Tracer | None = None
-) -> Cost:
-    """As `estimate_cost`, for settings already made.
-
-    Args:
-        tracer: gives the segments; None traces steps of this very shape.
-    """
+def price(anatomy: Anatomy, selection: Selection, settings: StepSettings) -> Cost:
+    """As `estimate_cost`, for settings already made."""
     refuse_length(anatomy, settings.sequence_length)
-    tracer = tracer or segments_for(anatomy, settings.shape, settings.dtype)
+    tracer = segments_for(anatomy, settings.shape, settings.dtype)
     prefix = selection.prefix_blocks
     skipped = prefix if settings.keep_prefix else 0
     micro_batches = settings.gradient_accumulation_steps

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import torch
@@ -106,31 +106,3 @@ class Profile:
             backward_peak=max(levels[middle:]),
             output=output,
         )
-
-
-class Tracer(Protocol):
-    """What gives the segments of a step; `segment_tracer` traces them."""
-
-    @property
-    def itemsize(self) -> int:
-        """Bytes per element of the hidden state."""
-        ...
-
-    @property
-    def hidden_bytes_per_token(self) -> int:
-        """Bytes per token of the hidden state between two blocks."""
-        ...
-
-    def block(self, index: int, state: BlockState) -> Segment:
-        """The segment of this block."""
-        ...
-
-    def outside(
-        self,
-        trains: frozenset[str],
-        blocks_need_gradient: bool,
-        head_loss: HeadLoss | None,
-        accumulates: bool = False,
-    ) -> Segment:
-        """The segment of all that is outside the blocks."""
-        ...

@@ -10,8 +10,6 @@ from qwen_ui.freeze.cost.optimizers import optimizer_bytes
 from qwen_ui.freeze.cost.segments import StepShape
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from qwen_ui.freeze.cost.segments import HeadLoss
 
 MAX_TOKENS = 1 << 24
@@ -58,7 +56,6 @@ class Engine:
     Attributes:
         head_loss: (hidden states (N, H) at the labelled positions, head, targets (N)) -> the loss,
             as the trainer computes it.
-        chunk_rows: (words, bytes an element) -> positions whose logits are held together.
         origin_limit: initial float32 copies of the trained weights are held up to this many bytes.
         wide_gradients: with master weights, gradients are copied to float32 for the optimizer, at
             most this many bytes at once, or one tensor.
@@ -70,7 +67,6 @@ class Engine:
     """
 
     head_loss: HeadLoss
-    chunk_rows: Callable[[int, int], int]
     origin_limit: int = 0
     wide_gradients: int = 0
     adds_up_wide: bool = False

@@ -19,8 +19,7 @@ from qwen_ui.model import Anatomy, FakeModel, fake_model, most_positions
 if TYPE_CHECKING:
     from qwen_ui.freeze.cost.segments import HeadLoss
 
-# A page prices one shape at a time, and a table of cards a dozen batches.
-_MAX_SHAPES = 24
+_MAX_SHAPES = 16
 _MAX_SEGMENTS = 4096
 # From so many shapes of a model on, the traces that give all shapes are cheaper than one for each.
 _SHAPES_ONE_BY_ONE = 6

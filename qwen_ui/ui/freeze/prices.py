@@ -11,9 +11,9 @@ from qwen_ui.engine import as_worker, auto_dtype
 from qwen_ui.errors import SettingsError
 from qwen_ui.formats import percent, short_bytes, short_flops
 from qwen_ui.freeze import StepSettings, full_cost, preset, resolve
-from qwen_ui.freeze.cost import BatchPrices, largest_batch, price
+from qwen_ui.freeze.cost import price
 from qwen_ui.model import length_note
-from qwen_ui.workers import find_devices, fits_on_cards
+from qwen_ui.workers import find_devices, fits_on_cards, largest_batch
 
 if TYPE_CHECKING:
     from qwen_ui.freeze import Cost, Selection
@@ -109,10 +109,9 @@ def price_record(selection: Selection, settings: StepSettings) -> dict[str, Any]
 def fit_record(selection: Selection, settings: StepSettings, memory: int) -> dict[str, int]:
     """The largest batch of this plan, and of training everything, that fits into so many bytes."""
     everything = resolve(preset("full"), selection.anatomy)
-    prices = BatchPrices(selection.anatomy, settings)
     return {
-        "plan": largest_batch(prices, selection, memory),
-        "full": largest_batch(prices, everything, memory),
+        "plan": largest_batch(selection, settings, memory),
+        "full": largest_batch(everything, settings, memory),
     }
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from qwen_ui.errors import SettingsError
 from qwen_ui.freeze import FreezePlan, StepSettings, export_formats, preset, resolve
-from qwen_ui.freeze.cost import BatchPrices, largest_batch, price
+from qwen_ui.freeze.cost import price
 from qwen_ui.model import open_model
 from qwen_ui.ui.freeze import actions
 from qwen_ui.ui.freeze.prices import (
@@ -20,6 +20,7 @@ from qwen_ui.ui.freeze.prices import (
 )
 from qwen_ui.ui.freeze.selection_data import ranges_of
 from qwen_ui.ui.freeze.selector import shell
+from qwen_ui.workers import largest_batch
 
 NANO = open_model("nano")
 ASKED: dict[str, Any] = {"batch_size": "2", "sequence_length": "64", "optimizer": "adamw"}
@@ -55,7 +56,7 @@ def test_one_sequence_more_than_the_largest_batch_does_not_fit(name: str) -> Non
     settings = StepSettings(batch_size=2, sequence_length=64)
     selection = resolve(preset(name), NANO)
     memory = 400_000_000
-    most = largest_batch(BatchPrices(NANO, settings), selection, memory)
+    most = largest_batch(selection, settings, memory)
 
     def peak(batch: int) -> int:
         return price(NANO, selection, replace(settings, batch_size=batch)).peak_bytes
@@ -66,8 +67,7 @@ def test_one_sequence_more_than_the_largest_batch_does_not_fit(name: str) -> Non
 
 def test_where_nothing_fits_no_batch_does() -> None:
     settings = StepSettings(batch_size=1, sequence_length=64)
-    prices = BatchPrices(NANO, settings)
-    assert largest_batch(prices, resolve(FreezePlan(), NANO), 1000) == 0
+    assert largest_batch(resolve(FreezePlan(), NANO), settings, 1000) == 0
 
 
 @pytest.mark.parametrize(
