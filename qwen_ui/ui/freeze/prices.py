@@ -13,7 +13,7 @@ from qwen_ui.engine import as_worker
 from qwen_ui.errors import SettingsError
 from qwen_ui.formats import percent, short_bytes, short_flops
 from qwen_ui.freeze import StepSettings, full_cost
-from qwen_ui.freeze.cost import MAX_TOKENS, price
+from qwen_ui.freeze.cost import MAX_CHUNKED_TOKENS, MAX_TOKENS, price
 from qwen_ui.model import length_note
 
 if TYPE_CHECKING:
@@ -111,7 +111,8 @@ def largest_batch(selection: Selection, settings: StepSettings, memory: int) -> 
     The peak is the largest of several sums, each linear in the batch, and so bends upwards only: a
     line through two sizes tells where to look, and what is found is priced before it is told.
     """
-    limit = MAX_TOKENS // settings.sequence_length
+    most = MAX_TOKENS if settings.engine is None else MAX_CHUNKED_TOKENS
+    limit = most // settings.sequence_length
 
     def peak(batch: int) -> int:
         price(selection.anatomy, selection, settings)  # keeps its tracer among those kept
