@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from qwen_ui.engine import as_worker, auto_dtype
 from qwen_ui.freeze import Selection, StepSettings, canonical_plan, resolve
-from qwen_ui.freeze.cost import MAX_TOKENS, price
+from qwen_ui.freeze.cost import MAX_CHUNKED_TOKENS, MAX_TOKENS, price
 from qwen_ui.model import Anatomy
 from qwen_ui.workers.cards import CARDS, Card
 from qwen_ui.workers.memory_advice import OVERHEAD_BYTES
@@ -70,7 +70,8 @@ def largest_batch(selection: Selection, settings: StepSettings, memory: float) -
     The peak is the largest of several sums, each linear in the batch, and so bends upwards only: a
     line through two sizes tells where to look, and what is found is priced before it is told.
     """
-    limit = MAX_TOKENS // settings.sequence_length
+    most = MAX_TOKENS if settings.engine is None else MAX_CHUNKED_TOKENS
+    limit = most // settings.sequence_length
 
     def peak(batch: int) -> int:
         sized = replace(settings, batch_size=batch)
