@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from qwen_ui.engine import as_worker, auto_dtype
@@ -55,13 +55,14 @@ def _offload(settings: StepSettings) -> StepSettings | None:
     return replace(settings, optimizer="adamw", engine=replace(engine, offloads=True))
 
 
-# Tried in this order, each on top of those before it; of 8 bits and main memory the last one holds.
-CHANGES: tuple[tuple[str, Change], ...] = (
-    ("cached outputs", _cached_prefix),
-    ("gradient checkpointing", _checkpointing),
-    ("8-bit AdamW", _eight_bits),
-    ("the optimizer's state in main memory", _offload),
-)
+# Tried in this order, each on top of those before it.
+EIGHT_BITS, OFFLOAD = "8-bit AdamW", "the optimizer's state in main memory"
+CHANGES: dict[str, Change] = {
+    "cached outputs": _cached_prefix,
+    "gradient checkpointing": _checkpointing,
+    EIGHT_BITS: _eight_bits,
+    OFFLOAD: _offload,
+}
 
 
 def largest_batch(selection: Selection, settings: StepSettings, memory: float) -> int:
@@ -77,6 +78,10 @@ def largest_batch(selection: Selection, settings: StepSettings, memory: float) -
         sized = replace(settings, batch_size=batch)
         return price(selection.anatomy, selection, sized).peak_bytes
 
+    return _largest(peak, limit, memory)
+
+
+def _largest(peak: Callable[[int], int], limit: int, memory: float) -> int:
     first = peak(1)
     if first > memory:
         return 0
@@ -134,11 +139,13 @@ class _Desk:
     def __init__(self, selection: Selection, settings: StepSettings) -> None:
         self._selection, self._settings = selection, settings
         self._fewer: dict[int, Selection] = {}
+        self._peaks: dict[tuple[StepSettings, int], int] = {}
+        self._steps: list[tuple[list[str], StepSettings]] = []
 
     def fit(self, card: Card) -> CardFit:
         asked, settings = self._settings.batch_size, self._settings
         need = self._need(settings, self._selection, asked)
-        batch = largest_batch(self._selection, settings, card.bytes - OVERHEAD_BYTES)
+        batch = self._most(card, settings, self._selection)
         fits = need <= card.bytes
         return CardFit(card, need, batch, fits, "" if fits else self._remedy(card, batch))
 
@@ -146,34 +153,40 @@ class _Desk:
         """The first that does: a smaller batch, the changes added one by one, fewer blocks."""
         if batch:
             return f"batch {batch}"
-        settings, said = self._settings, []
-        for name, changed in self._changed():
-            said.append(name)
-            settings = changed
+        settings, said = self._settings, list[str]()
+        for said, settings in self._changed():
             if self._need(settings, self._selection, 1) <= card.bytes:
                 return self._with_batch(card, settings, self._selection, said)
         blocks = self._most_blocks(card, settings)
         if not blocks:
             return ""
-        said.append(f"only the last {_blocks(blocks)}")
-        return self._with_batch(card, settings, self._last(blocks), said)
+        fewer = [*said, f"only the last {_blocks(blocks)}"]
+        return self._with_batch(card, settings, self._last(blocks), fewer)
 
-    def _changed(self) -> Iterator[tuple[str, StepSettings]]:
-        """(what, settings) of the changes that help, each on top of those before it."""
-        settings = self._settings
-        need = self._need(settings, self._selection, 1)
-        for name, change in CHANGES:
-            changed = change(settings)
-            if changed is None or (less := self._need(changed, self._selection, 1)) >= need:
-                continue
-            settings, need = changed, less
-            yield name, settings
+    def _changed(self) -> list[tuple[list[str], StepSettings]]:
+        """(what, settings) after each change that helps, on top of those before it.
+
+        What did not help at first is tried again after the others: another part of the step may be
+        the largest then.
+        """
+        if not self._steps:
+            settings, said = self._settings, list[str]()
+            for name, change in [*CHANGES.items(), *CHANGES.items()]:
+                changed = change(settings) if name not in said else None
+                need = self._need(settings, self._selection, 1)
+                if changed is None or self._need(changed, self._selection, 1) >= need:
+                    continue
+                # Of these two the last one holds.
+                kept = [other for other in said if (other, name) != (EIGHT_BITS, OFFLOAD)]
+                settings, said = changed, [*kept, name]
+                self._steps.append((said, settings))
+        return self._steps
 
     def _with_batch(
         self, card: Card, settings: StepSettings, selection: Selection, said: list[str]
     ) -> str:
         asked = self._settings.batch_size
-        most = largest_batch(selection, settings, card.bytes - OVERHEAD_BYTES)
+        most = self._most(card, settings, selection, asked)
         return ", ".join([*said, f"batch {most}"] if most < asked else said)
 
     def _most_blocks(self, card: Card, settings: StepSettings) -> int:
@@ -198,9 +211,23 @@ class _Desk:
     def _trained_blocks(self) -> list[int]:
         return sorted({p.block for p in self._selection.parameters if p.block is not None})
 
+    def _most(
+        self, card: Card, settings: StepSettings, selection: Selection, limit: int = 0
+    ) -> int:
+        """The largest batch that fits, up to `limit` where one is given."""
+        limit = limit or MAX_TOKENS // settings.sequence_length
+        memory = card.bytes - OVERHEAD_BYTES
+        return _largest(lambda batch: self._peak(settings, selection, batch), limit, memory)
+
     def _need(self, settings: StepSettings, selection: Selection, batch: int) -> int:
-        sized = replace(settings, batch_size=batch)
-        return int(price(selection.anatomy, selection, sized).peak_bytes + OVERHEAD_BYTES)
+        return int(self._peak(settings, selection, batch) + OVERHEAD_BYTES)
+
+    def _peak(self, settings: StepSettings, selection: Selection, batch: int) -> int:
+        # The selections are this desk's own, so that none takes another's place in memory.
+        key = replace(settings, batch_size=batch), id(selection)
+        if key not in self._peaks:
+            self._peaks[key] = price(selection.anatomy, selection, key[0]).peak_bytes
+        return self._peaks[key]
 
 
 def _blocks(count: int) -> str:

@@ -36,8 +36,8 @@ def after(method: Callable[..., Any], count: int) -> Callable[..., Any]:
 
 # Evaluations: one before, after the steps 3, 6, 9, and after the last.
 MOMENTS = {
-    "in a step": ("step", 5, 5),
-    "in the last step": ("step", 12, 12),
+    "in a step": ("take", 5, 5),
+    "in the last step": ("take", 12, 12),
     "in an evaluation": ("evaluate", 3, 6),
     "in the last evaluation": ("evaluate", 5, 12),
 }
@@ -102,15 +102,15 @@ def test_a_signal_upon_a_stop_leaves_its_checkpoint(
 ) -> None:
     spec = spec_for(tiny, sentences, steps=12)
     folder = create_run(spec.to_dict(), spec.plan)
-    step = Loop.step
+    take = Loop.take
 
     def both(self: Loop, number: int) -> Any:
         if number == 3:
             (folder / "stop").touch()
             terminate()
-        return step(self, number)
+        return take(self, number)
 
-    monkeypatch.setattr(Loop, "step", both)
+    monkeypatch.setattr(Loop, "take", both)
     main(folder)
     # A stop ends with an evaluation, for which the signal leaves no time; its checkpoint is there.
     assert run_summary(folder)["status"] == "interrupted"
