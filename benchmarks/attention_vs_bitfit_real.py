@@ -14,6 +14,7 @@ Without `--run` the table of the page is made from the lines.
 from __future__ import annotations
 
 import argparse
+import math
 from itertools import product
 from statistics import fmean, stdev
 
@@ -21,12 +22,13 @@ import torch
 
 from benchmarks.attention_vs_bitfit import LORA_RANK, RESULTS
 from benchmarks.bench_rates import put
-from benchmarks.rate_runs import SMOL, Case, Runs
+from benchmarks.rate_runs import SMOL, Case, Runs, Trial
 from qwen_ui.freeze import FreezePlan, Rule, preset
 
 PAGE = RESULTS.with_suffix(".md")
 LINES = RESULTS.with_name("attention-vs-bitfit-smollm2.jsonl")
 STEPS, SEEDS = 40, (0, 1, 2)
+T_975 = 4.303  # Student's t, 97.5 %, for the two degrees of freedom of three seeds
 DEPTHS = (4, 2, 8)  # what is compared most goes first
 KINDS = ("attention", "BitFit", "MLP", "gate and up", "norms", "LoRA")
 PROJECTIONS = ("mlp.gate_proj.weight", "mlp.up_proj.weight")
@@ -43,27 +45,42 @@ def case_of(kind: str, depth: int) -> Case:
 
 
 def table(source: str) -> str:
+    """Markdown: losses over the seeds, and by how much each plan ends above attention, paired."""
     lines = [
-        "| plan | trainable | rate | loss after | gain | CPU seconds |",
-        "| --- | --: | --: | --: | --: | --: |",
+        "| plan | trainable | rate found | loss after | gain | above attention | CPU seconds |",
+        "| --- | --: | --: | --: | --: | --: | --: |",
     ]
     for depth, kind in product(sorted(DEPTHS), KINDS):
         runs = Runs(source, SMOL, case_of(kind, depth), LINES)
-        done = [t for t in runs.known.values() if t.steps == STEPS and t.seed in SEEDS]
-        after = [t.after for t in done if t.after is not None]
-        if len(after) < len(SEEDS):
+        done = _by_seed(runs)
+        if len(done) < len(SEEDS):
             continue
-        trainable = "adapters" if kind == "LoRA" else f"{runs.selection.trainable_parameters:,}"
+        after = [done[seed].after or math.nan for seed in SEEDS]
+        attention = _by_seed(Runs(source, SMOL, case_of("attention", depth), LINES))
+        above = [done[seed].gain - attention[seed].gain for seed in SEEDS]
+        error = T_975 * stdev(above) / math.sqrt(len(above))
+        lora = kind == "LoRA"
         cells = (
             runs.case.name,
-            trainable,
+            f"rank {LORA_RANK}" if lora else f"{runs.selection.trainable_parameters:,}",
             f"{done[0].rate:g}",
             f"{fmean(after):.3f} ± {stdev(after):.3f}",
-            f"{fmean(t.gain for t in done):.3f}",
-            f"{fmean(t.seconds for t in done):.0f}",
+            f"{fmean(t.gain for t in done.values()):.3f}",
+            "" if kind == "attention" else f"{-fmean(above):+.3f} ± {error:.3f}",
+            f"{fmean(t.seconds for t in done.values()):.0f}",
         )
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def _by_seed(runs: Runs) -> dict[int, Trial]:
+    """The runs at the rate that was found, by seed."""
+    rate = runs.found(STEPS, run=False)
+    return {
+        seed: trial
+        for (steps, at, seed), trial in runs.known.items()
+        if steps == STEPS and at == rate and seed in SEEDS and trial.after is not None
+    }
 
 
 def main() -> None:

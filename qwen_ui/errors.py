@@ -11,9 +11,22 @@ The text of a `UserError` is shown to the person as it is: what was wrong, where
 Every other exception is an internal error and keeps its traceback.
 """
 
+# What a sentence quotes may be a person's text of any length.
+MOST_SHOWN = 3000
+
 
 class UserError(Exception):
-    """An error that a person can fix; `str(error)` is the sentence to show."""
+    """An error that a person can fix; `str(error)` is the sentence to show.
+
+    Of a very long one the middle is left out: the beginning says what is wrong, the end what to do.
+    """
+
+    def __str__(self) -> str:
+        said = super().__str__()
+        if len(said) <= MOST_SHOWN:
+            return said
+        half = MOST_SHOWN // 2
+        return f"{said[:half]} [...] {said[-half:]}"
 
 
 class ModelError(UserError):

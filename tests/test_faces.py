@@ -47,7 +47,8 @@ PUBLIC = {
         preset_plans resolve
     """,
     "freeze.cost": """
-        MAX_TOKENS Cost Engine StepSettings estimate_cost full_cost optimizer_names price
+        MAX_CHUNKED_TOKENS MAX_TOKENS Cost Engine StepSettings estimate_cost full_cost
+        optimizer_names price
     """,
     "freeze.export": """
         export_formats export_text import_plan

@@ -164,7 +164,14 @@ def parse_columns(text: str | None) -> Shape | None:
         return None
     found: Shape = {}
     # As in a CSV file, a name with a comma stands in quotes.
-    for item in next(csv.reader([text.strip()], skipinitialspace=True)):
+    try:
+        items = next(csv.reader([text.strip()], skipinitialspace=True))
+    except csv.Error as error:  # a line break, or a name of megabytes
+        raise SettingsError(
+            f"The columns '{text}' are not understood ({error}). Write them on one line, as in "
+            "prompt=question,completion=answer."
+        ) from error
+    for item in items:
         part, equals, column = item.partition("=")
         part, column = part.strip().lower(), column.strip()
         if not equals or not column or part in found:

@@ -20,7 +20,10 @@ WORKER = Engine(
 )
 OPTIMIZERS = setting_choices("optimizer") or ()
 ON_GPU = replace(
-    WORKER, head_loss=gpu_head_loss, wide_gradients=GPU_PORTION_BYTES, fixed_gradients=True
+    WORKER,
+    head_loss=gpu_head_loss,
+    wide_gradients=GPU_PORTION_BYTES,
+    fixed_gradients=True,
 )
 
 

@@ -40,7 +40,7 @@ def rank_all(
     columns: str | None = None,
     on_progress: Progress = ignore_progress,
 ) -> dict[str, Ranking]:
-    """Score every block of a model whose weights are at hand, in float32.
+    """Score every block of a model whose weights are at hand, in float32, on a GPU if there is one.
 
     Args:
         data: as for training; its first `sequences` sequences are used. `weight` reads none.
@@ -66,7 +66,9 @@ def rank_all(
     tokenizer = load_tokenizer(folder)
     examples = load_examples(data, tokenizer, sequence_length, columns=columns)
     batches = _batches(examples, data, tokenizer, anatomy, sequences, batch_size)
-    module = load_model(folder, anatomy, torch.float32).eval().requires_grad_(False)
+    device = device_of(anatomy)
+    batches = [batch.to(device) for batch in batches]
+    module = load_model(folder, anatomy, torch.float32, device).eval().requires_grad_(False)
     used = sum(len(batch.indexes) for batch in batches)
     found: dict[str, Scores] = {}
     passes = _passes(methods)
@@ -76,6 +78,15 @@ def rank_all(
     return {
         name: Ranking(model, name, scores, used, examples.notes) for name, scores in found.items()
     }
+
+
+def device_of(anatomy: Anatomy) -> torch.device:
+    """The GPU where the weights in float32 fill at most half of what is free, else the CPU."""
+    if torch.cuda.is_available():
+        free, _ = torch.cuda.mem_get_info()
+        if 2 * 4 * anatomy.total_parameters <= free:
+            return torch.device("cuda")
+    return torch.device("cpu")
 
 
 def _passes(methods: Sequence[str]) -> list[Callable[..., dict[str, Scores]]]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from qwen_ui.engine import as_worker, auto_dtype
 from qwen_ui.freeze import Selection, StepSettings, canonical_plan, resolve
-from qwen_ui.freeze.cost import MAX_TOKENS, price
+from qwen_ui.freeze.cost import MAX_CHUNKED_TOKENS, MAX_TOKENS, price
 from qwen_ui.model import Anatomy
 from qwen_ui.workers.cards import CARDS, Card
 from qwen_ui.workers.memory_advice import OVERHEAD_BYTES
@@ -76,7 +76,13 @@ def largest_batch(selection: Selection, settings: StepSettings, memory: float) -
         sized = replace(settings, batch_size=batch)
         return price(selection.anatomy, selection, sized).peak_bytes
 
-    return _largest(peak, MAX_TOKENS // settings.sequence_length, memory)
+    return _largest(peak, _most_sequences(settings), memory)
+
+
+def _most_sequences(settings: StepSettings) -> int:
+    """Of a step that is priced."""
+    most = MAX_TOKENS if settings.engine is None else MAX_CHUNKED_TOKENS
+    return most // settings.sequence_length
 
 
 def _largest(peak: Callable[[int], int], limit: int, memory: float) -> int:
@@ -213,7 +219,7 @@ class _Desk:
         self, card: Card, settings: StepSettings, selection: Selection, limit: int = 0
     ) -> int:
         """The largest batch that fits, up to `limit` where one is given."""
-        limit = limit or MAX_TOKENS // settings.sequence_length
+        limit = limit or _most_sequences(settings)
         memory = card.bytes - OVERHEAD_BYTES
         return _largest(lambda batch: self._peak(settings, selection, batch), limit, memory)
 

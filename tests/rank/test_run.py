@@ -18,6 +18,7 @@ from qwen_ui.rank import (
     rank,
     rank_all,
 )
+from qwen_ui.rank.run import device_of
 
 SHORT: dict[str, Any] = {"sequences": 4, "batch_size": 2, "sequence_length": 32}
 
@@ -52,3 +53,15 @@ def test_mistakes_are_named(tmp_path: Path) -> None:
         rank("nano", str(empty), "magic")
     with pytest.raises(SettingsError, match="at least"):
         rank("nano", str(empty), "gradient", sequences=0)
+
+
+@pytest.mark.parametrize(("free", "device"), [(49e6, "cuda"), (48e6, "cpu")])
+def test_a_gpu_ranks_where_it_has_room(
+    monkeypatch: pytest.MonkeyPatch, free: float, device: str
+) -> None:
+    """Nano's 6,043,776 parameters in float32, twice, are 48.4 MB."""
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.mem_get_info", lambda: (free, 10 * free))
+    assert device_of(open_model("nano")).type == device
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    assert device_of(open_model("nano")).type == "cpu"

@@ -13,9 +13,10 @@ from qwen_ui.lazy import lazy_face
 if TYPE_CHECKING:
     from qwen_ui.freeze.cost.estimate import estimate_cost, full_cost, price
     from qwen_ui.freeze.cost.optimizers import optimizer_names
-    from qwen_ui.freeze.cost.step import MAX_TOKENS, Cost, Engine, StepSettings
+    from qwen_ui.freeze.cost.step import MAX_CHUNKED_TOKENS, MAX_TOKENS, Cost, Engine, StepSettings
 
 __all__ = [
+    "MAX_CHUNKED_TOKENS",
     "MAX_TOKENS",
     "Cost",
     "Engine",

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from qwen_ui.freeze.cost.segments import HeadLoss
 
 MAX_TOKENS = 1 << 24
+# Of a step whose loss goes through the head in chunks: each chunk is traced, 10 ms.
+MAX_CHUNKED_TOKENS = 1 << 18
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,11 +118,14 @@ class StepSettings:
                 f"A step cannot have {self.batch_size} x {self.sequence_length} tokens. "
                 "Use a batch size of at least 1 and a sequence length of at least 2."
             )
-        if self.batch_size * self.sequence_length > MAX_TOKENS:
-            raise SettingsError(f"A step of more than {MAX_TOKENS:,} tokens is not priced.")
         if self.gradient_accumulation_steps < 1:
             raise SettingsError(
                 f"A step cannot have {self.gradient_accumulation_steps} micro-batches. "
                 "Accumulate gradients over at least 1."
+            )
+        most = MAX_TOKENS if self.engine is None else MAX_CHUNKED_TOKENS
+        if self.batch_size * self.sequence_length > most:
+            raise SettingsError(
+                f"A step of more than {most:,} tokens is not priced. Give fewer sequences."
             )
         optimizer_bytes(self.optimizer, 0)

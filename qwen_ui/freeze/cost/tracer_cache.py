@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import weakref
 from collections import OrderedDict
@@ -12,6 +13,7 @@ import torch
 
 from qwen_ui.errors import ModelError, SettingsError
 from qwen_ui.freeze.cost.all_shapes import LONGEST, AllShapes, Range, proven
+from qwen_ui.freeze.cost.background import EndingError, go_on, in_background
 from qwen_ui.freeze.cost.segment_tracer import SegmentTracer
 from qwen_ui.freeze.cost.segments import BlockState, Profile, Segment, StepShape
 from qwen_ui.model import Anatomy, FakeModel, fake_model, most_positions
@@ -19,13 +21,16 @@ from qwen_ui.model import Anatomy, FakeModel, fake_model, most_positions
 if TYPE_CHECKING:
     from qwen_ui.freeze.cost.segments import HeadLoss
 
-_MAX_SHAPES = 16
+# Those that were asked one by one, the nodes and checks of both ranges, and some to spare.
+_MAX_SHAPES = 32
 _MAX_SEGMENTS = 4096
 # From so many shapes of a model on, the traces that give all shapes are cheaper than one for each.
 _SHAPES_ONE_BY_ONE = 6
 _lock = threading.Lock()
 _models: dict[tuple[int, str | None], _ModelTracers] = {}
 _Part = tuple[Hashable, ...]
+_Trace = Callable[[SegmentTracer], Profile]
+logger = logging.getLogger("qwen_ui")
 
 
 class StepSegments:
@@ -52,21 +57,44 @@ class StepSegments:
         return self._model.segment(self._shape, asked, lambda tracer: tracer.outside(*asked))
 
 
-class _ModelTracers:
-    """One fake model, its lock, and what was traced of it.
+class _Traced:
+    """A fake model of its own, its lock, and the tracers of the shapes asked for last."""
 
-    Threads that ask for what is known already do not wait for one that traces.
+    def __init__(self, anatomy: weakref.ref[Anatomy], dtype: str | None) -> None:
+        self.lock = threading.RLock()
+        self._anatomy, self._dtype = anatomy, dtype
+        self._fake: FakeModel | None = None
+        self._tracers: OrderedDict[StepShape, SegmentTracer] = OrderedDict()
+
+    def tracer(self, shape: StepShape) -> SegmentTracer:
+        with self.lock:
+            anatomy = self._anatomy()
+            assert anatomy is not None
+            if self._fake is None:
+                self._fake = fake_model(anatomy, dtype_named(self._dtype))
+            if shape not in self._tracers:
+                self._tracers[shape] = SegmentTracer(anatomy, self._fake, self.lock, shape)
+            self._tracers.move_to_end(shape)
+            while len(self._tracers) > _MAX_SHAPES:
+                self._tracers.popitem(last=False)
+            return self._tracers[shape]
+
+
+class _ModelTracers:
+    """What was traced of a model.
+
+    Who asks for what is known does not wait for a trace, and nobody waits for the many that give
+    all shapes: they are made in the background, on a fake model of their own.
     """
 
     def __init__(self, anatomy: Anatomy, dtype: str | None) -> None:
         self._anatomy = weakref.ref(anatomy)
-        self._dtype = dtype
-        self._fake: FakeModel | None = None
-        self._tracers: OrderedDict[StepShape, SegmentTracer] = OrderedDict()
-        self._lock = threading.RLock()
+        self._direct = _Traced(self._anatomy, dtype)
+        self._background = _Traced(self._anatomy, dtype)
         self._asked: set[StepShape] = set()
         self._known: OrderedDict[tuple[StepShape, _Part], Segment] = OrderedDict()
-        self._all: dict[tuple[bool, Range, _Part], AllShapes | None] = {}
+        self._composed: dict[tuple[bool, Range, _Part], AllShapes | None] = {}
+        self._begun: set[tuple[bool, Range, _Part]] = set()
         self._longest = LONGEST
         self._signatures: dict[bool, list[object]] = {}
         self.widths = (0, 0)
@@ -76,9 +104,9 @@ class _ModelTracers:
         self._asked.add(shape)
         if shape.padded in self._signatures:
             return
-        with self._lock:
+        with self._direct.lock:
             if shape.padded not in self._signatures:
-                tracer = self._tracer(shape)
+                tracer = self._direct.tracer(shape)
                 self.widths = (tracer.itemsize, tracer.hidden_bytes_per_token)
                 anatomy = self._anatomy()
                 assert anatomy is not None
@@ -91,52 +119,49 @@ class _ModelTracers:
     def signature(self, index: int, shape: StepShape) -> object:
         return self._signatures[shape.padded][index]
 
-    def segment(
-        self, shape: StepShape, part: _Part, trace: Callable[[SegmentTracer], Profile]
-    ) -> Segment:
+    def segment(self, shape: StepShape, part: _Part, trace: _Trace) -> Segment:
         """The segment of a part of the model in a step of this shape."""
         key = (shape, part)
         if (found := self._known.get(key)) is not None:
             return found
-        found = self._composed(shape, part, trace)
+        found = self._from_others(shape, part, trace)
         if found is None:
-            with self._lock:
-                found = trace(self._tracer(shape)).segment()
+            with self._direct.lock:
+                found = trace(self._direct.tracer(shape)).segment()
         self._known[key] = found
         while len(self._known) > _MAX_SEGMENTS:
             self._known.popitem(last=False)
         return found
 
-    def _composed(
-        self, shape: StepShape, part: _Part, trace: Callable[[SegmentTracer], Profile]
-    ) -> Segment | None:
+    def _from_others(self, shape: StepShape, part: _Part, trace: _Trace) -> Segment | None:
         """The segment from those of other shapes; None where it has to be traced."""
         size = (shape.batch_size, shape.sequence_length)
         known = Range(self._longest, single=shape.batch_size == 1)
         if not known.holds(size) or len(self._asked) <= _SHAPES_ONE_BY_ONE:
             return None
         key = (shape.padded, known, part)
-        if key not in self._all:
-            with self._lock:
-                if key not in self._all:
-                    self._all[key] = proven(
-                        known, lambda at: trace(self._tracer(StepShape(*at, shape.padded)))
-                    )
-        found = self._all[key]
+        if key not in self._begun:
+            self._begun.add(key)
+            in_background(lambda: self._compose(key, trace))
+        found = self._composed.get(key)
         return None if found is None else found.segment(size)
 
-    def _tracer(self, shape: StepShape) -> SegmentTracer:
-        """The tracer of a shape; called with the lock held."""
-        anatomy = self._anatomy()
-        assert anatomy is not None
-        if self._fake is None:
-            self._fake = fake_model(anatomy, dtype_named(self._dtype))
-        if shape not in self._tracers:
-            self._tracers[shape] = SegmentTracer(anatomy, self._fake, self._lock, shape)
-        self._tracers.move_to_end(shape)
-        while len(self._tracers) > _MAX_SHAPES:
-            self._tracers.popitem(last=False)
-        return self._tracers[shape]
+    def _compose(self, key: tuple[bool, Range, _Part], trace: _Trace) -> None:
+        padded, known, _ = key
+        if (anatomy := self._anatomy()) is None:
+            return
+
+        def profile(at: tuple[int, int]) -> Profile:
+            go_on()
+            return trace(self._background.tracer(StepShape(*at, padded)))
+
+        try:
+            self._composed[key] = proven(known, profile)
+        except EndingError:
+            return
+        except Exception:
+            # Model classes may raise anything in a fake step; who asks is told by a trace's own.
+            logger.info("%s is traced shape by shape.", anatomy.model_type, exc_info=True)
 
 
 def segments_for(anatomy: Anatomy, shape: StepShape, dtype: str | None = None) -> StepSegments:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from typing import Any
 
@@ -11,6 +13,7 @@ from qwen_ui.engine import as_worker
 from qwen_ui.freeze import StepSettings, preset, resolve
 from qwen_ui.freeze.cost import price, tracer_cache
 from qwen_ui.freeze.cost.all_shapes import Range
+from qwen_ui.freeze.cost.background import wait_for_background
 from qwen_ui.model import Anatomy, most_positions, open_model
 from tests.helpers.small_models import small_model
 
@@ -19,7 +22,7 @@ PLANS = [("attention", "last:2"), ("full", None)]
 # Blocks of these are the same operations in every shape.
 UNIFORM: list[tuple[str, dict[str, Any]]] = [
     ("qwen2", {}),
-    ("gemma", {"checkpointing": True}),
+    ("gemma", {}),
     ("gpt2", {"padded": False}),
 ]
 
@@ -42,6 +45,12 @@ def costs(anatomy: Anatomy, **more: Any) -> list[object]:
     return found
 
 
+def composed(model: Any) -> None:
+    """Wait for what is made in the background, and forget what was traced directly."""
+    assert wait_for_background(120)
+    model._known.clear()
+
+
 @pytest.mark.parametrize(("name", "more"), UNIFORM)
 def test_composed_prices_are_the_traced_ones(
     name: str, more: dict[str, Any], monkeypatch: pytest.MonkeyPatch
@@ -53,8 +62,10 @@ def test_composed_prices_are_the_traced_ones(
     monkeypatch.setattr(tracer_cache, "_SHAPES_ONE_BY_ONE", 0)
     assert costs(anatomy, **more) == traced
     (model,) = tracer_cache._models.values()
-    assert model._all
-    assert all(model._all.values())
+    composed(model)
+    assert model._composed.keys() == model._begun
+    assert all(model._composed.values())
+    assert costs(anatomy, **more) == traced
 
 
 def test_what_is_no_polynomial_is_traced_for_every_shape(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -72,7 +83,25 @@ def test_what_is_no_polynomial_is_traced_for_every_shape(monkeypatch: pytest.Mon
     monkeypatch.setattr(tracer_cache, "_SHAPES_ONE_BY_ONE", 0)
     assert [worker_price(batch) for batch in (1, 2, 5, 12)] == traced
     (model,) = tracer_cache._models.values()
-    assert {True, False} == {found is not None for found in model._all.values()}
+    composed(model)
+    assert {True, False} == {found is not None for found in model._composed.values()}
+    assert [worker_price(batch) for batch in (1, 2, 5, 12)] == traced
+
+
+def test_a_process_ends_well_while_shapes_are_composed() -> None:
+    code = (
+        "from qwen_ui.freeze import StepSettings, preset, resolve\n"
+        "from qwen_ui.freeze.cost import price, tracer_cache\n"
+        "from qwen_ui.model import open_model\n"
+        "tracer_cache._SHAPES_ONE_BY_ONE = 0\n"
+        "anatomy = open_model('nano')\n"
+        "plan = resolve(preset('attention'), anatomy)\n"
+        "price(anatomy, plan, StepSettings(batch_size=2, sequence_length=64))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=200, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_a_new_shape_of_a_known_plan_traces_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -80,6 +109,8 @@ def test_a_new_shape_of_a_known_plan_traces_nothing(monkeypatch: pytest.MonkeyPa
     selection = resolve(preset("attention", "last:2"), anatomy)
     monkeypatch.setattr(tracer_cache, "_SHAPES_ONE_BY_ONE", 0)
     price(anatomy, selection, StepSettings(batch_size=2, sequence_length=64))
+    (model,) = tracer_cache._models.values()
+    composed(model)
     monkeypatch.setattr(tracer_cache, "SegmentTracer", None)
     for batch, length in ((2, 65), (77, 1000), (1000, 4096)):
         price(anatomy, selection, StepSettings(batch_size=batch, sequence_length=length))
@@ -91,7 +122,7 @@ def test_who_asks_for_a_known_price_does_not_wait_for_a_trace() -> None:
     settings = StepSettings(batch_size=2, sequence_length=64)
     price(anatomy, selection, settings)
     (model,) = tracer_cache._models.values()
-    with model._lock:
+    with model._direct.lock:
         asker = threading.Thread(target=price, args=(anatomy, selection, settings))
         asker.start()
         asker.join(timeout=30)
