@@ -71,14 +71,18 @@ def largest_batch(selection: Selection, settings: StepSettings, memory: float) -
     The peak is the largest of several sums, each linear in the batch, and so bends upwards only: a
     line through two sizes tells where to look, and what is found is priced before it is told.
     """
-    most = MAX_TOKENS if settings.engine is None else MAX_CHUNKED_TOKENS
-    limit = most // settings.sequence_length
 
     def peak(batch: int) -> int:
         sized = replace(settings, batch_size=batch)
         return price(selection.anatomy, selection, sized).peak_bytes
 
-    return _largest(peak, limit, memory)
+    return _largest(peak, _most_sequences(settings), memory)
+
+
+def _most_sequences(settings: StepSettings) -> int:
+    """Of a step that is priced."""
+    most = MAX_TOKENS if settings.engine is None else MAX_CHUNKED_TOKENS
+    return most // settings.sequence_length
 
 
 def _largest(peak: Callable[[int], int], limit: int, memory: float) -> int:
@@ -215,7 +219,7 @@ class _Desk:
         self, card: Card, settings: StepSettings, selection: Selection, limit: int = 0
     ) -> int:
         """The largest batch that fits, up to `limit` where one is given."""
-        limit = limit or MAX_TOKENS // settings.sequence_length
+        limit = limit or _most_sequences(settings)
         memory = card.bytes - OVERHEAD_BYTES
         return _largest(lambda batch: self._peak(settings, selection, batch), limit, memory)
 
