@@ -407,7 +407,9 @@ def proof(check: Check) -> None:
         found = prove(loop.trainee, short.to(check.device), kept[: len(short.indexes), :size])
         check.say("proof", found.passed, run=plan, loss=found.loss, gradient=found.gradient)
     curves = []
+    before = {name: tensor.clone() for name, tensor in check.model.state_dict().items()}
     for keep in (True, False):
+        check.model.load_state_dict(before)
         loop = _loop(check, preset("bitfit"), shape, keep=keep)
         curves.append([loop.step(number).loss for number in range(1, 2 * EPOCH + 1)])
     worst = max(abs(a - b) / b for a, b in zip(*curves, strict=True))

@@ -28,7 +28,6 @@ from qwen_ui.freeze import Selection, export_formats, export_text, resolve
 from qwen_ui.freeze import cost as pricing
 from qwen_ui.freeze.cost import optimizer_names
 from qwen_ui.model import DEFAULT_MODEL, length_note, open_model
-from qwen_ui.workers import fits_on_cards
 
 if TYPE_CHECKING:
     from qwen_ui.freeze.cost import Cost
@@ -104,6 +103,8 @@ def cost(
     record = {"model": selection.anatomy.source, **asdict(priced), "full": asdict(full)}
     text = cost_text(selection, priced, full, warnings)
     if gpus:
+        from qwen_ui.workers import fits_on_cards  # noqa: PLC0415  loads torch
+
         found = fits_on_cards(selection, settings)
         record["gpus"] = [asdict(fit) for fit in found]
         text += f"\n\n{gpus_text(found)}"

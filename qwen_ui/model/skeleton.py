@@ -138,6 +138,9 @@ def _build_on_meta(
         module = build_on_meta(configuration, dtype)
     except MemoryError:
         raise
+    except (MemoryError, SystemError) as error:
+        # Out of memory, an extension module may return without a word (SystemError).
+        raise MemoryError from error
     except Exception:
         # Whatever a model class raises here, it is this configuration that it cannot be built from.
         raise ModelError(_reason(configuration, first)) from first
