@@ -82,8 +82,9 @@ def build_skeleton(
     try:
         with mode, default_dtype(chosen):
             return _build(configuration)
-    except MemoryError:
-        raise
+    except (MemoryError, SystemError) as error:
+        # Out of memory, an extension module may return without a word (SystemError).
+        raise MemoryError from error
     except Exception as error:
         # Some classes look at values or convert tensors while they are built, which fake tensors
         # do not allow and tensors on the meta device do (nine of the types of transformers 5.24).
@@ -136,10 +137,7 @@ def _build_on_meta(
 ) -> PreTrainedModel:
     try:
         module = build_on_meta(configuration, dtype)
-    except MemoryError:
-        raise
     except (MemoryError, SystemError) as error:
-        # Out of memory, an extension module may return without a word (SystemError).
         raise MemoryError from error
     except Exception:
         # Whatever a model class raises here, it is this configuration that it cannot be built from.
