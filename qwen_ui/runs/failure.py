@@ -33,10 +33,25 @@ SENTENCES = {
     "missing": "A file that the run needs is missing. Put it back, or choose another one.",
     "port": "No free port was found. Close the program that uses it, or choose another: "
     "python app.py --port 7870.",
+    "busy device": "Another program has the GPU for itself. End it, choose another GPU, or train "
+    "on the CPU (--device cpu).",
+    "unsupported device": "This version of PyTorch has no kernels for the GPU. Install one that "
+    "supports it (pytorch.org), or train on the CPU (--device cpu).",
+    "old driver": "The GPU's driver is too old for this version of PyTorch. Update the driver, or "
+    "train on the CPU (--device cpu).",
+    "buffer size": f"A tensor is larger than Metal holds in one piece. {_SMALLER}",
     "killed": f"The worker was killed, or the machine went down. {_RESUME}",
 }
 _SIGNS = (
     ("device memory", r"(CUDA|HIP|MPS backend|CUBLAS)[^\n]*out of memory|cuda\.OutOfMemoryError"),
+    ("device memory", r"(CUBLAS|CUDNN|HIPBLAS|MIOPEN)_?STATUS_\w*ALLOC\w*FAILED|OUT_OF_MEMORY"),
+    ("busy device", r"devices? (are|is) busy or unavailable"),
+    (
+        "unsupported device",
+        r"no kernel image is available|is not compatible with the current PyTorch",
+    ),
+    ("old driver", r"driver on your system is too old|driver version is insufficient"),
+    ("buffer size", r"Invalid buffer size|total bytes of NDArray > 2\*\*32"),
     ("memory", r"DefaultCPUAllocator|^MemoryError|Cannot allocate memory|Errno 12\b"),
     ("disk", r"No space left on device|Disk quota exceeded|File too large|SQLITE_FULL"),
     ("not allowed", r"Permission denied|Read-only file system|Operation not permitted"),

@@ -28,6 +28,32 @@ KNOWN: list[tuple[BaseException, str]] = [
     (torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"), "device memory"),
     (RuntimeError("CUDA error: out of memory"), "device memory"),
     (RuntimeError("MPS backend out of memory"), "device memory"),
+    (
+        RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+        "device memory",
+    ),
+    (
+        RuntimeError("cuDNN error: CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED"),
+        "device memory",
+    ),
+    (RuntimeError("CUDA driver error: CUDA_ERROR_OUT_OF_MEMORY"), "device memory"),
+    (
+        RuntimeError("CUDA error: all CUDA-capable devices are busy or unavailable"),
+        "busy device",
+    ),
+    (
+        RuntimeError("CUDA error: no kernel image is available for execution on the device"),
+        "unsupported device",
+    ),
+    (
+        RuntimeError("The NVIDIA driver on your system is too old (found version 11040)."),
+        "old driver",
+    ),
+    (
+        RuntimeError("CUDA driver version is insufficient for CUDA runtime version"),
+        "old driver",
+    ),
+    (RuntimeError("Invalid buffer size: 20.00 GB"), "buffer size"),
     (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"), "memory"),
     (MemoryError(), "memory"),
     (OSError(errno.ENOSPC, "No space left on device"), "disk"),
