@@ -56,7 +56,7 @@ class MasterAdamW:
         self._sharded = isinstance(some, DTensor)
         # Whether norm and loss are looked at here before the step: these optimizers cannot be told
         # on the device to leave a step out, or what to divide gradients by.
-        self._looks = self._sharded or eight_bit or offload
+        self._looks = self._sharded or eight_bit or offload or some.device.type == "mps"
         most = PORTION_BYTES if some.device.type == "cpu" else GPU_PORTION_BYTES
         self._portions = _portions(self.parameters, self.masters, most)
         self._sums: dict[str, torch.Tensor] = {}

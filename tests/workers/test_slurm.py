@@ -198,7 +198,8 @@ def test_what_slurm_does_not_take_leaves_no_run(cluster: Cluster) -> None:
 def test_the_command_line_hands_over_and_waits_and_the_trainer_survives_a_preemption(
     home_of_its_own: Path, monkeypatch: pytest.MonkeyPatch, tiny: Path, sentences: Path
 ) -> None:
-    settings = ["--steps", "60", "--preset", "attention", "--layers", "last:2", "--threads", "1"]
+    # So many that it is not over before the other job comes.
+    settings = ["--steps", "600", "--preset", "attention", "--layers", "last:2", "--threads", "1"]
     settings += ["--batch-size", "1", "--sequence-length", "32", "--sample-tokens", "0"]
     job = ["--slurm", "--slurm-gpus", "0", "--slurm-partition", "low", "--slurm-hours", "0.5"]
     command = [sys.executable, "-m", "qwen_ui", "train", str(tiny), "--data", str(sentences)]
@@ -210,14 +211,16 @@ def test_the_command_line_hands_over_and_waits_and_the_trainer_survives_a_preemp
             folder = runs_folder() / until(run_names)[0]
             until(has_steps(folder), 120)
             cluster("sbatch", "--partition=high", "--exclusive", "--time=1", "--wrap=sleep 1")
-            until(lambda: "requeued once" in status_of(folder).reason)
+            until(lambda: "requeued once" in status_of(folder).reason, 120)
             told, _ = waits.communicate(timeout=240)
         finally:
             waits.kill()
+            assert waits.stdout is not None
+            waits.stdout.close()
     summary = json.loads(told)
     assert waits.returncode == 0
     assert summary["status"] == "completed"
-    assert len(summary["losses"]) == 60
+    assert len(summary["losses"]) == 600
     starts = [e["step"] for e in read_events(folder)[0] if e["event"] == "start"]
     assert starts[0] == 0
     assert starts[1] >= 3
