@@ -164,11 +164,6 @@ class _File:
         os.close(self._handle)
 
 
-def is_cached(key: PrefixKey) -> bool:
-    """Whether a run has left outputs of this key."""
-    return any((home() / "prefixes").glob(f"{key.name}-*{DATA_SUFFIX}"))
-
-
 def make_room(folder: Path, keep: str, room: int) -> None:
     """Remove the least recently used files, until those other than `keep` fit into `room` bytes."""
     others = [file for file in folder.glob(f"*{DATA_SUFFIX}") if file.stem != keep]

@@ -16,7 +16,7 @@ from qwen_ui.engine.forward import Trainee
 from qwen_ui.engine.loop import Loop, OpenCaches
 from qwen_ui.engine.lora import adapted_modules, add_adapters
 from qwen_ui.engine.optimizer import MasterAdamW
-from qwen_ui.engine.prefix_cache import PrefixCache, PrefixKey, is_cached
+from qwen_ui.engine.prefix_cache import PrefixCache, PrefixKey
 from qwen_ui.engine.prefix_cut import block_list
 from qwen_ui.engine.prefix_resident import ResidentPrefix, resident_budget, resident_bytes
 from qwen_ui.engine.prefix_source import Cache
@@ -220,8 +220,13 @@ def _cache_opener(
     def opened(width: int, dtype: torch.dtype) -> tuple[Cache | None, Cache | None]:
         room = resident_budget(device)
 
-        def key_of(examples: Examples) -> PrefixKey:
-            return PrefixKey(
+        def cache(examples: Examples, budget: int) -> Cache:
+            nonlocal room
+            taken = resident_bytes(examples, width, dtype)
+            if taken <= room:
+                room -= taken
+                return ResidentPrefix(examples, width, dtype, device)
+            key = PrefixKey(
                 weights=base.fingerprint,
                 configuration=trainee.model.config.to_json_string(),
                 tokens=examples.fingerprint,
@@ -230,20 +235,15 @@ def _cache_opener(
                 device=device.type,
                 versions=f"{torch.__version__} {transformers_version}",
             )
-
-        def cache(examples: Examples, budget: int) -> Cache:
-            nonlocal room
-            taken = resident_bytes(examples, width, dtype)
-            if taken <= room:
-                room -= taken
-                return ResidentPrefix(examples, width, dtype, device)
-            return PrefixCache(key_of(examples), examples, width, dtype, budget)
+            return PrefixCache(key, examples, width, dtype, budget)
 
         budget = spec.resources.prefix_budget_bytes
         for_evaluation = budget // EVALUATION_SHARE
         # Those of the evaluation examples are read after every run.
         evaluation = cache(data.evaluation, for_evaluation)
-        if not _read_again(spec, data) and not is_cached(key_of(data.training)):
+        # On a CPU keeping costs a run of one epoch 8 % and saves the next run with the same frozen
+        # blocks two thirds (docs/decisions/engine.md); a GPU computes them anew for less.
+        if device.type != "cpu" and not _read_again(spec, data):
             return None, evaluation
         return cache(data.training, budget - for_evaluation), evaluation
 
