@@ -38,7 +38,7 @@ from transformers import AutoModelForCausalLM, Trainer, TrainerCallback, Trainin
 
 from benchmarks.training import random_examples
 from qwen_ui.data import Example, Examples, collate
-from qwen_ui.engine import as_worker, chunked_loss, forward
+from qwen_ui.engine import as_worker, chunked_loss, forward, fused_loss
 from qwen_ui.engine.loop import Loop
 from qwen_ui.engine.optimizer import MasterAdamW
 from qwen_ui.engine.prefix_cache import PrefixCache, PrefixKey
@@ -316,7 +316,7 @@ def _steps(
     graphs: bool,
     fused: bool,
 ) -> None:
-    if fused and (check.dry or not chunked_loss.has_fused_loss()):
+    if fused and (check.dry or not fused_loss.has_fused_loss()):
         return
     check.empty()
     batch, length = shape
@@ -434,8 +434,8 @@ def head(check: Check) -> None:
             "plain": plain,
             "ours": lambda h=hidden, t=targets: chunked_loss.head_loss(h, layer, t),
         }
-        if not check.dry and chunked_loss.has_fused_loss():
-            ways["liger"] = lambda h=hidden, t=targets: chunked_loss.fused_head_loss(h, layer, t)
+        if not check.dry and fused_loss.has_fused_loss():
+            ways["liger"] = lambda h=hidden, t=targets: fused_loss.fused_head_loss(h, layer, t)
         for name, way in ways.items():
             hidden.grad = None
             check.empty()

@@ -25,8 +25,9 @@ from transformers.initialization import no_init_weights
 from qwen_ui.data import Example, Examples, Order, collate
 from qwen_ui.engine.forward import Trainee
 from qwen_ui.engine.loop import Loop
-from qwen_ui.engine.optimizer import BETAS, EPSILON, MasterAdamW, decayed_names
+from qwen_ui.engine.optimizer import BETAS, EPSILON, MasterAdamW
 from qwen_ui.engine.prefix_cache import PrefixCache, PrefixKey
+from qwen_ui.engine.weight_decay import decayed_names
 from qwen_ui.freeze import FreezePlan, Selection, apply, resolve
 from qwen_ui.model import open_model
 

@@ -11,8 +11,6 @@ underflowed: each question makes it run dry. Its log-softmax needs no such quest
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 from typing import Any
 
 import torch
@@ -21,8 +19,6 @@ from torch._subclasses import FakeTensor
 from torch.autograd import Function
 from torch.nn import functional as F
 
-from qwen_ui.data import IGNORED
-
 # Rows of logits held at a time on a CPU. At 512 a chunk costs 1.0 to 1.3 times its matrix products;
 # 32 rows took twice as long (docs/decisions/engine.md).
 CHUNK_ROWS = 512
@@ -30,7 +26,6 @@ CHUNK_ROWS = 512
 # Bytes of logits and of their log-softmax that a GPU holds at a time: 2,304 rows of 152 k words.
 CHUNK_BYTES = 2**31
 MULTIPLE = 256  # of rows: the sizes that matrix products like
-FUSED_ROWS = 2048  # of a chunk of Liger's
 
 # Logits narrower than float32 are converted so many at a time.
 CONVERTED = 2**22
@@ -55,7 +50,7 @@ def head_loss(
             to be 0.
         on_gpu: whether it is computed in a GPU's way; None: as the device of `hidden_NH` is.
     """
-    weight_VH, bias_V = _cast_head(hidden_NH, head)
+    weight_VH, bias_V = cast_head(hidden_NH, head)
     if torch.is_autocast_enabled(hidden_NH.device.type):
         hidden_NH = hidden_NH.to(weight_VH.dtype)
     on_gpu = hidden_NH.device.type != "cpu" if on_gpu is None else on_gpu
@@ -74,7 +69,7 @@ def gpu_head_loss(
 @torch.no_grad()
 def head_losses(hidden_NH: torch.Tensor, head: nn.Module, targets_N: torch.Tensor) -> torch.Tensor:
     """Negative log-likelihood of each target (N, float32, nats), without a graph."""
-    weight_VH, bias_V = _cast_head(hidden_NH, head)
+    weight_VH, bias_V = cast_head(hidden_NH, head)
     if torch.is_autocast_enabled(hidden_NH.device.type):
         hidden_NH = hidden_NH.to(weight_VH.dtype)
     on_gpu = hidden_NH.device.type != "cpu"
@@ -86,36 +81,6 @@ def head_losses(hidden_NH: torch.Tensor, head: nn.Module, targets_N: torch.Tenso
     return torch.cat(parts) if parts else hidden_NH.new_zeros(0, dtype=torch.float32)
 
 
-def has_fused_loss() -> bool:
-    """Whether Liger's kernels are installed."""
-    return importlib.util.find_spec("liger_kernel") is not None
-
-
-def fused_head_loss(
-    hidden_NH: torch.Tensor, head: nn.Module, targets_N: torch.Tensor
-) -> torch.Tensor:
-    """As `head_loss`, by Liger's fused kernel (arXiv 2410.10989), in chunks as large as ours.
-
-    Its own default is 64 to 128 rows at a vocabulary of 152 k, which is five times as slow on an
-    H200 (docs/gpu.md). It asks the device for numbers, so that it cannot be recorded.
-    """
-    functional: Any = importlib.import_module("liger_kernel.transformers.functional")
-    weight_VH, bias_V = _cast_head(hidden_NH, head)
-    chunks = max(1, len(hidden_NH) // FUSED_ROWS)
-    constant = -(-weight_VH.shape[0] // (weight_VH.shape[1] * chunks))
-    with torch.autocast(hidden_NH.device.type, enabled=False):
-        loss: torch.Tensor = functional.liger_fused_linear_cross_entropy(
-            hidden_NH.to(weight_VH.dtype),
-            weight_VH,
-            targets_N,
-            bias=bias_V,
-            ignore_index=IGNORED,
-            reduction="sum",
-            chunk_mem_const=constant,
-        )
-    return loss.float()
-
-
 def _chunks(hidden_NH: torch.Tensor, weight_VH: torch.Tensor, on_gpu: bool) -> list[slice]:
     """The rows that are computed together."""
     size = CHUNK_ROWS
@@ -125,9 +90,7 @@ def _chunks(hidden_NH: torch.Tensor, weight_VH: torch.Tensor, on_gpu: bool) -> l
     return [slice(at, at + size) for at in range(0, len(hidden_NH), size)]
 
 
-def _cast_head(
-    hidden_NH: torch.Tensor, head: nn.Module
-) -> tuple[torch.Tensor, torch.Tensor | None]:
+def cast_head(hidden_NH: torch.Tensor, head: nn.Module) -> tuple[torch.Tensor, torch.Tensor | None]:
     """The head's weight (V, H) and bias (V), as autocast would cast them in a linear layer.
 
     What is computed here casts for itself: products into a given place (`out=`) are refused under

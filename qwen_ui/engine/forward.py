@@ -16,7 +16,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from qwen_ui.data import IGNORED, Batch
-from qwen_ui.engine.chunked_loss import fused_head_loss, head_loss, head_losses
+from qwen_ui.engine.chunked_loss import head_loss, head_losses
+from qwen_ui.engine.fused_loss import fused_head_loss
 from qwen_ui.engine.prefix_cut import cut_prefix
 from qwen_ui.freeze import Selection
 from qwen_ui.model.libraries import PreTrainedModel

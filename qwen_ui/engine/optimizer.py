@@ -17,6 +17,7 @@ from torch.distributed.tensor import DTensor
 
 from qwen_ui.engine.process_group import ProcessGroup
 from qwen_ui.engine.sharding import fill, local, sharded_like, whole
+from qwen_ui.engine.weight_decay import decayed_names
 
 BETAS = (0.9, 0.999)
 EPSILON = 1e-8
@@ -244,25 +245,6 @@ class MasterAdamW:
                     for kind, value in state.items()
                 }
                 self.adam.state[master] = {"step": count, **moments}
-
-
-def decayed_names(module: nn.Module) -> frozenset[str]:
-    """Parameters that decay: matrices, except those of norms and embeddings.
-
-    Decided by dimension and class: names such as "LayerNorm" miss Qwen's norms.
-    """
-    names = []
-    for prefix, child in module.named_modules():
-        if isinstance(child, nn.Embedding) or "norm" in type(child).__name__.lower():
-            continue
-        for name, parameter in child.named_parameters(recurse=False):
-            if parameter.dim() >= 2:
-                names.append(f"{prefix}.{name}" if prefix else name)
-    embeddings = {
-        id(p) for m in module.modules() if isinstance(m, nn.Embedding) for p in m.parameters()
-    }
-    own = dict(module.named_parameters())
-    return frozenset(n for n in names if n in own and id(own[n]) not in embeddings)
 
 
 def _master(parameter: nn.Parameter, offload: bool) -> nn.Parameter:

@@ -6,11 +6,11 @@ import time
 from dataclasses import asdict, replace
 
 from qwen_ui.engine.hardware import peak_bytes
-from qwen_ui.engine.loop import StepReport
 from qwen_ui.engine.rate_finder import best_rate, next_rate, search_steps, trial_steps
 from qwen_ui.engine.rate_trials import RateTrials, Stopped
 from qwen_ui.engine.setup import Prepared
 from qwen_ui.engine.start_fields import start_fields
+from qwen_ui.engine.step_report import StepReport
 from qwen_ui.runs import Writer
 
 

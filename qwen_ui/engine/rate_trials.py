@@ -10,8 +10,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from qwen_ui.data import padding_id
-from qwen_ui.engine.loop import Loop, StepReport
+from qwen_ui.engine.loop import Loop
 from qwen_ui.engine.schedule import rate_at
+from qwen_ui.engine.step_report import StepReport
 from qwen_ui.model import embedding_rows
 
 if TYPE_CHECKING:

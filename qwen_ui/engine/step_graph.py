@@ -9,8 +9,8 @@ import torch
 from torch import nn
 
 from qwen_ui.data import IGNORED, Batch
-from qwen_ui.engine.chunked_loss import has_fused_loss
 from qwen_ui.engine.forward import Trainee
+from qwen_ui.engine.fused_loss import has_fused_loss
 from qwen_ui.engine.process_group import ProcessGroup
 from qwen_ui.engine.replay import CudaRecorder, Evidence, Record, Replays, Tensors
 from qwen_ui.engine.verify import TOLERANCES

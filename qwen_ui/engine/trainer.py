@@ -14,12 +14,12 @@ from qwen_ui.engine.checkpoint import Progress, last_checkpoint, write_checkpoin
 from qwen_ui.engine.delta import DELTA_NAME, write_delta
 from qwen_ui.engine.early_stopping import EarlyStopping
 from qwen_ui.engine.hardware import peak_bytes
-from qwen_ui.engine.loop import Evaluation, PendingStep, StepReport
 from qwen_ui.engine.lora import by_weight
 from qwen_ui.engine.movement import Movement
 from qwen_ui.engine.sample import Sampler
 from qwen_ui.engine.setup import Prepared
 from qwen_ui.engine.start_fields import start_fields
+from qwen_ui.engine.step_report import Evaluation, PendingStep, StepReport
 from qwen_ui.runs import (
     HeldOut,
     Terminated,

@@ -117,6 +117,7 @@ def _answer(request: dict[str, Any]) -> bytes:
     except MemoryError:
         answer = {"memory": True}
     except Exception:
+        # A fault of ours: whoever asked raises it, with where it was.
         answer = {"failed": traceback.format_exc()}
     return json.dumps(answer).encode()
 

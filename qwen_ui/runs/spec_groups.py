@@ -28,8 +28,8 @@ class ModelSettings(Settings):
     source: str = Field(min_length=1)
     """Preset, folder or Hugging Face hub id of the model to train."""
     dtype: Literal["auto", "float32", "bfloat16"] = "auto"
-    """Dtype of the weights in memory; auto is float32, and bfloat16 for a model of bfloat16 on a GPU
-    that computes in it."""
+    """Dtype of the weights in memory; auto is float32, and on a GPU that computes in bfloat16 the
+    model's own where it is that."""
     lora_rank: int = Field(default=0, ge=0, le=1024, title="LoRA rank")
     """Train LoRA adapters of this rank on the plan's linear modules instead; 0 for none."""
 

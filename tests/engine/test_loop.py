@@ -9,7 +9,8 @@ from transformers import AutoTokenizer, GPT2Config
 
 from qwen_ui.data.batches import load_examples
 from qwen_ui.engine import optimizer as optimizer_module
-from qwen_ui.engine.optimizer import MasterAdamW, decayed_names
+from qwen_ui.engine.optimizer import MasterAdamW
+from qwen_ui.engine.weight_decay import decayed_names
 from qwen_ui.freeze import FreezePlan, Rule, preset
 from qwen_ui.freeze.cost.live_bytes import LiveBytes
 from tests.helpers import tiny_models

@@ -13,8 +13,9 @@ from qwen_ui.data.batches import Examples, collate, load_examples
 from qwen_ui.data.order import Order
 from qwen_ui.engine.forward import Trainee
 from qwen_ui.engine.loop import Loop, OpenCaches
-from qwen_ui.engine.optimizer import BETAS, EPSILON, MasterAdamW, decayed_names
+from qwen_ui.engine.optimizer import BETAS, EPSILON, MasterAdamW
 from qwen_ui.engine.prefix_cache import PrefixCache, PrefixKey
+from qwen_ui.engine.weight_decay import decayed_names
 from qwen_ui.freeze import FreezePlan, Selection, apply, resolve
 from qwen_ui.model import open_model
 

@@ -14,7 +14,8 @@ from transformers import PreTrainedModel
 
 from qwen_ui.data import Example, Examples, collate
 from qwen_ui.data.order import Order
-from qwen_ui.engine.optimizer import BETAS, EPSILON, decayed_names
+from qwen_ui.engine.optimizer import BETAS, EPSILON
+from qwen_ui.engine.weight_decay import decayed_names
 from qwen_ui.model import open_model
 from qwen_ui.model.skeleton import auto_class
 

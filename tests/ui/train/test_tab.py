@@ -101,6 +101,9 @@ def test_the_form_becomes_a_spec() -> None:
     assert spec.optimization.warmup_steps == 6
     assert not spec.resources.sharded, "one process has nobody to share with"
     assert FreezePlan.from_dict(spec.plan) == preset("bitfit")
+    ways = {"optimizer": "adamw_8bit", "gradient_checkpointing": True, "optimizer_offload": True}
+    saving = spec_of({**FORM, **ways}, "nano", preset("bitfit")).flat()
+    assert {name: saving[name] for name in ways} == ways
 
 
 def test_an_uploaded_file_is_kept(tmp_path: Path) -> None:
