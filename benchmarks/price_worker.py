@@ -27,17 +27,17 @@ def main(folder: Path) -> None:
     with RunWriter(folder) as writer:
         prepared = set_up(read_spec(folder), folder)
         trainer = Trainer(prepared, writer)
-        take, last = prepared.loop.step, prepared.spec.optimization.steps
+        take, last = prepared.loop.take, prepared.spec.optimization.steps
 
-        def step(number: int) -> Any:
+        def taken(number: int) -> Any:
             if number == 2:
                 found["baseline"] = settled_bytes() - priced_bytes(prepared, trainer)
-            report = take(number)
+            pending = take(number)
             if number == last:
                 found["peak"] = status_bytes("VmHWM") - found["baseline"]
-            return report
+            return pending
 
-        prepared.loop.step = step
+        prepared.loop.take = taken
         trainer.run()
     found |= counted_step(prepared)
     (folder / "measured.json").write_text(json.dumps(found), encoding="utf-8")
