@@ -250,7 +250,7 @@ def test_a_loss_that_explodes_fails_the_run_with_what_to_do(
     tiny: Path, sentences: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     nothing_is_finite = SimpleNamespace(**{**vars(math), "isfinite": lambda value: False})
-    monkeypatch.setattr("qwen_ui.engine.loop.math", nothing_is_finite)
+    monkeypatch.setattr("qwen_ui.engine.step_report.math", nothing_is_finite)
     folder = train(spec_for(tiny, sentences))
     told = run_summary(folder)
     assert told["status"] == "failed"
