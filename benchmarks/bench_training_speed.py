@@ -7,6 +7,9 @@ in place of the clock's: with one thread the two are equal on a quiet machine, a
 waits for other programs on a busy one.
 
     python -m benchmarks.bench_training_speed [--large] [--threads N] [--rounds N] [--processor]
+    python -m benchmarks.bench_training_speed --model FOLDER    # what scripts.smol_model writes
+
+With `--model` the first epoch stands apart, in which no output of the frozen blocks is kept yet.
 """
 
 from __future__ import annotations
@@ -15,10 +18,11 @@ import argparse
 import tempfile
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode
-from transformers import PreTrainedModel
+from transformers import AutoModelForCausalLM, PreTrainedModel
 
 from benchmarks.training import (
     median,
@@ -47,7 +51,7 @@ def compare(
 ) -> None:
     loop, _ = our_loop(model, plan, examples, batch_size)
     epoch = -(-len(examples.items) // batch_size)
-    seconds_of(loop.step, range(1, epoch + 1))
+    first = seconds_of(loop.step, range(1, epoch + 1), now)[1:]
     ours: list[float] = []
     theirs: list[float] = []
     at = epoch + 1
@@ -58,7 +62,8 @@ def compare(
             theirs += trainer_seconds(model, examples, batch_size, steps + 2, folder, now)
     flops, floor = floor_seconds(loop, at, now)
     print(
-        f"{label}: ours {median(ours) * 1e3:.0f} ms, Trainer {median(theirs) * 1e3:.0f} ms, "
+        f"{label}: ours {median(ours) * 1e3:.0f} ms (first epoch {median(first) * 1e3:.0f}), "
+        f"Trainer {median(theirs) * 1e3:.0f} ms, "
         f"{median(theirs) / median(ours):.2f} times faster (fastest steps: "
         f"{min(theirs) / min(ours):.2f}); {flops / 1e9:.1f} GFLOP a step, products alone "
         f"{floor * 1e3:.0f} ms, fastest step {min(ours) / floor:.2f} times that",
@@ -111,10 +116,18 @@ def main() -> None:
     parser.add_argument("--only-large", action="store_true")
     parser.add_argument("--processor", action="store_true", help="count the processor's time")
     parser.add_argument("--plans", default="attention,bitfit,full")
+    parser.add_argument("--model", help="folder of a model to measure in place of nano, 4 x 128")
     options = parser.parse_args()
     now = time.process_time if options.processor else time.perf_counter
     torch.set_num_threads(options.threads)
     print(f"{options.threads} threads, {'processor' if options.processor else 'clock'} time")
+    if options.model:
+        for name in options.plans.split(","):
+            model = AutoModelForCausalLM.from_pretrained(options.model, dtype=torch.float32)
+            examples = random_examples(model.config.vocab_size, 16, 128)
+            label = f"{Path(options.model).name}, {name}, 4 x 128"
+            compare(label, model.train(), preset(name), examples, 4, options.rounds, 4, now)
+        return
     examples = random_examples(4096, 16, 128)
     if not options.only_large:
         for name in options.plans.split(","):

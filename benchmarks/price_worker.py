@@ -58,7 +58,7 @@ def status_bytes(field: str) -> int:
 def priced_bytes(prepared: Prepared, trainer: Trainer) -> int:
     """What stays between two steps: weights, the optimizer's state, copies of the beginning."""
     weights = {p.untyped_storage()._cdata: p for p in prepared.model.parameters()}.values()
-    held = [*weights, *trainer._movement._origin.values()]
+    held = [*weights, *trainer._movement._held.values()]
     tensors = sum(tensor.numel() * tensor.element_size() for tensor in held)
     return tensors + prepared.loop.optimizer.state_bytes()
 

@@ -10,6 +10,9 @@ from qwen_ui.engine.checkpoint import Progress
 from qwen_ui.engine.optimizer import MasterAdamW
 
 _IN_CHECKPOINT = "best/"
+# A second copy of the trained tensors is held up to this size.
+MAX_BEST_BYTES = 1024**3
+WIDTH = 4  # bytes of a float32 element
 
 
 class EarlyStopping:
@@ -17,12 +20,11 @@ class EarlyStopping:
 
     Args:
         patience: evaluations without a lower loss before the run ends; 0 never ends it.
-        holds: whether there is room to hold a second copy of the trained tensors.
     """
 
-    def __init__(self, optimizer: MasterAdamW, *, patience: int, holds: bool) -> None:
+    def __init__(self, optimizer: MasterAdamW, *, patience: int) -> None:
         self._optimizer, self._patience = optimizer, patience
-        self._holds = bool(patience) and holds
+        self._holds = bool(patience) and WIDTH * optimizer.elements <= MAX_BEST_BYTES
         # Named as in a checkpoint, so that the optimizer loads them as it loads one.
         self._best: dict[str, torch.Tensor] = {}
 

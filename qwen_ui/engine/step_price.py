@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from qwen_ui.engine.chunked_loss import gpu_head_loss, head_loss
-from qwen_ui.engine.movement import MAX_ORIGIN_BYTES
+from qwen_ui.engine.early_stopping import MAX_BEST_BYTES
+from qwen_ui.engine.movement import HELD_BYTES
 from qwen_ui.engine.optimizer import GPU_PORTION_BYTES, PORTION_BYTES
 from qwen_ui.freeze import StepSettings
 from qwen_ui.freeze.cost import Engine
@@ -14,7 +15,7 @@ from qwen_ui.runs import RunSpec, setting_choices
 
 WORKER = Engine(
     head_loss=head_loss,
-    origin_limit=MAX_ORIGIN_BYTES,
+    origin_limit=HELD_BYTES,
     wide_gradients=PORTION_BYTES,
     adds_up_wide=True,
 )
@@ -48,7 +49,7 @@ def as_worker(
     engine = ON_GPU if on_gpu else WORKER
     return replace(
         settings,
-        engine=replace(engine, offloads=offload, holds_best=holds_best),
+        engine=replace(engine, offloads=offload, best_limit=MAX_BEST_BYTES if holds_best else 0),
         dtype=dtype,
         keep_prefix=keep_prefix,
         optimizer=settings.optimizer if settings.optimizer in OPTIMIZERS else OPTIMIZERS[0],

@@ -15,7 +15,7 @@ from qwen_ui.engine.delta import DELTA_NAME, write_delta
 from qwen_ui.engine.early_stopping import EarlyStopping
 from qwen_ui.engine.hardware import peak_bytes
 from qwen_ui.engine.lora import by_weight
-from qwen_ui.engine.movement import Movement
+from qwen_ui.engine.movement import BaseFiles, Movement
 from qwen_ui.engine.sample import Sampler
 from qwen_ui.engine.setup import Prepared
 from qwen_ui.engine.start_fields import start_fields
@@ -59,12 +59,13 @@ class Trainer:
             tokens=spec.evaluation.sample_tokens,
         )
         self._movement = Movement(
-            self._trained(), prepared.base.selection, lora=spec.model.lora_rank > 0
+            self._trained(),
+            prepared.base.selection,
+            lora=spec.model.lora_rank > 0,
+            base=BaseFiles(prepared.base.folder, prepared.model.dtype),
         )
         self._stopping = EarlyStopping(
-            loop.optimizer,
-            patience=spec.evaluation.early_stopping_patience,
-            holds=self._movement.measured,
+            loop.optimizer, patience=spec.evaluation.early_stopping_patience
         )
 
     def run(self) -> None:

@@ -133,7 +133,7 @@ def _on(card: Card, settings: StepSettings, anatomy: Anatomy) -> StepSettings:
         keep_prefix=settings.keep_prefix,
         on_gpu=True,
         offload=settings.engine.offloads,
-        holds_best=settings.engine.holds_best,
+        holds_best=settings.engine.best_limit > 0,
     )
 
 

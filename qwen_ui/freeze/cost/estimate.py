@@ -151,8 +151,8 @@ def _held(anatomy: Anatomy, selection: Selection, settings: StepSettings, width:
     largest = FLOAT32 * max((p.numel for p in selection.parameters), default=0)
     copies, wide_gradients = 0, 0
     if engine is not None:
-        copies = FLOAT32 * trained * (1 + engine.holds_best)
-        copies = copies if FLOAT32 * trained <= engine.origin_limit else 0
+        one = FLOAT32 * trained
+        copies = one * ((one <= engine.origin_limit) + (one <= engine.best_limit))
         if not summed_wide:
             wide_gradients = min(masters, max(engine.wide_gradients, largest))
     return _Held(

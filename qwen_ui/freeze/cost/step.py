@@ -65,7 +65,7 @@ class Engine:
             float32, each as soon as it is known.
         fixed_gradients: all gradients have their places throughout, before they are computed too.
         offloads: masters and the optimizer's state are not on the device.
-        holds_best: a further float32 copy of what trains is held, up to `origin_limit`.
+        best_limit: a further float32 copy of what trains is held, up to this many bytes.
     """
 
     head_loss: HeadLoss
@@ -74,7 +74,7 @@ class Engine:
     adds_up_wide: bool = False
     fixed_gradients: bool = False
     offloads: bool = False
-    holds_best: bool = False
+    best_limit: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
