@@ -25,7 +25,7 @@ PUBLIC = {
         Parameter Part Role TRACED_TOKENS anchored_patterns bias_beside block_pattern
         check_pattern children_by_parent compare_models config_int config_text config_value
         embedding_rows fake_model find_folds group_kinds head_size hub_id is_bias key_value_heads
-        language_config length_note match_names most_positions needed_beside_tokens
+        build_on_meta is_hub_id language_config length_note match_names most_positions needed_beside_tokens
         long_pass once_per_anatomy open_model open_within_limits pattern_for preset_models
         refuse_length step_inputs trace_block trust_remote_code_of unreached
     """,
@@ -77,7 +77,8 @@ PUBLIC = {
         write_held_out write_placement write_status Placement Superseded Terminated
     """,
     "engine": """
-        Prepared RateSearch SuggestedRate Trainer apply_delta as_worker auto_dtype check_spec
+        BASE Delta Exchange Message Prepared RateSearch Sampling Side SuggestedRate Talk Trainer
+        Written loadable_name loading_snippet read_delta write_adapter apply_delta as_worker auto_dtype check_spec
         check_spec_within_limits checked_spec delta_file search_steps set_up step_of
         suggest_learning_rate
     """,

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 from qwen_ui.lazy import lazy_face
 
 if TYPE_CHECKING:
-    from qwen_ui.engine.delta import apply_delta, delta_file
+    from qwen_ui.engine.adapter import write_adapter
+    from qwen_ui.engine.delta import Delta, apply_delta, delta_file, read_delta
+    from qwen_ui.engine.exchange import BASE, Exchange
     from qwen_ui.engine.rate_finder import search_steps
     from qwen_ui.engine.rate_search import RateSearch
     from qwen_ui.engine.rates import SuggestedRate, suggest_learning_rate
@@ -22,14 +24,24 @@ if TYPE_CHECKING:
         checked_spec,
     )
     from qwen_ui.engine.setup import Prepared, set_up
+    from qwen_ui.engine.snippet import loadable_name, loading_snippet
     from qwen_ui.engine.step_price import as_worker, auto_dtype, step_of
+    from qwen_ui.engine.talk import Message, Sampling, Side, Talk, Written
     from qwen_ui.engine.trainer import Trainer
 
 __all__ = [
+    "BASE",
+    "Delta",
+    "Exchange",
+    "Message",
     "Prepared",
     "RateSearch",
+    "Sampling",
+    "Side",
     "SuggestedRate",
+    "Talk",
     "Trainer",
+    "Written",
     "apply_delta",
     "as_worker",
     "auto_dtype",
@@ -37,9 +49,13 @@ __all__ = [
     "check_spec_within_limits",
     "checked_spec",
     "delta_file",
+    "loadable_name",
+    "loading_snippet",
+    "read_delta",
     "search_steps",
     "set_up",
     "step_of",
     "suggest_learning_rate",
+    "write_adapter",
 ]
 __getattr__ = lazy_face(__name__, __file__)

@@ -11,7 +11,9 @@ from __future__ import annotations
 import importlib.util
 import warnings
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import nn
@@ -122,11 +124,27 @@ def add_adapters(model: nn.Module, selection: Selection, rank: int, seed: int) -
     Raises:
         PlanError: there is none.
     """
-    from peft import LoraConfig, inject_adapter_in_model  # noqa: PLC0415  optional, and slow
+    from peft import inject_adapter_in_model  # noqa: PLC0415  optional, and slow
+
+    config = lora_config(model, selection, rank)
+    torch.manual_seed(seed)
+    with warnings.catch_warnings():
+        # Where a model has both kinds of module, peft sets it for each and says so each time.
+        warnings.filterwarnings("ignore", message="fan_in_fan_out is set to")
+        inject_adapter_in_model(config, model)
+
+
+def lora_config(model: nn.Module, selection: Selection, rank: int) -> Any:
+    """`peft`'s configuration of these adapters.
+
+    Raises:
+        PlanError: there is none.
+    """
+    from peft import LoraConfig  # noqa: PLC0415  optional, and slow
 
     adapted = adapted_modules(selection)
     turned = any(isinstance(model.get_submodule(name), Conv1D) for name in adapted.modules)
-    config = LoraConfig(
+    return LoraConfig(
         r=rank,
         lora_alpha=rank,
         lora_dropout=0.0,
@@ -134,11 +152,6 @@ def add_adapters(model: nn.Module, selection: Selection, rank: int, seed: int) -
         target_parameters=list(adapted.experts) or None,
         fan_in_fan_out=turned,
     )
-    torch.manual_seed(seed)
-    with warnings.catch_warnings():
-        # Where a model has both kinds of module, peft sets it for each and says so each time.
-        warnings.filterwarnings("ignore", message="fan_in_fan_out is set to")
-        inject_adapter_in_model(config, model)
 
 
 def by_weight(model: nn.Module, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
@@ -152,24 +165,63 @@ def by_weight(model: nn.Module, tensors: dict[str, torch.Tensor]) -> dict[str, t
     Args:
         tensors: by `peft`'s names.
     """
+    found = {}
+    for name, layer in _adapted_layers(model):
+        a, b = tensors[name + _A], tensors[name + _B]
+        if layer.experts:
+            a = a.reshape(layer.experts, -1, a.shape[-1])
+            b = b.reshape(b.shape[0], -1, layer.experts).permute(2, 0, 1)
+        place = layer.weight
+        found[place + _A], found[place + _B] = (b.mT, a.mT) if layer.turned else (a, b)
+    return found
+
+
+def put_adapters(model: nn.Module, tensors: dict[str, torch.Tensor]) -> None:
+    """Give the adapters of this model these values: the way back from `by_weight`.
+
+    Raises:
+        KeyError: an adapter of the model has none.
+    """
+    for _, layer in _adapted_layers(model):
+        a, b = tensors[layer.weight + _A], tensors[layer.weight + _B]
+        if layer.turned:
+            a, b = b.mT, a.mT
+        if layer.experts:
+            a, b = a.flatten(0, 1), b.permute(1, 2, 0).flatten(1)
+        for held, value in ((layer.module.lora_A, a), (layer.module.lora_B, b)):
+            held["default"].weight = nn.Parameter(value.contiguous(), requires_grad=False)
+
+
+@dataclass(frozen=True, slots=True)
+class _AdaptedLayer:
+    """A layer of `peft`'s.
+
+    Attributes:
+        weight: the weight that it adapts, by the name that a delta gives its adapters.
+        turned: whether the weight is held the other way round.
+        experts: how many matrices the weight stacks; 0 for a plain one.
+    """
+
+    module: Any
+    weight: str
+    turned: bool
+    experts: int
+
+
+def _adapted_layers(model: nn.Module) -> Iterator[tuple[str, _AdaptedLayer]]:
+    """(name, layer) of each adapter in the model."""
     from peft.tuners.lora.layer import LoraLayer, ParamWrapper  # noqa: PLC0415
 
-    found = {}
     for name, module in model.named_modules():
         if not isinstance(module, LoraLayer):
             continue
-        a, b = tensors[name + _A], tensors[name + _B]
-        place = name.replace(_WRAPPED, "")
+        base, place = module.get_base_layer(), name.replace(_WRAPPED, "")
         if isinstance(module, ParamWrapper):
-            experts = module.num_experts
-            place = f"{place}.{module.parameter_name}"
-            a = a.reshape(experts, -1, a.shape[-1])
-            b = b.reshape(b.shape[0], -1, experts).permute(2, 0, 1)
-            turned = getattr(module.get_base_layer(), "is_transposed", False)
+            turned = bool(getattr(base, "is_transposed", False))
+            weight = f"{place}.{module.parameter_name}"
+            yield name, _AdaptedLayer(module, weight, turned, module.num_experts)
         else:
-            turned = isinstance(module.get_base_layer(), Conv1D)
-        found[place + _A], found[place + _B] = (b.mT, a.mT) if turned else (a, b)
-    return found
+            yield name, _AdaptedLayer(module, place, isinstance(base, Conv1D), 0)
 
 
 def weight_changes(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:

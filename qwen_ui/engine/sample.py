@@ -10,7 +10,7 @@ import torch
 from qwen_ui.data import Example, Examples
 from qwen_ui.engine.forward import Trainee
 from qwen_ui.model import Anatomy, most_positions
-from qwen_ui.model.libraries import GenerationConfig
+from qwen_ui.model.libraries import GenerationConfig, PreTrainedModel
 
 PROMPT_TOKENS = 16
 
@@ -34,12 +34,8 @@ def continuation(trainee: Trainee, tokenizer: Any, prompt: str, tokens: int) -> 
     model = trainee.model
     device = next(model.parameters()).device
     ids = tokenizer(prompt, add_special_tokens=False, return_tensors="pt")["input_ids"].to(device)
-    ids, tokens = _within(trainee.anatomy, ids, tokens)
-    stop = model.generation_config.eos_token_id if model.generation_config else None
-    stop = tokenizer.eos_token_id if stop is None else stop
-    pad = tokenizer.pad_token_id
-    if pad is None:
-        pad = stop[0] if isinstance(stop, list) else stop
+    ids, tokens = within_positions(trainee.anatomy, ids, tokens)
+    stop, pad = stop_and_pad(model, tokenizer)
     settings = GenerationConfig(
         max_new_tokens=tokens, do_sample=False, use_cache=True, eos_token_id=stop, pad_token_id=pad
     )
@@ -55,7 +51,17 @@ def continuation(trainee: Trainee, tokenizer: Any, prompt: str, tokens: int) -> 
     return str(tokenizer.decode(out[0, ids.shape[1] :], skip_special_tokens=True))
 
 
-def _within(anatomy: Anatomy, ids: torch.Tensor, tokens: int) -> tuple[torch.Tensor, int]:
+def stop_and_pad(model: PreTrainedModel, tokenizer: Any) -> tuple[Any, int | None]:
+    """The ids that end a text (one, or a list of them, or None), and the id that fills up."""
+    stop = model.generation_config.eos_token_id if model.generation_config else None
+    stop = tokenizer.eos_token_id if stop is None else stop
+    pad = tokenizer.pad_token_id
+    if pad is None:
+        pad = stop[0] if isinstance(stop, list) else stop
+    return stop, pad
+
+
+def within_positions(anatomy: Anatomy, ids: torch.Tensor, tokens: int) -> tuple[torch.Tensor, int]:
     """Prompt (1, T) and number of new tokens that the model has positions for."""
     limit = most_positions(anatomy, ids.shape[1] + tokens)
     if limit is None:

@@ -41,14 +41,14 @@ if TYPE_CHECKING:
         refuse_length,
     )
     from qwen_ui.model.matching import check_pattern, match_names
-    from qwen_ui.model.names import DEFAULT_MODEL, NANO, hub_id, preset_models
+    from qwen_ui.model.names import DEFAULT_MODEL, NANO, hub_id, is_hub_id, preset_models
     from qwen_ui.model.opening import open_model, open_within_limits
     from qwen_ui.model.patterns import anchored_patterns, block_pattern, pattern_for
     from qwen_ui.model.per_anatomy import once_per_anatomy
     from qwen_ui.model.reach import unreached
     from qwen_ui.model.reach_tracing import long_pass, needed_beside_tokens
     from qwen_ui.model.remote_code import trust_remote_code_of
-    from qwen_ui.model.skeleton import TRACED_TOKENS, step_inputs
+    from qwen_ui.model.skeleton import TRACED_TOKENS, build_on_meta, step_inputs
     from qwen_ui.model.tracing import FakeModel, fake_model
 
 __all__ = [
@@ -70,6 +70,7 @@ __all__ = [
     "anchored_patterns",
     "bias_beside",
     "block_pattern",
+    "build_on_meta",
     "check_pattern",
     "children_by_parent",
     "compare_models",
@@ -83,6 +84,7 @@ __all__ = [
     "head_size",
     "hub_id",
     "is_bias",
+    "is_hub_id",
     "key_value_heads",
     "language_config",
     "length_note",

@@ -104,6 +104,11 @@ def plain_loss(folder: Path, examples: Examples) -> float:
     entry = auto_class(open_model(str(folder)).configuration)
     model, info = entry.from_pretrained(folder, dtype=torch.float32, output_loading_info=True)
     assert not any(info.values()), f"plain transformers reports {info}"
+    return loss_of(model, examples)
+
+
+def loss_of(model: Any, examples: Examples) -> float:
+    """Mean loss of these examples in a model of transformers' or `peft`'s (nats)."""
     model.eval()
     total, count = 0.0, 0
     for example in examples.items:
