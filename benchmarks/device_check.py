@@ -252,13 +252,13 @@ def _loop(check: Check, plan: FreezePlan, shape: tuple[int, int], *, keep: bool 
     trainee = forward.Trainee(check.model, selection, cache_prefix=keep)
     examples = random_examples(min(WORDS, check.model.config.vocab_size), batch * EPOCH, length)
 
-    def caches(width: int, dtype: torch.dtype) -> tuple[Cache, Cache]:
+    def caches(width: int, dtype: torch.dtype) -> tuple[Cache, Cache, None]:
         if not check.dry:
             held = ResidentPrefix(examples, width, dtype, check.device)
-            return held, held
+            return held, held, None
         key = PrefixKey(f"check {time.time_ns()}", "", examples.fingerprint, 0, "", "", "")
         cache = PrefixCache(key, examples, width, dtype, 4 * 1024**3)
-        return cache, cache
+        return cache, cache, None
 
     loop = Loop(
         trainee,

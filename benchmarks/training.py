@@ -93,9 +93,9 @@ def our_loop(
         f"bench {time.time_ns()}", "", examples.fingerprint, trainee.prefix_blocks, "", "", ""
     )
 
-    def caches(width: int, dtype: torch.dtype) -> tuple[PrefixCache, PrefixCache]:
+    def caches(width: int, dtype: torch.dtype) -> tuple[PrefixCache, PrefixCache, None]:
         cache = PrefixCache(key, examples, width, dtype, 2 * 1024**3)
-        return cache, cache
+        return cache, cache, None
 
     loop = Loop(
         trainee,

@@ -58,23 +58,23 @@ PUBLIC = {
     """,
     "data": """
         DATA_SUFFIXES IGNORED Batch Example Examples Order Preview check_data check_within_limits
-        collate has_ids_beyond load_examples load_split padding_id parse_columns preview_data
-        preview_within_limits refuse_ids_beyond
+        collate has_ids_beyond load_examples load_kept_text load_split padding_id parse_columns
+        preview_data shared_note preview_within_limits refuse_ids_beyond
     """,
     "runs": """
         AXES FIGURES FORMER_SETTINGS LAUNCHED LOG_NAME MOST_POINTS OF_MEMORY OVER SAVING
-        SETTING_PLACES STOP Axis Carry Event Figure HeldOut NullWriter OptimizationSettings
+        SETTING_PLACES STOP Axis Carry Event Figure HeldOut KeptText NullWriter OptimizationSettings
         RateSearch ResourceSettings RunFold RunSpec RunTotals RunWriter Schedule Status Tracker
         Writer rate_search_of annotate annotation_of best_run bootstrap_interval changed_rows
         copy_results
         create_run csv_of delete_run first_process flat_settings fold_from fold_run
         free_memory gain_note is_alive lines_of list_runs log_tail make_spec note_launch
-        open_folders parse_spec queue_lock read_events read_held_out read_spec reading
-        reason_for recorded_settings recorded_placement recorded_plan recorded_launch
+        open_folders parse_spec queue_lock read_events read_held_out read_kept_text read_spec
+        reading reason_for recorded_settings recorded_placement recorded_plan recorded_launch
         RecordedPlan Launched recorded_status run_curves run_folder run_lock
         run_names run_row run_rows run_summary runs_csv setting_choices setting_differences
         setting_field setting_label standard_error status_of tells_apart termination thinned
-        write_held_out write_placement write_status Placement Superseded Terminated
+        write_held_out write_kept_text write_placement write_status Placement Superseded Terminated
     """,
     "engine": """
         BASE Delta Exchange Message Prepared RateSearch Sampling Side SuggestedRate Talk Trainer

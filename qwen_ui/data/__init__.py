@@ -13,6 +13,7 @@ from qwen_ui.lazy import lazy_face
 if TYPE_CHECKING:
     from qwen_ui.data.batches import IGNORED, Batch, Examples, collate, load_examples
     from qwen_ui.data.files import DATA_SUFFIXES
+    from qwen_ui.data.kept_text import load_kept_text, shared_note
     from qwen_ui.data.order import Order
     from qwen_ui.data.preview import Preview, preview_data
     from qwen_ui.data.reading import check_data
@@ -35,11 +36,13 @@ __all__ = [
     "collate",
     "has_ids_beyond",
     "load_examples",
+    "load_kept_text",
     "load_split",
     "padding_id",
     "parse_columns",
     "preview_data",
     "preview_within_limits",
     "refuse_ids_beyond",
+    "shared_note",
 ]
 __getattr__ = lazy_face(__name__, __file__)

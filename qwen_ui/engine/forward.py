@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import nullcontext
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import nn
@@ -17,10 +17,13 @@ from torch.nn import functional as F
 
 from qwen_ui.data import IGNORED, Batch
 from qwen_ui.engine.chunked_loss import head_loss, head_losses
+from qwen_ui.engine.divergence import wide_linear
 from qwen_ui.engine.fused_loss import fused_head_loss
 from qwen_ui.engine.prefix_cut import cut_prefix
 from qwen_ui.freeze import Selection
 from qwen_ui.model.libraries import PreTrainedModel
+
+T = TypeVar("T")
 
 
 class Trainee(nn.Module):
@@ -93,6 +96,40 @@ class Trainee(nn.Module):
             return F.cross_entropy(
                 logits_NV, batch.targets, reduction="none" if each else "sum", ignore_index=IGNORED
             )
+
+    def observe(
+        self,
+        batch: Batch,
+        prefix_BTH: torch.Tensor | None,
+        look: Callable[[torch.Tensor, nn.Module], T],
+    ) -> T:
+        """What `look` makes of the states (N, H) whose next token is in the loss, and of the head.
+
+        Autocast is off in it. Of a model whose logits are what its head gives (`chunked`).
+        """
+        assert self.head is not None
+        with self.autocast(), self._shortened(prefix_BTH):
+            hidden_BTH = self.body(**self.inputs(batch)).last_hidden_state
+        hidden_NH = hidden_BTH.flatten(0, 1).index_select(0, batch.rows)
+        with torch.autocast(hidden_NH.device.type, enabled=False):
+            return look(hidden_NH, self.head)
+
+    def wide_logits(self, batch: Batch, prefix_BTH: torch.Tensor | None) -> torch.Tensor:
+        """The model's own logits (N, V) at the rows in the loss, in float32 from the head on."""
+
+        def widen(head: nn.Module, given: Any, _output: Any) -> torch.Tensor:
+            assert isinstance(head, nn.Linear)
+            with torch.autocast(given[0].device.type, enabled=False):
+                return wide_linear(given[0], head)
+
+        widened = type(self.head) is nn.Linear
+        handle = self.head.register_forward_hook(widen) if widened and self.head else None
+        try:
+            logits_BTV = self.logits(self.inputs(batch), prefix_BTH)
+        finally:
+            if handle is not None:
+                handle.remove()
+        return logits_BTV.flatten(0, 1).index_select(0, batch.rows).float()
 
     def run_prefix(self, inputs: dict[str, Any]) -> torch.Tensor:
         """The output of the frozen blocks (B, T, H) for these arguments of the model's forward."""

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable
+from contextlib import nullcontext
 
 import torch
-from torch import nn
 
 from qwen_ui.data import Batch, Examples, Order, collate
 from qwen_ui.engine.causal_proof import check_causal
+from qwen_ui.engine.evaluation import EvaluationPass
 from qwen_ui.engine.forward import Trainee
 from qwen_ui.engine.head_proof import prove_head
+from qwen_ui.engine.keep import Keep
 from qwen_ui.engine.mask_proof import prove_maskless
 from qwen_ui.engine.optimizer import MasterAdamW
 from qwen_ui.engine.packing_proof import check_packing
@@ -24,8 +25,8 @@ from qwen_ui.engine.step_report import Evaluation, PendingStep, StepReport
 from qwen_ui.engine.verify import proof_batch, verify_shortcuts
 
 # Given the width and the dtype of the prefix's outputs: the caches of those of the training and of
-# the evaluation examples.
-OpenCaches = Callable[[int, torch.dtype], tuple[Cache | None, Cache | None]]
+# the evaluation examples, and of the text to keep.
+OpenCaches = Callable[[int, torch.dtype], tuple[Cache | None, Cache | None, Cache | None]]
 # Lengths on a GPU are rounded up to it: each shape has its own kernels and graphs.
 GPU_LENGTHS = 64
 
@@ -37,6 +38,7 @@ class Loop:
         trainee: the model with its plan applied.
         optimizer: made after the plan.
         training, evaluation: examples.
+        keep: examples of a text to keep, if there is one.
         rate: learning rate of a step.
         batch_size: sequences per process per micro-batch.
         gradient_accumulation_steps: micro-batches per step.
@@ -45,6 +47,11 @@ class Loop:
         open_caches: asked for where the prefix's outputs can be cached; None caches none.
         group: the processes that train together.
         steps: of the run, as far as that is known.
+        prefix_sources: those of a loop on the same trainee and examples, to be shared; None makes
+            new ones.
+
+    Attributes:
+        keep: measures what the model has lost of the text to keep; None where there is none.
     """
 
     def __init__(
@@ -62,11 +69,13 @@ class Loop:
         open_caches: OpenCaches | None = None,
         group: ProcessGroup | None = None,
         steps: int | None = None,
+        keep: Examples | None = None,
+        prefix_sources: tuple[PrefixSource, ...] | None = None,
     ) -> None:
         self.group = group or ProcessGroup()
         self.trainee, self.optimizer = trainee, optimizer
         trainee.autocast = self.group.autocast
-        self._training, self._evaluation = training, evaluation
+        self._training = training
         self._rate, self._batch_size, self._pad = rate, batch_size, pad
         self._accumulation, self._seed = gradient_accumulation_steps, seed
         self._order = Order(training, batch_size * self.group.world_size, seed)
@@ -77,10 +86,18 @@ class Loop:
             trainee, optimizer.parameters, self.group, passes, min(passes, epoch)
         )
         run = None if self.graphs is None else self.graphs.run_prefix
-        self.prefix_sources = tuple(PrefixSource(trainee, None, agree, run) for _ in range(2))
+        self.prefix_sources = prefix_sources or tuple(
+            PrefixSource(trainee, None, agree, run) for _ in range(3)
+        )
         self._open_caches = open_caches
         self._multiple = 1 if self.group.device.type == "cpu" else GPU_LENGTHS
         self._next: tuple[int, list[Batch]] | None = None
+        judged = [evaluation] if keep is None else [evaluation, keep]
+        self._passes = [
+            EvaluationPass(trainee, examples, source, self._collated, self.group)
+            for examples, source in zip(judged, self.prefix_sources[1:], strict=False)
+        ]
+        self.keep = None if keep is None else Keep(self._passes[1], batch_size)
         self.tokens = 0
 
     def verify(self) -> list[str]:
@@ -90,8 +107,10 @@ class Loop:
             ModelError: the model lets tokens see later ones.
             SettingsError: samples are packed and the model lets them see each other.
         """
+        all_data = [self._training, *(one.examples for one in self._passes)]
+        items = tuple(item for examples in all_data for item in examples.items)
         check_packing(
-            self.trainee, self._training, self._pad, self.group.device, rows=self._batch_size
+            self.trainee, Examples(items), self._pad, self.group.device, rows=self._batch_size
         )
         said = []
         self.trainee.eval()
@@ -185,25 +204,7 @@ class Loop:
 
     def evaluate(self) -> Evaluation:
         """The losses of the evaluation examples, as the model is now."""
-        group, size, examples = self.group, self._batch_size, self._evaluation.items
-        by_length = sorted(range(len(examples)), key=lambda i: len(examples[i].tokens))
-        chunks = [tuple(by_length[i : i + size]) for i in range(0, len(by_length), size)]
-        # MPS has no float64; sums of one sample are exact enough in float32 there.
-        dtype = torch.float32 if group.device.type == "mps" else torch.float64
-        sums = torch.zeros(len(examples), dtype=dtype, device=group.device)
-        with _evaluating(self.trainee), torch.no_grad():
-            # Every process takes equally many chunks: one too many is run and not counted.
-            for first in range(0, len(chunks), group.world_size):
-                number = first + group.rank
-                indexes = chunks[min(number, len(chunks) - 1)]
-                batch = self._collated(self._evaluation, indexes)
-                losses = self.trainee(batch, self.prefix_sources[1].fetch(batch), each=True)
-                if number < len(chunks):
-                    samples = torch.tensor(indexes, device=group.device)
-                    row = batch.rows // batch.tokens_BT.shape[1]
-                    sums.index_add_(0, samples[row], losses.to(dtype))
-        summed: list[float] = group.all_reduce_sum(sums).tolist()
-        return Evaluation(self._evaluation.loss_tokens, tuple(summed))
+        return self._passes[0].losses(self._batch_size)
 
     def _batches(self, step: int) -> list[Batch]:
         """This process's micro-batches of a step."""
@@ -245,12 +246,3 @@ class Loop:
 
     def _epochs(self, step: int) -> float:
         return self._order.epochs(step * self._accumulation)
-
-
-@contextmanager
-def _evaluating(module: nn.Module) -> Iterator[None]:
-    module.eval()
-    try:
-        yield
-    finally:
-        module.train()

@@ -63,11 +63,18 @@ class PrefixCache:
         examples: whose outputs are cached.
         width: H, the hidden size.
         dtype: of the outputs.
-        budget: bytes on disk, of this file and of the files of other keys.
+        budget: bytes on disk of this file.
+        total: bytes on disk of the files of all keys together; None for `budget`.
     """
 
     def __init__(
-        self, key: PrefixKey, examples: Examples, width: int, dtype: torch.dtype, budget: int
+        self,
+        key: PrefixKey,
+        examples: Examples,
+        width: int,
+        dtype: torch.dtype,
+        budget: int,
+        total: int | None = None,
     ) -> None:
         lengths = np.array([len(example.tokens) for example in examples.items], dtype=np.int64)
         ends = np.cumsum(lengths)
@@ -77,7 +84,7 @@ class PrefixCache:
         self._starts, self._lengths = ends - lengths, lengths
         self._verified: set[int] = set()
         if self.capacity:
-            self._open(key, self.bytes, budget)
+            self._open(key, self.bytes, budget if total is None else total)
 
     @property
     def bytes(self) -> int:
@@ -87,12 +94,12 @@ class PrefixCache:
         last = self.capacity - 1
         return int(self._starts[last] + self._lengths[last]) * self._row_bytes
 
-    def _open(self, key: PrefixKey, size: int, budget: int) -> None:
+    def _open(self, key: PrefixKey, size: int, total: int) -> None:
         folder = home() / "prefixes"
         folder.mkdir(parents=True, exist_ok=True)
         # The capacity is part of the name: files of two budgets are not of one size.
         stem = folder / f"{key.name}-{self.capacity}"
-        make_room(folder, stem.name, budget - size)
+        make_room(folder, stem.name, total - size)
         self._data = _File(stem.with_suffix(DATA_SUFFIX), size, np.uint8)
         self._sums = _File(stem.with_suffix(SUMS_SUFFIX), self.capacity * 8, np.uint64)
 

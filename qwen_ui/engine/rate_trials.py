@@ -70,7 +70,7 @@ class RateTrials:
         optimizer.adam.state.clear()
         optimizer.load_state_tensors(self._weights)
         warmup = round(settings.warmup * steps / settings.steps)
-        loop = Loop(
+        return Loop(
             run.loop.trainee,
             optimizer,
             run.data.training,
@@ -84,6 +84,5 @@ class RateTrials:
             pad=padding_id(run.data.tokenizer, embedding_rows(run.base.selection.anatomy)),
             group=run.loop.group,
             steps=steps,
+            prefix_sources=run.loop.prefix_sources,
         )
-        loop.prefix_sources = run.loop.prefix_sources
-        return loop

@@ -151,6 +151,8 @@ def _check_data(spec: RunSpec) -> None:
     held_out = spec.data.eval_data
     if held_out is not None and _is_file(held_out):
         check_data(held_out, spec.data.columns, required=False)
+    if spec.data.keep is not None and _is_file(spec.data.keep):
+        check_data(spec.data.keep, spec.data.columns, required=False)
 
 
 def _is_file(source: str) -> bool:

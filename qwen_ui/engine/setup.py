@@ -38,7 +38,7 @@ from qwen_ui.model.weights import (
 )
 from qwen_ui.runs import RunSpec
 
-# Share of the cache's budget that the evaluation examples get.
+# Share of the cache's budget that the evaluation examples get, and the text to keep again.
 EVALUATION_SHARE = 10
 
 
@@ -57,11 +57,16 @@ class Base:
 
 @dataclass(frozen=True, slots=True)
 class TokenizedData:
-    """The examples of a run, and the tokenizer that made them."""
+    """The examples of a run, and the tokenizer that made them.
+
+    Attributes:
+        keep: of the text to keep; None where there is none.
+    """
 
     tokenizer: Any
     training: Examples
     evaluation: Examples
+    keep: Examples | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +117,7 @@ def set_up(spec: RunSpec, folder: Path) -> Prepared:
         *base.selection.warnings,
         *data.training.notes,
         *(f"Evaluation data: {note}" for note in told),
+        *(f"Text to keep: {note}" for note in (data.keep.notes if data.keep else ())),
     ]
     if spec.model.lora_rank:
         notes.append(adapted_modules(base.selection).note)
@@ -158,8 +164,8 @@ def _choose(spec: RunSpec) -> Base:
 
 def _read(spec: RunSpec, base: Base) -> TokenizedData:
     tokenizer = load_tokenizer(base.folder)
-    training, evaluation = read_split(spec, base.selection.anatomy, tokenizer)
-    return TokenizedData(tokenizer, training, evaluation)
+    training, evaluation, keep = read_split(spec, base.selection.anatomy, tokenizer)
+    return TokenizedData(tokenizer, training, evaluation, keep)
 
 
 def _load(spec: RunSpec, base: Base, device: torch.device) -> Trainee:
@@ -209,15 +215,16 @@ def _make_loop(
         open_caches=_cache_opener(spec, base, data, trainee, group.device),
         group=group,
         steps=settings.steps,
+        keep=data.keep,
     )
 
 
 def _cache_opener(
     spec: RunSpec, base: Base, data: TokenizedData, trainee: Trainee, device: torch.device
 ) -> OpenCaches:
-    """Opens the caches of the prefix's outputs for the training and the evaluation examples."""
+    """Opens the caches of the prefix's outputs for the examples of each kind."""
 
-    def opened(width: int, dtype: torch.dtype) -> tuple[Cache | None, Cache | None]:
+    def opened(width: int, dtype: torch.dtype) -> tuple[Cache | None, Cache | None, Cache | None]:
         room = resident_budget(device)
 
         def cache(examples: Examples, budget: int) -> Cache:
@@ -235,17 +242,19 @@ def _cache_opener(
                 device=device.type,
                 versions=f"{torch.__version__} {transformers_version}",
             )
-            return PrefixCache(key, examples, width, dtype, budget)
+            total = spec.resources.prefix_budget_bytes
+            return PrefixCache(key, examples, width, dtype, budget, total)
 
         budget = spec.resources.prefix_budget_bytes
         for_evaluation = budget // EVALUATION_SHARE
-        # Those of the evaluation examples are read after every run.
+        # Those of the evaluation examples are read after every run, and so is the text to keep.
         evaluation = cache(data.evaluation, for_evaluation)
+        keep = None if data.keep is None else cache(data.keep, for_evaluation)
         # On a CPU keeping costs a run of one epoch 8 % and saves the next run with the same frozen
         # blocks two thirds (docs/decisions/engine.md); a GPU computes them anew for less.
         if device.type != "cpu" and not _read_again(spec, data):
-            return None, evaluation
-        return cache(data.training, budget - for_evaluation), evaluation
+            return None, evaluation, keep
+        return cache(data.training, budget - 2 * for_evaluation), evaluation, keep
 
     return opened
 

@@ -33,7 +33,7 @@ def shard(trainee: nn.Module, blocks: nn.ModuleList, processes: int, device: str
         fully_shard(block, mesh=mesh, mp_policy=policy)
     fully_shard(trainee, mesh=mesh, mp_policy=policy)
     # What the root holds (embedding, last norm, head) is whole inside these calls too.
-    for method in ("run_prefix", "states", "logits", "generate"):
+    for method in ("run_prefix", "states", "logits", "generate", "observe", "wide_logits"):
         register_fsdp_forward_method(trainee, method)
 
 
@@ -46,6 +46,16 @@ def no_gradient_sync(trainee: nn.Module) -> Iterator[None]:
         yield
     finally:
         trainee.set_requires_gradient_sync(True)
+
+
+def reshard(module: nn.Module) -> None:
+    """Let go of whole tensors: shards may change before the next forward pass.
+
+    Those of the root stay whole after a forward pass that no backward pass follows.
+    """
+    for part in module.modules():
+        if isinstance(part, FSDPModule):
+            part.reshard()
 
 
 def whole(tensor: torch.Tensor) -> torch.Tensor:

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from qwen_ui.data import Examples, has_ids_beyond, load_split, refuse_ids_beyond
+from qwen_ui.data import (
+    Examples,
+    has_ids_beyond,
+    load_kept_text,
+    load_split,
+    refuse_ids_beyond,
+    shared_note,
+)
 from qwen_ui.model import embedding_rows
 
 if TYPE_CHECKING:
@@ -12,8 +20,10 @@ if TYPE_CHECKING:
     from qwen_ui.runs import RunSpec
 
 
-def read_split(spec: RunSpec, anatomy: Anatomy, tokenizer: Any) -> tuple[Examples, Examples]:
-    """Training and evaluation examples.
+def read_split(
+    spec: RunSpec, anatomy: Anatomy, tokenizer: Any
+) -> tuple[Examples, Examples, Examples | None]:
+    """Training and evaluation examples, and those of the text to keep, if there is one.
 
     Raises:
         DataError: the data cannot be used.
@@ -29,16 +39,35 @@ def read_split(spec: RunSpec, anatomy: Anatomy, tokenizer: Any) -> tuple[Example
         seed=spec.data.split_seed,
         columns=spec.data.columns,
     )
+    keep = _read_keep(spec, tokenizer, split)
     rows = embedding_rows(anatomy)
     if rows is not None and has_ids_beyond(tokenizer, rows):
         prompts = spec.evaluation.sample_prompts
-        sequences = [(e.where, e.tokens) for examples in split for e in examples.items]
+        items = [item for examples in (*split, keep) if examples for item in examples.items]
+        sequences = [(item.where, item.tokens) for item in items]
         sequences += [
             (f"Sample prompt '{prompt[:40]}'", tuple(tokenizer(prompt)["input_ids"]))
             for prompt in prompts
         ]
         refuse_ids_beyond(sequences, tokenizer, rows, anatomy.source)
-    return split
+    return (*split, keep)
+
+
+def _read_keep(
+    spec: RunSpec, tokenizer: Any, learned: tuple[Examples, Examples]
+) -> Examples | None:
+    if spec.data.keep is None:
+        return None
+    keep = load_kept_text(
+        spec.data.keep,
+        tokenizer,
+        spec.data.sequence_length,
+        most_tokens=spec.data.keep_tokens,
+        packing=spec.data.packing,
+        columns=spec.data.columns,
+    )
+    note = shared_note(keep, learned)
+    return replace(keep, notes=(*keep.notes, note)) if note else keep
 
 
 def refuse_unknown_tokens(spec: RunSpec, anatomy: Anatomy) -> None:

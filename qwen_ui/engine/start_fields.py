@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from qwen_ui.data import Examples
 from qwen_ui.engine.hardware import device_name
 from qwen_ui.engine.setup import Prepared
 
@@ -32,4 +33,15 @@ def start_fields(run: Prepared, *, step: int, steps: int) -> dict[str, Any]:
         "evaluation_examples": len(run.data.evaluation.items),
         "evaluation_fingerprint": run.data.evaluation.fingerprint,
         "fingerprint": run.base.fingerprint,
+        **_keep_fields(run.data.keep),
+    }
+
+
+def _keep_fields(keep: Examples | None) -> dict[str, Any]:
+    if keep is None:
+        return {}
+    return {
+        "keep_examples": len(keep.items),
+        "keep_tokens": sum(keep.loss_tokens),
+        "keep_fingerprint": keep.fingerprint,
     }

@@ -78,6 +78,7 @@ def step_of(spec: RunSpec, anatomy: Anatomy, device: str, *, keep_prefix: bool) 
         gradient_accumulation_steps=settings.gradient_accumulation_steps,
         optimizer=settings.optimizer,
         checkpointing=resources.gradient_checkpointing,
+        keep_tokens=spec.data.keep_tokens if spec.data.keep else 0,
     )
     on_gpu, dtype = device != "cpu", spec.model.dtype
     return as_worker(

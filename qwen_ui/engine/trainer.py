@@ -22,12 +22,14 @@ from qwen_ui.engine.start_fields import start_fields
 from qwen_ui.engine.step_report import Evaluation, PendingStep, StepReport
 from qwen_ui.runs import (
     HeldOut,
+    KeptText,
     Terminated,
     Writer,
     gain_note,
     standard_error,
     termination,
     write_held_out,
+    write_kept_text,
 )
 
 CHECKPOINTS = "checkpoints"
@@ -50,6 +52,7 @@ class Trainer:
         # A GPU's numbers are read a step late, so that it never waits for this process.
         self._late = loop.group.device.type == "cuda"
         self._pending: PendingStep | None = None
+        self._kept: KeptText | None = None  # as it was last measured
         self._since = 0.0
         self._sampler = Sampler(
             loop.trainee,
@@ -103,6 +106,9 @@ class Trainer:
         return "completed", ""
 
     def _begin(self) -> None:
+        # Of the very base: a checkpoint's values come after.
+        keep = self._loop.keep
+        self._kept = None if keep is None else keep.record_baseline()
         resumed = self._resume()
         self._writer.status("running", steps=self._steps, step=self._progress.step)
         fields = start_fields(self._run, step=self._progress.step, steps=self._steps)
@@ -113,7 +119,7 @@ class Trainer:
             config = _scalars(self._spec.flat())
             self._run.accelerator.init_trackers("qwen_ui", config=config)
         if not resumed:
-            before = self._evaluate()
+            before = self._evaluate(untrained=True)
             self._progress = replace(
                 self._progress,
                 eval_before=before.loss,
@@ -188,9 +194,16 @@ class Trainer:
             values = {"loss": report.loss, "learning_rate": report.learning_rate}
             self._run.accelerator.log(values, step=report.step)
 
-    def _evaluate(self) -> Evaluation:
+    def _evaluate(self, *, untrained: bool = False) -> Evaluation:
+        """Record the losses of the held-out samples, and what is lost of the text to keep.
+
+        Args:
+            untrained: the model is the base, whose figures on the text to keep are known.
+        """
         with self._breakable():
             found = self._loop.evaluate()
+            if self._loop.keep is not None and not untrained:
+                self._kept = self._loop.keep.evaluate()
         error = standard_error(found.sums, found.tokens)
         self._writer.event(
             "eval",
@@ -198,6 +211,7 @@ class Trainer:
             loss=found.loss,
             standard_error=error if math.isfinite(error) else None,
             elapsed=self._progress.elapsed,
+            **({} if self._kept is None else self._kept.eval_fields()),
         )
         return found
 
@@ -261,6 +275,8 @@ class Trainer:
         self._record_movement()
         after = self._evaluate()
         gain_error = self._record_held_out(after)
+        if self._kept is not None and self._loop.group.rank == 0:
+            write_kept_text(self._writer.folder, self._kept)
         self._sample()
         delta = self._write_delta()
         if self._spec.resources.trackers:
@@ -273,6 +289,7 @@ class Trainer:
             eval_loss_after=after.loss,
             gain_error=gain_error,
             delta=delta,
+            **({} if self._kept is None else self._kept.end_fields()),
         )
         self._writer.status(status, reason, step=self._progress.step)
 

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
         write_held_out,
     )
     from qwen_ui.runs.index import changed_rows, run_rows
+    from qwen_ui.runs.kept_text import KeptText, read_kept_text, write_kept_text
     from qwen_ui.runs.null_writer import NullWriter, Writer, first_process
     from qwen_ui.runs.placement import Placement, recorded_placement, write_placement
     from qwen_ui.runs.plan_record import RecordedPlan, recorded_plan
@@ -97,6 +98,7 @@ __all__ = [
     "Event",
     "Figure",
     "HeldOut",
+    "KeptText",
     "Launched",
     "NullWriter",
     "OptimizationSettings",
@@ -141,6 +143,7 @@ __all__ = [
     "rate_search_of",
     "read_events",
     "read_held_out",
+    "read_kept_text",
     "read_spec",
     "reading",
     "reason_for",
@@ -167,6 +170,7 @@ __all__ = [
     "termination",
     "thinned",
     "write_held_out",
+    "write_kept_text",
     "write_placement",
     "write_status",
 ]

@@ -12,6 +12,7 @@ from qwen_ui.runs.annotation import FILE_NAME as ANNOTATION
 from qwen_ui.runs.environment import FILE_NAME as ENVIRONMENT
 from qwen_ui.runs.fields import wrong_fields
 from qwen_ui.runs.held_out import HELD_OUT_NAME, held_out_of_record
+from qwen_ui.runs.kept_text import KEPT_TEXT_NAME, kept_text_of_record
 from qwen_ui.runs.placement import CLAIM, CLAIM_FIELDS, PLACEMENT, PLACEMENT_FIELDS
 from qwen_ui.runs.plan_record import PLAN_FIELDS, PLAN_NAME
 from qwen_ui.runs.spec import SPEC_NAME, wrong_settings
@@ -30,6 +31,7 @@ OTHERS: dict[str, Sound] = {
     PLACEMENT: lambda record: not wrong_fields(record, PLACEMENT_FIELDS),
     CLAIM: lambda record: not wrong_fields(record, CLAIM_FIELDS),
     HELD_OUT_NAME: lambda record: held_out_of_record(record) is not None,
+    KEPT_TEXT_NAME: lambda record: kept_text_of_record(record) is not None,
     ENVIRONMENT: lambda record: True,
 }
 

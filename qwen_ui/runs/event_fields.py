@@ -26,11 +26,13 @@ def _is_movement(value: Any) -> bool:
 _COUNTS = (
     *("step", "steps", "processes", "threads", "prefix_blocks", "trainable_parameters"),
     *("total_parameters", "training_examples", "evaluation_examples"),
+    *("keep_examples", "keep_tokens"),
 )
 _TEXTS = (
     *("device", "device_name", "dtype", "learning_rate_source", "evaluation_fingerprint"),
-    "fingerprint",
+    *("fingerprint", "keep_fingerprint"),
 )
+_KEPT = ("keep_error", "kl", "kl_error")
 # Steps are many, and are checked column by column (`fold`).
 FIELDS: dict[str, Checks] = {
     "start": {
@@ -41,6 +43,7 @@ FIELDS: dict[str, Checks] = {
     "eval": {
         "step": is_count,
         **dict.fromkeys(("loss", "standard_error", "elapsed"), is_number),
+        **dict.fromkeys(("keep_loss", "keep_standard_error", *_KEPT), is_number),
     },
     "sample": {"step": is_count, "prompt": is_text, "text": is_text},
     "machine": {
@@ -56,6 +59,7 @@ FIELDS: dict[str, Checks] = {
     "end": {
         **dict.fromkeys(("status", "reason", "delta"), is_text),
         **dict.fromkeys(("eval_loss_before", "eval_loss_after", "gain_error"), is_number),
+        **dict.fromkeys(("keep_loss_before", "keep_loss_after", *_KEPT), is_number),
         "learning_rate": is_number,
         "mistake": is_flag,
     },

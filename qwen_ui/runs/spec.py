@@ -69,6 +69,7 @@ class RunSpec(Settings):
         return self.changed(
             learning_rate_finder=True,
             learning_rate_run=None,
+            keep=None,
             seed=FINDER_SEED,
             sample_tokens=0,
             trackers=(),

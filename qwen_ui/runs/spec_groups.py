@@ -41,6 +41,12 @@ class DataSettings(Settings):
     """Training data: a file, a `datasets` folder or a hub id."""
     eval_data: str | None = Field(default=None, title="Evaluation data")
     """Evaluation data; by default a part of the training data is held out."""
+    keep: str | None = Field(default=None, title="Text to keep")
+    """Text that the model is to keep its loss on, such as what it already does well: its
+    forgetting is measured there, before training, at every evaluation and after."""
+    keep_tokens: int = Field(default=8192, ge=64, le=1_048_576, title="Tokens of the text to keep")
+    """Maximum tokens of the text to keep that are measured; of a longer text, sequences at equal
+    distances."""
     columns: str | None = Field(default=None, max_length=2000)
     """Columns of the data by hand, such as prompt=question,completion=answer or, for the model's
     chat template, user=question,assistant=answer; by default they are found by their names."""

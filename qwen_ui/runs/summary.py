@@ -13,6 +13,7 @@ from qwen_ui.runs.index import run_rows
 from qwen_ui.runs.reader import reading
 from qwen_ui.runs.totals import RunTotals
 
+KEPT = ("keep_loss_before", "keep_loss_after", "keep_error", "kl", "kl_error")
 LISTED = ("run", "status", "step", "steps", "loss", "reason")
 
 
@@ -49,6 +50,7 @@ def _figures(fold: RunFold) -> dict[str, Any]:
         "seconds_per_step": seconds,
         "tokens_per_second": per_step / seconds if seconds else None,
         "gain_error": fold.end.get("gain_error"),
+        **{key: fold.end.get(key) for key in KEPT},
         "learning_rate_found": fold.end.get("learning_rate"),
         "notes": [str(log["message"]) for log in fold.logs if log.get("level") == "warning"],
         "prefix_blocks": int(fold.start.get("prefix_blocks") or 0),

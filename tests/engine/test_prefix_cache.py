@@ -127,7 +127,7 @@ def test_only_what_is_absent_is_computed_and_to_the_same_bits(
         tuple(Example(tuple(r), (True,) * len(r), "", s) for r, s in zip(rows, starts, strict=True))
     )
     width, dtype = model.config.hidden_size, model.dtype
-    cache, _ = cache_opener(examples, trainee.prefix_blocks)(width, dtype)
+    cache, *_ = cache_opener(examples, trainee.prefix_blocks)(width, dtype)
     assert cache is not None
     batch, source = collate(examples, (0, 1, 2, 3), 0), PrefixSource(trainee, cache)
     together = trainee.run_prefix(batch.inputs)
@@ -155,7 +155,7 @@ def test_what_lies_beyond_the_budget_is_computed_each_time(tiny: Path, sentences
     trainee = Trainee(model, selection, cache_prefix=True)
     budget = 2 * 48 * model.config.hidden_size * 4
     width, dtype = model.config.hidden_size, model.dtype
-    cache, _ = cache_opener(examples, trainee.prefix_blocks, budget)(width, dtype)
+    cache, *_ = cache_opener(examples, trainee.prefix_blocks, budget)(width, dtype)
     assert isinstance(cache, PrefixCache)
     assert 0 < cache.capacity < len(examples.items)
     last = len(examples.items) - 1
@@ -182,3 +182,23 @@ def test_the_same_weights_with_another_configuration_share_no_outputs(
     assert [prepared.loop.trainee.prefix_blocks for _, prepared in runs] == [2, 0]
     kept, plain = (run.ended["eval_loss_before"] for run, _ in runs)
     assert kept == pytest.approx(plain, rel=1e-6)
+
+
+def test_a_share_of_the_budget_leaves_the_files_of_other_keys(tiny: Path, sentences: Path) -> None:
+    """What one key may take is not what all of them may: a small share evicted large files."""
+    examples = examples_of(sentences, tiny)
+    size = 4 * 8 * sum(len(example.tokens) for example in examples.items)
+    caches = [
+        PrefixCache(
+            PrefixKey(name, "", examples.fingerprint, 1, "", "cpu", ""),
+            examples,
+            8,
+            torch.float32,
+            budget,
+            total=3 * size,
+        )
+        for name, budget in (("large", 2 * size), ("small", size // 2))
+    ]
+    assert caches[0].bytes == size > caches[1].bytes > 0
+    files = {file.suffix: file for file in (home() / "prefixes").glob("*.kept")}
+    assert len(list((home() / "prefixes").glob("*.kept"))) == 2, files

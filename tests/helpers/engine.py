@@ -39,12 +39,12 @@ def load(folder: Path, dtype: torch.dtype = torch.float32) -> PreTrainedModel:
 def cache_opener(
     examples: Examples, depth: int, budget: int = 10**8, weights: str = "weights"
 ) -> OpenCaches:
-    """One cache for training and evaluation: they are the same examples here."""
+    """One cache for all examples: they are the same ones here."""
 
-    def opened(width: int, dtype: torch.dtype) -> tuple[PrefixCache, PrefixCache]:
+    def opened(width: int, dtype: torch.dtype) -> tuple[PrefixCache, PrefixCache, PrefixCache]:
         key = PrefixKey(weights, "", examples.fingerprint, depth, str(dtype), "cpu", "here")
         cache = PrefixCache(key, examples, width, dtype, budget)
-        return cache, cache
+        return cache, cache, cache
 
     return opened
 
@@ -59,6 +59,7 @@ def make_engine(
     dtype: torch.dtype = torch.float32,
     packing: bool = False,
     gradient_accumulation_steps: int = 1,
+    keep: bool = False,
 ) -> Engine:
     tokenizer = AutoTokenizer.from_pretrained(folder)
     examples = load_examples(str(data), tokenizer, 48, packing=packing)
@@ -75,6 +76,7 @@ def make_engine(
         batch_size=BATCH,
         gradient_accumulation_steps=gradient_accumulation_steps,
         open_caches=cache_opener(examples, trainee.prefix_blocks, budget),
+        keep=examples if keep else None,
     )
     return Engine(loop, model, trainee, selection, examples, loop.verify())
 

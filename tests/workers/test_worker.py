@@ -18,10 +18,10 @@ from qwen_ui.errors import ModelError, RunError
 from qwen_ui.freeze import FreezePlan, resolve
 from qwen_ui.model import open_model
 from qwen_ui.model.weights.loading import weights_folder
-from qwen_ui.runs import RunSpec, create_run, rate_search_of, run_summary
+from qwen_ui.runs import create_run, rate_search_of, run_summary
 from qwen_ui.workers.launch import start, wait
 from qwen_ui.workers.worker import main
-from tests.helpers.runs import events_of, losses_of, spec_for, train
+from tests.helpers.runs import events_of, killed_and_resumed, losses_of, spec_for, train
 from tests.helpers.tiny_models import save_model
 
 
@@ -118,28 +118,6 @@ def test_the_kept_prefix_changes_no_loss_beyond_rounding(tiny: Path, sentences: 
     kept = losses_of(train(spec_for(tiny, sentences, steps=20)))
     computed = losses_of(train(spec_for(tiny, sentences, steps=20, prefix_cache="off")))
     assert kept == pytest.approx(computed, rel=1e-5)
-
-
-class Killed(BaseException):
-    """Ends a worker as kill -9 would: nothing of ours runs after it."""
-
-
-def killed_and_resumed(spec: RunSpec, kill_at: int, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder of a run whose worker died after this step and was started again."""
-    folder = create_run(spec.to_dict(), spec.plan)
-    honest = Trainer._stop_requested
-
-    def die(self: Trainer, step: int) -> bool:
-        if step == kill_at:
-            raise Killed
-        return honest(self, step)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Trainer, "_stop_requested", die)
-        patch.setattr("qwen_ui.workers.worker._failed", lambda writer, error: 1)
-        main(folder)
-    main(folder)
-    return folder
 
 
 @pytest.mark.parametrize("kill_at", [1, 4, 7, 10, 11])

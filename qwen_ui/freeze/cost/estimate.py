@@ -29,15 +29,15 @@ from typing import TYPE_CHECKING
 from qwen_ui.freeze.cost.optimizers import optimizer_bytes
 from qwen_ui.freeze.cost.segments import BlockState, Segment
 from qwen_ui.freeze.cost.step import Cost, StepSettings
-from qwen_ui.freeze.cost.tracer_cache import segments_for
+from qwen_ui.freeze.cost.tracer_cache import StepSegments, segments_for
 from qwen_ui.freeze.plan import FreezePlan, Rule
 from qwen_ui.freeze.selection import Selection, resolve
-from qwen_ui.model import refuse_length
+from qwen_ui.model import Role, refuse_length
 
 if TYPE_CHECKING:
     from qwen_ui.model import Anatomy
 
-FLOAT32 = 4  # bytes
+FLOAT32, FLOAT64 = 4, 8  # bytes
 
 
 def estimate_cost(
@@ -100,6 +100,7 @@ def price(anatomy: Anatomy, selection: Selection, settings: StepSettings) -> Cos
     forward = micro_batches * sum(segment.flops_forward for segment in (outside, *blocks))
     backward = micro_batches * sum(segment.flops_backward for segment in (outside, *blocks))
     held = _held(anatomy, selection, settings, tracer.itemsize)
+    keep_bytes = _keep_bytes(anatomy, selection, settings, tracer)
     fixed = settings.engine is not None and settings.engine.fixed_gradients
     if accumulates or fixed:
         passes = held.gradients + _peak(outside, blocks, [0] * len(blocks), 0)
@@ -115,7 +116,8 @@ def price(anatomy: Anatomy, selection: Selection, settings: StepSettings) -> Cos
         optimizer_bytes=held.optimizer,
         master_bytes=held.masters,
         origin_bytes=held.origin,
-        peak_bytes=held.throughout + max(passes, held.gradients + held.wide_gradients),
+        keep_bytes=keep_bytes,
+        peak_bytes=held.throughout + keep_bytes + max(passes, held.gradients + held.wide_gradients),
         prefix_blocks=prefix,
         prefix_kept=settings.keep_prefix and prefix > 0,
         kept_bytes_per_token=tracer.hidden_bytes_per_token,
@@ -163,6 +165,25 @@ def _held(anatomy: Anatomy, selection: Selection, settings: StepSettings, width:
         origin=copies,
         wide_gradients=wide_gradients,
     )
+
+
+def _keep_bytes(
+    anatomy: Anatomy, selection: Selection, settings: StepSettings, tracer: StepSegments
+) -> int:
+    """What measuring a text to keep holds throughout (`engine.keep`).
+
+    With a frozen head the baseline is as wide as the head's input, in float32, and one float64 a
+    token; with another it is a copy of what trains.
+    """
+    if not settings.keep_tokens:
+        return 0
+    of_head = {Role.HEAD, Role.EMBEDDING} if anatomy.head_is_tied else {Role.HEAD}
+    outputs = tracer.hidden_bytes_per_token
+    kept = outputs if settings.keep_prefix and selection.prefix_blocks else 0
+    if any(parameter.role in of_head for parameter in selection.parameters):
+        return kept * settings.keep_tokens + selection.trainable_parameters * tracer.itemsize
+    width = outputs // tracer.itemsize
+    return (kept + FLOAT32 * width + FLOAT64) * settings.keep_tokens
 
 
 def _states(

@@ -31,6 +31,7 @@ class Cost:
         master_bytes: float32 master weights of what trains; 0 without them.
         origin_bytes: float32 copies of the trained weights, initial and best, where an engine holds
             them.
+        keep_bytes: what is held of a text to keep: outputs of the frozen blocks and a baseline.
         peak_bytes: the most of it all at once.
         prefix_blocks: blocks that need no backward pass.
         prefix_kept: whether their output is cached, so that they need no forward pass either.
@@ -45,6 +46,7 @@ class Cost:
     optimizer_bytes: int
     master_bytes: int
     origin_bytes: int
+    keep_bytes: int
     peak_bytes: int
     prefix_blocks: int
     prefix_kept: bool
@@ -95,6 +97,7 @@ class StepSettings:
         dtype: torch's name; None for the model's own.
         gradient_accumulation_steps: micro-batches per step, whose gradients are added up.
         engine: None for the plain loop: all logits at once, then cross-entropy.
+        keep_tokens: tokens of a text to keep, of which the engine holds what it measures with.
     """
 
     batch_size: int
@@ -107,6 +110,7 @@ class StepSettings:
     dtype: str | None = None
     gradient_accumulation_steps: int = 1
     engine: Engine | None = None
+    keep_tokens: int = 0
 
     @property
     def shape(self) -> StepShape:

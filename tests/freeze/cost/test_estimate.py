@@ -290,3 +290,19 @@ def test_prices_do_not_hang_on_what_was_asked_before(qwen: Anatomy) -> None:
         # Cycles in torch's checkpointing are freed when the collector comes by.
         assert second == replace(first, peak_bytes=second.peak_bytes)
         assert second.peak_bytes == pytest.approx(first.peak_bytes, rel=0.01)
+
+
+def test_a_text_to_keep_is_counted(qwen: Anatomy) -> None:
+    """At 576 wide a token takes 2,312 bytes beside the outputs of the frozen blocks."""
+    settings = StepSettings(batch_size=1, sequence_length=128, keep_prefix=True)
+    width, tokens = 1536, 1000
+    for plan, expected in (
+        (preset("attention", "last:4"), (4 * width + 8 + 2 * width) * tokens),
+        (preset("full"), 2 * qwen.total_parameters),
+    ):
+        selection = resolve(plan, qwen)
+        without = price(qwen, selection, settings)
+        cost = price(qwen, selection, replace(settings, keep_tokens=tokens))
+        assert without.keep_bytes == 0
+        assert cost.keep_bytes == expected
+        assert cost.peak_bytes - without.peak_bytes == expected
