@@ -25,7 +25,8 @@ PUBLIC = {
         Parameter Part Role TRACED_TOKENS anchored_patterns bias_beside block_pattern
         check_pattern children_by_parent compare_models config_int config_text config_value
         embedding_rows fake_model find_folds group_kinds head_size hub_id is_bias key_value_heads
-        build_on_meta is_hub_id language_config length_note match_names most_positions needed_beside_tokens
+        build_on_meta is_hub_id language_config length_note match_names most_positions
+        needed_beside_tokens
         long_pass once_per_anatomy open_model open_within_limits pattern_for preset_models
         refuse_length step_inputs trace_block trust_remote_code_of unreached
     """,
@@ -77,8 +78,10 @@ PUBLIC = {
         write_held_out write_kept_text write_placement write_status Placement Superseded Terminated
     """,
     "engine": """
-        BASE Delta Exchange Message Prepared RateSearch Sampling Side SuggestedRate Talk Trainer
-        Written loadable_name loading_snippet read_delta write_adapter apply_delta as_worker auto_dtype check_spec
+        AS_TRAINED BASE Delta Dialled Exchange HIGHEST Measured Message Prepared RateSearch
+        Sampling Side Strengths SuggestedRate Talk Trainer Written parse_strength parse_strengths
+        loadable_name loading_snippet read_delta write_adapter apply_delta as_worker auto_dtype
+        check_spec
         check_spec_within_limits checked_spec delta_file search_steps set_up step_of
         suggest_learning_rate
     """,
@@ -89,7 +92,8 @@ PUBLIC = {
         worker_pid write_for_cluster
     """,
     "compare": """
-        COLUMNS Comparison Contender Row cells_of comparison_record headline latest_comparison
+        COLUMNS Comparison Contender DIAL_NAME DialRequest Row cells_of comparison_record headline
+        latest_comparison turn
         legend_of lora_reference make_comparison markdown_report notes_of parse_plans parse_rates
         read_comparison results row_records rows_of run_comparison samples_of search_records
         searches_of setup_of

@@ -20,14 +20,23 @@ def apply(
     output: Annotated[
         Path, typer.Option("-o", "--output", help="New folder to write the model to.")
     ],
+    strength: Annotated[
+        str,
+        typer.Option(
+            help="How far to go from the base (0) to what training left (1) and beyond: a number, "
+            "or 0.5,24=0.25,25=1 for other strengths of single blocks."
+        ),
+    ] = "1",
     as_json: AsJson = False,
 ) -> None:
     """Apply trained tensors to their base and write a full model that transformers loads."""
-    applied = engine.apply_delta(engine.delta_file(delta), base, output)
+    strengths = engine.parse_strengths(strength)
+    applied = engine.apply_delta(engine.delta_file(delta), base, output, strengths)
     record = {
         "tensors": applied.tensors,
         "parameters": applied.parameters,
         "folder": str(applied.folder),
+        "strength": str(strengths),
         "rounding": applied.rounding,
         "note": applied.note,
     }

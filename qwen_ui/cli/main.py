@@ -19,13 +19,14 @@ from qwen_ui.cli import train
 from qwen_ui.cli import compare
 from qwen_ui.cli import rank
 from qwen_ui.cli import apply
+from qwen_ui.cli import dial
 from qwen_ui.cli import runs
 
 # isort: on
 from qwen_ui.cli.shared import app
 from qwen_ui.errors import UserError
 
-COMMAND_MODULES = (inspect, freeze, train, compare, rank, apply, runs)
+COMMAND_MODULES = (inspect, freeze, train, compare, rank, apply, dial, runs)
 
 
 def main() -> None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         write_comparison,
     )
     from qwen_ui.compare.contenders import Contender, lora_reference, parse_plans, parse_rates
+    from qwen_ui.compare.dialling import DIAL_NAME, DialRequest, turn
     from qwen_ui.compare.report import (
         COLUMNS,
         cells_of,
@@ -39,8 +40,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "COLUMNS",
+    "DIAL_NAME",
     "Comparison",
     "Contender",
+    "DialRequest",
     "Row",
     "cells_of",
     "comparison_record",
@@ -64,6 +67,7 @@ __all__ = [
     "setup_of",
     "start_runs",
     "stop_runs",
+    "turn",
     "verdict_sentence",
     "write_comparison",
 ]

@@ -14,6 +14,7 @@ from qwen_ui.lazy import lazy_face
 if TYPE_CHECKING:
     from qwen_ui.engine.adapter import write_adapter
     from qwen_ui.engine.delta import Delta, apply_delta, delta_file, read_delta
+    from qwen_ui.engine.dialled import Dialled, Measured
     from qwen_ui.engine.exchange import BASE, Exchange
     from qwen_ui.engine.rate_finder import search_steps
     from qwen_ui.engine.rate_search import RateSearch
@@ -26,18 +27,30 @@ if TYPE_CHECKING:
     from qwen_ui.engine.setup import Prepared, set_up
     from qwen_ui.engine.snippet import loadable_name, loading_snippet
     from qwen_ui.engine.step_price import as_worker, auto_dtype, step_of
+    from qwen_ui.engine.strengths import (
+        AS_TRAINED,
+        HIGHEST,
+        Strengths,
+        parse_strength,
+        parse_strengths,
+    )
     from qwen_ui.engine.talk import Message, Sampling, Side, Talk, Written
     from qwen_ui.engine.trainer import Trainer
 
 __all__ = [
+    "AS_TRAINED",
     "BASE",
+    "HIGHEST",
     "Delta",
+    "Dialled",
     "Exchange",
+    "Measured",
     "Message",
     "Prepared",
     "RateSearch",
     "Sampling",
     "Side",
+    "Strengths",
     "SuggestedRate",
     "Talk",
     "Trainer",
@@ -51,6 +64,8 @@ __all__ = [
     "delta_file",
     "loadable_name",
     "loading_snippet",
+    "parse_strength",
+    "parse_strengths",
     "read_delta",
     "search_steps",
     "set_up",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -15,9 +15,11 @@ from safetensors.torch import save_file
 
 from qwen_ui.engine.lora import weight_changes
 from qwen_ui.engine.merge import rounding_sentence, stored_dtypes, write_merged
+from qwen_ui.engine.strength import blended
+from qwen_ui.engine.strengths import AS_TRAINED, Strengths
 from qwen_ui.errors import ModelError, RunError
 from qwen_ui.files import parse_json, replaced
-from qwen_ui.model import open_model
+from qwen_ui.model import Anatomy, open_model
 from qwen_ui.model.weights import folder_fingerprint, why_no_weights
 from qwen_ui.paths import named_path
 from qwen_ui.runs import flat_settings, run_folder
@@ -36,12 +38,18 @@ class Delta:
         base: fingerprint of the weights that it belongs to.
         plan: the freeze plan, as its dictionary.
         settings: of the run, by their flat names.
+        step: steps that the run had done.
+        strength: at which the tensors are those of the run, as text; "" for as trained.
+        strengths: by names of the base, at which tensors are applied; 1 where there is none.
     """
 
     tensors: dict[str, torch.Tensor]
     base: str
     plan: dict[str, Any]
     settings: dict[str, Any]
+    step: int = 0
+    strength: str = ""
+    strengths: dict[str, float] = field(default_factory=dict)
 
     @property
     def adapters(self) -> bool:
@@ -53,10 +61,23 @@ class Delta:
         """By names of the base: what takes a tensor's place, or, of adapters, is added to it."""
         return weight_changes(self.tensors) if self.adapters else self.tensors
 
+    def at(self, strengths: Strengths, anatomy: Anatomy) -> Delta:
+        """The same run, turned to these strengths.
+
+        Raises:
+            SettingsError: a block that is named is none of the model's.
+        """
+        return replace(self, strengths=strengths.by_name(list(self.weights), anatomy))
+
     def exactly_on(self, name: str, base: torch.Tensor) -> torch.Tensor:
-        """This tensor of the base as it is after the run, in the dtype that was trained."""
+        """This tensor of the base as it is after the run, in the dtype that was trained.
+
+        At another strength, on the line from the base to there; at 0 the base itself.
+        """
         change = self.weights[name]
-        return base.float() + change if self.adapters else change
+        tuned = base.float() + change if self.adapters else change
+        strength = self.strengths.get(name, 1.0)
+        return tuned if strength == 1 else blended(base, tuned, strength)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +106,7 @@ def write_delta(
     plan: dict[str, Any],
     spec: dict[str, Any],
     step: int,
+    strengths: Strengths = AS_TRAINED,
 ) -> None:
     """Write a delta: the whole file appears at once, or none does.
 
@@ -93,8 +115,11 @@ def write_delta(
         base: fingerprint of the weights that were trained.
         plan, spec: of the run, as their records.
         step: steps done.
+        strengths: at which the tensors are those of the run; the file says so.
     """
     record = {"format": FORMAT, "base": base, "plan": plan, "spec": spec, "step": step}
+    if strengths != AS_TRAINED:
+        record["strength"] = str(strengths)
     # Under one key: safetensors writes several in another order each time, and equal runs are to
     # leave equal files.
     metadata = {METADATA_KEY: json.dumps(record, sort_keys=True)}
@@ -120,9 +145,17 @@ def read_delta(file: Path) -> Delta:
                 )
             tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
             base, plan, spec = record["base"], record["plan"], record["spec"]
+            step, turned = record.get("step"), record.get("strength")
             if not all(isinstance(part, dict) for part in (plan, spec)):
                 raise ValueError("its plan or its settings are no objects")
-            return Delta(tensors, base, plan, flat_settings(spec))
+            return Delta(
+                tensors,
+                base,
+                plan,
+                flat_settings(spec),
+                step=step if isinstance(step, int) else 0,
+                strength=turned if isinstance(turned, str) else "",
+            )
     except (SafetensorError, KeyError, ValueError) as error:
         raise RunError(f"'{file}' cannot be read as a delta ({error}). Copy it again.") from error
 
@@ -141,17 +174,19 @@ def delta_file(named: str) -> Path:
     return run_folder(named) / DELTA_NAME
 
 
-def apply_delta(file: Path, base: str, output: Path) -> Applied:
+def apply_delta(file: Path, base: str, output: Path, strengths: Strengths = AS_TRAINED) -> Applied:
     """Put a delta on its base and write a model that plain `transformers` loads.
 
     Tensors keep the dtype of the base. The folder appears when it is whole.
 
     Raises:
+        SettingsError: a strength is for a block that the model has not.
         RunError: the delta was trained on other weights, or the output is in use.
         ModelError: the weights of the base are not on this machine.
     """
     delta = read_delta(file)
     anatomy = open_model(base)
+    delta = delta.at(strengths, anatomy)
     folder = anatomy.weights_folder
     if folder is None:
         raise ModelError(why_no_weights(anatomy))

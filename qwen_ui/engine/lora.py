@@ -224,6 +224,24 @@ def _adapted_layers(model: nn.Module) -> Iterator[tuple[str, _AdaptedLayer]]:
             yield name, _AdaptedLayer(module, place, isinstance(base, Conv1D), 0)
 
 
+def turned_adapters(
+    tensors: dict[str, torch.Tensor], strengths: dict[str, float]
+) -> dict[str, torch.Tensor]:
+    """Adapters that add s B A: every B multiplied by the strength of its weight.
+
+    Args:
+        tensors: as `by_weight` names them.
+        strengths: by the names that `weight_changes` gives.
+    """
+    found = dict(tensors)
+    for name, a in tensors.items():
+        if name.endswith(_A):
+            place = name.removesuffix(_A)
+            weight = place if a.dim() == 3 else f"{place}.weight"
+            found[place + _B] = tensors[place + _B] * strengths.get(weight, 1.0)
+    return found
+
+
 def weight_changes(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     """What adapters add to each weight: B A in float32, by the weight's name in the base.
 

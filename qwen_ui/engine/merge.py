@@ -68,7 +68,9 @@ def write_merged(delta: Delta, anatomy: Anatomy, folder: Path, target: Path) -> 
         for stored, name in trained.items()
         if name in delta.weights and not places[stored].converted
     }
-    elsewhere = delta.weights.keys() - set(direct.values())
+    # At strength 0 a tensor is the base's, which is there already.
+    changed = {name for name in delta.weights if delta.strengths.get(name, 1.0)}
+    elsewhere = changed - set(direct.values())
     converted: dict[str, torch.Tensor] = {}
     if elsewhere:
         stored = [name for name, place in places.items() if place.converted]

@@ -182,11 +182,13 @@ def test_mixed_precision_does_not_reach_the_head(tiny: Path, sentences: Path) ->
     recorded = keep.record_baseline()
     assert keep.evaluate() == recorded
     batch = collate(engine.examples, (0, 1), 0)
+    assert isinstance(trainee.head, nn.Linear)
+    weight_VH = trainee.head.weight
     with torch.no_grad():
-        seen = trainee.observe(batch, None, lambda hidden, head: hidden @ head.weight.t())
-        narrow = trainee.model.lm_head.weight.bfloat16()  # type: ignore[operator]
-        rounded = trainee.observe(batch, None, lambda hidden, _: hidden.bfloat16() @ narrow.t())
+        seen = trainee.observe(batch, None, lambda hidden, _: hidden @ weight_VH.t())
+        narrow = trainee.observe(batch, None, lambda hidden, _: hidden.bfloat16())
         wide = trainee.wide_logits(batch, None)
+        rounded = narrow @ weight_VH.bfloat16().t()
     torch.testing.assert_close(seen, wide, rtol=0, atol=1e-6)
     assert not torch.allclose(seen, rounded.float(), rtol=0, atol=1e-4)
 
