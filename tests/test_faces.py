@@ -76,6 +76,7 @@ PUBLIC = {
         run_names run_row run_rows run_summary runs_csv setting_choices setting_differences
         setting_field setting_label standard_error status_of tells_apart termination thinned
         write_held_out write_kept_text write_placement write_status Placement Superseded Terminated
+        Lineage command_line flag_of lineage_of memory_kills note_resume note_retry train_command
     """,
     "engine": """
         AS_TRAINED BASE Delta Dialled Exchange HIGHEST Measured Message Prepared RateSearch
@@ -86,14 +87,16 @@ PUBLIC = {
         suggest_learning_rate
     """,
     "workers": """
-        ADVICE CARDS Card CardFit OVERHEAD_BYTES SlurmRequest Supervisor child_environment cores
-        dispatch find_devices fits_on_cards has_slurm kill largest_batch look_at_jobs partitions
-        preload queue_position queued_runs resume retry retry_at_found_rate start stop wait
+        ExportState default_output export_states push start_export
+        ADVICE Answer AskedSide CARDS Card CardFit OVERHEAD_BYTES Playground SlurmRequest
+        Supervisor child_environment cores dispatch find_devices fits_on_cards has_slurm kill
+        largest_batch look_at_jobs partitions preload queue_position queued_runs resume retry
+        retry_at_found_rate start stop wait
         worker_pid write_for_cluster
     """,
     "compare": """
         COLUMNS Comparison Contender DIAL_NAME DialRequest Row cells_of comparison_record headline
-        latest_comparison turn
+        comparisons_with latest_comparison turn
         legend_of lora_reference make_comparison markdown_report notes_of parse_plans parse_rates
         read_comparison results row_records rows_of run_comparison samples_of search_records
         searches_of setup_of
@@ -108,7 +111,7 @@ PUBLIC = {
         build_run_view check_choice data_files data_preview default_plan guarded
         is_known_data kept_files launch_options mount_point mounted_by own_columns own_file
         paragraph plotly_script render script serve_plotly server_function serving_from
-        shown_with_own stand_in_for trained_model
+        shown_with_own stand_in_for title_of trained_model
     """,
 }
 # `model.libraries` stands for transformers itself; `ui` prepares gradio before anything imports it.

@@ -8,10 +8,7 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
-from qwen_ui.runs import FORMER_SETTINGS, SETTING_PLACES, setting_field
-
-# Options that are given once for every value are in the singular.
-_SINGULAR = {"sample_prompts": "sample_prompt", "trackers": "tracker"}
+from qwen_ui.runs import FORMER_SETTINGS, SETTING_PLACES, flag_of, setting_field
 
 
 def with_settings(command: Callable[..., None]) -> Callable[..., None]:
@@ -32,16 +29,7 @@ def with_settings(command: Callable[..., None]) -> Callable[..., None]:
 def present_name(option: str) -> str:
     """The name of an option (without its dashes) that may be given by a former one."""
     name = option.replace("-", "_")
-    return _words(FORMER_SETTINGS[name]) if name in FORMER_SETTINGS else option
-
-
-def flag_of(name: str) -> str:
-    """The option of a setting: `batch_size` is `--batch-size`."""
-    return "--" + _words(_SINGULAR.get(name, name))
-
-
-def _words(name: str) -> str:
-    return name.replace("_", "-")
+    return FORMER_SETTINGS[name].replace("_", "-") if name in FORMER_SETTINGS else option
 
 
 def _option(name: str) -> inspect.Parameter:

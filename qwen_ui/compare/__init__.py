@@ -13,6 +13,7 @@ from qwen_ui.lazy import lazy_face
 if TYPE_CHECKING:
     from qwen_ui.compare.comparison import (
         Comparison,
+        comparisons_with,
         latest_comparison,
         make_comparison,
         read_comparison,
@@ -47,6 +48,7 @@ __all__ = [
     "Row",
     "cells_of",
     "comparison_record",
+    "comparisons_with",
     "headline",
     "latest_comparison",
     "legend_of",

@@ -30,6 +30,7 @@ def start_fields(run: Prepared, *, step: int, steps: int) -> dict[str, Any]:
         "learning_rate": run.rate.rate,
         "learning_rate_source": run.rate.source,
         "training_examples": len(run.data.training.items),
+        "training_fingerprint": run.data.training.fingerprint,
         "evaluation_examples": len(run.data.evaluation.items),
         "evaluation_fingerprint": run.data.evaluation.fingerprint,
         "fingerprint": run.base.fingerprint,

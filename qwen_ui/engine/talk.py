@@ -48,7 +48,8 @@ class Sampling:
     """How tokens are drawn.
 
     Attributes:
-        chat: by the tokenizer's chat template; else the last message is continued as it is.
+        chat: by the tokenizer's chat template, where it has one; else the last message is continued
+            as it is.
         tokens: at most so many new ones.
         temperature: 0 takes the likeliest token always.
         seed: of the random numbers that all sides share.
@@ -115,7 +116,8 @@ class Talk:
             ModelError: the model's template cannot be filled with this conversation.
             SettingsError: there is nothing to continue.
         """
-        prompts = [self.encoded(side.messages, chat=sampling.chat) for side in sides]
+        chat = sampling.chat and self.has_template
+        prompts = [self.encoded(side.messages, chat=chat) for side in sides]
         turns = _Turns(len(sides))
         end = time.monotonic() + sampling.seconds
         voices = [

@@ -13,6 +13,7 @@ from qwen_ui.lazy import lazy_face
 
 if TYPE_CHECKING:
     from qwen_ui.runs.annotation import annotate, annotation_of
+    from qwen_ui.runs.command import command_line, flag_of, train_command
     from qwen_ui.runs.csv_export import csv_of
     from qwen_ui.runs.current_status import status_of
     from qwen_ui.runs.curves import AXES, FIGURES, Axis, Carry, Figure, lines_of
@@ -39,10 +40,11 @@ if TYPE_CHECKING:
     )
     from qwen_ui.runs.index import changed_rows, run_rows
     from qwen_ui.runs.kept_text import KeptText, read_kept_text, write_kept_text
+    from qwen_ui.runs.lineage import Lineage, lineage_of, note_resume, note_retry
     from qwen_ui.runs.null_writer import NullWriter, Writer, first_process
     from qwen_ui.runs.placement import Placement, recorded_placement, write_placement
     from qwen_ui.runs.plan_record import RecordedPlan, recorded_plan
-    from qwen_ui.runs.process import free_memory, is_alive
+    from qwen_ui.runs.process import free_memory, is_alive, memory_kills
     from qwen_ui.runs.rate_search import RateSearch, rate_search_of
     from qwen_ui.runs.reader import reading
     from qwen_ui.runs.side_by_side import best_run, run_curves, runs_csv, setting_differences
@@ -100,6 +102,7 @@ __all__ = [
     "HeldOut",
     "KeptText",
     "Launched",
+    "Lineage",
     "NullWriter",
     "OptimizationSettings",
     "Placement",
@@ -121,22 +124,28 @@ __all__ = [
     "best_run",
     "bootstrap_interval",
     "changed_rows",
+    "command_line",
     "copy_results",
     "create_run",
     "csv_of",
     "delete_run",
     "first_process",
+    "flag_of",
     "flat_settings",
     "fold_from",
     "fold_run",
     "free_memory",
     "gain_note",
     "is_alive",
+    "lineage_of",
     "lines_of",
     "list_runs",
     "log_tail",
     "make_spec",
+    "memory_kills",
     "note_launch",
+    "note_resume",
+    "note_retry",
     "open_folders",
     "parse_spec",
     "queue_lock",
@@ -169,6 +178,7 @@ __all__ = [
     "tells_apart",
     "termination",
     "thinned",
+    "train_command",
     "write_held_out",
     "write_kept_text",
     "write_placement",

@@ -30,7 +30,7 @@ _COUNTS = (
 )
 _TEXTS = (
     *("device", "device_name", "dtype", "learning_rate_source", "evaluation_fingerprint"),
-    *("fingerprint", "keep_fingerprint"),
+    *("fingerprint", "keep_fingerprint", "training_fingerprint"),
 )
 _KEPT = ("keep_error", "kl", "kl_error")
 # Steps are many, and are checked column by column (`fold`).

@@ -14,7 +14,10 @@ if TYPE_CHECKING:
     from qwen_ui.workers.cards import CARDS, Card
     from qwen_ui.workers.cluster import write_for_cluster
     from qwen_ui.workers.devices import cores, find_devices
+    from qwen_ui.workers.export_state import ExportState
+    from qwen_ui.workers.exporting import default_output, export_states, start_export
     from qwen_ui.workers.fitting import CardFit, fits_on_cards, largest_batch
+    from qwen_ui.workers.hub_push import push
     from qwen_ui.workers.launch import (
         resume,
         retry,
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
         wait,
     )
     from qwen_ui.workers.memory_advice import ADVICE, OVERHEAD_BYTES
+    from qwen_ui.workers.playground import Answer, AskedSide, Playground
     from qwen_ui.workers.processes import child_environment
     from qwen_ui.workers.queue import dispatch, queue_position, queued_runs
     from qwen_ui.workers.slurm import SlurmRequest, has_slurm, partitions
@@ -35,13 +39,19 @@ __all__ = [
     "ADVICE",
     "CARDS",
     "OVERHEAD_BYTES",
+    "Answer",
+    "AskedSide",
     "Card",
     "CardFit",
+    "ExportState",
+    "Playground",
     "SlurmRequest",
     "Supervisor",
     "child_environment",
     "cores",
+    "default_output",
     "dispatch",
+    "export_states",
     "find_devices",
     "fits_on_cards",
     "has_slurm",
@@ -50,12 +60,14 @@ __all__ = [
     "look_at_jobs",
     "partitions",
     "preload",
+    "push",
     "queue_position",
     "queued_runs",
     "resume",
     "retry",
     "retry_at_found_rate",
     "start",
+    "start_export",
     "stop",
     "wait",
     "worker_pid",

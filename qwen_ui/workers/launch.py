@@ -19,6 +19,8 @@ from qwen_ui.runs import (
     Event,
     RunSpec,
     create_run,
+    note_resume,
+    note_retry,
     parse_spec,
     queue_lock,
     read_events,
@@ -72,6 +74,7 @@ def resume(run: str) -> str:
             raise RunError(f"The run '{run}' is completed. Start a new one to train further.")
         if not status.over:
             raise RunError(f"The run '{run}' is {status.status} already.")
+        note_resume(folder)
         for file in (ADVICE, LAUNCHED, STOP):
             (folder / file).unlink(missing_ok=True)
         if is_placed(folder):
@@ -92,7 +95,9 @@ def retry(run: str, **changes: Any) -> str:
     folder = run_folder(run)
     placement = recorded_placement(folder)
     request = None if placement is None else request_of(placement)
-    return start(read_spec(folder).changed(**changes), request)
+    new = start(read_spec(folder).changed(**changes), request)
+    note_retry(run_folder(new), run)
+    return new
 
 
 def retry_at_found_rate(run: str) -> str:
@@ -106,7 +111,9 @@ def retry_at_found_rate(run: str) -> str:
     """
     spec = read_spec(run_folder(run))
     finder = start(spec.finder())
-    return start(spec.changed(learning_rate=None, learning_rate_run=finder))
+    new = start(spec.changed(learning_rate=None, learning_rate_run=finder))
+    note_retry(run_folder(new), run)
+    return new
 
 
 def wait(run: str, on_event: Callable[[Event], None] | None = None) -> dict[str, Any]:

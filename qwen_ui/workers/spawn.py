@@ -18,6 +18,7 @@ from qwen_ui.workers import processes
 from qwen_ui.workers.devices import find_devices
 from qwen_ui.workers.fork_server import ForkServer
 from qwen_ui.workers.launch_command import Launch, launch_command
+from qwen_ui.workers.playground_place import make_room
 
 PRELOAD_TIMEOUT_SECONDS = 60.0
 
@@ -44,20 +45,38 @@ def spawn(folder: Path, gpus: Sequence[Gpu] = ()) -> None:
         folder: the run's.
         gpus: those that it may see; (): what this process sees.
     """
-    given = {VISIBLE: ",".join(gpu.uuid for gpu in gpus)} if gpus else {}
+    make_room(folder.name, gpus)
     if recorded_settings(folder).get("processes", 1) != 1:
         spec = read_spec(folder)
         device = find_devices(spec.resources.device).kind
         launch = launch_command(spec, folder, device=device)
-        pid = _execute(folder, replace(launch, environment={**launch.environment, **given}))
+        pid = _execute(folder, replace(launch, environment={**launch.environment, **_seen(gpus)}))
+        note_launch(folder, pid, gpus)
     else:
-        forked = _fork_server.fork(
-            processes.WORKER, folder, folder / LOG_NAME, {**processes.child_environment(), **given}
-        )
-        command = (sys.executable, "-m", processes.WORKER, str(folder))
-        pid = _execute(folder, Launch(command, given)) if forked is None else forked
-    note_launch(folder, pid, gpus)
+        start_process(processes.WORKER, folder, gpus)
     spawned.set()
+
+
+def start_process(module: str, folder: Path, gpus: Sequence[Gpu] = ()) -> int:
+    """Start `main(folder)` of a module of ours in a detached process, and note it in the folder.
+
+    Args:
+        module: by its full name; `python -m MODULE FOLDER` does the same.
+        folder: takes the process's log, and says which process it is.
+        gpus: those that it may see; (): what this process sees.
+    """
+    given = _seen(gpus)
+    forked = _fork_server.fork(
+        module, folder, folder / LOG_NAME, {**processes.child_environment(), **given}
+    )
+    command = (sys.executable, "-m", module, str(folder))
+    pid = _execute(folder, Launch(command, given)) if forked is None else forked
+    note_launch(folder, pid, gpus)
+    return pid
+
+
+def _seen(gpus: Sequence[Gpu]) -> dict[str, str]:
+    return {VISIBLE: ",".join(gpu.uuid for gpu in gpus)} if gpus else {}
 
 
 def _execute(folder: Path, launch: Launch) -> int:

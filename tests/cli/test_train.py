@@ -6,8 +6,7 @@ import json
 
 import pytest
 
-from qwen_ui.cli.options import flag_of
-from qwen_ui.runs import SETTING_PLACES, read_spec, run_folder, setting_field
+from qwen_ui.runs import SETTING_PLACES, flag_of, read_spec, run_folder, setting_field
 from tests.helpers.commands import run
 from tests.helpers.settings import SETTINGS
 

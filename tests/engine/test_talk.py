@@ -39,7 +39,8 @@ def other(talk: Talk) -> Values:
 
 def written(talk: Talk, *sides: Values, **sampling: Any) -> list[Written]:
     asked = [Side(values, PROMPT) for values in sides]
-    settings = {"chat": False, "tokens": 24, "temperature": 1.0, **sampling}
+    # Logits of a model that was never trained are small.
+    settings = {"chat": False, "tokens": 24, "temperature": 0.05, **sampling}
     return talk.write(asked, Sampling(**settings), lambda side, text: None)
 
 

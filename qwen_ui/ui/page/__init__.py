@@ -30,7 +30,12 @@ if TYPE_CHECKING:
     from qwen_ui.ui.page.header import Header, default_plan
     from qwen_ui.ui.page.jobs import Jobs, Tick
     from qwen_ui.ui.page.modules import mounted_by
-    from qwen_ui.ui.page.run_view import build_run_view, plotly_script, serve_plotly
+    from qwen_ui.ui.page.run_view import (
+        build_run_view,
+        plotly_script,
+        serve_plotly,
+        title_of,
+    )
     from qwen_ui.ui.page.serving import AUTH_VARIABLE, Serving, serving_from
     from qwen_ui.ui.page.session import Session
     from qwen_ui.ui.page.stand_in import stand_in_for, trained_model
@@ -70,6 +75,7 @@ __all__ = [
     "serving_from",
     "shown_with_own",
     "stand_in_for",
+    "title_of",
     "trained_model",
 ]
 __getattr__ = lazy_face(__name__, __file__)

@@ -26,12 +26,18 @@ def build_app(session: Session) -> gr.Blocks:
     options: dict[str, Any] = {"fill_width": True, "analytics_enabled": False}
     with one_application(), gr.Blocks(title=TITLE, **options) as demo:
         header = page_header.build()
-        with gr.Tabs(elem_id="q-tabs"):
+        with gr.Tabs(elem_id="q-tabs") as shown:
             for label, module in tabs():
                 with gr.Tab(label, id=label.lower()):
                     module.wire(module.build(session), header, session)
         page_header.wire(header, demo, session)
+        demo.load(linked_tab, None, shown, show_progress="hidden", api_visibility="private")
     return demo
+
+
+def linked_tab(request: gr.Request) -> Any:
+    """The tab that a link leads to: `?run=NAME` is a run's, which the tab itself then opens."""
+    return gr.Tabs(selected="runs") if request.query_params.get("run") else gr.skip()
 
 
 def tabs() -> tuple[tuple[str, Any], ...]:

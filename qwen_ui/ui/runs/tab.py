@@ -31,7 +31,10 @@ from qwen_ui.ui.page import (
     serve_plotly,
     server_function,
 )
+from qwen_ui.ui.runs.about import build_about
+from qwen_ui.ui.runs.playground import build_playground
 from qwen_ui.ui.runs.report import report
+from qwen_ui.ui.runs.take_away import build_take_away
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +44,16 @@ class RunsTab:
     Attributes:
         table: the runs, the overlay of those that are ticked; its value is the run to open.
         view: the run that is opened.
+        about: its settings, its origin, how to repeat it.
+        talk: base and runs asked the same thing.
+        take: what it left, for other places.
     """
 
     table: gr.HTML
     view: gr.HTML
+    about: gr.HTML
+    talk: gr.HTML
+    take: gr.HTML
 
 
 def build(session: Session) -> RunsTab:
@@ -59,13 +68,16 @@ def build(session: Session) -> RunsTab:
         plotly=serve_plotly(),
     )
     view = build_run_view("qr-opened")
-    return RunsTab(table, view)
+    return RunsTab(table, view, build_about(), build_playground(), build_take_away())
 
 
 def wire(tab: RunsTab, header: Header, session: Session) -> None:
     """Open the run that is chosen in the table."""
     quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
     tab.table.change(lambda run: run or "", tab.table, tab.view, **quiet)
+    # A run is opened from its view as well: a retry opens the new one.
+    sections = [tab.about, tab.talk, tab.take]
+    tab.view.change(lambda run: (run or "",) * len(sections), tab.view, sections, **quiet)
 
 
 def listing(seen: str = "") -> dict[str, Any]:

@@ -107,10 +107,16 @@ class RunTable {
     else if (this.list.ticked.size !== ticked) this.ticksChanged(); // some were deleted
   }
 
-  /* What was ticked and opened before the page was loaded again. */
+  /* What was ticked and opened before the page was loaded again; a link's run comes first. */
   restore() {
     this.restored = true;
     if (this.list.ticked.size) this.overlay.show([...this.list.ticked]);
+    const linked = new URLSearchParams(window.location.search).get("run");
+    if (this.list.runs.has(linked)) {
+      this.open(linked);
+      return;
+    }
+    if (linked) write(this.wrong, `There is no run ${linked} here. It may have been deleted.`);
     if (this.list.runs.has(this.list.opened)) this.props.value = this.list.opened;
   }
 
