@@ -92,11 +92,11 @@ PUBLIC = {
         Supervisor child_environment cores dispatch find_devices fits_on_cards has_slurm kill
         largest_batch look_at_jobs partitions preload queue_position queued_runs resume retry
         retry_at_found_rate start stop wait
-        worker_pid write_for_cluster
+        free_place start_process worker_pid write_for_cluster
     """,
     "compare": """
-        COLUMNS Comparison Contender DIAL_NAME DialRequest Row cells_of comparison_record headline
-        comparisons_with latest_comparison turn
+        COLUMNS Comparison Contender DialRequest DialState Row cells_of comparison_record
+        comparisons_with dial_state headline latest_comparison start_dial turn
         legend_of lora_reference make_comparison markdown_report notes_of parse_plans parse_rates
         read_comparison results row_records rows_of run_comparison samples_of search_records
         searches_of setup_of

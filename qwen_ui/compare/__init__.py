@@ -20,7 +20,9 @@ if TYPE_CHECKING:
         write_comparison,
     )
     from qwen_ui.compare.contenders import Contender, lora_reference, parse_plans, parse_rates
-    from qwen_ui.compare.dialling import DIAL_NAME, DialRequest, turn
+    from qwen_ui.compare.dial_process import DialState, dial_state, start_dial
+    from qwen_ui.compare.dial_record import DialRequest
+    from qwen_ui.compare.dialling import turn
     from qwen_ui.compare.report import (
         COLUMNS,
         cells_of,
@@ -41,14 +43,15 @@ if TYPE_CHECKING:
 
 __all__ = [
     "COLUMNS",
-    "DIAL_NAME",
     "Comparison",
     "Contender",
     "DialRequest",
+    "DialState",
     "Row",
     "cells_of",
     "comparison_record",
     "comparisons_with",
+    "dial_state",
     "headline",
     "latest_comparison",
     "legend_of",
@@ -67,6 +70,7 @@ __all__ = [
     "search_records",
     "searches_of",
     "setup_of",
+    "start_dial",
     "start_runs",
     "stop_runs",
     "turn",

@@ -1,14 +1,13 @@
 """Turning a finished run: measured in the process that calls, and left in the run's folder.
 
-The folder's `dial.json` is written anew after every point, so that a page shows points as they
-come and a later look needs no measurement.
+The record is written anew after every point, so that a page shows points as they come and a later
+look needs no measurement.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,34 +20,15 @@ from qwen_ui.compare.dial import (
     suggestion,
     suggestion_record,
 )
+from qwen_ui.compare.dial_record import DIAL_NAME, DialRequest
 from qwen_ui.engine import AS_TRAINED, Dialled, Measured, Strengths, parse_strengths
 from qwen_ui.errors import SettingsError
 from qwen_ui.files import write_json
 from qwen_ui.runs import HeldOut
 
-DIAL_NAME = "dial.json"
 # Of a single block, the others as they are: the base's value, half, as it is, and beyond.
 BLOCK_GRID = (0.0, 0.5, 1.0, 1.5)
 OnPoint = Callable[[dict[str, Any]], None]
-
-
-@dataclass(frozen=True, slots=True)
-class DialRequest:
-    """What is asked of a dial.
-
-    Attributes:
-        strengths: to measure; None for `GRID`, which goes on where the best lies at its upper end.
-        keep: text to keep in place of the run's own; None for that one.
-        most_forgetting: nats per token that the suggestion may lose of the text to keep.
-        by_block: look for a strength of each block as well.
-        save: file to write the run at the suggested strength to, as a delta of its own.
-    """
-
-    strengths: tuple[float, ...] | None = None
-    keep: str | None = None
-    most_forgetting: float | None = None
-    by_block: bool = False
-    save: Path | None = None
 
 
 def turn(folder: Path, asked: DialRequest, on_point: OnPoint | None = None) -> dict[str, Any]:

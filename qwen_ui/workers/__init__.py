@@ -26,12 +26,12 @@ if TYPE_CHECKING:
         wait,
     )
     from qwen_ui.workers.memory_advice import ADVICE, OVERHEAD_BYTES
-    from qwen_ui.workers.playground import Answer, AskedSide, Playground
+    from qwen_ui.workers.playground import Answer, AskedSide, Playground, free_place
     from qwen_ui.workers.processes import child_environment
     from qwen_ui.workers.queue import dispatch, queue_position, queued_runs
     from qwen_ui.workers.slurm import SlurmRequest, has_slurm, partitions
     from qwen_ui.workers.slurm_runs import look_at_jobs
-    from qwen_ui.workers.spawn import preload
+    from qwen_ui.workers.spawn import preload, start_process
     from qwen_ui.workers.stopping import kill, stop, worker_pid
     from qwen_ui.workers.supervisor import Supervisor
 
@@ -54,6 +54,7 @@ __all__ = [
     "export_states",
     "find_devices",
     "fits_on_cards",
+    "free_place",
     "has_slurm",
     "kill",
     "largest_batch",
@@ -68,6 +69,7 @@ __all__ = [
     "retry_at_found_rate",
     "start",
     "start_export",
+    "start_process",
     "stop",
     "wait",
     "worker_pid",

@@ -41,13 +41,14 @@ def main(folder: Path) -> int:
 
 
 def _merge(asked: dict[str, Any], tell: Any) -> tuple[str, str]:
-    from qwen_ui.engine import apply_delta, delta_file  # noqa: PLC0415  loads torch
+    from qwen_ui.engine import apply_delta, delta_file, parse_strengths  # noqa: PLC0415  loads torch
     from qwen_ui.model import open_model  # noqa: PLC0415
 
     folder = open_model(asked["model"]).weights_folder
     files = folder.glob("*.safetensors") if folder is not None else ()
     tell("Writing the model.", whole=sum(file.stat().st_size for file in files))
-    done = apply_delta(delta_file(asked["run"]), asked["model"], Path(asked["output"]))
+    file, strengths = delta_file(asked["run"]), parse_strengths(asked["strength"])
+    done = apply_delta(file, asked["model"], Path(asked["output"]), strengths)
     return str(done.folder), done.note
 
 

@@ -41,6 +41,7 @@ def start_export(
     kind: Kind,
     *,
     output: str = "",
+    strength: str = "1",
     repo: str = "",
     merged: bool = False,
     public: bool = False,
@@ -49,13 +50,14 @@ def start_export(
 
     Args:
         output: the folder to make, by an absolute path; "" for one under the home.
+        strength: of a merge: how far to go from the base to what training left and beyond.
         repo: of a push: `owner/name`.
         merged: of a push: the whole model.
         public: of a push: whether anybody may read a repository that is made for it.
 
     Raises:
         RunError: no such run, it left no delta, or this is going on already.
-        SettingsError: the folder exists, or the repository's name is none.
+        SettingsError: the folder exists, the strength is none, or the repository's name is none.
     """
     folder = run_folder(run)
     if not (folder / DELTA_NAME).is_file():
@@ -70,6 +72,7 @@ def start_export(
         request |= {
             "model": str(recorded_settings(folder).get("model") or ""),
             "output": str(_new_folder(output, run, kind)),
+            "strength": _checked_strength(strength),
         }
     place = folder / EXPORTS / kind
     place.mkdir(parents=True, exist_ok=True)
@@ -79,6 +82,12 @@ def start_export(
         write_json(place / REQUEST, request)
         write_json(place / STATE, asdict(ExportState(said="The process is being started.")))
         start_process(MODULE, place)
+
+
+def _checked_strength(text: str) -> str:
+    from qwen_ui.engine import parse_strengths  # noqa: PLC0415  as the worker will
+
+    return str(parse_strengths(text))
 
 
 def _new_folder(output: str, run: str, kind: Kind) -> Path:

@@ -164,7 +164,7 @@ class Playground:
             other = place.living()
             if other is not None:
                 place.end_process(other, "Another dashboard has opened its playground.")
-            kind, gpus = free_place()
+            kind, gpus = free_place("talk")
             # Paths of sockets are short (108 bytes), and a home's need not be.
             address = Path(tempfile.mkdtemp(prefix="qwen-ui-")) / "playground"
             listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -232,8 +232,11 @@ class Playground:
             self._fail(why)
 
 
-def free_place() -> tuple[str, tuple[Gpu, ...]]:
+def free_place(what: str) -> tuple[str, tuple[Gpu, ...]]:
     """(cpu, cuda or mps; the GPU to use, () for none) where nothing trains.
+
+    Args:
+        what: a verb: what one cannot do while a run has the device.
 
     Raises:
         RunError: a run has the device.
@@ -248,7 +251,8 @@ def free_place() -> tuple[str, tuple[Gpu, ...]]:
     here = [run for run, gpus in held.items() if bool(gpus) == bool(devices.gpus)]
     if here:
         raise RunError(
-            f"The run {here[0]} is training on {devices.label}. Talk when it is over, or stop it."
+            f"The run {here[0]} is training on {devices.label}. To {what}, wait until it is over, "
+            "or stop it."
         )
     return devices.kind, ()
 

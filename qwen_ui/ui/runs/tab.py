@@ -32,6 +32,7 @@ from qwen_ui.ui.page import (
     server_function,
 )
 from qwen_ui.ui.runs.about import build_about
+from qwen_ui.ui.runs.dial import build_dial
 from qwen_ui.ui.runs.playground import build_playground
 from qwen_ui.ui.runs.report import report
 from qwen_ui.ui.runs.take_away import build_take_away
@@ -44,6 +45,7 @@ class RunsTab:
     Attributes:
         table: the runs, the overlay of those that are ticked; its value is the run to open.
         view: the run that is opened.
+        dial: the run at other strengths.
         about: its settings, its origin, how to repeat it.
         talk: base and runs asked the same thing.
         take: what it left, for other places.
@@ -51,6 +53,7 @@ class RunsTab:
 
     table: gr.HTML
     view: gr.HTML
+    dial: gr.HTML
     about: gr.HTML
     talk: gr.HTML
     take: gr.HTML
@@ -68,7 +71,7 @@ def build(session: Session) -> RunsTab:
         plotly=serve_plotly(),
     )
     view = build_run_view("qr-opened")
-    return RunsTab(table, view, build_about(), build_playground(), build_take_away())
+    return RunsTab(table, view, build_dial(), build_about(), build_playground(), build_take_away())
 
 
 def wire(tab: RunsTab, header: Header, session: Session) -> None:
@@ -76,7 +79,7 @@ def wire(tab: RunsTab, header: Header, session: Session) -> None:
     quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
     tab.table.change(lambda run: run or "", tab.table, tab.view, **quiet)
     # A run is opened from its view as well: a retry opens the new one.
-    sections = [tab.about, tab.talk, tab.take]
+    sections = [tab.dial, tab.about, tab.talk, tab.take]
     tab.view.change(lambda run: (run or "",) * len(sections), tab.view, sections, **quiet)
 
 

@@ -56,12 +56,21 @@ def take(
     run: str,
     kind: Literal["merge", "adapter", "push"],
     output: Short = "",
+    strength: Short = "1",
     repo: Short = "",
     merged: bool = False,
     public: bool = False,
 ) -> dict[str, Any]:
     """Begin to merge a run, write its adapter, or push it; see `workers.start_export`."""
-    start_export(run, kind, output=output, repo=repo.strip(), merged=merged, public=public)
+    start_export(
+        run,
+        kind,
+        output=output,
+        strength=strength,
+        repo=repo.strip(),
+        merged=merged,
+        public=public,
+    )
     return {}
 
 

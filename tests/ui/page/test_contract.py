@@ -71,6 +71,10 @@ MISTAKES: dict[str, dict[str, tuple[dict[str, Any], str | None]]] = {
         "remove": ({"runs": ["gone"]}, "RunError"),
         "exported": ({"runs": ["gone"], "format": "csv"}, "RunError"),
     },
+    "qr-dial": {
+        "look_at_dial": ({"run": "gone"}, "RunError"),
+        "measure_dial": ({"run": "gone", "max_forgetting": 0.5, "by_block": False}, "RunError"),
+    },
     "qc-view": {
         "state": ({"name": "gone"}, "RunError"),
         "act": ({"name": "gone", "action": "stop"}, "RunError"),

@@ -168,9 +168,20 @@ class TakeAway {
 
   merge() {
     const { input, node } = this.output("merge");
-    const begin = button("Merge", "", () => this.take("merge", { output: input.value }));
+    const strength = textInput({ value: "1", maxLength: 1000 });
+    strength.title = "0 is the base, 1 what training left; 0.5,24=0.25 for block 24 by itself";
+    const begin = button("Merge", "", () =>
+      this.take("merge", { output: input.value, strength: strength.value }),
+    );
     const about = "The base with the trained tensors in it: a checkpoint that every tool loads.";
-    return this.way("A whole model", about, node, this.row(begin), ...this.place("merge"));
+    return this.way(
+      "A whole model",
+      about,
+      node,
+      field("Strength", strength),
+      this.row(begin),
+      ...this.place("merge"),
+    );
   }
 
   adapter() {
