@@ -3,7 +3,7 @@ import { test } from "node:test";
 
 import * as data from "qwen/compare/comparison_data.js";
 import { rateTraces } from "qwen/page/rate_curve.js";
-import { placesOf, progressOf, shadeOfPlace } from "qwen/compare/scores_data.js";
+import { methodsOf, placesOf, progressOf, shadeOfPlace } from "qwen/compare/scores_data.js";
 
 const row = (plan, more = {}) => ({
   plan,
@@ -164,4 +164,16 @@ test("scores are shaded by their place", () => {
   assert.equal(shadeOfPlace(0, 1), 90);
   assert.deepEqual(progressOf({ done: 1, total: 4, seconds: 3 }).share, 0.25);
   assert.match(progressOf({ done: 0, total: 0, seconds: 0 }).text, /starting, 0 s/);
+});
+
+test("methods take the scores of the tensors that count", () => {
+  const answer = {
+    methods: [{ name: "gradient" }],
+    trained: { scores: [[1, 2]], orders: [[1, 0]] },
+    all: { scores: [[5, 4]], orders: [[0, 1]] },
+  };
+  assert.deepEqual(methodsOf(answer, "trained"), [
+    { name: "gradient", scores: [1, 2], order: [1, 0] },
+  ]);
+  assert.deepEqual(methodsOf(answer, "all")[0].order, [0, 1]);
 });

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import gradio as gr
+from pydantic import BaseModel, ConfigDict, Field
 
 from qwen_ui.errors import DataError, SettingsError
 from qwen_ui.freeze import FreezePlan, preset, resolve
 from qwen_ui.model import open_model
 from qwen_ui.rank import METHODS, agreement
 from qwen_ui.ui.page import Jobs, Tick, is_known_data, mount_point, mounted_by, server_function
+
+if TYPE_CHECKING:
+    from qwen_ui.rank import Ranking
 
 JOBS = Jobs()
 BASE = "attention"
@@ -25,7 +29,7 @@ def ranking_view(elem_id: str) -> gr.HTML:
     return gr.HTML(
         "",
         html_template=mount_point("qk-view"),
-        js_on_load=mounted_by("compare/scores.js"),
+        js_on_load=mounted_by("compare/scores.js", fires_input=True),
         apply_default_css=False,
         elem_id=elem_id,
         server_functions=[server_function(scores)],
@@ -54,21 +58,49 @@ def _scores(model: str, data: str, columns: str | None, tick: Tick) -> dict[str,
 
     found = rank_all_in_subprocess(model, data, tuple(METHODS), tick, columns)
     kinds = trained_kinds(model)
-    ranked = {method: found[method].of_kinds(kinds) for method in METHODS}
+    whole = {method: found[method] for method in METHODS}
     return {
         "model": model,
-        "sequences": next(iter(ranked.values())).sequences,
-        "methods": [
-            {
-                **{key: getattr(METHODS[method], key) for key in EXPLAINED},
-                "scores": list(ranking.scores.blocks),
-                "order": list(ranking.top(len(ranking.scores.blocks))),
-                "knows_kinds": bool(ranking.scores.cells),
-            }
-            for method, ranking in ranked.items()
-        ],
-        "agreement": agreement(list(ranked.values())),
+        "sequences": next(iter(whole.values())).sequences,
+        "methods": [{k: getattr(METHODS[method], k) for k in EXPLAINED} for method in METHODS],
+        "trained": _shown([ranking.of_kinds(kinds) for ranking in whole.values()]),
+        "all": _shown(list(whole.values())),
     }
+
+
+def _shown(rankings: list[Ranking]) -> dict[str, Any]:
+    """Of each method its scores and the blocks from the highest down, and how far they agree."""
+    return {
+        "scores": [list(ranking.scores.blocks) for ranking in rankings],
+        "orders": [list(ranking.top(len(ranking.scores.blocks))) for ranking in rankings],
+        "agreement": agreement(rankings),
+    }
+
+
+def plan_used(value: str) -> FreezePlan:
+    """The plan of the blocks that a person chose in the view.
+
+    Args:
+        value: the view's, as `asked_of` gives it, with `use`: a method and its highest blocks.
+
+    Raises:
+        SettingsError: it is none that the view sends.
+    """
+    try:
+        use = _Use.model_validate(json.loads(value or "{}").get("use"))
+    except (ValueError, AttributeError) as error:
+        raise SettingsError("These blocks cannot be used. Reload the page.") from error
+    layers = ",".join(str(block) for block in sorted(set(use.blocks)))
+    plan = preset(BASE, layers)
+    return plan.model_copy(update={"name": f"{plan.name} by {use.method}"})
+
+
+class _Use(BaseModel):
+    """What the view sends when blocks are to be used."""
+
+    model_config = ConfigDict(extra="forbid")
+    method: str = Field(max_length=60)
+    blocks: list[Annotated[int, Field(ge=0, lt=10_000)]] = Field(min_length=1, max_length=64)
 
 
 def trained_kinds(model: str) -> frozenset[str]:

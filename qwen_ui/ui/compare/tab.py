@@ -12,7 +12,7 @@ from qwen_ui.compare import latest_comparison, lora_reference, make_comparison, 
 from qwen_ui.errors import SettingsError
 from qwen_ui.freeze import TOP_LAYERS, FreezePlan, preset
 from qwen_ui.rank import METHODS
-from qwen_ui.ui.compare.rank import asked_of, ranked_plans, ranking_view
+from qwen_ui.ui.compare.rank import asked_of, plan_used, ranked_plans, ranking_view
 from qwen_ui.ui.compare.view import comparison_view
 from qwen_ui.ui.page import (
     CHAT,
@@ -173,6 +173,7 @@ def wire(tab: CompareTab, header: Header, session: Session) -> None:
         [tab.view, tab.ranking],
         api_visibility="private",
     )
+    tab.ranking.input(guarded(plan_used), tab.ranking, header.plan, **quiet)
     tab.data.change(shown_with_own, tab.data, [tab.upload, tab.columns], **quiet)
     gr.on(
         [header.model.change, *(component.change for component in chosen)],

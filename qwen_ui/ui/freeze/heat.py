@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from qwen_ui import freeze
 from qwen_ui.errors import SettingsError
@@ -22,8 +22,11 @@ from qwen_ui.ui.page import KJV, Jobs, Tick, data_files, stand_in_for
 if TYPE_CHECKING:
     from qwen_ui.freeze import Selection
     from qwen_ui.model import Anatomy
+    from qwen_ui.rank import Ranking
 
 WEIGHT, RANK = "weight", "rank"
+# Of a measured heat, what stays here.
+RANKING = "ranking"
 JOBS = Jobs()
 _DIGITS = 6
 
@@ -57,21 +60,35 @@ def measure_heat(anatomy: Anatomy, name: str) -> dict[str, Any]:
     A number a tensor (null where it has none) under `values`, a number a block under `blocks` where
     the method has them, the blocks from the highest down under `order`, and words under `said`.
     """
-    work = _work_of(anatomy, name)
-    return JOBS.ask((anatomy.source, name), work)
+    answer = JOBS.ask((anatomy.source, name), _work_of(anatomy, name))
+    return {key: value for key, value in answer.items() if key != RANKING}
 
 
 def take_top(
-    anatomy: Anatomy, ranges: str, plan_name: str, heat: str, count: str
+    anatomy: Anatomy,
+    ranges: str,
+    plan_name: str,
+    heat: str,
+    count: str,
+    scored: Literal["trained", "all"] = "trained",
 ) -> dict[str, Any]:
-    """The kinds that train now, on the highest blocks; what trains outside the blocks stays."""
-    found = JOBS.found((anatomy.source, heat))
-    if not found or not found.get("order"):
+    """The kinds that train now, on the highest blocks; what trains outside the blocks stays.
+
+    Args:
+        scored: whether blocks are ranked by the tensors of these kinds, as the Compare tab does, or
+            by all of a block's. Methods that score no tensors apart give the same for both.
+    """
+    found = JOBS.found((anatomy.source, heat)) or {}
+    ranking: Ranking | None = found.get(RANKING)
+    if ranking is None:
         raise SettingsError("There are no block scores yet. Choose a score under Heat first.")
     if not count.strip().isdecimal() or not 1 <= int(count) <= anatomy.block_count:
         raise SettingsError(f"Choose 1 to {anatomy.block_count} blocks, not '{count[:20]}'.")
-    top = found["order"][: int(count)]
-    return chosen(on_blocks(anatomy, names_of(anatomy, ranges), top, plan_name, heat))
+    names = names_of(anatomy, ranges)
+    if scored == "trained":
+        ranking = ranking.of_kinds({anatomy.by_name[name].kind for name in names})
+    top = list(ranking.top(int(count)))
+    return chosen(on_blocks(anatomy, names, top, plan_name, heat))
 
 
 def on_blocks(
@@ -135,6 +152,7 @@ def _rank_heat(anatomy: Anatomy, method: str, tick: Tick) -> dict[str, Any]:
         "blocks": [_number(score) for score in scores.blocks],
         "order": list(ranking.top(anatomy.block_count)),
         "said": f"{said}.",
+        RANKING: ranking,
     }
 
 

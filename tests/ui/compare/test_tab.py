@@ -14,7 +14,8 @@ import pytest
 from qwen_ui.compare import Comparison, make_comparison, parse_plans, write_comparison
 from qwen_ui.compare.comparison import Entry
 from qwen_ui.errors import DataError, RunError, SettingsError
-from qwen_ui.freeze import FreezePlan, preset
+from qwen_ui.freeze import FreezePlan, preset, resolve
+from qwen_ui.model import open_model
 from qwen_ui.rank import METHODS, Ranking
 from qwen_ui.rank.scores import Scores, scores_of
 from qwen_ui.runs import Event, RunWriter, create_run, read_events, run_folder
@@ -140,8 +141,21 @@ def test_the_scores_of_every_method_are_shown_with_words(monkeypatch: pytest.Mon
     found = answer_of(lambda: compare_rank.scores(**asked))
     assert [method["name"] for method in found["methods"]] == list(METHODS)
     assert all(m["what"] and m["formula"] and "arXiv" in m["source"] for m in found["methods"])
-    assert found["methods"][5]["order"][:4] == [5, 3, 2, 1]
-    assert len(found["agreement"]) == len(METHODS)
+    for scored in ("trained", "all"):
+        assert found[scored]["orders"][5][:4] == [5, 3, 2, 1]
+        assert len(found[scored]["agreement"]) == len(METHODS)
+
+
+def test_blocks_of_the_table_become_the_plan_in_force() -> None:
+    asked = json.loads(compare_rank.asked_of("nano", data_files(KJV, None)[0]))
+    use = {"method": "gradient", "blocks": [15, 0, 9, 7]}
+    plan = compare_rank.plan_used(json.dumps(asked | {"use": use}))
+    names = resolve(plan, open_model("nano")).names
+    assert names == resolve(preset("attention", "0,7,9,15"), open_model("nano")).names
+    assert plan.name == "attention on 0,7,9,15 by gradient"
+    for wrong in ("", "[]", json.dumps(asked), json.dumps({"use": {**use, "blocks": ["x"]}})):
+        with pytest.raises(SettingsError, match="Reload the page"):
+            compare_rank.plan_used(wrong)
 
 
 def test_the_view_of_nothing_says_so() -> None:

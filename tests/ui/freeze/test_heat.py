@@ -67,14 +67,18 @@ def test_scores_are_those_of_the_ranking_and_the_twin_stands_in(
             assert value == pytest.approx(
                 ranking.scores.cells[parameter.block, parameter.kind], rel=1e-5
             )
+    assert "ranking" not in answer  # what stays here would not be JSON
     attention = resolve(preset("attention"), LARGE)
-    taken = heat.take_top(
-        LARGE, ranges_of(LARGE, attention.names), "attention on last:4", "rank:gradient", "4"
-    )
-    moved = {LARGE.by_name[name] for name in names_of(LARGE, taken["ranges"])}
-    assert {p.block for p in moved} == set(ranking.top(4))
-    assert {p.role for p in moved} == {"attention"}
-    assert taken["name"].startswith("attention on ")
+    asked = (ranges_of(LARGE, attention.names), "attention on last:4", "rank:gradient", "4")
+    kinds = {parameter.kind for parameter in attention.parameters}
+    for taken, expected in (
+        (heat.take_top(LARGE, *asked), ranking.of_kinds(kinds)),  # as the Compare tab ranks
+        (heat.take_top(LARGE, *asked, scored="all"), ranking),
+    ):
+        moved = {LARGE.by_name[name] for name in names_of(LARGE, taken["ranges"])}
+        assert {p.block for p in moved} == set(expected.top(4))
+        assert {p.role for p in moved} == {"attention"}
+        assert taken["name"].startswith("attention on ")
 
 
 def test_every_method_of_the_ranking_is_offered_once_and_by_no_name_of_ours() -> None:

@@ -1,9 +1,17 @@
 /* Scores of the blocks by every method (Compare tab): a row a method, a column a block, and how far
    the methods agree. */
 import { Api, messageOf } from "qwen/page/api.js";
-import { make, problemLine, rowOf, tableOf, write } from "qwen/page/dom.js";
+import { button, choice, make, problemLine, rowOf, tableOf, write } from "qwen/page/dom.js";
 import { placeOf, Poller } from "qwen/page/poller.js";
-import { placesOf, progressOf, shadeOfAgreement, shadeOfPlace, TOP } from "./scores_data.js";
+import {
+  methodsOf,
+  placesOf,
+  progressOf,
+  SCORED,
+  shadeOfAgreement,
+  shadeOfPlace,
+  TOP,
+} from "./scores_data.js";
 
 const POLL_MS = 700;
 
@@ -21,6 +29,9 @@ const rowHead = (text, title) => {
   return cell;
 };
 
+/* The highest blocks, in their own order. */
+const topOf = ({ order }) => order.slice(0, TOP).sort((a, b) => a - b);
+
 const scrolled = (caption, table) => {
   const node = make("div", "qc-scroll");
   table.prepend(make("caption", "", caption));
@@ -28,8 +39,9 @@ const scrolled = (caption, table) => {
   return node;
 };
 
-/* Scores by block; darker is higher within a row. */
-const heat = (methods) => {
+/* Scores by block; darker is higher within a row. `use` is told of the method whose blocks a person
+   takes. */
+const heat = (methods, use) => {
   const count = methods[0].scores.length;
   const heads = [headOf("score")];
   for (let block = 0; block < count; block++) heads.push(headOf(block, "", "qk-block"));
@@ -44,8 +56,12 @@ const heat = (methods) => {
       cell.title = `block ${block}: ${value}, place ${place + 1} of ${count}`;
       return cell;
     });
-    return rowOf(rowHead(method.name, method.what), ...cells);
+    const last = make("td", "qk-use");
+    const about = `Make attention on blocks ${topOf(method).join(", ")} the plan in force`;
+    last.append(button("Use", "", () => use(method), about));
+    return rowOf(rowHead(method.name, method.what), ...cells, last);
   });
+  heads.push(headOf("these blocks"));
   return scrolled("Scores by block", tableOf("qk-table", heads, rows));
 };
 
@@ -80,7 +96,7 @@ const explained = (methods) => {
 };
 
 class Scores {
-  constructor({ element, props, server, watch }) {
+  constructor({ element, props, server, watch, tell }) {
     this.api = new Api(server);
     this.root = element.querySelector(".qk-view");
     this.poller = new Poller({
@@ -91,11 +107,15 @@ class Scores {
       // Whatever the work failed of, asking again would begin it again.
       ends: (error) => error.kind !== "network",
     });
+    this.use = tell;
+    this.by = "trained";
     watch("value", () => this.open(props.value));
     this.open(props.value);
   }
 
   open(asked) {
+    // What was used is told by the value as well; the scores are the same.
+    if (asked && asked === this.used) return;
     this.poller.stop();
     this.asked = asked || "";
     this.root.replaceChildren();
@@ -127,15 +147,43 @@ class Scores {
     this.root.replaceChildren(node);
   }
 
-  draw({ model, sequences, methods, agreement: correlations }) {
+  draw(answer) {
+    const { model, sequences } = answer;
+    const methods = methodsOf(answer, this.by);
     const title = make("h3", "", `Which blocks of ${model} matter to an attention-only plan`);
     const note =
       `Darker is higher within a row; the top ${TOP} are numbered. On ${sequences} sequences of ` +
-      "the data. Methods that score tensors use the attention tensors alone, the others the " +
-      "whole block.";
+      `the data. Methods that score tensors use ${SCORED[this.by]}, the others the whole block.`;
+    const counted = choice("Scored by", SCORED, this.by, (by) => {
+      this.by = by;
+      this.draw(answer);
+    });
+    const said = make("p", "qc-note");
+    said.setAttribute("role", "status");
     const both = make("div", "qk-both");
-    both.append(heat(methods), agreement(methods, correlations));
-    this.root.replaceChildren(title, make("p", "qc-note", note), both, explained(methods));
+    both.append(
+      heat(methods, (method) => this.take(method, said)),
+      agreement(methods, answer[this.by].agreement),
+    );
+    this.root.replaceChildren(
+      title,
+      make("p", "qc-note", note),
+      counted,
+      both,
+      said,
+      explained(methods),
+    );
+  }
+
+  take(method, said) {
+    const blocks = topOf(method);
+    const use = { method: method.name, blocks };
+    this.used = JSON.stringify({ ...JSON.parse(this.asked), use });
+    this.use(this.used);
+    write(
+      said,
+      `The plan in force is attention on blocks ${blocks.join(", ")}, by ${method.name}.`,
+    );
   }
 }
 

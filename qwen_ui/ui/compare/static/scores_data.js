@@ -2,6 +2,17 @@
 
 export const TOP = 4; // blocks of a method that are numbered
 
+/** Which tensors count, and what is said of it. */
+export const SCORED = { trained: "the attention tensors", all: "all tensors" };
+
+/** The methods with their scores and orders, by the tensors that count (a key of `SCORED`). */
+export const methodsOf = (answer, by) =>
+  answer.methods.map((method, i) => ({
+    ...method,
+    scores: answer[by].scores[i],
+    order: answer[by].orders[i],
+  }));
+
 /** For every block of a method its place, 0 the highest. */
 export const placesOf = ({ order }) => {
   const places = new Array(order.length);

@@ -16,6 +16,7 @@ export class HeatControl {
     this.said = this.line.querySelector(".qs-heat-said");
     this.progress = this.line.querySelector(".qs-heat-progress");
     this.top = this.line.querySelector(".qs-top");
+    this.scored = this.line.querySelector(".qs-scored");
     this.structure = null;
     this.found = new Map(); // heats measured so far, by name
     this.working = false;
@@ -168,6 +169,7 @@ export class HeatControl {
       plan_name: selection.name,
       heat: this.select.value,
       count: this.top.value,
+      scored: this.scored.value,
     });
   }
 }
