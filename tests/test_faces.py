@@ -80,7 +80,8 @@ PUBLIC = {
     """,
     "engine": """
         AS_TRAINED BASE Delta Dialled Exchange HIGHEST Measured Message Prepared RateSearch
-        Sampling Side Strengths SuggestedRate Talk Trainer Written parse_strength parse_strengths
+        Sampling Side Strengths SuggestedRate Talk TokenLosses Trainer Written exact_matches
+        token_accuracy parse_strength parse_strengths
         loadable_name loading_snippet read_delta write_adapter apply_delta as_worker auto_dtype
         check_spec
         check_spec_within_limits checked_spec delta_file search_steps set_up step_of
@@ -96,7 +97,8 @@ PUBLIC = {
     """,
     "compare": """
         COLUMNS Comparison Contender DialRequest DialState Row cells_of comparison_record
-        comparisons_with dial_state headline latest_comparison start_dial turn
+        comparisons_with dial_state headline latest_comparison start_dial
+        token_changes_of turn
         legend_of lora_reference make_comparison markdown_report notes_of parse_plans parse_rates
         read_comparison results row_records rows_of run_comparison samples_of search_records
         searches_of setup_of

@@ -12,6 +12,7 @@ from qwen_ui import compare, engine
 from qwen_ui.cli.shared import AsJson, Run, app, say, tell_notes
 from qwen_ui.cli.table import table
 from qwen_ui.errors import SettingsError
+from qwen_ui.formats import percent
 from qwen_ui.runs import run_folder
 
 
@@ -74,6 +75,15 @@ def dial_text(record: dict[str, Any]) -> str:
         lines.append("No strength is suggested: too few samples, or none forgets so little.")
     else:
         lines.append(record["suggestion"]["sentence"])
+    lines.append(
+        f"Tokens that the model would have written: {percent(record['token_accuracy_before'])} "
+        f"before, {percent(record['token_accuracy_after'])} after."
+    )
+    if record["answers"]:
+        lines.append(
+            f"Answers written word for word: {record['exact_before']} before, "
+            f"{record['exact_after']} after, of {record['answers']}."
+        )
     if record["by_block"]:
         told = record["by_block"]["told"]
         lines.append(

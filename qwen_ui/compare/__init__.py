@@ -20,7 +20,7 @@ if TYPE_CHECKING:
         write_comparison,
     )
     from qwen_ui.compare.contenders import Contender, lora_reference, parse_plans, parse_rates
-    from qwen_ui.compare.dial_process import DialState, dial_state, start_dial
+    from qwen_ui.compare.dial_process import DialState, dial_state, start_dial, token_changes_of
     from qwen_ui.compare.dial_record import DialRequest
     from qwen_ui.compare.dialling import turn
     from qwen_ui.compare.report import (
@@ -73,6 +73,7 @@ __all__ = [
     "start_dial",
     "start_runs",
     "stop_runs",
+    "token_changes_of",
     "turn",
     "verdict_sentence",
     "write_comparison",

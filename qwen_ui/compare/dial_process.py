@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from qwen_ui.compare.dial_record import DIAL_NAME, DialRequest
+from qwen_ui.compare.dial_record import CHANGES_NAME, DIAL_NAME, DialRequest
 from qwen_ui.errors import RunError
 from qwen_ui.files import locked, read_json, write_json
 from qwen_ui.runs import (
@@ -85,6 +85,16 @@ def dial_state(run: str) -> DialState:
         said = "The process ended before it was done."
         said += f" Its last line: {last[-1][:200]}" if last else ""
     return DialState(record, False, said)
+
+
+def token_changes_of(run: str) -> dict[str, Any]:
+    """Where a run changed its held-out text, as `token_changes` gives it; {} before it is measured.
+
+    Raises:
+        RunError: no such run.
+    """
+    record = read_json(run_folder(run) / CHANGES_NAME)
+    return record if isinstance(record.get("samples"), list) else {}
 
 
 def _alive(place: Path) -> bool:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 # In the run's folder, written anew after every point.
 DIAL_NAME = "dial.json"
+# Where the run changed its held-out text, token by token.
+CHANGES_NAME = "token_changes.json"
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,8 @@ from qwen_ui.compare.dial import (
     suggestion,
     suggestion_record,
 )
-from qwen_ui.compare.dial_record import DIAL_NAME, DialRequest
+from qwen_ui.compare.dial_record import CHANGES_NAME, DIAL_NAME, DialRequest
+from qwen_ui.compare.token_changes import token_changes
 from qwen_ui.engine import AS_TRAINED, Dialled, Measured, Strengths, parse_strengths
 from qwen_ui.errors import SettingsError
 from qwen_ui.files import write_json
@@ -85,7 +86,7 @@ def turn(folder: Path, asked: DialRequest, on_point: OnPoint | None = None) -> d
             points = [_point(s, found, measured[0.0]) for s, found in measured.items()]
             further = next_strength(points)
             grid += [] if further is None else [further]
-    found = told()
+    found = told() | _changes(dialled, folder)
     if asked.by_block:
         found["by_block"] = _by_block(dialled, measured, asked.most_forgetting)
     found["saved"] = None if asked.save is None else _save(dialled, found, asked.save)
@@ -116,6 +117,14 @@ def _by_block(
             present, strengths = tried[found.strength], strengths.changed(block, found.strength)
     told = _point(strengths.rest, present, base)
     return {"strength": str(strengths), "told": _without_samples(told.half(1))}
+
+
+def _changes(dialled: Dialled, folder: Path) -> dict[str, Any]:
+    """Leave where the run changed its held-out text; the figures of it."""
+    before, after = (dialled.tokens_at(Strengths(strength)) for strength in (0.0, 1.0))
+    record = token_changes(dialled.examples, before, after, dialled.decode)
+    write_json(folder / CHANGES_NAME, record)
+    return {name: value for name, value in record.items() if name != "samples"}
 
 
 def _save(dialled: Dialled, found: dict[str, Any], file: Path) -> str:

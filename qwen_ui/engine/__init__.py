@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         parse_strengths,
     )
     from qwen_ui.engine.talk import Message, Sampling, Side, Talk, Written
+    from qwen_ui.engine.token_losses import TokenLosses, exact_matches, token_accuracy
     from qwen_ui.engine.trainer import Trainer
 
 __all__ = [
@@ -53,6 +54,7 @@ __all__ = [
     "Strengths",
     "SuggestedRate",
     "Talk",
+    "TokenLosses",
     "Trainer",
     "Written",
     "apply_delta",
@@ -62,6 +64,7 @@ __all__ = [
     "check_spec_within_limits",
     "checked_spec",
     "delta_file",
+    "exact_matches",
     "loadable_name",
     "loading_snippet",
     "parse_strength",
@@ -71,6 +74,7 @@ __all__ = [
     "set_up",
     "step_of",
     "suggest_learning_rate",
+    "token_accuracy",
     "write_adapter",
 ]
 __getattr__ = lazy_face(__name__, __file__)

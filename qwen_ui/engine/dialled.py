@@ -8,10 +8,12 @@ W0 + s B A.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from qwen_ui.data import Example
 from qwen_ui.engine.delta import DELTA_NAME, Delta, read_delta, write_delta
 from qwen_ui.engine.exchange import BASE, Exchange
 from qwen_ui.engine.lora import turned_adapters
@@ -19,6 +21,7 @@ from qwen_ui.engine.sample import Sampler
 from qwen_ui.engine.setup import set_up
 from qwen_ui.engine.step_report import Evaluation
 from qwen_ui.engine.strengths import Strengths
+from qwen_ui.engine.token_losses import TokenLosses, token_losses
 from qwen_ui.errors import RunError
 from qwen_ui.model import Anatomy
 from qwen_ui.runs import KeptText, RunSpec, read_spec
@@ -63,7 +66,9 @@ class Dialled:
                 f"The weights of '{spec.model.source}' are not those that the run trained. Put "
                 "them back, or train again."
             )
-        self._loop = prepared.loop
+        self._loop, self._batch_size = prepared.loop, spec.optimization.batch_size
+        self._tokenizer = prepared.data.tokenizer
+        self.examples: tuple[Example, ...] = prepared.data.evaluation.items
         self.anatomy: Anatomy = prepared.base.selection.anatomy
         self.notes = prepared.notes
         tokens = spec.evaluation.sample_tokens if sample_tokens is None else sample_tokens
@@ -77,6 +82,10 @@ class Dialled:
         self._exchange = Exchange(prepared.model)
         if self._loop.keep is not None:
             self._loop.keep.record_baseline()
+
+    def decode(self, token: int) -> str:
+        """A token's text, by itself."""
+        return str(self._tokenizer.decode([token]))
 
     @property
     def blocks(self) -> tuple[int, ...]:
@@ -104,17 +113,28 @@ class Dialled:
         )
 
     def at(self, strengths: Strengths, *, samples: bool = True) -> Measured:
-        """The run at these strengths; afterwards the model is the base again."""
+        """The run at these strengths, measured."""
+        with self._turned(strengths):
+            evaluation = self._loop.evaluate()
+            kept = None if self._loop.keep is None else self._loop.keep.evaluate()
+            written: Sequence[tuple[str, str]] = list(self._sampler.samples()) if samples else ()
+        return Measured(evaluation, kept, tuple(written))
+
+    def tokens_at(self, strengths: Strengths) -> tuple[TokenLosses, ...]:
+        """Losses of the single tokens of every held-out sample at these strengths."""
+        with self._turned(strengths):
+            return token_losses(self._loop.over_evaluation, self._batch_size)
+
+    @contextmanager
+    def _turned(self, strengths: Strengths) -> Iterator[None]:
+        """Inside, the model is the run at these strengths; afterwards the base again."""
         delta: Delta = self._delta.at(strengths, self.anatomy)
         base = not any(delta.strengths.values())
         self._exchange.put(BASE if base else self._exchange.values(delta))
         try:
-            evaluation = self._loop.evaluate()
-            kept = None if self._loop.keep is None else self._loop.keep.evaluate()
-            written: Sequence[tuple[str, str]] = list(self._sampler.samples()) if samples else ()
+            yield
         finally:
             self._exchange.put(BASE)
-        return Measured(evaluation, kept, tuple(written))
 
 
 def _evaluated(spec: RunSpec, keep: str | None) -> RunSpec:

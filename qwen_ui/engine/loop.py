@@ -100,6 +100,11 @@ class Loop:
         self.keep = None if keep is None else Keep(self._passes[1], batch_size)
         self.tokens = 0
 
+    @property
+    def over_evaluation(self) -> EvaluationPass:
+        """A pass over the evaluation examples."""
+        return self._passes[0]
+
     def verify(self) -> list[str]:
         """Verify the shortcuts on the first batch, before any step; sentences on what fell back.
 

@@ -84,6 +84,16 @@ def test_every_point_is_the_merged_model_evaluated_from_scratch(
         ):
             assert plain_loss(merged, examples) == pytest.approx(point[name], rel=1e-6)
     assert json.loads((folder / "dial.json").read_text())["done"]
+    changes = json.loads((folder / "token_changes.json").read_text())
+    tokens = sum(prepared.data.evaluation.loss_tokens)
+    assert changes["total_before"] / tokens == pytest.approx(points[0]["eval_loss"], rel=1e-6)
+    assert changes["total_after"] / tokens == pytest.approx(points[1]["eval_loss"], rel=1e-6)
+    rises = [
+        sample["after"] * sample["tokens"] - sample["before"] * sample["tokens"]
+        for sample in changes["samples"]
+    ]
+    assert rises == sorted(rises, reverse=True)
+    assert len(changes["samples"]) == len(prepared.data.evaluation.items)
 
 
 def test_the_ends_are_the_base_and_todays_merge_to_the_bit(

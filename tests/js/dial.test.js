@@ -5,6 +5,8 @@ import {
   figures,
   firstIndex,
   picture,
+  shadeOf,
+  summaryOf,
   usable,
 } from "../../qwen_ui/ui/runs/static/dial_data.js";
 
@@ -57,4 +59,19 @@ test("the command quotes the model", () => {
     applyCommand("r", 'a "b"', 0.5),
     'python -m qwen_ui apply r --base "a \\"b\\"" --strength 0.5 -o FOLDER',
   );
+});
+
+test("three nats are the full shade, up or down", () => {
+  assert.deepEqual([0, 1.5, 3, -9].map(shadeOf), [0, 35, 70, 70]);
+});
+
+test("answers are told where there are any", () => {
+  const percent = (share) => `${100 * share} %`;
+  const changes = { token_accuracy_before: 0.25, token_accuracy_after: 0.5, answers: 0 };
+  assert.equal(
+    summaryOf(changes, percent),
+    "The model would have written 50 % of the held-out tokens, the base 25 %.",
+  );
+  const answered = { ...changes, answers: 4, exact_before: 0, exact_after: 3 };
+  assert.match(summaryOf(answered, percent), /Answers word for word: 3 of 4, the base's 0\.$/);
 });

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import gradio as gr
 from pydantic import Field
 
-from qwen_ui.compare import DialRequest, dial_state, start_dial
+from qwen_ui.compare import DialRequest, dial_state, start_dial, token_changes_of
 from qwen_ui.runs import recorded_settings, run_folder, status_of
 from qwen_ui.ui.page import mount_point, mounted_by, server_function
 
@@ -25,7 +25,9 @@ def build_dial() -> gr.HTML:
         js_on_load=mounted_by("runs/dial.js"),
         apply_default_css=False,
         elem_id="qr-dial",
-        server_functions=[server_function(f) for f in (look_at_dial, measure_dial)],
+        server_functions=[
+            server_function(f) for f in (look_at_dial, look_at_changes, measure_dial)
+        ],
     )
 
 
@@ -47,6 +49,15 @@ def look_at_dial(run: str) -> dict[str, Any]:
         "going_on": state.going_on,
         "failed": state.failed,
     }
+
+
+def look_at_changes(run: str) -> dict[str, Any]:
+    """Where a run changed its held-out text, token by token; {} before it is measured.
+
+    Raises:
+        RunError: no such run.
+    """
+    return token_changes_of(run)
 
 
 def measure_dial(

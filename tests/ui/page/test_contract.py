@@ -73,6 +73,7 @@ MISTAKES: dict[str, dict[str, tuple[dict[str, Any], str | None]]] = {
     },
     "qr-dial": {
         "look_at_dial": ({"run": "gone"}, "RunError"),
+        "look_at_changes": ({"run": "gone"}, "RunError"),
         "measure_dial": ({"run": "gone", "max_forgetting": 0.5, "by_block": False}, "RunError"),
     },
     "qc-view": {

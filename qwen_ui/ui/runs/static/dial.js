@@ -4,6 +4,7 @@ import { copyFrom } from "qwen/page/clipboard.js";
 import { button, make, problemLine, rowOf, tableOf, write } from "qwen/page/dom.js";
 import { placeOf, Poller } from "qwen/page/poller.js";
 import { applyCommand, figures, firstIndex, nats, usable } from "./dial_data.js";
+import { changesSection } from "./token_changes.js";
 import { blankPicture, paint } from "./dial_picture.js";
 
 const WORKING_MS = 600;
@@ -55,6 +56,7 @@ class Dial {
     }
     if (!this.built) this.build();
     this.refresh();
+    await this.showChanges(state.record);
   }
 
   build() {
@@ -73,14 +75,28 @@ class Dial {
     this.said = make("p", "qr-way-said");
     this.said.setAttribute("role", "status");
     this.result = make("div", "qr-dial-result");
+    this.changes = make("div");
+    this.changed = "";
     this.root.replaceChildren(
       make("h3", "qr-heading", "Turn it down, or up"),
       make("p", "q-hint", ABOUT),
       row,
       this.said,
       this.result,
+      this.changes,
       this.wrong,
     );
+  }
+
+  /** Once for what was measured: it does not change while the slider does. */
+  async showChanges(record) {
+    const wanted = record.done ? `${this.run} ${record.seconds}` : "";
+    if (wanted === this.changed) return;
+    this.changed = wanted;
+    const found = wanted ? await this.api.call("look_at_changes", { run: this.run }) : {};
+    if (wanted !== this.changed) return;
+    const section = changesSection(found);
+    this.changes.replaceChildren(...(section ? [section] : []));
   }
 
   async begin() {

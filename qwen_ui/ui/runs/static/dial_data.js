@@ -57,3 +57,18 @@ export const picture = (points) => {
 /** The command that writes a whole model at this strength. */
 export const applyCommand = (run, model, strength) =>
   `python -m qwen_ui apply ${run} --base ${JSON.stringify(model)} --strength ${strength} -o FOLDER`;
+
+/** How strongly a token is shaded, in per cent: 3 nats and more are full. */
+export const shadeOf = (change) => Math.round(70 * Math.min(1, Math.abs(change) / 3));
+
+/** What is told above the tokens. */
+export const summaryOf = (changes, percent) => {
+  const said =
+    `The model would have written ${percent(changes.token_accuracy_after)} of the held-out ` +
+    `tokens, the base ${percent(changes.token_accuracy_before)}.`;
+  if (!changes.answers) return said;
+  return (
+    `${said} Answers word for word: ${changes.exact_after} of ${changes.answers}, the base's ` +
+    `${changes.exact_before}.`
+  );
+};
