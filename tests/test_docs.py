@@ -10,10 +10,11 @@ import torch
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from qwen_ui.paths import ASSETS
-from tests.helpers.commands import commands, parsed
+from tests.helpers.commands import commands, group, parsed
 from tests.helpers.documents import (
     PAGES,
     ROOT,
+    arguments_of,
     block_commands,
     code_blocks,
     declared_options,
@@ -64,21 +65,23 @@ def test_every_document_that_a_comment_cites_exists() -> None:
 @pytest.mark.parametrize("page", PAGES)
 def test_every_command_line_in_a_block_parses(page: str) -> None:
     for words in block_commands(page):
-        if words[:3] == ["python", "-m", "qwen_ui"]:
-            parsed(words[3:])
-        else:
+        arguments = arguments_of(words)
+        if arguments is None:
             check_named(words)
+        else:
+            parsed(arguments)
 
 
 @pytest.mark.parametrize("page", PAGES)
 def test_every_command_in_the_text_exists(page: str) -> None:
     for words in inline_commands(page):
-        if words[:3] == ["python", "-m", "qwen_ui"]:
-            name = next((word for word in words[3:] if word in commands()), "")
-            assert name, words
-            assert options_in(words) <= options_of(name), words
-        else:
+        arguments = arguments_of(words)
+        if arguments is None:
             check_named(words)
+            continue
+        name = next((word for word in arguments if word in commands()), None)
+        assert name or all(word.isupper() or word.startswith("--") for word in arguments[:1]), words
+        assert options_in(words) <= options_of(name), words
 
 
 def check_named(words: list[str]) -> None:
@@ -98,10 +101,10 @@ def options_in(words: list[str]) -> set[str]:
     return {word for word in words if word.startswith("--")} - {"--help"}
 
 
-def options_of(command: str) -> set[str]:
-    """A command's options, and those that stand before every command."""
-    given = {flag for p in commands()[command].params for flag in (*p.opts, *p.secondary_opts)}
-    return given | {"--trust-remote-code"}
+def options_of(command: str | None) -> set[str]:
+    """The dashboard's options, which may stand before every command, and those of a command."""
+    params = [*group().params, *(commands()[command].params if command else ())]
+    return {flag for p in params for flag in (*p.opts, *p.secondary_opts)}
 
 
 def make_targets() -> set[str]:
@@ -112,7 +115,7 @@ def make_targets() -> set[str]:
 @pytest.mark.parametrize("page", PAGES)
 def test_every_option_in_the_text_exists(page: str) -> None:
     known = {flag for name in commands() for flag in options_of(name)} | {"--help"}
-    for file in (ROOT / "app.py", *ROOT.glob("benchmarks/*.py"), *ROOT.glob("scripts/*.py")):
+    for file in (*ROOT.glob("benchmarks/*.py"), *ROOT.glob("scripts/*.py")):
         known |= declared_options(file)
     named = {code.split()[0] for code in inline_code(page) if code.startswith("--")}
     assert named - known == set()

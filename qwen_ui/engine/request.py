@@ -63,7 +63,7 @@ def check_spec_within_limits(spec: RunSpec) -> None:
         CHECKING,
         lambda why: SettingsError(
             f"The run cannot be checked: {why}. Use smaller data, or start it by "
-            "`python -m qwen_ui train`, which waits for as long as it takes."
+            "`qwen-ui train`, which waits for as long as it takes."
         ),
     )
 

@@ -1,6 +1,6 @@
 """The pages: a shell, and a folder per tab.
 
-Called by `app.py`. A handler asks the rooms before it and holds no arithmetic; slow libraries are
+Called by `qwen_ui/__main__.py`. A handler asks the rooms before it and holds no arithmetic; slow libraries are
 imported inside handlers, so that the page is drawn before they are loaded.
 """
 

@@ -17,6 +17,8 @@ PAGES = (
     *sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").rglob("*.md")),
     *sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "assets").rglob("*.md")),
 )
+PROGRAM = (["qwen-ui"], ["python", "-m", "qwen_ui"], ["python", "app.py"])
+STARTS = ("qwen-ui ", "python ", "make ", "pip ")
 _FENCE = re.compile(r"^```[^\n]*\n(.*?)^```", re.DOTALL | re.MULTILINE)
 _INLINE = re.compile(r"`([^`\n]+(?:\n[^`\n]+)?)`")
 
@@ -40,13 +42,20 @@ def inline_code(page: str) -> list[str]:
 def block_commands(page: str) -> list[list[str]]:
     """The words of every command line in its fenced blocks, comments left out."""
     lines = "\n".join(code_blocks(page)).replace("\\\n", " ").split("\n")
-    starts = ("python ", "make ", "pip ")
-    return [shlex.split(line, comments=True) for line in lines if line.startswith(starts)]
+    return [shlex.split(line, comments=True) for line in lines if line.startswith(STARTS)]
 
 
 def inline_commands(page: str) -> list[list[str]]:
     """The words of every command line that it names in its text."""
-    return [shlex.split(c) for c in inline_code(page) if c.startswith(("python ", "make "))]
+    return [shlex.split(c) for c in inline_code(page) if c.startswith(STARTS)]
+
+
+def arguments_of(words: list[str]) -> list[str] | None:
+    """What a command line gives to this program, under any of its names; None for another one."""
+    for name in PROGRAM:
+        if words[: len(name)] == name:
+            return words[len(name) :]
+    return None
 
 
 def links(page: str) -> list[str]:
