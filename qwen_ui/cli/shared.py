@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from qwen_ui.data import DATA_SUFFIXES
+from qwen_ui.data import DATA_SUFFIXES, shipped_data
 from qwen_ui.errors import PlanError, SettingsError
 from qwen_ui.freeze import MAX_IMPORT_BYTES, FreezePlan, import_plan, preset, preset_plans
 from qwen_ui.model import open_model
@@ -34,7 +34,8 @@ ModelWithWeights = Annotated[
 Data = Annotated[
     str,
     typer.Option(
-        help=f"Training data: a file ({', '.join(DATA_SUFFIXES)}), a `datasets` folder or a hub id."
+        help=f"Training data: a file ({', '.join(DATA_SUFFIXES)}), a `datasets` folder, a hub id, "
+        f"or what is shipped: {', '.join(shipped_data())}."
     ),
 ]
 Columns = Annotated[
