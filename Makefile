@@ -90,7 +90,7 @@ notices: install
 
 # The pictures in the documents.
 images: install-dev chromium
-	$(BIN)/python -m scripts.screenshots
+	$(BIN)/python -m scripts.screenshots --output docs/images --readme
 
 bench: install-dev chromium
 	@for module in benchmarks/bench_*.py; do \

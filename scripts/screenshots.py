@@ -1,7 +1,7 @@
 """Pictures of every tab, for the README and for whoever changes the page.
 
-    python -m scripts.screenshots --output screenshots           # every tab, width and theme
-    python -m scripts.screenshots --output docs/images --readme  # those that the README shows
+    python -m scripts.screenshots           # every tab, width and theme, in screenshots/
+    make images                             # those that the documents show, in docs/images/
 
 Starts a dashboard of its own on an empty folder, and with `--readme` lets it compare the two plans
 first, so that there is something to see.
@@ -32,7 +32,7 @@ PATIENCE_MS = 600_000
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--output", type=Path, required=True)
+    parser.add_argument("--output", type=Path, default=ROOT / "screenshots")
     parser.add_argument("--readme", action="store_true")
     arguments = parser.parse_args()
     arguments.output.mkdir(parents=True, exist_ok=True)

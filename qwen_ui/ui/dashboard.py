@@ -119,10 +119,14 @@ def start(
     demo._queue.sleep_when_free = QUEUE_LOOK_SECONDS
     demo._queue.progress_update_sleep_when_free = PROGRESS_LOOK_SECONDS
     workers.Supervisor().start()
+    # Quiet, because gradio's own words invite to a public link.
+    how = {"quiet": True, "prevent_thread_lock": True, **page.launch_options(serving)}
     try:
-        demo.launch(server_port=port, inbrowser=open_page, **page.launch_options(serving))
+        demo.launch(server_port=port, inbrowser=open_page, **how)
     except OSError as error:
         raise SettingsError(runs.reason_for(error)) from error
+    print(f"Qwen UI is at {demo.local_url} (Ctrl+C ends it).", flush=True)
+    demo.block_thread()
 
 
 def set_environment() -> None:
