@@ -18,8 +18,8 @@ PAGES = (
     *sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "assets").rglob("*.md")),
 )
 PROGRAM = (["qwen-ui"], ["python", "-m", "qwen_ui"], ["python", "app.py"])
-STARTS = ("qwen-ui ", "python ", "make ", "pip ")
-_FENCE = re.compile(r"^```[^\n]*\n(.*?)^```", re.DOTALL | re.MULTILINE)
+STARTS = ("qwen-ui ", "python ", "make ", "pip ", "docker ")
+_FENCE = re.compile(r"^```([^\n]*)\n(.*?)^```", re.DOTALL | re.MULTILINE)
 _INLINE = re.compile(r"`([^`\n]+(?:\n[^`\n]+)?)`")
 
 
@@ -29,9 +29,15 @@ def text_of(page: str) -> str:
     return text.split("---\n", 2)[2] if text.startswith("---\n") else text
 
 
-def code_blocks(page: str) -> list[str]:
-    """The contents of its fenced blocks."""
-    return _FENCE.findall(text_of(page))
+def code_blocks(page: str, language: str | None = None) -> list[str]:
+    """The contents of its fenced blocks: all, or those that are marked as of a language."""
+    found = _FENCE.findall(text_of(page))
+    return [block for marked, block in found if language is None or marked == language]
+
+
+def languages(page: str) -> set[str]:
+    """What its fenced blocks are marked as; "" where one is not."""
+    return {marked for marked, _ in _FENCE.findall(text_of(page))}
 
 
 def inline_code(page: str) -> list[str]:
@@ -60,8 +66,21 @@ def arguments_of(words: list[str]) -> list[str] | None:
 
 def links(page: str) -> list[str]:
     """The relative targets of its links and images, without fragments."""
+    return [file for file, _ in targets(page) if file]
+
+
+def targets(page: str) -> list[tuple[str, str]]:
+    """(file, fragment) of its relative links; "" for the page itself, and for no fragment."""
     found = re.findall(r"\]\(([^)\s]+)\)", _FENCE.sub("", text_of(page)))
-    return [target.split("#")[0] for target in found if "://" not in target and target[0] != "#"]
+    parted = [target.partition("#") for target in found if "://" not in target]
+    return [(file, fragment) for file, _, fragment in parted]
+
+
+def anchors(page: Path) -> set[str]:
+    """The fragments that its headings can be reached by, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.+)$", _FENCE.sub("", page.read_text("utf-8")), re.MULTILINE)
+    plain = [re.sub(r"[^\w\- ]", "", heading.lower()) for heading in headings]
+    return {heading.replace(" ", "-") for heading in plain}
 
 
 def paths_named(text: str) -> set[str]:
