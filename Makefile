@@ -5,20 +5,22 @@ BIN := $(VENV)/bin
 export GRADIO_ANALYTICS_ENABLED := False
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: run install install-dev chromium slurm lint format test test-fast test-js test-long bench nano anatomies clean
+.PHONY: run install install-dev chromium slurm lint format test test-fast test-js test-long bench nano anatomies \
+  wheel notices images raise-pins clean
 
 run: install
-	$(BIN)/python app.py --open
+	$(BIN)/qwen-ui --open
 
 install: $(VENV)/.installed
 
 install-dev: $(VENV)/.installed-dev node_modules/.installed
 
 # torch goes first: the pinned version satisfies every other package, so none fetches another build.
-$(VENV)/.installed: requirements.txt
+$(VENV)/.installed: requirements.txt pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet $$(grep '^torch==' requirements.txt)
 	$(BIN)/pip install --quiet -r requirements.txt
+	$(BIN)/pip install --quiet --no-deps --editable .
 	touch $@
 
 $(VENV)/.installed-dev: requirements-dev.txt $(VENV)/.installed
@@ -69,6 +71,26 @@ test-js: install-dev
 
 test-long: install-dev chromium
 	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -m long
+
+# The wheel, and the sdist that it can be built from again, in dist/.
+wheel: install-dev
+	rm -rf dist
+	$(BIN)/python -m hatchling build -d dist
+
+# Raises the pins within the ranges of pyproject.toml and runs everything on them; what does not pass
+# is put back by `git checkout requirements.txt requirements-dev.txt`.
+raise-pins: install
+	$(BIN)/python -m scripts.raise_pins
+	$(MAKE) lint test
+
+# What THIRD_PARTY_NOTICES.md says of the files and packages that are handed on.
+notices: install
+	$(BIN)/python -m scripts.third_party > THIRD_PARTY_NOTICES.md.new
+	mv THIRD_PARTY_NOTICES.md.new THIRD_PARTY_NOTICES.md
+
+# The pictures in the documents.
+images: install-dev chromium
+	$(BIN)/python -m scripts.screenshots --output docs/images --readme
 
 bench: install-dev chromium
 	@for module in benchmarks/bench_*.py; do \

@@ -3,11 +3,32 @@
 from __future__ import annotations
 
 import os
+import site
+import sysconfig
 from pathlib import Path
 
 import platformdirs
 
-ASSETS = Path(__file__).resolve().parent.parent / "assets"
+PACKAGE = Path(__file__).resolve().parent
+# Inside the package where a wheel was installed, beside it in a checkout and an editable install.
+ASSETS = next(
+    (path for path in (PACKAGE / "assets", PACKAGE.parent / "assets") if path.is_dir()),
+    PACKAGE / "assets",
+)
+
+
+def python_path() -> str:
+    """The `PYTHONPATH` on which a Python process of ours finds this package.
+
+    What stands there comes before the standard library. The folder of a checkout is added; the
+    folders that Python adds itself are not, or a package in them could take a module's place.
+    """
+    given = os.environ.get("PYTHONPATH", "")
+    own = {sysconfig.get_path("purelib"), sysconfig.get_path("platlib"), site.getusersitepackages()}
+    parent = PACKAGE.parent
+    if parent in {Path(path).resolve() for path in (*own, *site.getsitepackages())}:
+        return given
+    return os.pathsep.join(filter(None, (str(parent), given)))
 
 
 def home() -> Path:

@@ -59,8 +59,8 @@ PUBLIC = {
     """,
     "data": """
         DATA_SUFFIXES IGNORED Batch Example Examples Order Preview check_data check_within_limits
-        collate has_ids_beyond load_examples load_kept_text load_split padding_id parse_columns
-        preview_data shared_note preview_within_limits refuse_ids_beyond
+        collate data_path has_ids_beyond load_examples load_kept_text load_split padding_id
+        parse_columns preview_data preview_within_limits refuse_ids_beyond shared_note shipped_data
     """,
     "runs": """
         AXES FIGURES FORMER_SETTINGS LAUNCHED LOG_NAME MOST_POINTS OF_MEMORY OVER SAVING

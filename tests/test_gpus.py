@@ -79,7 +79,9 @@ def test_a_sensor_that_a_card_lacks_is_left_open(monkeypatch: pytest.MonkeyPatch
 # A machine with two GPUs, as far as torch and our driver say, on which nothing may ask CUDA. The
 # question whether there is a GPU, which a `FakeTensorMode` asks, is answered by the driver too.
 NO_CUDA = """
-import app
+from qwen_ui.ui.dashboard import set_environment
+
+set_environment()
 import torch
 from qwen_ui import gpus
 from tests.helpers.fake_driver import FakeDriver, FakeGpu

@@ -30,13 +30,13 @@ COMMAND_MODULES = (inspect, freeze, train, compare, rank, apply, dial, runs)
 
 
 def main() -> None:
-    """Run the command line and exit with its code."""
+    """Run the command line, or without a command what its callback starts, and exit with a code."""
     try:
         app(standalone_mode=False)
     except UserError as error:
         _refuse(str(error))
     except typer.TyperException as error:
-        _refuse(f"{error} `python -m qwen_ui --help` lists the commands.")
+        _refuse(f"{str(error).rstrip('.')}. `qwen-ui --help` lists the commands.")
     except typer.Abort:
         _refuse("Interrupted.")
 

@@ -32,7 +32,7 @@ def stop(run: Run, as_json: AsJson = False) -> None:
 def runs_text(rows: list[dict[str, Any]]) -> str:
     """A line per run."""
     if not rows:
-        return "No runs yet. `python -m qwen_ui train` starts one."
+        return "No runs yet. `qwen-ui train` starts one."
     lines = [("run", "status", "step", "loss", "")]
     lines += [
         (

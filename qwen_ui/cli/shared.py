@@ -10,36 +10,19 @@ from typing import Annotated, Any
 
 import typer
 
-from qwen_ui.data import DATA_SUFFIXES
+from qwen_ui.data import DATA_SUFFIXES, shipped_data
 from qwen_ui.errors import PlanError, SettingsError
 from qwen_ui.freeze import MAX_IMPORT_BYTES, FreezePlan, import_plan, preset, preset_plans
-from qwen_ui.model import open_model, trust_remote_code_of
+from qwen_ui.model import open_model
 from qwen_ui.runs import setting_field
 
 app = typer.Typer(
-    name="qwen_ui",
-    help="If I train only these parameters, what do I train, what does it cost, what do I get?",
+    help="If I train only these parameters, what do I train, what does it cost, what do I get? "
+    "Without a command the dashboard starts.",
     add_completion=False,
-    no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-
-
-@app.callback()
-def options(
-    trust_remote_code: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--trust-remote-code",
-            metavar="MODEL",
-            help="Run the code that comes with this model (a hub id or a folder). Give this option "
-            "before the command; it may be repeated.",
-        ),
-    ] = None,
-) -> None:
-    if trust_remote_code:
-        trust_remote_code_of(*trust_remote_code)
 
 
 Model = Annotated[
@@ -51,7 +34,8 @@ ModelWithWeights = Annotated[
 Data = Annotated[
     str,
     typer.Option(
-        help=f"Training data: a file ({', '.join(DATA_SUFFIXES)}), a `datasets` folder or a hub id."
+        help=f"Training data: a file ({', '.join(DATA_SUFFIXES)}), a `datasets` folder, a hub id, "
+        f"or what is shipped: {', '.join(shipped_data())}."
     ),
 ]
 Columns = Annotated[

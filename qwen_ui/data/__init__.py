@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from qwen_ui.data.kept_text import load_kept_text, shared_note
     from qwen_ui.data.order import Order
     from qwen_ui.data.preview import Preview, preview_data
-    from qwen_ui.data.reading import check_data
+    from qwen_ui.data.reading import check_data, data_path, shipped_data
     from qwen_ui.data.shapes import parse_columns
     from qwen_ui.data.split import load_split
     from qwen_ui.data.tokens import Example
@@ -34,6 +34,7 @@ __all__ = [
     "check_data",
     "check_within_limits",
     "collate",
+    "data_path",
     "has_ids_beyond",
     "load_examples",
     "load_kept_text",
@@ -44,5 +45,6 @@ __all__ = [
     "preview_within_limits",
     "refuse_ids_beyond",
     "shared_note",
+    "shipped_data",
 ]
 __getattr__ = lazy_face(__name__, __file__)

@@ -1,7 +1,7 @@
 """A source of data -> records, with sentences on what was taken for what and what was left out.
 
-A source is a file of any of `files.FORMATS`, a `datasets` folder or a hub id. Slow libraries
-(pyarrow, datasets) are imported for the sources that need them.
+A source is a file of any of `files.FORMATS`, the name of a shipped one, a `datasets` folder or a
+hub id. Slow libraries (pyarrow, datasets) are imported for the sources that need them.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from qwen_ui.data.records import Record
 from qwen_ui.data.samples import ByHand, read_sample
 from qwen_ui.data.shapes import EXPECTED, parse_columns
 from qwen_ui.errors import DataError
-from qwen_ui.paths import named_path
+from qwen_ui.paths import ASSETS, named_path
 
 # Up to this size a file is checked whole before a launch, 0.5 s; of a larger one the beginning.
 CHECKED_BYTES = 32 * 1024**2
@@ -47,6 +47,20 @@ class Loaded:
 
     records: list[Record]
     notes: tuple[str, ...]
+
+
+def shipped_data() -> dict[str, Path]:
+    """The files that ship with the package, by the names that people may give for them."""
+    files = (file for file in sorted((ASSETS / "data").iterdir()) if file.suffix in DATA_SUFFIXES)
+    return {file.stem: file for file in files}
+
+
+def data_path(source: str) -> Path | None:
+    """The file or folder of a source; None where it is none, such as a hub id.
+
+    A file of a person's own goes before a shipped one of that name.
+    """
+    return named_path(source) or shipped_data().get(source)
 
 
 def read_records(
@@ -72,7 +86,7 @@ def read_records(
     """
     shape = parse_columns(columns)
     by_hand = ByHand(shape, required) if shape else None
-    path = named_path(source)
+    path = data_path(source)
     if path is not None and path.is_file():
         if not is_document(path):
             return _loaded(read_values(path), path.name, by_hand, most, keep)
@@ -86,7 +100,10 @@ def read_records(
     elif _is_hub_id(source):
         rows, notes = _training_part(_load_hub(source), source)
     else:
-        raise DataError(f"There is no file '{source[:100]}'. Check the path.")
+        raise DataError(
+            f"There is no file '{source[:100]}'. Check the path; shipped are "
+            f"{', '.join(shipped_data())}."
+        )
     loaded = _loaded(_numbered(rows, source), source, by_hand, most, keep)
     return Loaded(loaded.records, (*notes, *loaded.notes))
 
@@ -99,7 +116,7 @@ def check_data(
     Raises:
         UserError: as `read_records`.
     """
-    path = named_path(source)
+    path = data_path(source)
     whole = path is not None and path.is_file() and unpacked_size(path) <= CHECKED_BYTES
     most = None if whole else CHECKED_RECORDS
     return read_records(source, columns, most=most, required=required, keep=False).notes

@@ -5,13 +5,12 @@ from __future__ import annotations
 import importlib.util
 from typing import TYPE_CHECKING, Any
 
-from qwen_ui.data import check_data, parse_columns
+from qwen_ui.data import check_data, data_path, parse_columns
 from qwen_ui.errors import ModelError, PlanError, SettingsError
 from qwen_ui.freeze import FreezePlan
 from qwen_ui.limited import WARM, Limits
 from qwen_ui.model import refuse_length
 from qwen_ui.model.weights import check_weights, refuse_misfit, refuse_quantized, weights_of
-from qwen_ui.paths import named_path
 from qwen_ui.runs import RunSpec, make_spec
 
 if TYPE_CHECKING:
@@ -63,7 +62,7 @@ def check_spec_within_limits(spec: RunSpec) -> None:
         CHECKING,
         lambda why: SettingsError(
             f"The run cannot be checked: {why}. Use smaller data, or start it by "
-            "`python -m qwen_ui train`, which waits for as long as it takes."
+            "`qwen-ui train`, which waits for as long as it takes."
         ),
     )
 
@@ -156,7 +155,7 @@ def _check_data(spec: RunSpec) -> None:
 
 
 def _is_file(source: str) -> bool:
-    path = named_path(source)
+    path = data_path(source)
     return path is not None and path.is_file()
 
 

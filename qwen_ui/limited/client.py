@@ -15,18 +15,17 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import qwen_ui.errors as errors
 from qwen_ui.errors import UserError
 from qwen_ui.formats import short_bytes
 from qwen_ui.limited.server import OURS
+from qwen_ui.paths import python_path
 
 # Beyond a task's own patience, for a server that imports first or is kept from the processor.
 GRACE_SECONDS = 30.0
 MOST_AT_ONCE = max(2, os.cpu_count() or 1)
-PACKAGE_PARENT = Path(__file__).resolve().parents[2]
 _OUT_OF_TIME = {signal.SIGPROF, signal.SIGALRM, signal.SIGXCPU}
 logger = logging.getLogger("qwen_ui")
 
@@ -157,7 +156,7 @@ class TaskServer:
         with theirs:
             self._server = subprocess.Popen(
                 [sys.executable, "-m", "qwen_ui.limited.server", *self._modules],
-                cwd=PACKAGE_PARENT,
+                env={**os.environ, "PYTHONPATH": python_path(), "PYTHONSAFEPATH": "1"},
                 stdin=theirs.fileno(),
                 stdout=subprocess.DEVNULL,
                 start_new_session=True,

@@ -32,7 +32,7 @@ SENTENCES = {
     "write there.",
     "missing": "A file that the run needs is missing. Put it back, or choose another one.",
     "port": "No free port was found. Close the program that uses it, or choose another: "
-    "python app.py --port 7870.",
+    "qwen-ui --port 7870.",
     "busy device": "Another program has the GPU for itself. End it, choose another GPU, or train "
     "on the CPU (--device cpu).",
     "unsupported device": "This version of PyTorch has no kernels for the GPU. Install one that "

@@ -14,8 +14,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from qwen_ui.files import read_json, write_json
 from qwen_ui.runs.fields import Checks, is_count, is_number, list_of
 
@@ -73,6 +71,8 @@ def bootstrap_interval(
         differences: sums of nats of each sample (S).
         seed: of the draws: the same samples always have the same interval.
     """
+    import numpy as np  # noqa: PLC0415  0.1 s at the start of every command, for few of them
+
     over, under = np.asarray(differences), np.asarray(tokens, dtype=float)
     generator = np.random.default_rng(seed)
     # How often each sample is drawn; (RESAMPLES, S).

@@ -6,14 +6,14 @@ import os
 import subprocess
 import threading
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import IO
 
 import psutil
 
+from qwen_ui.paths import python_path
+
 # The module that is run for every run; its `main` takes the run's folder.
 WORKER = "qwen_ui.workers.worker"
-PACKAGE_PARENT = Path(__file__).resolve().parents[2]
 
 _children: list[subprocess.Popen[bytes]] = []
 _children_lock = threading.Lock()
@@ -25,12 +25,15 @@ def child_environment() -> dict[str, str]:
     Threads that share out a matrix product spin while they wait for each other by default, and on a
     machine with other work take the processor from the very thread they wait for: beside one other
     training, steps of 0.6 to 9 s came down to 0.2 to 0.6 s without (docs/decisions/workers.md).
+
+    Modules are not looked for in the folder that this process was started in: a `tokenizers.py`
+    that lies there would be run in place of the library.
     """
-    paths = (str(PACKAGE_PARENT), os.environ.get("PYTHONPATH", ""))
     return {
         "OMP_WAIT_POLICY": "PASSIVE",
         **os.environ,
-        "PYTHONPATH": os.pathsep.join(filter(None, paths)),
+        "PYTHONPATH": python_path(),
+        "PYTHONSAFEPATH": "1",
     }
 
 

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from qwen_ui import __version__
 from qwen_ui.model.remote_code import VARIABLE
-from tests.helpers.commands import KJV, SHORT, commands, run
+from tests.helpers.commands import KJV, SHORT, commands, group, run
 
 
 @pytest.mark.parametrize(
@@ -102,6 +103,23 @@ def test_every_command_and_option_has_a_sentence_of_help() -> None:
 
 def test_starting_the_command_line_loads_no_slow_library() -> None:
     slow = ["torch", "transformers", "gradio", "plotly", "pandas", "datasets"]
-    code = f"import sys, qwen_ui.cli.main; print(*(n for n in {slow} if n in sys.modules))"
+    code = f"import sys, qwen_ui.__main__; print(*(n for n in {slow} if n in sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == []
+
+
+def test_options_of_the_dashboard_do_not_go_before_a_command(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    code, out, err = run(["--port", "7000", "runs"], capsys)
+    assert (code, out) == (2, "")
+    assert err.startswith("Error: --port is for the dashboard")
+
+
+def test_version_and_help(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["--version"], capsys)[:2] == (0, f"qwen-ui {__version__}\n")
+    code, out, _ = run(["--help"], capsys)
+    assert code == 0
+    assert "[OPTIONS] [COMMAND]" in out
+    assert not {name for name in commands() if f"  {name} " not in out}
+    assert not {flag for param in group().params for flag in param.opts if flag not in out}

@@ -13,7 +13,7 @@ import datasets
 import pyarrow
 import pytest
 
-from qwen_ui.data.reading import check_data, read_records
+from qwen_ui.data.reading import check_data, read_records, shipped_data
 from qwen_ui.errors import DataError
 
 
@@ -237,3 +237,16 @@ def test_what_can_be_no_name_is_a_sentence(name: str) -> None:
     with pytest.raises(DataError) as caught:
         read_records(name)
     assert len(str(caught.value)) < 500
+
+
+def test_shipped_data_have_names_and_own_files_go_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert set(shipped_data()) == {"kjv-train", "kjv-eval", "kjv-chat"}
+    monkeypatch.chdir(tmp_path)
+    assert read_records("kjv-chat").records == read_records(str(shipped_data()["kjv-chat"])).records
+    (tmp_path / "kjv-chat").mkdir()
+    with pytest.raises(DataError, match="folder 'kjv-chat'"):
+        read_records("kjv-chat")
+    with pytest.raises(DataError, match="shipped are kjv-chat, kjv-eval, kjv-train"):
+        read_records("kjv")

@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 import typer
 
-from qwen_ui.cli.main import main
-from qwen_ui.cli.shared import app
+from qwen_ui.__main__ import app, main
 from qwen_ui.paths import ASSETS
 
 KJV = str(ASSETS / "data" / "kjv-train.txt")
@@ -19,7 +18,7 @@ SHORT = ["--data", KJV, "--steps", "3", "--batch-size", "2", "--sequence-length"
 
 def run(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[int, str, str]:
     """Exit code, standard output and standard error of a command in this process."""
-    sys.argv = ["qwen_ui", *arguments]
+    sys.argv = ["qwen-ui", *arguments]
     code = 0
     try:
         main()
@@ -35,20 +34,26 @@ def record(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> dict[str
     return json.loads(out)
 
 
+def group() -> Any:
+    """Typer's own record of the whole command line: its `params` are the dashboard's options."""
+    return typer.main.get_command(app)
+
+
 def commands() -> dict[str, Any]:
     """Typer's own commands by name, with their `params`."""
-    group: Any = typer.main.get_command(app)
-    return dict(group.commands)
+    return dict(group().commands)
 
 
 def parsed(arguments: list[str]) -> dict[str, Any]:
-    """The values that a command line gives to its command, which is not run.
+    """The values that a command line gives to its command or the dashboard, which is not run.
 
     Raises:
         typer.TyperException: there is no such command or option, or a value is missing or wrong.
     """
-    group: Any = typer.main.get_command(app)
-    with group.make_context("qwen_ui", list(arguments)) as context:
+    whole = group()
+    with whole.make_context("qwen-ui", list(arguments)) as context:
         words = [*context._protected_args, *context.args]
-        name, command, rest = group.resolve_command(context, words)
+        if not words:
+            return dict(context.params)
+        name, command, rest = whole.resolve_command(context, words)
         return dict(command.make_context(name, rest, parent=context).params)

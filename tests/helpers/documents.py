@@ -13,11 +13,13 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 FOLDERS = ("qwen_ui", "assets", "scripts", "tests", "benchmarks", "docs", ".ci")
 PAGES = (
-    *("README.md", "CONTRIBUTING.md", "CHANGELOG.md"),
+    *("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md", "THIRD_PARTY_NOTICES.md"),
     *sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").rglob("*.md")),
     *sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "assets").rglob("*.md")),
 )
-_FENCE = re.compile(r"^```[^\n]*\n(.*?)^```", re.DOTALL | re.MULTILINE)
+PROGRAM = (["qwen-ui"], ["python", "-m", "qwen_ui"], ["python", "app.py"])
+STARTS = ("qwen-ui ", "python ", "make ", "pip ", "docker ")
+_FENCE = re.compile(r"^```([^\n]*)\n(.*?)^```", re.DOTALL | re.MULTILINE)
 _INLINE = re.compile(r"`([^`\n]+(?:\n[^`\n]+)?)`")
 
 
@@ -27,9 +29,15 @@ def text_of(page: str) -> str:
     return text.split("---\n", 2)[2] if text.startswith("---\n") else text
 
 
-def code_blocks(page: str) -> list[str]:
-    """The contents of its fenced blocks."""
-    return _FENCE.findall(text_of(page))
+def code_blocks(page: str, language: str | None = None) -> list[str]:
+    """The contents of its fenced blocks: all, or those that are marked as of a language."""
+    found = _FENCE.findall(text_of(page))
+    return [block for marked, block in found if language is None or marked == language]
+
+
+def languages(page: str) -> set[str]:
+    """What its fenced blocks are marked as; "" where one is not."""
+    return {marked for marked, _ in _FENCE.findall(text_of(page))}
 
 
 def inline_code(page: str) -> list[str]:
@@ -40,19 +48,39 @@ def inline_code(page: str) -> list[str]:
 def block_commands(page: str) -> list[list[str]]:
     """The words of every command line in its fenced blocks, comments left out."""
     lines = "\n".join(code_blocks(page)).replace("\\\n", " ").split("\n")
-    starts = ("python ", "make ", "pip ")
-    return [shlex.split(line, comments=True) for line in lines if line.startswith(starts)]
+    return [shlex.split(line, comments=True) for line in lines if line.startswith(STARTS)]
 
 
 def inline_commands(page: str) -> list[list[str]]:
     """The words of every command line that it names in its text."""
-    return [shlex.split(c) for c in inline_code(page) if c.startswith(("python ", "make "))]
+    return [shlex.split(c) for c in inline_code(page) if c.startswith(STARTS)]
+
+
+def arguments_of(words: list[str]) -> list[str] | None:
+    """What a command line gives to this program, under any of its names; None for another one."""
+    for name in PROGRAM:
+        if words[: len(name)] == name:
+            return words[len(name) :]
+    return None
 
 
 def links(page: str) -> list[str]:
     """The relative targets of its links and images, without fragments."""
+    return [file for file, _ in targets(page) if file]
+
+
+def targets(page: str) -> list[tuple[str, str]]:
+    """(file, fragment) of its relative links; "" for the page itself, and for no fragment."""
     found = re.findall(r"\]\(([^)\s]+)\)", _FENCE.sub("", text_of(page)))
-    return [target.split("#")[0] for target in found if "://" not in target and target[0] != "#"]
+    parted = [target.partition("#") for target in found if "://" not in target]
+    return [(file, fragment) for file, _, fragment in parted]
+
+
+def anchors(page: Path) -> set[str]:
+    """The fragments that its headings can be reached by, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.+)$", _FENCE.sub("", page.read_text("utf-8")), re.MULTILINE)
+    plain = [re.sub(r"[^\w\- ]", "", heading.lower()) for heading in headings]
+    return {heading.replace(" ", "-") for heading in plain}
 
 
 def paths_named(text: str) -> set[str]:

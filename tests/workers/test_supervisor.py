@@ -191,4 +191,4 @@ def test_a_dashboard_whose_port_is_taken_says_so() -> None:
         command = [sys.executable, "app.py", "--port", str(taken.getsockname()[1])]
         done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
     assert done.returncode == 2
-    assert done.stderr.strip().splitlines()[-1] == SENTENCES["port"]
+    assert done.stderr.strip().splitlines()[-1] == "Error: " + SENTENCES["port"]

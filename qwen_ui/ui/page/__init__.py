@@ -1,7 +1,7 @@
 """The shell of the page: header, session, guard, templates, scripts, and what several tabs share.
 
-Called by the tabs and by `app.py`. It keeps the opened models in memory, copies uploaded data under
-`home()`, and knows no tab but in `app`.
+Called by the tabs and by `ui/dashboard.py`. It keeps the opened models in memory, copies uploaded
+data under `home()`, and knows no tab but in `app`.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ const REFRESH_MS = 2000;
 const MOST_ROWS = 200;
 const KEPT = "qwen-runs"; // in the browser tab's own storage
 const NONE =
-  "Launch one on the Train tab, or from a terminal: python -m qwen_ui train nano --preset attention." +
+  "Launch one on the Train tab, or from a terminal: qwen-ui train nano --preset attention." +
   " Each is a row here: sort, filter, tick several to overlay them.";
 
 const recalled = () => {
