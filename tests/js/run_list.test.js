@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import { signed } from "qwen/page/format.js";
 import { calledBy, COLUMNS, RunList } from "qwen/runs/run_list.js";
 
 const row = (number, more = {}) => ({
@@ -37,6 +38,8 @@ test("a row is shown by the columns' texts", () => {
   assert.equal(text("trainable"), "22.0 M");
   assert.equal(text("elapsed"), "1 min 15 s");
   assert.equal(text("learning_rate"), "–");
+  assert.equal(text("forgetting"), "–");
+  assert.equal(signed(0.1), "+0.100");
   assert.equal(calledBy(row(1, { name: "mine" })), "mine");
 });
 

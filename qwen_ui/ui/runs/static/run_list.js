@@ -1,5 +1,5 @@
 /* The list of runs: brought up to date, sorted, searched, ticked. No DOM. */
-import { duration, exact, rounded, shortCount } from "qwen/page/format.js";
+import { duration, exact, rounded, shortCount, signed } from "qwen/page/format.js";
 
 const DATE = "20261125-154210-".length; // a run's name goes on with what trains and where
 const when = (seconds) =>
@@ -41,6 +41,8 @@ export const COLUMNS = [
     text: (r) => rounded(r.eval_before),
   },
   { key: "eval_after", title: "eval after", figure: true, text: (r) => rounded(r.eval_after) },
+  { key: "forgetting", title: "forgets", figure: true, text: (r) => signed(r.forgetting) },
+  { key: "kl", title: "KL", figure: true, minor: true, text: (r) => rounded(r.kl, 3) },
   { key: "elapsed", title: "time", figure: true, text: (r) => duration(r.elapsed || null) },
 ];
 
