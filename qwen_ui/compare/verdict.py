@@ -124,13 +124,19 @@ def _forgetting_certainty(found: PairedDifference) -> str:
     more = found.forgetting
     if more is None:
         return ""
-    said = f" Forgetting, the rise of the loss on the text to keep, differs by {more.mean:+.3f}"
+    said = (
+        " The difference in forgetting (the rise of the loss on the text to keep) is "
+        f"{more.mean:+.3f}"
+    )
     if len(found.seeds) > 1:
         said += f" ± {more.half_width:.3f}"
     said += " nats"
     if more.samples > 1 and more.over_samples is not None:
         low, high = more.over_samples
-        said += f", and over its {more.samples:,} samples lies between {low:+.3f} and {high:+.3f}"
+        said += (
+            f"; over the {more.samples:,} samples of that text it lies between {low:+.3f} and "
+            f"{high:+.3f} (95 %, bootstrap)"
+        )
     if len(found.seeds) > 1 and not more.decided:
         said += ": no difference shown"
     return f"{said}."

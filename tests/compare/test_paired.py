@@ -135,7 +135,7 @@ def test_forgetting_is_paired_as_the_gain_is(
     sentence = verdict_sentence(rows)
     amount = f"{abs(more):.2f} {'more' if more > 0 else 'less'}"
     assert f"it gains 0.50 more and forgets {amount}" in sentence
-    assert "over its 3 samples lies between" in sentence
+    assert "over the 3 samples of that text it lies between" in sentence
     assert ("no difference shown" in sentence) != decided
     record = paired_record(rows)
     assert record is not None

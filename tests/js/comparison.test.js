@@ -195,7 +195,7 @@ test("what was forgotten has columns and a chart only where it was measured", ()
       .columnsOf([kept])
       .find(([name]) => name === title)[1](r);
   assert.equal(text("forgets", kept), "+0.123 ± 0.010");
-  assert.equal(text("KL", kept), "0.25");
+  assert.equal(text("KL", kept), "0.250");
   assert.equal(text("forgets", old), "");
   assert.deepEqual(
     data.keptFront([old], () => "red"),

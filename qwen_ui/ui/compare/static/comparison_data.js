@@ -1,5 +1,5 @@
 /* What is shown of a comparison, from the server's answer (`compare_view.py`). No DOM. */
-import { bytes, exact, percent, rounded, signed } from "qwen/page/format.js";
+import { bytes, exact, nats, percent, rounded, signed } from "qwen/page/format.js";
 
 const lossAfter = ({ after, spread, runs }) =>
   after.toFixed(3) + (runs > 1 ? ` ± ${spread.toFixed(3)}` : "");
@@ -18,7 +18,7 @@ const KEPT = [
   ],
   [
     "KL",
-    (r) => (isKept(r) ? rounded(r.kl, 3) : ""),
+    (r) => (isKept(r) ? nats(r.kl) : ""),
     "KL(base || tuned) per token of the text to keep (nats)",
   ],
 ];
