@@ -32,9 +32,10 @@ from qwen_ui.paths import ASSETS
 
 SPECIAL_TOKENS = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
 TEMPLATE = ASSETS / "nano" / "chat_template.jinja"
+PASSAGE = 100  # lines
 
 
-def split_passages(text: str, lines_per_passage: int = 100, every: int = 20) -> tuple[str, str]:
+def split_passages(text: str, lines_per_passage: int = PASSAGE, every: int = 20) -> tuple[str, str]:
     """Training text and held-out text: every twentieth passage of 100 lines is held out."""
     lines = text.splitlines(keepends=True)
     train: list[str] = []

@@ -11,6 +11,7 @@ import torch
 from safetensors import safe_open
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from qwen_ui.data import load_examples, load_kept_text
 from qwen_ui.model import open_model, preset_models
 from qwen_ui.paths import ASSETS
 
@@ -95,10 +96,23 @@ def test_the_evaluation_split_is_not_in_the_training_text() -> None:
     assert len(set(held_out) & set(train)) <= 2
 
 
-def test_the_chat_data_are_conversations() -> None:
-    for line in (ASSETS / "data" / "kjv-chat.jsonl").read_text().splitlines():
+@pytest.mark.parametrize("file", ["kjv-chat.jsonl", "general-chat.jsonl"])
+def test_the_chat_data_are_conversations(file: str) -> None:
+    for line in (ASSETS / "data" / file).read_text().splitlines():
         roles = [message["role"] for message in json.loads(line)["messages"]]
         assert roles == ["user", "assistant"]
+
+
+def test_the_texts_to_keep_are_no_training_data_and_fit_what_is_measured() -> None:
+    general = (ASSETS / "data" / "general-chat.jsonl").read_text().splitlines()
+    questions = [json.loads(line)["messages"][0]["content"] for line in general]
+    assert len(set(questions)) == len(questions) == 64
+    tokenizer = AutoTokenizer.from_pretrained(NANO)
+    for name in ("austen-keep.txt", "general-chat.jsonl"):
+        file = str(ASSETS / "data" / name)
+        kept = load_kept_text(file, tokenizer, 128, most_tokens=8192)
+        assert kept == load_examples(file, tokenizer, 128)
+        assert len(kept.items) >= 60
 
 
 def test_no_weights_but_safetensors_are_shipped() -> None:

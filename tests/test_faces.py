@@ -96,24 +96,24 @@ PUBLIC = {
         free_place start_process worker_pid write_for_cluster
     """,
     "compare": """
-        COLUMNS Comparison Contender DialRequest DialState Row cells_of comparison_record
-        comparisons_with dial_state headline latest_comparison start_dial
+        Comparison Contender DialRequest DialState Row comparison_record
+        comparisons_with dial_state headline keeps latest_comparison start_dial
         token_changes_of turn
         legend_of lora_reference make_comparison markdown_report notes_of parse_plans parse_rates
         read_comparison results row_records rows_of run_comparison samples_of search_records
-        searches_of setup_of
-        start_runs stop_runs verdict_sentence write_comparison
+        searches_of setup_of start_runs stop_runs table_of verdict_sentence
+        write_comparison
     """,
     "rank": """
         METHODS Method Ranking agreement rank rank_all rank_all_in_subprocess rank_correlation
         rank_in_subprocess
     """,
     "ui.page": """
-        AUTH_VARIABLE CHAT Header Jobs KJV OWN SERIES_COLOURS Serving Session Tick build_app
+        AUTH_VARIABLE CHAT Header Jobs KJV NONE OWN SERIES_COLOURS Serving Session Tick build_app
         build_run_view check_choice data_files data_preview default_plan guarded
-        is_known_data kept_files launch_options mount_point mounted_by own_columns own_file
-        paragraph plotly_script render script serve_plotly server_function serving_from
-        shown_with_own stand_in_for title_of trained_model
+        is_known_data keep_fields kept_files kept_text_file launch_options mount_point
+        mounted_by own_columns own_file paragraph plotly_script render script serve_plotly
+        server_function serving_from shown_with_own stand_in_for title_of trained_model wire_keep
     """,
 }
 # `model.libraries` stands for transformers itself; `ui` prepares gradio before anything imports it.

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from qwen_ui.cli.shared import AsJson, Columns, Data, ModelWithWeights, app, say, tell_notes
+from qwen_ui.cli.shared import AsJson, Columns, Data, Keep, ModelWithWeights, app, say, tell_notes
 from qwen_ui.cli.table import table
 from qwen_ui.cli.train import exit_if_failed
 from qwen_ui.compare import (
@@ -49,6 +49,7 @@ def compare(
     eval_data: Annotated[
         str | None, typer.Option(help="Evaluation data; by default a part of the training data.")
     ] = None,
+    keep: Keep = None,
     columns: Columns = None,
     batch_size: Annotated[int, typer.Option(help="Sequences per step.")] = 8,
     sequence_length: Annotated[int, typer.Option(help="Tokens per sequence.")] = 128,
@@ -69,6 +70,7 @@ def compare(
         data=data,
         steps=steps,
         eval_data=eval_data,
+        keep=keep,
         columns=columns,
         batch_size=batch_size,
         sequence_length=sequence_length,
@@ -89,8 +91,10 @@ def compare(
 
 def compare_text(record: dict[str, Any]) -> str:
     """The verdict, and a row per plan."""
-    heads = ("plan", "trainable", "rate", "before", "after", "seconds", "rate found in")
-    rows = [(*heads, "peak memory", "front")]
+    heads = ["plan", "trainable", "rate", "before", "after"]
+    kept = any(row["forgetting"] is not None for row in record["rows"])
+    heads += ["forgets", "KL"] if kept else []
+    rows = [(*heads, "seconds", "rate found in", "peak memory", "front")]
     for row in record["rows"]:
         spread = f" ± {row['spread']:.3f}" if row["runs"] > 1 else ""
         rows.append(
@@ -100,6 +104,7 @@ def compare_text(record: dict[str, Any]) -> str:
                 f"{row['learning_rate']:.1e}",
                 f"{row['before']:.3f}",
                 f"{row['after']:.3f}{spread}",
+                *(_kept_cells(row) if kept else ()),
                 f"{row['seconds']:.1f}",
                 f"{row['rate_seconds']:.1f} s" if row["rate_seconds"] else "",
                 short_bytes(row["peak_bytes"]),
@@ -107,5 +112,12 @@ def compare_text(record: dict[str, Any]) -> str:
             )
         )
     ends = [f"{r['run']} ({r['plan']}, seed {r['seed']}): {r['status']}" for r in record["runs"]]
-    lines = table(rows, right={1, 2, 3, 4, 5, 6, 7})
+    lines = table(rows, right=set(range(1, len(rows[0]) - 1)))
     return "\n".join([record["verdict"], "", *lines, "", *ends])
+
+
+def _kept_cells(row: dict[str, Any]) -> tuple[str, str]:
+    if row["forgetting"] is None:
+        return "", ""
+    spread = f" ± {row['forgetting_spread']:.3f}" if row["runs"] > 1 else ""
+    return f"{row['forgetting']:+.3f}{spread}", f"{row['kl']:.3f}"

@@ -41,6 +41,9 @@ Data = Annotated[
 Columns = Annotated[
     str | None, typer.Option(help=" ".join((setting_field("columns").description or "").split()))
 ]
+Keep = Annotated[
+    str | None, typer.Option(help=" ".join((setting_field("keep").description or "").split()))
+]
 AsJson = Annotated[
     bool, typer.Option("--json", help="Print one JSON object on standard output, nothing else.")
 ]

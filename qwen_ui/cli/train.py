@@ -105,6 +105,12 @@ def train_text(record: dict[str, Any]) -> str:
         *([record["reason"]] if record["reason"] else []),
         f"evaluation loss {before} before, {after} after (nats per token){sure}",
     ]
+    if record["kl"] is not None:
+        before, after = (loss_cell(record[f"keep_loss_{when}"]) for when in ("before", "after"))
+        lines.append(
+            f"text to keep: loss {before} before, {after} after{_error(record['keep_error'])}; "
+            f"KL(base || tuned) {record['kl']:.4f}{_error(record['kl_error'])} nats per token"
+        )
     if record["seconds_per_step"]:
         lines.append(
             f"{record['seconds_per_step']:.3f} s per step (median), "
@@ -114,3 +120,7 @@ def train_text(record: dict[str, Any]) -> str:
     if record["delta"]:
         lines.append(f"trained tensors: {record['delta']}")
     return "\n".join(lines)
+
+
+def _error(error: float | None) -> str:
+    return "" if error is None else f" ± {error:.4f}"

@@ -24,14 +24,13 @@ if TYPE_CHECKING:
     from qwen_ui.compare.dial_record import DialRequest
     from qwen_ui.compare.dialling import turn
     from qwen_ui.compare.report import (
-        COLUMNS,
-        cells_of,
         legend_of,
         markdown_report,
         samples_of,
         setup_of,
+        table_of,
     )
-    from qwen_ui.compare.rows import Row, row_records, rows_of
+    from qwen_ui.compare.rows import Row, keeps, row_records, rows_of
     from qwen_ui.compare.run_results import notes_of, results, searches_of
     from qwen_ui.compare.running import run_comparison, start_runs, stop_runs
     from qwen_ui.compare.verdict import (
@@ -42,17 +41,16 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
-    "COLUMNS",
     "Comparison",
     "Contender",
     "DialRequest",
     "DialState",
     "Row",
-    "cells_of",
     "comparison_record",
     "comparisons_with",
     "dial_state",
     "headline",
+    "keeps",
     "latest_comparison",
     "legend_of",
     "lora_reference",
@@ -73,6 +71,7 @@ __all__ = [
     "start_dial",
     "start_runs",
     "stop_runs",
+    "table_of",
     "token_changes_of",
     "turn",
     "verdict_sentence",

@@ -10,14 +10,14 @@ seeds show it (paired t), and would other samples (bootstrap over samples)?
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from statistics import fmean, stdev
 
-from qwen_ui.compare.rows import Row, comparable
-from qwen_ui.compare.run_results import held_out_of
-from qwen_ui.runs import bootstrap_interval
+from qwen_ui.compare.rows import Row, comparable, keeps
+from qwen_ui.compare.run_results import held_out_of, kept_text_of
+from qwen_ui.runs import HeldOut, KeptText, bootstrap_interval
 
 # Student's t, 97.5 %, for 1 to 30 degrees of freedom: NIST/SEMATECH e-Handbook of Statistical
 # Methods, section 1.3.6.7.2.
@@ -26,6 +26,36 @@ _T_975 = (
     *(2.201, 2.179, 2.160, 2.145, 2.131, 2.120, 2.110, 2.101, 2.093, 2.086),
     *(2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042),
 )
+
+
+@dataclass(frozen=True, slots=True)
+class ForgettingDifference:
+    """By how much more one plan forgets than another, over the seeds that both completed.
+
+    Attributes:
+        differences: on each seed, in nats per token of the text to keep; negative for less.
+        samples: how many samples of that text both were measured on; 0 where the runs do not say.
+        over_samples: 95 % bootstrap interval of the mean over them; None where they do not say.
+    """
+
+    differences: tuple[float, ...]
+    samples: int = 0
+    over_samples: tuple[float, float] | None = None
+
+    @property
+    def mean(self) -> float:
+        return fmean(self.differences)
+
+    @property
+    def half_width(self) -> float:
+        """Half of the 95 % confidence interval of the mean; infinite for fewer than two seeds."""
+        return half_width(self.differences)
+
+    @property
+    def decided(self) -> bool:
+        """Whether neither interval includes zero; of one seed, nothing is decided."""
+        low, high = self.over_samples or (self.mean, self.mean)
+        return abs(self.mean) > self.half_width and low * high > 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +69,7 @@ class PairedDifference:
         samples: how many held-out samples both were measured on; 0 where the runs do not say.
         over_samples: 95 % bootstrap interval of the mean difference over those samples; None where
             the runs do not say.
+        forgetting: by how much more `lower` forgets; None where not both have one text to keep.
     """
 
     lower: Row
@@ -47,6 +78,7 @@ class PairedDifference:
     differences: tuple[float, ...]
     samples: int = 0
     over_samples: tuple[float, float] | None = None
+    forgetting: ForgettingDifference | None = None
 
     @property
     def mean(self) -> float:
@@ -55,11 +87,7 @@ class PairedDifference:
     @property
     def half_width(self) -> float:
         """Half of the 95 % confidence interval of the mean; infinite for fewer than two seeds."""
-        count = len(self.differences)
-        if count < 2:
-            return math.inf
-        quantile = _T_975[min(count - 1, len(_T_975)) - 1]
-        return quantile * stdev(self.differences) / math.sqrt(count)
+        return half_width(self.differences)
 
     @property
     def decided(self) -> bool:
@@ -86,25 +114,56 @@ def paired_difference(rows: Sequence[Row]) -> PairedDifference | None:
     first, second = sorted(rows, key=lambda row: fmean(row.losses[seed] for seed in common))[:2]
     seeds = tuple(sorted(set(first.losses) & set(second.losses)))
     differences = tuple(second.losses[seed] - first.losses[seed] for seed in seeds)
-    samples, interval = _over_samples(first, second, seeds)
-    return PairedDifference(first, second, seeds, differences, samples, interval)
+    runs = _runs_of(first, second, seeds)
+    samples, interval = _bootstrapped(runs) if runs else (0, None)
+    return PairedDifference(
+        first, second, seeds, differences, samples, interval, _forgetting(first, second, seeds)
+    )
 
 
-def _over_samples(
-    lower: Row, higher: Row, seeds: tuple[int, ...]
-) -> tuple[int, tuple[float, float] | None]:
-    """How many samples, and the interval of the mean difference over them."""
+def half_width(differences: Sequence[float]) -> float:
+    """Half of the 95 % confidence interval of their mean; infinite for fewer than two."""
+    count = len(differences)
+    if count < 2:
+        return math.inf
+    quantile = _T_975[min(count - 1, len(_T_975)) - 1]
+    return quantile * stdev(differences) / math.sqrt(count)
+
+
+def _forgetting(lower: Row, higher: Row, seeds: tuple[int, ...]) -> ForgettingDifference | None:
+    if not keeps((lower, higher)):
+        return None
+    differences = tuple(lower.forgets[seed] - higher.forgets[seed] for seed in seeds)
+    runs = _runs_of(lower, higher, seeds)
+    # Of two differences that start from one base, what is after is what differs.
+    samples, interval = _bootstrapped(runs, of=kept_text_of) if runs else (0, None)
+    if interval is not None:
+        interval = (-interval[1], -interval[0])
+    return ForgettingDifference(differences, samples, interval)
+
+
+def _runs_of(lower: Row, higher: Row, seeds: tuple[int, ...]) -> tuple[tuple[str, str], ...]:
+    """The runs of each seed; () where one is not known."""
     runs = [(lower.run_of.get(seed), higher.run_of.get(seed)) for seed in seeds]
     if any(low is None or high is None for low, high in runs):
-        return 0, None
-    return _bootstrapped(tuple((str(low), str(high)) for low, high in runs))
+        return ()
+    return tuple((str(low), str(high)) for low, high in runs)
+
+
+def _bootstrapped(
+    runs: tuple[tuple[str, str], ...],
+    of: Callable[[str], HeldOut | KeptText | None] | None = None,
+) -> tuple[int, tuple[float, float] | None]:
+    """How many samples, and the interval over them of the mean by which `higher` ends above."""
+    read = of or held_out_of
+    pairs = tuple((read(low), read(high)) for low, high in runs)
+    return _interval(pairs)
 
 
 @lru_cache(maxsize=64)
-def _bootstrapped(
-    runs: tuple[tuple[str, str], ...],
+def _interval(
+    pairs: tuple[tuple[HeldOut | KeptText | None, HeldOut | KeptText | None], ...],
 ) -> tuple[int, tuple[float, float] | None]:
-    pairs = [(held_out_of(low), held_out_of(high)) for low, high in runs]
     tokens = {half.tokens if half else None for pair in pairs for half in pair}
     if None in tokens or len(tokens) != 1:
         return 0, None

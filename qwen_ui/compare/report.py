@@ -12,7 +12,7 @@ from qwen_ui.compare.run_results import notes_of, results
 from qwen_ui.compare.verdict import headline, verdict_sentence
 from qwen_ui.formats import percent, short_bytes
 
-COLUMNS = (
+_COLUMNS = (
     "plan",
     "trainable",
     "share",
@@ -28,6 +28,9 @@ COLUMNS = (
     "nats per million",
     "nats per second",
 )
+_KEPT_COLUMNS = ("forgets", "KL, text to keep")
+# Where they stand: behind the perplexity.
+_KEPT_AT = 7
 
 
 def setup_of(comparison: Comparison) -> str:
@@ -41,11 +44,13 @@ def setup_of(comparison: Comparison) -> str:
         else "measured on a held-out part"
     )
     found = ", found by short runs on a seed of its own" if comparison.searches else ""
+    kept = f"; forgetting is measured on {Path(data.keep).name}" if data.keep else ""
     return (
         f"{len(comparison.labels)} plans on {spec.model.source}: trained on "
         f"{Path(data.source).name} and {measured}, {optimization.steps:,} steps of "
         f"{optimization.batch_size} x {data.sequence_length} tokens, "
-        f"{'seeds' if ',' in seeds else 'seed'} {seeds}; each plan at its own learning rate{found}."
+        f"{'seeds' if ',' in seeds else 'seed'} {seeds}; each plan at its own "
+        f"learning rate{found}{kept}."
     )
 
 
@@ -64,8 +69,29 @@ def samples_of(found: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     return shown
 
 
-def cells_of(row: Row) -> tuple[str, ...]:
-    """A row's figures as texts, in the order of `COLUMNS`."""
+def table_of(rows: Sequence[Row]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """(heads, cells of each row): what was lost of a text to keep only where one was measured."""
+    kept = any(row.forgetting is not None for row in rows)
+    heads: tuple[str, ...] = _COLUMNS
+    cells = [_cells(row) for row in rows]
+    if kept:
+        heads = (*heads[:_KEPT_AT], *_KEPT_COLUMNS, *heads[_KEPT_AT:])
+        cells = [
+            (*line[:_KEPT_AT], *_kept_cells(row), *line[_KEPT_AT:])
+            for row, line in zip(rows, cells, strict=True)
+        ]
+    return heads, cells
+
+
+def _kept_cells(row: Row) -> tuple[str, ...]:
+    if row.forgetting is None or row.kl is None:
+        return ("", "")
+    spread = f" ± {row.forgetting_spread:.3f}" if row.runs > 1 else ""
+    return (f"{row.forgetting:+.3f}{spread}", f"{row.kl:.3f}")
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    """A row's figures as texts, in the order of `_COLUMNS`."""
     spread = f" ± {row.spread:.3f}" if row.runs > 1 else ""
     return (
         row.plan,
@@ -87,9 +113,15 @@ def cells_of(row: Row) -> tuple[str, ...]:
 
 def legend_of(rows: Sequence[Row]) -> str:
     """What the figures mean, and where the learning rates come from."""
+    kept = ""
+    if any(row.forgetting is not None for row in rows):
+        kept = (
+            " Forgets: by how much the loss on the text to keep rose; KL: of the tuned model from "
+            "the base, per token of that text."
+        )
     return (
         "Losses in nats per token, over all held-out tokens; ± is the standard deviation over the "
-        f"seeds. Learning rates: {'; '.join(_rate_notes(rows))}."
+        f"seeds.{kept} Learning rates: {'; '.join(_rate_notes(rows))}."
     )
 
 
@@ -110,7 +142,8 @@ def markdown_report(comparison: Comparison, picture: str = "") -> str:
     """
     found = results(comparison)
     rows = rows_of(found)
-    table = [COLUMNS, ("---", *["--:"] * (len(COLUMNS) - 1)), *map(cells_of, rows)]
+    heads, cells_of_rows = table_of(rows)
+    table = [heads, ("---", *["--:"] * (len(heads) - 1)), *cells_of_rows]
     lines = [
         f"# {' vs '.join(comparison.labels)}",
         "",

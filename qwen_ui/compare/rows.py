@@ -29,6 +29,9 @@ class Row:
         peak_bytes, delta_bytes: of memory, and of the file of trained tensors.
         rate_source: where the learning rate comes from.
         held_out: the sets of samples that the runs are judged by; one, unless runs differ in it.
+        forgets: nats per token by which the loss on the text to keep rose, of each seed.
+        kls: KL(base || tuned) per token of that text, of each seed (nats).
+        kept: the sets of samples that both are measured on.
     """
 
     plan: str
@@ -48,6 +51,24 @@ class Row:
     held_out: frozenset[str] = frozenset()
     losses: dict[int, float] = field(default_factory=dict)
     run_of: dict[int, str] = field(default_factory=dict)
+    forgets: dict[int, float] = field(default_factory=dict)
+    kls: dict[int, float] = field(default_factory=dict)
+    kept: frozenset[str] = frozenset()
+
+    @property
+    def forgetting(self) -> float | None:
+        """Nats per token by which the loss on the text to keep rose; None where there is none."""
+        return fmean(self.forgets.values()) if self.forgets else None
+
+    @property
+    def forgetting_spread(self) -> float:
+        """Sample standard deviation of `forgetting` over the seeds; 0 for one seed."""
+        return stdev(self.forgets.values()) if len(self.forgets) > 1 else 0.0
+
+    @property
+    def kl(self) -> float | None:
+        """KL(base || tuned) per token of the text to keep (nats); None where there is none."""
+        return fmean(self.kls.values()) if self.kls else None
 
     @property
     def perplexity(self) -> float:
@@ -88,16 +109,24 @@ def _is_measured(result: dict[str, Any]) -> bool:
 def row_records(rows: Sequence[Row]) -> list[dict[str, Any]]:
     """Rows as JSON: their fields, what follows from them, and whether they are on the front."""
     front = {row.plan for row in pareto(rows)}
-    derived = ("perplexity", "gain", "gain_per_million", "gain_per_second")
+    kept_front = {row.plan for row in kept_pareto(rows)}
+    derived = (
+        *("perplexity", "gain", "gain_per_million", "gain_per_second"),
+        *("forgetting", "forgetting_spread", "kl"),
+    )
     return [
         {
             **asdict(row),
             **{key: getattr(row, key) for key in derived},
             "front": row.plan in front,
+            "kept_front": row.plan in kept_front,
             "held_out": sorted(row.held_out),
+            "kept": sorted(row.kept),
             # A key in JSON is a text.
-            "losses": {str(seed): loss for seed, loss in row.losses.items()},
-            "run_of": {str(seed): run for seed, run in row.run_of.items()},
+            **{
+                name: {str(seed): value for seed, value in getattr(row, name).items()}
+                for name in ("losses", "run_of", "forgets", "kls")
+            },
         }
         for row in rows
     ]
@@ -124,12 +153,42 @@ def _row(plan: str, done: Sequence[dict[str, Any]]) -> Row:
         held_out=frozenset(str(r.get("held_out", "")) for r in done),
         losses={r["seed"]: float(r["eval_loss_after"]) for r in done},
         run_of={r["seed"]: str(r["run"]) for r in done},
+        **_kept_figures(done),
     )
+
+
+def _kept_figures(done: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """What the runs lost of the text to keep, where all of them have one."""
+    keys = ("keep_loss_before", "keep_loss_after", "kl")
+    if any(r.get(key) is None for r in done for key in keys):
+        return {}
+    return {
+        "forgets": {r["seed"]: r["keep_loss_after"] - r["keep_loss_before"] for r in done},
+        "kls": {r["seed"]: float(r["kl"]) for r in done},
+        "kept": frozenset(str(r.get("keep_fingerprint") or "") for r in done),
+    }
 
 
 def comparable(rows: Sequence[Row]) -> bool:
     """Whether all runs are judged by the same held-out samples."""
     return len(frozenset[str]().union(*(row.held_out for row in rows))) <= 1
+
+
+def keeps(rows: Sequence[Row]) -> bool:
+    """Whether all plans are measured on one text to keep."""
+    return all(row.forgets for row in rows) and len({text for r in rows for text in r.kept}) == 1
+
+
+def kept_pareto(rows: Sequence[Row]) -> list[Row]:
+    """The plans of which none gains more and forgets less, those that forget least first."""
+    if not keeps(rows):
+        return []
+    ordered = sorted(rows, key=lambda row: (row.forgetting or 0.0, -row.gain))
+    front: list[Row] = []
+    for row in ordered:
+        if not front or row.gain > front[-1].gain:
+            front.append(row)
+    return front
 
 
 def pareto(rows: Sequence[Row]) -> list[Row]:

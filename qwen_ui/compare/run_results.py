@@ -9,9 +9,11 @@ from typing import Any
 from qwen_ui.compare.comparison import Comparison, Entry
 from qwen_ui.runs import (
     HeldOut,
+    KeptText,
     RateSearch,
     rate_search_of,
     read_held_out,
+    read_kept_text,
     reading,
     run_folder,
     run_summary,
@@ -23,6 +25,7 @@ _START = (
     "learning_rate",
     "learning_rate_source",
     "evaluation_fingerprint",
+    "keep_fingerprint",
 )
 _SAMPLE = ("step", "prompt", "text")
 
@@ -99,6 +102,16 @@ def _compared(folder: Path) -> dict[str, Any]:
 def held_out_of(run: str) -> HeldOut | None:
     """Losses of the single held-out samples of a completed run; None where it left none."""
     return _read_held_out(run_folder(run))
+
+
+def kept_text_of(run: str) -> KeptText | None:
+    """What a completed run lost of the single samples of the text to keep; None where unknown."""
+    return _read_kept_text(run_folder(run))
+
+
+@lru_cache(maxsize=256)
+def _read_kept_text(folder: Path) -> KeptText | None:
+    return read_kept_text(folder)
 
 
 @lru_cache(maxsize=256)

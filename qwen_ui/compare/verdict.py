@@ -49,6 +49,22 @@ def paired_record(rows: Sequence[Row]) -> dict[str, Any] | None:
         "decided": found.decided,
         "samples": found.samples,
         "over_samples": _finite(found.over_samples),
+        "forgetting": _forgetting_record(found),
+    }
+
+
+def _forgetting_record(found: PairedDifference) -> dict[str, Any] | None:
+    """By how much more the lower plan forgets; None where that was not measured."""
+    more = found.forgetting
+    if more is None:
+        return None
+    return {
+        "differences": list(more.differences),
+        "mean": more.mean,
+        "half_width": more.half_width if len(found.seeds) > 1 else None,
+        "decided": more.decided,
+        "samples": more.samples,
+        "over_samples": _finite(more.over_samples),
     }
 
 
@@ -62,9 +78,16 @@ def headline(rows: Sequence[Row]) -> str:
     lower, higher = found.lower.plan, found.higher.plan
     if len(found.seeds) < 2:
         return f"So far {lower} ends {found.mean:.2f} nats lower than {higher}, on one seed"
+    more = found.forgetting
+    forgets = f"{lower} forgets {_more(more.mean)}" if more and more.decided else ""
     if not found.decided:
-        return f"No difference shown between {lower} and {higher}"
-    return f"{lower} beats {higher} by {found.mean:.2f} nats"
+        said = f"No difference shown between {lower} and {higher}"
+        return f"{said} but that {forgets}" if forgets else said
+    said = f"{lower} beats {higher} by {found.mean:.2f} nats"
+    if not forgets:
+        return said
+    joined = "and" if more and more.mean < 0 else "but"
+    return f"{said}, {joined} {forgets.removeprefix(lower).strip()}"
 
 
 def verdict_sentence(rows: Sequence[Row]) -> str:
@@ -86,7 +109,37 @@ def verdict_sentence(rows: Sequence[Row]) -> str:
         f"{lower.plan} ends at {_mean_loss(lower, found):.3f} nats per token, {higher.plan} at "
         f"{_mean_loss(higher, found):.3f}, with {size} the trainable parameters"
     )
-    return f"{said}. {_certainty(found)}"
+    if found.forgetting is not None:
+        said += f": it gains {_more(found.mean)} and forgets {_more(found.forgetting.mean)}"
+    return f"{said}. {_certainty(found)}{_forgetting_certainty(found)}"
+
+
+def _more(difference: float) -> str:
+    """`0.10 more` or `0.10 less`, in nats."""
+    return f"{abs(difference):.2f} {'less' if difference < 0 else 'more'}"
+
+
+def _forgetting_certainty(found: PairedDifference) -> str:
+    """How sure the difference in forgetting is; "" where it was not measured."""
+    more = found.forgetting
+    if more is None:
+        return ""
+    said = (
+        " The difference in forgetting (the rise of the loss on the text to keep) is "
+        f"{more.mean:+.3f}"
+    )
+    if len(found.seeds) > 1:
+        said += f" ± {more.half_width:.3f}"
+    said += " nats"
+    if more.samples > 1 and more.over_samples is not None:
+        low, high = more.over_samples
+        said += (
+            f"; over the {more.samples:,} samples of that text it lies between {low:+.3f} and "
+            f"{high:+.3f} (95 %, bootstrap)"
+        )
+    if len(found.seeds) > 1 and not more.decided:
+        said += ": no difference shown"
+    return f"{said}."
 
 
 def _mean_loss(row: Row, found: PairedDifference) -> float:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from qwen_ui.runs.curves import MACHINE
+from qwen_ui.runs.curves import KEPT_FIGURES, MACHINE
 from qwen_ui.runs.fold import RunFold
 
 CSV_COLUMNS = (
-    *("step", "epoch", "tokens", "elapsed", "loss", "eval_loss"),
+    *("step", "epoch", "tokens", "elapsed", "loss", "eval_loss", *KEPT_FIGURES),
     *("learning_rate", "gradient_norm", "seconds", "memory_bytes", *MACHINE),
 )
 

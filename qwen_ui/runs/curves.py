@@ -18,11 +18,21 @@ from qwen_ui.runs.fold import Column, RunFold
 from qwen_ui.runs.thinning import Line
 
 Axis = Literal["step", "tokens", "elapsed"]
-Figure = Literal["loss", "learning_rate", "gradient_norm", "tokens_per_second", "memory_bytes"]
+Figure = Literal[
+    "loss",
+    "learning_rate",
+    "gradient_norm",
+    "tokens_per_second",
+    "memory_bytes",
+    "keep_loss",
+    "kl",
+]
 AXES: tuple[Axis, ...] = get_args(Axis)
 FIGURES: tuple[Figure, ...] = get_args(Figure)
 # What the machine did, read now and then.
 MACHINE = ("busy_percent", "used_bytes", "celsius", "watts")
+# What an evaluation measures of a text to keep.
+KEPT_FIGURES = ("keep_loss", "kl")
 SERIES = (*FIGURES, "smooth", "eval", *MACHINE)
 
 
@@ -76,10 +86,12 @@ def lines_of(
     x = along[axis]
     lines: dict[str, Line] = {}
     for name in only:
-        if name == "eval" or name in MACHINE:
+        if name in {"eval", *MACHINE, *KEPT_FIGURES}:
             events = [(event, event.get("loss")) for event in fold.evals]
             if name in MACHINE:
                 events = [(e, e[name]) for e in fold.machine if e.get(name) is not None]
+            elif name in KEPT_FIGURES:
+                events = [(e, e[name]) for e in fold.evals if e.get(name) is not None]
             lines[name] = _placed(events, along["step"], [getattr(carry, axis), *x], axis)
         elif name == "smooth":
             lines[name] = _smoothed(x, columns["loss"], carry, smoothing)

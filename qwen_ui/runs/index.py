@@ -36,7 +36,7 @@ from qwen_ui.runs.status import Status, recorded_status
 from qwen_ui.runs.totals import RunTotals
 
 INDEX = ".index.sqlite"
-SCHEMA = 5
+SCHEMA = 6
 _TABLES = (
     "CREATE TABLE IF NOT EXISTS runs (run TEXT PRIMARY KEY, version TEXT, offset INTEGER, "
     "totals TEXT, shown TEXT, over INTEGER, change INTEGER)",
@@ -208,6 +208,8 @@ def _shown(
         "eval_before": totals.eval_before,
         "eval_after": totals.eval_after,
         "best_eval": totals.best_eval,
+        "forgetting": totals.forgetting,
+        "kl": totals.kl if totals.step else None,
         "model": settings.get("model") or "",
         "plan": plan,
         "data": Path(str(settings.get("data") or "")).name,

@@ -74,6 +74,7 @@ _FORMERLY = {
     "optimizer": "adamw",
     "gradient_checkpointing": "false",
     "optimizer_offload": "false",
+    "keep_tokens": "8192",
 }
 
 

@@ -21,6 +21,8 @@ class RunTotals:
         elapsed: seconds of training.
         peak_bytes: the largest memory recorded.
         eval_first, eval_last, best_eval: evaluation losses.
+        keep_first, keep_last: losses on the text to keep; None where there is none.
+        kl: KL(base || tuned) there, as it was last measured.
         unreadable: lines of the log that are no events.
         start, end: these events.
     """
@@ -33,6 +35,9 @@ class RunTotals:
     eval_first: float | None = None
     eval_last: float | None = None
     best_eval: float | None = None
+    keep_first: float | None = None
+    keep_last: float | None = None
+    kl: float | None = None
     unreadable: int = 0
     start: dict[str, Any] = field(default_factory=dict)
     end: dict[str, Any] = field(default_factory=dict)
@@ -59,6 +64,10 @@ class RunTotals:
             self.eval_first = losses[0] if self.eval_first is None else self.eval_first
             self.eval_last = losses[-1]
             self.best_eval = min(losses if self.best_eval is None else [self.best_eval, *losses])
+        kept = [event for event in new.evals if event.get("keep_loss") is not None]
+        if kept:
+            self.keep_first = kept[0]["keep_loss"] if self.keep_first is None else self.keep_first
+            self.keep_last, self.kl = kept[-1]["keep_loss"], kept[-1].get("kl")
         self.start, self.end = new.start or self.start, new.end or self.end
 
     @property
@@ -66,6 +75,13 @@ class RunTotals:
         """The evaluation before the first step."""
         said: float | None = self.end.get("eval_loss_before")
         return self.eval_first if said is None else said
+
+    @property
+    def forgetting(self) -> float | None:
+        """Nats per token by which the loss on the text to keep rose, once training has begun."""
+        if not self.step or self.keep_first is None or self.keep_last is None:
+            return None
+        return self.keep_last - self.keep_first
 
     @property
     def eval_after(self) -> float | None:

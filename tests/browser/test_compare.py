@@ -31,6 +31,10 @@ def test_one_click_gives_a_verdict_that_a_reload_finds_again(page: Page, tmp_pat
     headline = view.locator(".qc-headline")
     expect(headline).to_contain_text("on one seed")
     expect(view.locator(".qc-setup")).to_contain_text("kjv-train.txt")
+    expect(view.locator(".qc-setup")).to_contain_text("austen-keep.txt")
+    expect(verdict).to_contain_text("and forgets")
+    expect(view.get_by_role("columnheader", name="forgets")).to_be_visible()
+    expect(view.get_by_text("Gain against forgetting")).to_be_visible()
     with page.expect_download() as told:
         view.get_by_role("button", name="HTML").click()
     file = tmp_path / "comparison.html"
@@ -39,7 +43,7 @@ def test_one_click_gives_a_verdict_that_a_reload_finds_again(page: Page, tmp_pat
     report.route("http**", lambda route: route.abort())
     report.goto(file.as_uri())
     expect(report.locator("h1")).to_have_text(headline.inner_text(), ignore_case=True)
-    expect(report.locator("svg")).to_have_count(4)
+    expect(report.locator("svg")).to_have_count(5)
     report.close()
     said = verdict.inner_text()
     page.reload()

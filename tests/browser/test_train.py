@@ -210,6 +210,11 @@ def test_launch_stop_and_resume_on_the_nano_twin(page: Page) -> None:
     expect(view.locator(".qr-badge")).to_have_text("Completed", timeout=300_000)
     expect(view.locator(".qr-facts")).to_contain_text("24 of 24")
     expect(view.locator(".qr-fall")).to_contain_text("nats per token")
+    expect(page.locator("#qt-form").get_by_label("Text to keep")).to_have_value(
+        "Jane Austen, plain text"
+    )
+    expect(view.locator(".qr-kept")).to_contain_text("KL from the base")
+    expect(view.get_by_text("Loss on the text to keep")).to_be_visible()
     expect(view.locator("table.qr-samples th").nth(1)).to_have_text("before")
     steps = view.locator(PLOT).evaluate("p => p.data[0].x")
     assert steps == list(range(1, 25))

@@ -23,6 +23,11 @@ def evaluation(number: int, loss: float | None) -> Event:
     return {"event": "eval", "step": number, "loss": loss}
 
 
+def kept(number: int, loss: float, kl: float) -> Event:
+    """An evaluation of a run with a text to keep."""
+    return {**evaluation(number, 3.0), "keep_loss": loss, "kl": kl}
+
+
 def fold_of(events: Iterable[Event]) -> RunFold:
     fold = RunFold()
     fold.add_all(events)

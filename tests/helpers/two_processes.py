@@ -42,6 +42,12 @@ class Stack(nn.Module):
     def logits(self, x: torch.Tensor) -> torch.Tensor:
         return self.head(x)
 
+    def observe(self, x: torch.Tensor) -> torch.Tensor:
+        return self.head(x)
+
+    def wide_logits(self, x: torch.Tensor) -> torch.Tensor:
+        return self.head(x)
+
     def generate(self, x: torch.Tensor) -> torch.Tensor:
         return self.head(self.blocks[0](x))
 

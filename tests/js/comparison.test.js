@@ -50,7 +50,7 @@ const search = (plan, status, more = {}) => ({
 });
 
 test("a row's figures are written as everywhere on the page", () => {
-  const texts = data.COLUMNS.map(([, text]) => text(row("bitfit")));
+  const texts = data.columnsOf([row("bitfit")]).map(([, text]) => text(row("bitfit")));
   assert.deepEqual(texts, [
     "bitfit",
     "8,192",
@@ -70,7 +70,7 @@ test("a row's figures are written as everywhere on the page", () => {
 });
 
 test("of one seed there is no spread", () => {
-  const after = data.COLUMNS.find(([title]) => title === "after")[1];
+  const after = data.columnsOf([]).find(([title]) => title === "after")[1];
   assert.equal(after(row("bitfit", { runs: 1 })), "4.000");
 });
 
@@ -176,4 +176,31 @@ test("methods take the scores of the tensors that count", () => {
     { name: "gradient", scores: [1, 2], order: [1, 0] },
   ]);
   assert.deepEqual(methodsOf(answer, "all")[0].order, [0, 1]);
+});
+
+test("what was forgotten has columns and a chart only where it was measured", () => {
+  const old = row("old");
+  const kept = row("kept", {
+    gain: 1.5,
+    forgetting: 0.1234,
+    forgetting_spread: 0.01,
+    kl: 0.25,
+    kept_front: true,
+  });
+  const titles = (rows) => data.columnsOf(rows).map(([title]) => title);
+  assert.ok(!titles([old]).includes("forgets"));
+  assert.equal(titles([old, kept]).indexOf("forgets"), titles([old]).indexOf("after") + 1);
+  const text = (title, r) =>
+    data
+      .columnsOf([kept])
+      .find(([name]) => name === title)[1](r);
+  assert.equal(text("forgets", kept), "+0.123 ± 0.010");
+  assert.equal(text("KL", kept), "0.250");
+  assert.equal(text("forgets", old), "");
+  assert.deepEqual(
+    data.keptFront([old], () => "red"),
+    [],
+  );
+  const [trace] = data.keptFront([kept], () => "red");
+  assert.deepEqual([trace.x, trace.y], [[0.1234], [1.5]]);
 });

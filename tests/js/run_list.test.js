@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import { signed } from "qwen/page/format.js";
 import { calledBy, COLUMNS, RunList } from "qwen/runs/run_list.js";
 
 const row = (number, more = {}) => ({
@@ -37,7 +38,20 @@ test("a row is shown by the columns' texts", () => {
   assert.equal(text("trainable"), "22.0 M");
   assert.equal(text("elapsed"), "1 min 15 s");
   assert.equal(text("learning_rate"), "–");
+  assert.equal(text("forgetting"), "–");
+  assert.equal(signed(0.1), "+0.100");
   assert.equal(calledBy(row(1, { name: "mine" })), "mine");
+});
+
+test("what was forgotten has columns where a run had a text to keep", () => {
+  const keys = (list) => list.columns.map(({ key }) => key);
+  assert.ok(!keys(listOf(row(1), row(2, { kl: null }))).includes("forgetting"));
+  const list = listOf(row(1), row(2, { forgetting: -0.0123, kl: 0.0016 }));
+  assert.ok(keys(list).includes("forgetting"));
+  const text = (key) => list.columns.find((column) => column.key === key).text;
+  const [old, kept] = [row(1), list.runs.get(row(2).run)];
+  assert.deepEqual([text("forgetting")(kept), text("kl")(kept)], ["−0.012", "0.002"]);
+  assert.deepEqual([text("forgetting")(old), text("kl")(old)], ["–", "–"]);
 });
 
 test("changed rows replace the old ones; nothing new is the same", () => {

@@ -73,3 +73,14 @@ test("suggested changes and the outcome are put into words", () => {
   assert.equal(words.outcomeOf({ eval_loss_before: 5.5, eval_loss_after: null }), null);
   assert.equal(words.outcomeOf(undefined), null);
 });
+
+test("what was lost of a text to keep stands with its errors", () => {
+  assert.equal(words.keptOf({ eval_loss_before: 5, eval_loss_after: 4 }), null);
+  const end = { keep_loss_before: 3.3, keep_loss_after: 4.05, kl: 0.31, keep_error: 0.0123 };
+  assert.deepEqual(words.keptOf(end), {
+    before: "3.300",
+    after: "4.050",
+    change: "+0.750 ± 0.012",
+    kl: "0.310",
+  });
+});

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from qwen_ui.runs import csv_of, runs_csv
-from tests.helpers.run_events import evaluation, finished, fold_of, start, step
+from tests.helpers.run_events import evaluation, finished, fold_of, kept, start, step
 
 
 def rows_of(text: str) -> list[dict[str, str]]:
@@ -16,6 +16,11 @@ def test_csv_has_a_row_per_step_and_per_evaluation() -> None:
     assert text.startswith("step,epoch,")
     found = [(row["step"], row["loss"], row["eval_loss"]) for row in rows_of(text)]
     assert found == [("0", "", "6"), ("1", "2", ""), ("1", "", "3"), ("2", "", "")]
+
+
+def test_csv_has_what_is_lost_of_a_text_to_keep() -> None:
+    found = rows_of(csv_of(fold_of([step(1), kept(1, 3.5, 0.25)])))
+    assert [(row["keep_loss"], row["kl"]) for row in found] == [("", ""), ("3.5", "0.25")]
 
 
 def test_steps_done_again_have_one_row() -> None:

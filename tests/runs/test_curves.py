@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from qwen_ui.runs import AXES, Axis, Carry, lines_of
 from qwen_ui.runs.curves import SERIES
-from tests.helpers.run_events import evaluation, fold_of, step
+from tests.helpers.run_events import evaluation, fold_of, kept, step
 
 
 @pytest.mark.parametrize("axis", AXES)
@@ -52,6 +52,14 @@ def test_an_evaluation_stands_where_its_step_does() -> None:
     places: tuple[tuple[Axis, float], ...] = (("step", 1), ("tokens", 100), ("elapsed", 0.5))
     for axis, x in places:
         assert lines_of(fold_of(events), axis=axis)["eval"] == ([x], [3.0])
+
+
+def test_what_is_lost_of_a_text_to_keep_is_a_line_of_the_runs_that_have_one() -> None:
+    events = [kept(0, 3.3, 0.0), step(1), kept(1, 3.5, 0.1), evaluation(1, 3.0)]
+    lines = lines_of(fold_of(events))
+    assert (lines["keep_loss"], lines["kl"]) == (([0, 1], [3.3, 3.5]), ([0, 1], [0.0, 0.1]))
+    without = lines_of(fold_of([step(1), evaluation(1, 3.0)]))
+    assert without["keep_loss"] == without["kl"] == ([], [])
 
 
 @pytest.mark.parametrize("nonsense", [None, 3, "x", {"sum": "a"}, {"sum": math.nan, "step": True}])

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qwen_ui.runs import Event, RunTotals
-from tests.helpers.run_events import evaluation, fold_of, start, step
+from tests.helpers.run_events import evaluation, fold_of, kept, start, step
 
 losses = st.floats(0, 10) | st.none()
 events = st.lists(
@@ -45,3 +45,11 @@ def test_evaluations_are_those_before_and_after_training() -> None:
     said = {"event": "end", "eval_loss_before": 5.9, "eval_loss_after": 2.9}
     totals = RunTotals.of(fold_of([*run, said]))
     assert (totals.eval_before, totals.eval_after) == (5.9, 2.9)
+
+
+def test_forgetting_is_known_once_training_has_begun() -> None:
+    totals = RunTotals.of(fold_of([start(), kept(0, 3.25, 0.0)]))
+    assert (totals.forgetting, totals.kl) == (None, 0.0)
+    totals.add(fold_of([step(1), kept(1, 3.5, 0.1)]))
+    assert (totals.forgetting, totals.kl) == (0.25, 0.1)
+    assert RunTotals.of(fold_of([start(), step(1), evaluation(1, 3.0)])).forgetting is None

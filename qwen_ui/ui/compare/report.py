@@ -9,11 +9,10 @@ import base64
 from collections.abc import Sequence
 
 from qwen_ui.compare import (
-    COLUMNS,
     Comparison,
     Row,
-    cells_of,
     headline,
+    keeps,
     legend_of,
     markdown_report,
     notes_of,
@@ -22,11 +21,14 @@ from qwen_ui.compare import (
     samples_of,
     searches_of,
     setup_of,
+    table_of,
     verdict_sentence,
 )
 from qwen_ui.runs import Axis, run_curves
 from qwen_ui.ui.compare.svg_chart import Series, chart
 from qwen_ui.ui.page import SERIES_COLOURS, render
+
+GAIN_AND_FORGETTING = "Gain against forgetting"
 
 
 def markdown(comparison: Comparison) -> str:
@@ -42,14 +44,15 @@ def html(comparison: Comparison) -> str:
     """The comparison as one HTML file."""
     found = results(comparison)
     rows = rows_of(found)
+    columns, cells = table_of(rows)
     return render(
         "compare/report.html",
         title=headline(rows) or " vs ".join(comparison.labels),
         verdict=verdict_sentence(rows),
         setup=setup_of(comparison),
         drawings=drawings(comparison).values(),
-        columns=COLUMNS,
-        rows=[cells_of(row) for row in rows],
+        columns=columns,
+        rows=cells,
         legend=legend_of(rows),
         samples=samples_of(found),
         notes=notes_of(comparison),
@@ -58,12 +61,14 @@ def html(comparison: Comparison) -> str:
 
 
 def drawings(comparison: Comparison) -> dict[str, str]:
-    """The charts by title: evaluation loss by step, by second, by size and by learning rate."""
+    """The charts by title: evaluation loss by step, by second, by size and by learning rate, and
+    what was gained against what was forgotten."""
     rows = rows_of(results(comparison))
     found = {
         "Evaluation loss by step": _curves(comparison, "step", "step"),
         "Evaluation loss by second": _curves(comparison, "elapsed", "seconds of training"),
         "Loss after training by trainable parameters": _pareto(rows, comparison.labels),
+        GAIN_AND_FORGETTING: _kept(rows, comparison.labels),
         "Loss of the short runs by learning rate": _searches(comparison),
     }
     return {title: svg for title, svg in found.items() if svg}
@@ -97,6 +102,29 @@ def _pareto(rows: Sequence[Row], labels: Sequence[str]) -> str:
         x_title="trainable parameters",
         y_title="nats per token",
         log_x=True,
+    )
+
+
+def _kept(rows: Sequence[Row], labels: Sequence[str]) -> str:
+    """Upwards is more gained, to the left is less forgotten."""
+    if not rows or not keeps(rows):
+        return ""
+    series = [
+        Series(
+            row.plan,
+            [row.forgetting or 0.0],
+            [row.gain],
+            colour_of(row.plan, labels),
+            [row.spread],
+            x_errors=[row.forgetting_spread],
+        )
+        for row in rows
+    ]
+    return chart(
+        GAIN_AND_FORGETTING,
+        series,
+        x_title="nats per token forgotten of the text to keep",
+        y_title="nats per token gained",
     )
 
 

@@ -46,6 +46,7 @@ class Series:
 
     Attributes:
         errors: half lengths of error bars, one a point; empty for none.
+        x_errors: the same along x.
         line: whether the points are joined.
         points: whether they are marked.
         label: whether the name is written at the last point.
@@ -60,6 +61,7 @@ class Series:
     points: bool = True
     label: bool = True
     width: float = 2.0
+    x_errors: Sequence[float] = ()
 
 
 def chart(
@@ -74,10 +76,11 @@ def chart(
     shown = [s for s in series if len(s.x)]
     if not shown:
         return ""
-    xs = [value for s in shown for value in s.x]
+    wide = [(x, e) for s in shown for x, e in zip(s.x, s.x_errors or [0] * len(s.x), strict=True)]
     low = [y - e for s in shown for y, e in zip(s.y, s.errors or [0] * len(s.y), strict=True)]
     high = [y + e for s in shown for y, e in zip(s.y, s.errors or [0] * len(s.y), strict=True)]
-    across = _Axis(min(xs), max(xs), LEFT, WIDTH - RIGHT, log=log_x)
+    left, right = min(x - e for x, e in wide), max(x + e for x, e in wide)
+    across = _Axis(left, right, LEFT, WIDTH - RIGHT, log=log_x)
     up = _Axis(min(low), max(high), HEIGHT - BOTTOM, TOP, log=False)
     marks = [
         Mark(_INK, LEFT, 20, text=title, size=13.5, weight=600),
@@ -152,6 +155,9 @@ def _marks(series: Series, across: _Axis, up: _Axis) -> Iterator[Mark]:
     for (x, _), y, error in zip(at, series.y, series.errors, strict=bool(series.errors)):
         if error:
             yield Mark(series.colour, path=f"M{x} {up(y - error)}V{up(y + error)}")
+    for (_, y), x, error in zip(at, series.x, series.x_errors, strict=bool(series.x_errors)):
+        if error:
+            yield Mark(series.colour, path=f"M{across(x - error)} {y}H{across(x + error)}")
     if series.points:
         for (x, y), x_value, y_value in zip(at, series.x, series.y, strict=True):
             said = f"{series.name}: {x_value:,g}, {y_value:.4f}"

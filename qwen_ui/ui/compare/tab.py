@@ -22,12 +22,15 @@ from qwen_ui.ui.page import (
     Session,
     check_choice,
     guarded,
+    keep_fields,
     kept_files,
+    kept_text_file,
     own_columns,
     own_file,
     paragraph,
     shown_with_own,
     trained_model,
+    wire_keep,
 )
 
 if TYPE_CHECKING:
@@ -62,6 +65,8 @@ class CompareTab:
     upload: gr.File
     columns: gr.Textbox
     data_note: gr.HTML
+    keep: gr.Dropdown
+    keep_upload: gr.File
     steps: gr.Number
     seeds: gr.Number
     find_rates: gr.Checkbox
@@ -83,6 +88,7 @@ def build(session: Session) -> CompareTab:
             upload = own_file("Training data; a part is held out", "qc-upload")
             columns = own_columns("qc-columns")
             data_note = gr.HTML("", apply_default_css=False, elem_id="qc-data-note")
+            keep, keep_upload = keep_fields("qc")
             with gr.Row():
                 steps = gr.Number(60, label="Steps", precision=0, minimum=1, min_width=100)
                 seeds = gr.Number(2, label="Seeds", precision=0, minimum=1, min_width=100)
@@ -108,6 +114,8 @@ def build(session: Session) -> CompareTab:
         upload,
         columns,
         data_note,
+        keep,
+        keep_upload,
         steps,
         seeds,
         find_rates,
@@ -142,21 +150,27 @@ def wire(tab: CompareTab, header: Header, session: Session) -> None:
 
     @guarded
     def on_rank(
-        source: str, methods: list[str], data: str, upload: str | None, columns: str, *sizes: Any
+        source: str, methods: list[str], data: str, upload: str | None, columns: str, *others: Any
     ) -> tuple[str, str]:
         model, training = trained_model(session, source), kept_files(data, upload)[0]
         by_hand = columns_of(data, columns)
         plans = ranked_plans(model, training, methods, by_hand)
-        name = begin_comparison(session, source, plans, data, upload, columns, *sizes)
+        name = begin_comparison(session, source, plans, data, upload, columns, *others)
         return name, asked_of(model, training, by_hand)
 
     @guarded
-    def on_data(source: str, data: str, upload: str | None, columns: str) -> tuple[Any, ...]:
-        checked = check_choice(session, source, data, upload, columns)
+    def on_data(
+        source: str, data: str, upload: str | None, columns: str, keep: str, keep_upload: str | None
+    ) -> tuple[Any, ...]:
+        checked = check_choice(
+            session, source, data, upload, columns, keep=keep, keep_upload=keep_upload
+        )
         return checked.text, *(gr.Button(interactive=checked.usable) for _ in buttons)
 
     quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
-    settings = [tab.data, tab.upload, tab.columns, tab.steps, tab.seeds, tab.find_rates]
+    chosen: list[Any] = [tab.data, tab.upload, tab.columns]
+    kept: list[Any] = [tab.keep, tab.keep_upload]
+    settings = [*chosen, *kept, tab.steps, tab.seeds, tab.find_rates]
     buttons = [tab.classic, tab.ticked, tab.by_rank, tab.score]
     tab.classic.click(on_classic, [header.model, *settings], tab.view, **quiet)
     tab.ticked.click(
@@ -165,7 +179,6 @@ def wire(tab: CompareTab, header: Header, session: Session) -> None:
         tab.view,
         **quiet,
     )
-    chosen: list[Any] = [tab.data, tab.upload, tab.columns]
     tab.score.click(on_score, [header.model, *chosen], tab.ranking, **quiet)
     tab.by_rank.click(
         on_rank,
@@ -174,11 +187,12 @@ def wire(tab: CompareTab, header: Header, session: Session) -> None:
         api_visibility="private",
     )
     tab.ranking.input(guarded(plan_used), tab.ranking, header.plan, **quiet)
+    wire_keep(header, session, tab.data, tab.keep, tab.keep_upload, quiet)
     tab.data.change(shown_with_own, tab.data, [tab.upload, tab.columns], **quiet)
     gr.on(
-        [header.model.change, *(component.change for component in chosen)],
+        [header.model.change, *(component.change for component in (*chosen, *kept))],
         on_data,
-        [header.model, *chosen],
+        [header.model, *chosen, *kept],
         [tab.data_note, *buttons],
         trigger_mode="always_last",
         **quiet,
@@ -194,6 +208,8 @@ def begin_comparison(
     data: str,
     upload: str | None,
     columns: str,
+    keep: str,
+    keep_upload: str | None,
     steps: int,
     seeds: int,
     find_rates: bool = True,
@@ -213,6 +229,7 @@ def begin_comparison(
         find_rates=find_rates,
         data=training,
         eval_data=evaluation,
+        keep=kept_text_file(keep, keep_upload),
         columns=columns_of(data, columns),
         steps=int(steps),
         eval_every=max(1, int(steps) // 3),

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from qwen_ui.ui.page.guard import guarded
     from qwen_ui.ui.page.header import Header, default_plan
     from qwen_ui.ui.page.jobs import Jobs, Tick
+    from qwen_ui.ui.page.keep_choice import NONE, keep_fields, kept_text_file, wire_keep
     from qwen_ui.ui.page.modules import mounted_by
     from qwen_ui.ui.page.run_view import (
         build_run_view,
@@ -45,6 +46,7 @@ __all__ = [
     "AUTH_VARIABLE",
     "CHAT",
     "KJV",
+    "NONE",
     "OWN",
     "SERIES_COLOURS",
     "Header",
@@ -60,7 +62,9 @@ __all__ = [
     "default_plan",
     "guarded",
     "is_known_data",
+    "keep_fields",
     "kept_files",
+    "kept_text_file",
     "launch_options",
     "mount_point",
     "mounted_by",
@@ -77,5 +81,6 @@ __all__ = [
     "stand_in_for",
     "title_of",
     "trained_model",
+    "wire_keep",
 ]
 __getattr__ = lazy_face(__name__, __file__)

@@ -12,6 +12,7 @@ from qwen_ui.errors import DataError, ModelError, UserError
 from qwen_ui.model import embedding_rows
 from qwen_ui.model.weights import why_no_weights
 from qwen_ui.ui.page.data_choice import OWN
+from qwen_ui.ui.page.keep_choice import NONE
 from qwen_ui.ui.page.kept import Kept
 from qwen_ui.ui.page.stand_in import trained_model
 from qwen_ui.ui.page.templates import paragraph
@@ -46,18 +47,23 @@ def check_choice(
     columns: str | None,
     *,
     eval_upload: str | None = None,
+    keep: str = NONE,
+    keep_upload: str | None = None,
     length: float | None = None,
     packing: bool = False,
 ) -> DataCheck:
-    """Check own data for a model; shipped data are right.
+    """Check own data for a model, and an own text to keep; shipped ones are right.
 
     Args:
         source: the model of the header, "" while there is none.
         columns: the mapping by hand, as for `load_examples`.
+        keep: the choice of a text to keep.
         length: tokens per sequence.
     """
+    if keep == OWN and not keep_upload:
+        return DataCheck(False, paragraph("Upload a text to keep, or choose none.", "q-data-note"))
     if choice != OWN:
-        return DataCheck(True, "")
+        return _checked_keep(keep_upload) if keep == OWN else DataCheck(True, "")
     if not upload:
         return DataCheck(False, paragraph("Upload a file first.", "q-data-note"))
     columns = (columns or "").strip() or None
@@ -65,12 +71,24 @@ def check_choice(
         notes = _notes(upload, columns)
         if eval_upload:
             _notes(eval_upload, columns, required=False)
+        if keep == OWN and keep_upload:
+            _notes(keep_upload, columns, required=False)
         anatomy = _trained(session, source)
         if anatomy is not None:
             data_preview(anatomy, upload, int(length or LENGTH), packing=packing, columns=columns)
     except UserError as error:
         return DataCheck(False, paragraph(str(error), "q-data-note q-bad"))
     return DataCheck(True, paragraph(" ".join(notes), "q-data-note") if notes else "")
+
+
+def _checked_keep(upload: str | None) -> DataCheck:
+    """An own text to keep beside shipped data, which have no columns by hand."""
+    assert upload is not None
+    try:
+        _notes(upload, None, required=False)
+    except UserError as error:
+        return DataCheck(False, paragraph(f"Text to keep: {error}", "q-data-note q-bad"))
+    return DataCheck(True, "")
 
 
 def data_preview(

@@ -25,10 +25,12 @@ def report(runs: Sequence[str], rows: Sequence[dict[str, Any]]) -> str:
     drawn = run_curves(runs)
     for number, run in enumerate(drawn):
         run["colour"] = SERIES_COLOURS[number % len(SERIES_COLOURS)]
+    kept = any(row["forgetting"] is not None for row in rows)
     return render(
         "runs/report.html",
+        kept=kept,
         title=f"{len(drawn)} {'run' if len(drawn) == 1 else 'runs'}",
-        figures=_figures(rows, best_run(rows)),
+        figures=_figures(rows, best_run(rows), kept=kept),
         runs=list(runs),
         differences=_differences(runs),
         samples=[cells for run in runs for cells in _samples(run)],
@@ -37,8 +39,14 @@ def report(runs: Sequence[str], rows: Sequence[dict[str, Any]]) -> str:
     )
 
 
-def _figures(runs: Sequence[dict[str, Any]], best: str | None) -> list[dict[str, Any]]:
-    """The cells of each run's row, and whether it is the best."""
+def _figures(
+    runs: Sequence[dict[str, Any]], best: str | None, *, kept: bool
+) -> list[dict[str, Any]]:
+    """The cells of each run's row, and whether it is the best.
+
+    Args:
+        kept: whether some run has a text to keep.
+    """
     return [
         {
             "best": run["run"] == best,
@@ -50,11 +58,18 @@ def _figures(runs: Sequence[dict[str, Any]], best: str | None) -> list[dict[str,
                 f"{run['step']:,} of {run['steps']:,}",
                 _rounded(run["eval_before"]),
                 _rounded(run["eval_after"]) + (" (best)" if run["run"] == best else ""),
+                *(_kept(run) if kept else ()),
                 f"{run['elapsed']:.1f}",
             ),
         }
         for run in runs
     ]
+
+
+def _kept(run: dict[str, Any]) -> tuple[str, str]:
+    """What a run forgot of its text to keep: the loss's rise, and KL."""
+    forgetting = run["forgetting"]
+    return "–" if forgetting is None else f"{forgetting:+.4f}", _rounded(run["kl"])
 
 
 def _differences(runs: Sequence[str]) -> list[dict[str, Any]]:

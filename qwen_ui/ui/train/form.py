@@ -11,7 +11,7 @@ from qwen_ui.freeze import FreezePlan, resolve
 from qwen_ui.model.weights import refuse_quantized
 from qwen_ui.paths import runs_folder
 from qwen_ui.runs import make_spec, rate_search_of, run_folder, run_names, status_of
-from qwen_ui.ui.page import OWN, kept_files, render, trained_model
+from qwen_ui.ui.page import OWN, kept_files, kept_text_file, render, trained_model
 
 if TYPE_CHECKING:
     from qwen_ui.runs import RunSpec
@@ -83,6 +83,7 @@ def spec_of(form: dict[str, Any], model: str, plan: FreezePlan) -> RunSpec:
     values = dict(form)
     choice, columns = values.pop("data"), (values.pop("columns") or "").strip()
     data, held_out = kept_files(choice, values.pop("upload"), values.pop("eval_upload"))
+    keep = kept_text_file(values.pop("keep"), values.pop("keep_upload"))
     percent = values.pop("validation_percent")
     if percent is not None and not 0 < percent < 100:
         raise SettingsError("The validation split must be between 0 and 100 %, or empty.")
@@ -99,6 +100,7 @@ def spec_of(form: dict[str, Any], model: str, plan: FreezePlan) -> RunSpec:
         plan=plan.to_dict(),
         data=data,
         eval_data=held_out,
+        keep=keep,
         columns=columns or None if choice == OWN else None,
         validation_split=None if percent is None else percent / 100,
         sample_prompts=tuple(prompts),

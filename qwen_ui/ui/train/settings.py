@@ -9,7 +9,7 @@ from typing import Any, get_args
 import gradio as gr
 
 from qwen_ui.runs import Tracker, setting_choices, setting_label
-from qwen_ui.ui.page import CHAT, KJV, OWN, own_columns, own_file, render
+from qwen_ui.ui.page import CHAT, KJV, OWN, keep_fields, own_columns, own_file, render
 from qwen_ui.workers import cores
 
 PROMPTS = "And it came to pass\nIn the beginning"
@@ -19,13 +19,15 @@ PROMPTS = "And it came to pass\nIn the beginning"
 class Settings:
     """The fields, named as the settings of a run.
 
-    `upload`, `eval_upload` and the percentages are the form's own; `sample_prompts` is one text.
+    The uploads and the percentages are the form's own; `sample_prompts` is one text.
     """
 
     data: gr.Radio
     upload: gr.File
     eval_upload: gr.File
     columns: gr.Textbox
+    keep: gr.Dropdown
+    keep_upload: gr.File
     validation_percent: gr.Number
     steps: gr.Number
     learning_rate: gr.Number
@@ -91,6 +93,7 @@ def build_form() -> Form:
     made["eval_upload"] = own_file(
         "Evaluation data (default: a part is held out)", "qt-eval-upload"
     )
+    made["keep"], made["keep_upload"] = keep_fields("qt")
     with gr.Accordion("What the model will see", open=False, elem_id="qt-preview"):
         preview = gr.HTML("", apply_default_css=False)
     with gr.Row():

@@ -12,6 +12,7 @@ from qwen_ui.errors import DataError, UserError
 from qwen_ui.freeze import FreezePlan
 from qwen_ui.model import length_note
 from qwen_ui.ui.page import (
+    NONE,
     OWN,
     Header,
     Session,
@@ -20,6 +21,7 @@ from qwen_ui.ui.page import (
     guarded,
     shown_with_own,
     trained_model,
+    wire_keep,
 )
 from qwen_ui.ui.train.components import TrainTab, build
 from qwen_ui.ui.train.form import (
@@ -52,6 +54,8 @@ def wire(tab: TrainTab, header: Header, session: Session) -> None:
         check_spec_within_limits(spec)
         return spec
 
+    fields_of = tab.settings
+    wire_keep(header, session, fields_of.data, fields_of.keep, fields_of.keep_upload, quiet)
     _wire_intent(tab, header, session, quiet)
     _wire_preview(tab, header, session, quiet)
     _wire_price(tab, header, session, quiet)
@@ -73,11 +77,12 @@ def _wire_intent(tab: TrainTab, header: Header, session: Session, quiet: dict[st
     watched: list[Any] = [
         *(settings.data, settings.upload, settings.columns, settings.eval_upload),
         *(settings.sequence_length, settings.packing),
+        *(settings.keep, settings.keep_upload),
     ]
 
     def readiness(rate: float | None, source: str, *values: Any) -> tuple[Any, ...]:
         """(note under the data, launch, learning-rate finder)."""
-        choice, upload, columns, held_out, length, packing = values
+        choice, upload, columns, held_out, length, packing, keep, keep_upload = values
         checked = check_choice(
             session,
             source,
@@ -85,6 +90,8 @@ def _wire_intent(tab: TrainTab, header: Header, session: Session, quiet: dict[st
             upload,
             columns,
             eval_upload=held_out,
+            keep=keep,
+            keep_upload=keep_upload,
             length=length,
             packing=packing,
         )
@@ -213,6 +220,7 @@ def _wire_preview(tab: TrainTab, header: Header, session: Session, quiet: dict[s
 
 def _wire_price(tab: TrainTab, header: Header, session: Session, quiet: dict[str, Any]) -> None:
     priced = (
+        "keep",
         "batch_size",
         "sequence_length",
         "gradient_accumulation_steps",
@@ -247,7 +255,7 @@ def _wire_price(tab: TrainTab, header: Header, session: Session, quiet: dict[str
         on_slurm = where == SLURM
         kind = ("cuda" if gpus else "cpu") if on_slurm else found.kind
         # An empty field counts as the setting's default.
-        given = {n: v for n, v in zip(priced, values, strict=True) if v is not None}
+        given = {n: v for n, v in zip(priced, values, strict=True) if v not in {None, NONE}}
         length = int(given.get("sequence_length", 128))
         try:
             model = priced_model(session, source, plan)

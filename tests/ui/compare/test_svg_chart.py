@@ -54,6 +54,19 @@ def test_error_bars_reach_as_far_as_the_error() -> None:
     assert abs(top - bottom) == pytest.approx(abs(y1 - y0), abs=0.3)
 
 
+def test_error_bars_along_x_reach_as_far_as_the_error() -> None:
+    root = drawn(Series("s", [0, 1], [1.0, 3.0], "#123456", x_errors=[0, 1.0]))
+    (x0, _), (x1, y1) = points(root)
+    (bar,) = [
+        node.get("d", "")
+        for node in root.iter(f"{SVG}path")
+        if node.get("stroke") == "#123456" and "H" in node.get("d", "")
+    ]
+    begin, end = float(bar[1:].split()[0]), float(bar.split("H")[1])
+    assert float(bar.split()[1].split("H")[0]) == y1
+    assert end - begin == pytest.approx(2 * (x1 - x0), abs=0.3)
+
+
 def test_labels_of_like_ends_do_not_meet() -> None:
     root = drawn(*(Series(f"plan {i}", [0, 1], [5.0, 4.0 + i / 1000], "#000000") for i in range(4)))
     heights = [

@@ -16,6 +16,7 @@ from qwen_ui.compare.comparison import Entry
 from qwen_ui.errors import DataError, RunError, SettingsError
 from qwen_ui.freeze import FreezePlan, preset, resolve
 from qwen_ui.model import open_model
+from qwen_ui.paths import ASSETS
 from qwen_ui.rank import METHODS, Ranking
 from qwen_ui.rank.scores import Scores, scores_of
 from qwen_ui.runs import Event, RunWriter, create_run, read_events, run_folder
@@ -25,6 +26,7 @@ from qwen_ui.ui.compare import tab as compare_tab
 from qwen_ui.ui.compare import view as compare_view
 from qwen_ui.ui.page.data_choice import KJV, OWN, data_files, is_known_data, uploads_folder
 from qwen_ui.ui.page.jobs import Jobs
+from qwen_ui.ui.page.keep_choice import AUSTEN, NONE
 from qwen_ui.ui.page.session import Session
 from tests.helpers.waiting import answer_of
 
@@ -45,7 +47,7 @@ def begun(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 def test_one_click_is_both_plans_over_two_seeds_on_the_twin(begun: list[Any]) -> None:
     plans = [preset(name) for name in compare_tab.CLASSIC]
     name = compare_tab.begin_comparison(
-        Session(), "qwen2.5-1.5b-instruct", plans, KJV, None, "", 60, 2
+        Session(), "qwen2.5-1.5b-instruct", plans, KJV, None, "", AUSTEN, None, 60, 2
     )
     (comparison,) = begun
     assert comparison.name == name == compare_tab.latest_name()
@@ -53,18 +55,22 @@ def test_one_click_is_both_plans_over_two_seeds_on_the_twin(begun: list[Any]) ->
     assert [entry.seed for entry in comparison.entries] == [0, 0, 1, 1]
     assert {entry.spec.model.source for entry in comparison.entries} == {"nano"}
     assert {entry.spec.optimization.steps for entry in comparison.entries} == {60}
+    keeps = {entry.spec.data.keep for entry in comparison.entries}
+    assert keeps == {str(ASSETS / "data" / "austen-keep.txt")}
+    assert {entry.spec.data.keep for entry in comparison.searches} == {None}
 
 
 def test_plans_are_compared_on_a_file_of_ones_own(begun: list[Any], tmp_path: Path) -> None:
     file = tmp_path / "mine.txt"
     file.write_text("once upon a time\n" * 40)
     plans = compare_tab.ticked_plans(["bitfit", compare_tab.REFERENCE], "last:1", FreezePlan())
-    compare_tab.begin_comparison(Session(), "nano", plans, OWN, str(file), "", 5, 1)
+    compare_tab.begin_comparison(Session(), "nano", plans, OWN, str(file), "", NONE, None, 5, 1)
     first, second = begun[0].entries
     assert (first.spec.model.lora_rank, second.spec.model.lora_rank) == (0, 8)
     assert is_known_data(first.spec.data.source)
     assert Path(first.spec.data.source).read_text() == file.read_text()
     assert first.spec.data.eval_data is None
+    assert first.spec.data.keep is None
 
 
 @pytest.mark.parametrize("file", ["/etc/passwd", "uploads/../secret.txt", ""])
@@ -78,7 +84,9 @@ def test_a_request_ranks_no_file_but_those_of_the_page(file: str) -> None:
 def test_no_steps_and_no_seeds_are_refused(steps: Any, seeds: Any) -> None:
     plans = [preset(name) for name in compare_tab.CLASSIC]
     with pytest.raises(SettingsError, match="at least 1"):
-        compare_tab.begin_comparison(Session(), "nano", plans, KJV, None, "", steps, seeds)
+        compare_tab.begin_comparison(
+            Session(), "nano", plans, KJV, None, "", NONE, None, steps, seeds
+        )
 
 
 def test_the_plan_in_force_takes_part_under_a_name_of_its_own() -> None:

@@ -17,6 +17,7 @@ from qwen_ui.runs import RunWriter, create_run, read_spec, run_names, status_of
 from qwen_ui.ui.page import run_view as charts
 from qwen_ui.ui.page.data_check import check_choice
 from qwen_ui.ui.page.data_choice import KJV, OWN
+from qwen_ui.ui.page.keep_choice import AUSTEN, GENERAL, NONE, kept_text_file, suited
 from qwen_ui.ui.page.run_actions import act
 from qwen_ui.ui.page.session import Session
 from qwen_ui.ui.page.stand_in import trained_model
@@ -36,6 +37,8 @@ FORM: dict[str, Any] = {
     "upload": None,
     "eval_upload": None,
     "columns": "",
+    "keep": AUSTEN,
+    "keep_upload": None,
     "validation_percent": None,
     "steps": 60,
     "learning_rate": 0.003,
@@ -68,6 +71,40 @@ FORM: dict[str, Any] = {
 @pytest.fixture(scope="module")
 def session() -> Session:
     return Session()
+
+
+def test_a_text_to_keep_goes_with_the_model_and_the_data(session: Session, tmp_path: Path) -> None:
+    from tests.helpers.tiny_models import save_model  # noqa: PLC0415
+
+    plan = preset("bitfit")
+    assert spec_of(FORM, "nano", plan).data.keep == str(ASSETS / "data" / "austen-keep.txt")
+    assert spec_of({**FORM, "keep": NONE}, "nano", plan).data.keep is None
+    assert suited(session, "nano") == suited(session, "qwen2.5-1.5b-instruct") == AUSTEN
+    instruct = save_model(tmp_path / "instruct", "qwen2")
+    assert suited(session, str(instruct)) == GENERAL
+    (instruct / "chat_template.jinja").unlink()
+    assert suited(session, str(instruct)) == AUSTEN
+    own = tmp_path / "own.txt"
+    own.write_text("What it knew before. " * 20)
+    kept = kept_text_file(OWN, str(own))
+    assert kept is not None
+    assert Path(kept).name == "own.txt"
+    assert Path(kept).read_text() == own.read_text()
+    with pytest.raises(DataError, match="text to keep"):
+        kept_text_file(OWN, None)
+
+
+def test_an_own_text_to_keep_is_checked_before_a_launch(session: Session, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.jsonl"
+    broken.write_text("{")
+    empty = check_choice(session, "nano", KJV, None, "", keep=OWN)
+    assert not empty.usable
+    wrong = check_choice(session, "nano", KJV, None, "", keep=OWN, keep_upload=str(broken))
+    assert not wrong.usable
+    assert "Text to keep" in wrong.text
+    good = tmp_path / "good.txt"
+    good.write_text("What it knew before. " * 20)
+    assert check_choice(session, "nano", KJV, None, "", keep=OWN, keep_upload=str(good)).usable
 
 
 def test_a_model_without_weights_trains_its_twin(session: Session) -> None:

@@ -11,7 +11,6 @@ import * as data from "./comparison_data.js";
 const POLL_MS = 1000;
 const COLOURS = ["accent", "role-attention", "role-mlp", "role-norm", "role-head", "role-expert"];
 const HEIGHT = 320;
-const AFTER = data.COLUMNS.findIndex(([title]) => title === "after");
 const NOTHING =
   "Nothing compared yet. One click trains attention-only and BitFit on the top 4 blocks, on the " +
   "same data and seeds, each at a learning rate that short runs find, and says which ends lower and " +
@@ -76,6 +75,7 @@ class Comparison {
     this.parts = parts;
     parts.curves = this.figure("Evaluation loss (nats per token), training loss thin");
     parts.front = this.figure("Loss after training against trainable parameters");
+    parts.kept = this.figure("Gain against forgetting (nats per token); up and left is better");
     parts.rates = this.figure("Loss of the short runs by learning rate; a star is the rate found");
     parts.buttons.append(this.tools());
   }
@@ -174,16 +174,18 @@ class Comparison {
 
   /* The table, and the learning rates below it. */
   figures(rows) {
-    const heads = data.COLUMNS.map(([title, , words]) => {
+    const columns = data.columnsOf(rows);
+    const after = columns.findIndex(([title]) => title === "after");
+    const heads = columns.map(([title, , words]) => {
       const head = make("th", "", title);
       if (words) head.title = words;
       return head;
     });
     const best = data.bestPlan(rows);
     const lines = rows.map((row) => {
-      const cells = data.COLUMNS.map(([, text]) => make("td", "", text(row)));
+      const cells = columns.map(([, text]) => make("td", "", text(row)));
       cells[0].replaceChildren(this.plan(row.plan));
-      cells[AFTER].classList.toggle("qc-best", row.plan === best);
+      cells[after].classList.toggle("qc-best", row.plan === best);
       return rowOf(...cells);
     });
     const table = tableOf("qc-table", heads, lines);
@@ -205,11 +207,13 @@ class Comparison {
 
   async plots() {
     const { found } = this;
-    const { curves, front, rates } = this.parts;
+    const { curves, front, kept, rates } = this.parts;
     const begun = found.runs.some((run) => Object.keys(run.lines).length);
     const searched = rateTraces(found.searches, this.paint);
     curves.parentNode.hidden = !begun;
     front.parentNode.hidden = !found.rows.length;
+    const forgotten = data.keptFront(found.rows, this.paint);
+    kept.parentNode.hidden = !forgotten.length;
     rates.parentNode.hidden = !searched.length;
     if (!begun && !searched.length) return;
     const library = await plotly(this.root.dataset.plotly);
@@ -222,6 +226,11 @@ class Comparison {
     const frontLook = layout("step", { height: HEIGHT, x, y: { automargin: true } });
     frontLook.hovermode = "closest";
     await library.react(front, data.front(found.rows, this.paint), frontLook, CONFIG);
+    if (!forgotten.length) return;
+    const y = { automargin: true, title: { text: "gained" } };
+    const keptLook = layout("step", { height: HEIGHT, x: { title: { text: "forgotten" } }, y });
+    keptLook.hovermode = "closest";
+    await library.react(kept, forgotten, keptLook, CONFIG);
   }
 }
 

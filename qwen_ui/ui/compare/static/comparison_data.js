@@ -1,11 +1,29 @@
 /* What is shown of a comparison, from the server's answer (`compare_view.py`). No DOM. */
-import { bytes, exact, percent, rounded } from "qwen/page/format.js";
+import { bytes, exact, nats, percent, rounded, signed } from "qwen/page/format.js";
 
 const lossAfter = ({ after, spread, runs }) =>
   after.toFixed(3) + (runs > 1 ? ` ± ${spread.toFixed(3)}` : "");
 
-/** Title, text(row) and words for the title's tip. */
-export const COLUMNS = [
+const forgets = ({ forgetting, forgetting_spread: spread, runs }) =>
+  signed(forgetting) + (runs > 1 ? ` ± ${spread.toFixed(3)}` : "");
+
+/** Whether a plan was measured on a text to keep. */
+export const isKept = (row) => typeof row.forgetting === "number";
+
+const KEPT = [
+  [
+    "forgets",
+    (r) => (isKept(r) ? forgets(r) : ""),
+    "By how much the loss on the text to keep rose (nats per token)",
+  ],
+  [
+    "KL",
+    (r) => (isKept(r) ? nats(r.kl) : ""),
+    "KL(base || tuned) per token of the text to keep (nats)",
+  ],
+];
+
+const COLUMNS = [
   [
     "plan",
     (r) => r.plan,
@@ -29,6 +47,13 @@ export const COLUMNS = [
   ["nats/M", (r) => rounded(r.gain_per_million, 3), "Nats gained per million parameters"],
   ["nats/s", (r) => rounded(r.gain_per_second, 3), "Nats gained per second of training"],
 ];
+
+/** Title, text(row) and words for the title's tip; what was forgotten only where it was measured. */
+export const columnsOf = (rows) => {
+  if (!rows.some(isKept)) return COLUMNS;
+  const at = COLUMNS.findIndex(([title]) => title === "after") + 1;
+  return [...COLUMNS.slice(0, at), ...KEPT, ...COLUMNS.slice(at)];
+};
 
 /** Whether every run is over and completed. */
 export const isDone = ({ over, runs }) => over && runs.every((run) => run.status === "completed");
@@ -95,6 +120,26 @@ export const curves = (runs, paint) =>
       ];
     })
     .filter(Boolean);
+
+/** plotly's traces of what was gained against what was forgotten; [] where nothing tells it. */
+export const keptFront = (rows, paint) => {
+  if (!rows.some((row) => row.kept_front)) return [];
+  const most = Math.max(...rows.map((row) => row.forgetting));
+  const middle = (most + Math.min(...rows.map((row) => row.forgetting))) / 2;
+  return rows.map((row) => ({
+    type: "scatter",
+    mode: "markers+text",
+    x: [row.forgetting],
+    y: [row.gain],
+    error_x: { array: [row.forgetting_spread], visible: row.runs > 1 },
+    error_y: { array: [row.spread], visible: row.runs > 1 },
+    text: [` ${row.plan} `],
+    cliponaxis: false,
+    textposition: row.forgetting > middle ? "middle left" : "middle right",
+    marker: { size: row.kept_front ? 12 : 8, color: paint(row.plan) },
+    hovertemplate: "forgets %{x:.4f}, gains %{y:.4f} nats<extra></extra>",
+  }));
+};
 
 /** plotly's traces of loss against trainable parameters; names stand where there is room. */
 export const front = (rows, paint) => {

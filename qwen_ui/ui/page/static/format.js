@@ -88,6 +88,13 @@ export const rounded = (value, digits = 4) => {
   return short !== 0 && Math.abs(short) < 1e-4 ? short.toExponential() : short.toString();
 };
 
+/** A loss or a divergence in nats, to three decimals: 0.002. */
+export const nats = (value) => (missing(value) ? MISSING : value.toFixed(3));
+
+/** A change with its sign: +0.100, −0.520. */
+export const signed = (value, decimals = 3) =>
+  missing(value) ? MISSING : `${value <= 0 ? "−" : "+"}${Math.abs(value).toFixed(decimals)}`;
+
 /** 45 s, 3 min 05 s, 2 h 07 min. */
 export const duration = (seconds) => {
   if (missing(seconds)) return MISSING;

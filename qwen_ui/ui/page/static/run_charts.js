@@ -12,6 +12,8 @@ const SMALL_EVERY = 4;
 const HINT = "Drag to zoom, double-click to see all, click a name to hide its line.";
 const CHARTS = [
   { key: "loss", title: "Loss (nats per token)", lines: ["loss", "smooth", "eval"], main: true },
+  { key: "keep_loss", title: "Loss on the text to keep", lines: ["keep_loss"] },
+  { key: "kl", title: "KL on the text to keep", lines: ["kl"], zero: true },
   { key: "learning_rate", title: "Learning rate", lines: ["learning_rate"] },
   { key: "gradient_norm", title: "Gradient norm", lines: ["gradient_norm"] },
   {

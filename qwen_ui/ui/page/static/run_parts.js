@@ -6,7 +6,7 @@ import { RunCharts } from "./run_charts.js";
 import { RunHead } from "./run_head.js";
 import { RunLog } from "./run_log.js";
 import { RunNotes } from "./run_notes.js";
-import { outcomeOf } from "./run_words.js";
+import { keptOf, outcomeOf } from "./run_words.js";
 import { Samples } from "./samples.js";
 
 export class RunParts {
@@ -52,5 +52,16 @@ export class RunParts {
     fall.append("Evaluation loss ", make("b", "", found.before), " → ");
     fall.append(make("b", "qr-after", found.after), ` nats per token (${found.change})`);
     this.outcome.append(fall);
+    const kept = keptOf(end);
+    if (!kept) return;
+    const rise = make("div", "qr-kept");
+    rise.append(
+      "Text to keep: loss ",
+      make("b", "", kept.before),
+      " → ",
+      make("b", "", kept.after),
+    );
+    rise.append(` (${kept.change}), KL from the base ${kept.kl} nats per token`);
+    this.outcome.append(rise);
   }
 }

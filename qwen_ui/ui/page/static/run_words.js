@@ -1,5 +1,5 @@
 /* What is said of a run, from the server's answers (`run_view.py`). No DOM. */
-import { duration, exact, rounded } from "./format.js";
+import { duration, exact, rounded, signed } from "./format.js";
 
 const SILENT_SECONDS = 60;
 const GOING_ON = ["queued", "running"];
@@ -80,11 +80,19 @@ export const changesInWords = (changes) =>
 export const outcomeOf = (end) => {
   const [before, after] = [end?.eval_loss_before, end?.eval_loss_after];
   if (typeof before !== "number" || typeof after !== "number") return null;
-  const change = after - before;
-  const sign = change <= 0 ? "−" : "+";
+  return { before: before.toFixed(3), after: after.toFixed(3), change: signed(after - before) };
+};
+
+const give = (error) => (typeof error === "number" ? ` ± ${error.toFixed(3)}` : "");
+
+/** What a run lost of its text to keep; null where it had none. */
+export const keptOf = (end) => {
+  const [before, after, kl] = [end?.keep_loss_before, end?.keep_loss_after, end?.kl];
+  if ([before, after, kl].some((value) => typeof value !== "number")) return null;
   return {
     before: before.toFixed(3),
     after: after.toFixed(3),
-    change: `${sign}${Math.abs(change).toFixed(3)}`,
+    change: signed(after - before) + give(end.keep_error),
+    kl: kl.toFixed(3) + give(end.kl_error),
   };
 };

@@ -20,6 +20,8 @@ const FIGURES = {
   gradient_norm: "gradient norm",
   tokens_per_second: "tokens per second",
   memory_bytes: "memory (bytes)",
+  keep_loss: "loss on the text to keep",
+  kl: "KL on the text to keep",
 };
 const LOSS_HINT = "Lines: training loss, smoothed. Dots: evaluation loss.";
 

@@ -1,5 +1,5 @@
 /* The list of runs: brought up to date, sorted, searched, ticked. No DOM. */
-import { duration, exact, rounded, shortCount } from "qwen/page/format.js";
+import { duration, exact, nats, rounded, shortCount, signed } from "qwen/page/format.js";
 
 const DATE = "20261125-154210-".length; // a run's name goes on with what trains and where
 const when = (seconds) =>
@@ -9,6 +9,8 @@ const when = (seconds) =>
     hour: "2-digit",
     minute: "2-digit",
   });
+
+const KEPT = ["forgetting", "kl"]; // columns of runs with a text to keep
 
 /** key: of a record; title; text(record); figure: it is a number; minor: left out where there is
     little room. */
@@ -41,6 +43,8 @@ export const COLUMNS = [
     text: (r) => rounded(r.eval_before),
   },
   { key: "eval_after", title: "eval after", figure: true, text: (r) => rounded(r.eval_after) },
+  { key: "forgetting", title: "forgets", figure: true, text: (r) => signed(r.forgetting) },
+  { key: "kl", title: "KL", figure: true, minor: true, text: (r) => nats(r.kl) },
   { key: "elapsed", title: "time", figure: true, text: (r) => duration(r.elapsed || null) },
 ];
 
@@ -119,6 +123,12 @@ export class RunList {
     );
     if (scored.length < 2) return null;
     return scored.reduce((a, b) => (b.eval_after < a.eval_after ? b : a)).run;
+  }
+
+  /** The columns that say something: what was forgotten only where a run had a text to keep. */
+  get columns() {
+    const kept = [...this.runs.values()].some(({ kl }) => typeof kl === "number");
+    return COLUMNS.filter(({ key }) => kept || !KEPT.includes(key));
   }
 
   /** How many there are: "3 of 12 runs, 2 ticked". */

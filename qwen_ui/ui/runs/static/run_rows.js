@@ -2,7 +2,7 @@
    when the table is drawn anew. */
 import { button, make } from "qwen/page/dom.js";
 import { isBad } from "qwen/page/run_words.js";
-import { calledBy, COLUMNS } from "./run_list.js";
+import { calledBy } from "./run_list.js";
 
 const classesOf = ({ key, figure, minor }) =>
   [figure && "qr-figure", minor && "qr-minor", `qr-col-${key}`].filter(Boolean).join(" ");
@@ -31,7 +31,7 @@ export const rowOf = (record, { list, best, open, tick }) => {
   const box = tickOf(record, list.ticked.has(record.run), tick);
   const first = make("td");
   first.append(box);
-  row.append(first, ...COLUMNS.map((column) => cellOf(record, column, best, open)));
+  row.append(first, ...list.columns.map((column) => cellOf(record, column, best, open)));
   row.classList.toggle("qr-ticked", box.checked);
   row.classList.toggle("qr-current", record.run === list.opened);
   return row;

@@ -5,7 +5,7 @@ import { button, make, problemLine, tableOf, write } from "qwen/page/dom.js";
 import { save } from "qwen/page/download.js";
 import { placeOf, Poller } from "qwen/page/poller.js";
 import { Overlay } from "./overlay.js";
-import { COLUMNS, RunList } from "./run_list.js";
+import { RunList } from "./run_list.js";
 import { headOf, rowOf } from "./run_rows.js";
 
 const REFRESH_MS = 2000;
@@ -127,7 +127,7 @@ class RunTable {
     const none = !this.list.runs.size;
     write(this.found, this.list.summary(found.length, MOST_ROWS));
     const focused = document.activeElement?.dataset?.hold;
-    const heads = COLUMNS.map((column) =>
+    const heads = this.list.columns.map((column) =>
       headOf(column, this.list.sort, () => this.sortBy(column.key)),
     );
     const means = { list: this.list, best, open: (run) => this.open(run), tick: this.tick };
