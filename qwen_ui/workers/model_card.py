@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from huggingface_hub import HfApi, ModelCard, ModelCardData
-from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
+from huggingface_hub.errors import HTTPError, OfflineModeIsEnabled  # type: ignore[attr-defined]
 
 from qwen_ui.engine import loadable_name, loading_snippet
 from qwen_ui.files import read_json
@@ -99,7 +99,7 @@ def licence_of(anatomy: Anatomy) -> str | None:
         return None
     try:
         about = HfApi().model_info(name, timeout=10).card_data
-    except (HfHubHTTPError, OfflineModeIsEnabled, OSError):
+    except (HTTPError, OfflineModeIsEnabled, OSError):
         return None
     found = about.get("license") if about is not None else None
     return found if isinstance(found, str) else None

@@ -1,4 +1,4 @@
-"""A server on loopback that takes pushes as the Hugging Face hub does: repositories, LFS, commits."""
+"""A server on loopback that takes pushes as the hub does: repositories, LFS, commits."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ test("votes are told with their interval, and what chance could do", () => {
   const names = ["mine", "the base"];
   assert.match(tallySentence({ wins: [0, 0], neither: 0, interval: null }, names), /No vote/);
   const few = tallySentence({ wins: [2, 1], neither: 1, interval: [0.2, 0.94] }, names);
-  assert.match(few, /2 of 3 .*20 % to 94.* chance could do this\)\. 1 without/);
+  assert.match(few, /2 of 3 .*20.0 % to 94.0 %; chance could do this\)\. 1 without/);
   const many = tallySentence({ wins: [30, 3], neither: 0, interval: [0.76, 0.97] }, names);
   assert.doesNotMatch(many, /chance/);
 });

@@ -12,7 +12,7 @@ from qwen_ui.errors import RunError
 from qwen_ui.runs import read_spec
 from qwen_ui.runs.status import note_launch
 from qwen_ui.workers import ExportState, default_output, export_states, start_export
-from qwen_ui.workers.exporting import REQUEST
+from qwen_ui.workers.export_state import REQUEST
 from tests.helpers.plain_loop import plain_loss
 from tests.helpers.runs import events_of, spec_for, train
 from tests.helpers.waiting import until

@@ -8,8 +8,9 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
-import httpx
 import pytest
 import torch
 from huggingface_hub import ModelCard
@@ -83,8 +84,8 @@ def test_a_merged_model_arrives_after_a_cut_with_its_card(
     assert not any(TOKEN in file.read_text(errors="replace") for file in home().rglob("*.json"))
 
     card = ModelCard(files["README.md"].decode())
-    assert card.data.license == "apache-2.0"
-    assert card.data.library_name == "transformers"
+    assert card.data.get("license") == "apache-2.0"
+    assert card.data.get("library_name") == "transformers"
     for said in ("eval loss after", "attention", "sentences.jsonl", "python -m qwen_ui train"):
         assert said in card.text
     target = home() / "downloaded"
@@ -115,7 +116,7 @@ def test_what_is_put_together_of_a_delta_and_of_adapters(tiny: Path, sentences: 
     folder = hub_push.staged(run, "me/x", merged=False, tell=lambda _: None)
     assert names(folder) == {"README.md", "delta.safetensors", "plan.json", "spec.json"}
     card = ModelCard.load(folder / "README.md")
-    assert card.data.license in (None, "apache-2.0")
+    assert card.data.get("license") in (None, "apache-2.0")
     assert "weights[name].copy_(value)" in card.text
     assert "| eval loss after | " in card.text
 
@@ -136,5 +137,22 @@ def test_no_token_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     ("status", "said"), [(403, "does not let this token write"), (500, "refused the push of me/x")]
 )
 def test_what_the_hub_refuses_is_said(status: int, said: str) -> None:
-    response = httpx.Response(status, request=httpx.Request("POST", "http://127.0.0.1"))
+    response: Any = SimpleNamespace(status_code=status, headers={}, request=None)
     assert said in hub_push._refused("me/x", HfHubHTTPError("no", response=response))
+
+
+def test_a_hub_that_may_not_be_asked_is_said(
+    tiny: Path, sentences: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hub_push, "get_token", lambda: TOKEN)
+    run = train(spec_for(tiny, sentences, steps=1)).name
+    with pytest.raises(SettingsError, match="HF_HUB_OFFLINE is set"):
+        hub_push.push(run, "me/x", merged=False, public=False)
+
+    def cut(*_: object, **__: object) -> None:
+        raise ConnectionError("reset")
+
+    monkeypatch.setattr("huggingface_hub.HfApi.create_repo", cut)
+    with pytest.raises(SettingsError, match=r"cut off \(reset\). Push again"):
+        hub_push.push(run, "me/x", merged=False, public=False)
+    assert (home() / "push" / f"{run}-delta").is_dir()

@@ -53,8 +53,9 @@ def about(run: str) -> dict[str, Any]:
     """What an opened run shows of itself.
 
     Returns:
-        `short` (the settings that most is asked of, in a line), `groups` of {title, rows of (label, value)}, `lineage` (sentences, with the `run` that is
-        meant or ""), the `command` and the `folder`.
+        `short` (the settings that most is asked of, in a line), `groups` of {title, rows of
+        (label, value)}, `lineage` (sentences, with the `run` that is meant or ""), the `command`
+        and the `folder`.
 
     Raises:
         RunError: no such run.
