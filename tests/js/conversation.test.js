@@ -63,7 +63,7 @@ test("how an export stands", () => {
   const running = { state: "running", said: "Writing.", output: "", share: 0.5 };
   assert.equal(standing(running), "Writing. 50.0 %");
   assert.equal(standing({ ...running, share: null }), "Writing.");
-  assert.equal(standing({ state: "done", said: "", output: "/x" }), "/x");
+  assert.equal(standing({ state: "done", said: "", output: "/x" }), "Done: /x.");
   assert.equal(standing({ state: "failed", said: "No.", output: "" }), "No.");
-  assert.match(elsewhere("/a b"), /"\/a b"/);
+  assert.match(elsewhere("/a b"), /"\/a b" --outfile/);
 });
