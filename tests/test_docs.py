@@ -36,7 +36,16 @@ from tests.helpers.documents import (
 
 WIDTH = 100
 # What a person or a run writes, and names of other projects.
-THEIRS = {"report.md", "plotly.js", "Node.js", "checkpoints/", "dist/", "timm"}
+THEIRS = {
+    "report.md",
+    "plotly.js",
+    "Node.js",
+    "checkpoints/",
+    "dist/",
+    "timm",
+    "exports/",
+    "convert_hf_to_gguf.py",
+}
 THEIRS |= {"hparams/finetuning_args.py", "model/adapter.py"}  # LLaMA-Factory's
 THEIRS |= {"utils/freeze.py", "commands/estimate.py"}  # Axolotl's, accelerate's
 ROOMS = "freeze|report|data|runs|engine|workers|compare|rank|ui|cli"

@@ -21,12 +21,13 @@ from qwen_ui.cli import rank
 from qwen_ui.cli import apply
 from qwen_ui.cli import dial
 from qwen_ui.cli import runs
+from qwen_ui.cli import take_away
 
 # isort: on
 from qwen_ui.cli.shared import app
 from qwen_ui.errors import UserError
 
-COMMAND_MODULES = (inspect, freeze, train, compare, rank, apply, dial, runs)
+COMMAND_MODULES = (inspect, freeze, train, compare, rank, apply, dial, runs, take_away)
 
 
 def main() -> None:

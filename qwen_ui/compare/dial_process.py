@@ -14,6 +14,7 @@ from qwen_ui.compare.dial_record import CHANGES_NAME, DIAL_NAME, DialRequest
 from qwen_ui.errors import RunError
 from qwen_ui.files import locked, read_json, write_json
 from qwen_ui.runs import (
+    DELTA_NAME,
     LAUNCHED,
     is_alive,
     log_tail,
@@ -25,7 +26,6 @@ from qwen_ui.workers import free_place, start_process
 
 MODULE = "qwen_ui.compare.dial_worker"
 PLACE, REQUEST, FAILED = "dial", "request.json", "failed.json"
-DELTA_NAME = "delta.safetensors"
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,11 +22,10 @@ from qwen_ui.files import parse_json, replaced
 from qwen_ui.model import Anatomy, open_model
 from qwen_ui.model.weights import folder_fingerprint, why_no_weights
 from qwen_ui.paths import named_path
-from qwen_ui.runs import flat_settings, run_folder
+from qwen_ui.runs import DELTA_NAME, flat_settings, run_folder
 
 FORMAT = "qwen_ui delta 1"
 METADATA_KEY = "qwen_ui"
-DELTA_NAME = "delta.safetensors"
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from qwen_ui.data import Example
-from qwen_ui.engine.delta import DELTA_NAME, Delta, read_delta, write_delta
+from qwen_ui.engine.delta import Delta, read_delta, write_delta
 from qwen_ui.engine.exchange import BASE, Exchange
 from qwen_ui.engine.lora import turned_adapters
 from qwen_ui.engine.sample import Sampler
@@ -24,7 +24,7 @@ from qwen_ui.engine.strengths import Strengths
 from qwen_ui.engine.token_losses import TokenLosses, token_losses
 from qwen_ui.errors import RunError
 from qwen_ui.model import Anatomy
-from qwen_ui.runs import KeptText, RunSpec, read_spec
+from qwen_ui.runs import DELTA_NAME, KeptText, RunSpec, read_spec
 
 
 @dataclass(frozen=True, slots=True)

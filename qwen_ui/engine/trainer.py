@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from qwen_ui.engine.checkpoint import Progress, last_checkpoint, write_checkpoint
-from qwen_ui.engine.delta import DELTA_NAME, write_delta
+from qwen_ui.engine.delta import write_delta
 from qwen_ui.engine.early_stopping import EarlyStopping
 from qwen_ui.engine.hardware import peak_bytes
 from qwen_ui.engine.lora import by_weight
@@ -21,6 +21,7 @@ from qwen_ui.engine.setup import Prepared
 from qwen_ui.engine.start_fields import start_fields
 from qwen_ui.engine.step_report import Evaluation, PendingStep, StepReport
 from qwen_ui.runs import (
+    DELTA_NAME,
     HeldOut,
     KeptText,
     Terminated,

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from qwen_ui.runs.failure import LOG_NAME, OF_MEMORY, log_tail, reason_for
     from qwen_ui.runs.fold import RunFold, fold_from, fold_run
     from qwen_ui.runs.folder import (
+        DELTA_NAME,
         copy_results,
         create_run,
         delete_run,
@@ -85,6 +86,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AXES",
+    "DELTA_NAME",
     "FIGURES",
     "FORMER_SETTINGS",
     "LAUNCHED",

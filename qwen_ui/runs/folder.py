@@ -38,6 +38,8 @@ from qwen_ui.runs.status import Status, recorded_status, write_status
 # one tick of that clock, so a folder's time counts once it is a second old.
 SETTLED_NS = 10**9
 _over: dict[Path, int] = {}
+# The trained tensors, in a run's folder and wherever they are copied to.
+DELTA_NAME = "delta.safetensors"
 _RUN = re.compile(r"\d{8}-\d{6}-[a-z0-9.\-]{1,110}")
 
 
@@ -155,6 +157,6 @@ def delete_run(run: str) -> None:
 def copy_results(folder: Path, target: Path) -> None:
     """Copy a run's results (delta, plan, settings) to another folder."""
     target.mkdir(parents=True, exist_ok=True)
-    for name in ("delta.safetensors", PLAN_NAME, SPEC_NAME):
+    for name in (DELTA_NAME, PLAN_NAME, SPEC_NAME):
         if (folder / name).is_file():
             shutil.copyfile(folder / name, target / name)

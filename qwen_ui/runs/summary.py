@@ -9,6 +9,7 @@ from typing import Any
 from qwen_ui.paths import runs_folder
 from qwen_ui.runs.current_status import status_of
 from qwen_ui.runs.fold import RunFold
+from qwen_ui.runs.folder import DELTA_NAME
 from qwen_ui.runs.index import run_rows
 from qwen_ui.runs.reader import reading
 from qwen_ui.runs.totals import RunTotals
@@ -24,7 +25,7 @@ def run_summary(folder: Path) -> dict[str, Any]:
     """
     # The status first: when it says that the run is over, all of its events are there to be read.
     status = status_of(folder)
-    delta = folder / "delta.safetensors"
+    delta = folder / DELTA_NAME
     with reading(folder) as reader:
         return {
             "run": folder.name,

@@ -13,7 +13,7 @@ from typing import Any
 
 from qwen_ui.errors import UserError
 from qwen_ui.files import read_json, write_json
-from qwen_ui.runs import OF_MEMORY, reason_for
+from qwen_ui.runs import DELTA_NAME, OF_MEMORY, reason_for, run_folder
 from qwen_ui.workers.export_state import REQUEST, STATE, ExportState
 
 OUT_OF_MEMORY = "The memory ran out. Close other programs, and try again."
@@ -41,22 +41,22 @@ def main(folder: Path) -> int:
 
 
 def _merge(asked: dict[str, Any], tell: Any) -> tuple[str, str]:
-    from qwen_ui.engine import apply_delta, delta_file, parse_strengths  # noqa: PLC0415  loads torch
+    from qwen_ui.engine import apply_delta, parse_strengths  # noqa: PLC0415  loads torch
     from qwen_ui.model import open_model  # noqa: PLC0415
 
     folder = open_model(asked["model"]).weights_folder
     files = folder.glob("*.safetensors") if folder is not None else ()
     tell("Writing the model.", whole=sum(file.stat().st_size for file in files))
-    file, strengths = delta_file(asked["run"]), parse_strengths(asked["strength"])
+    file, strengths = run_folder(asked["run"]) / DELTA_NAME, parse_strengths(asked["strength"])
     done = apply_delta(file, asked["model"], Path(asked["output"]), strengths)
     return str(done.folder), done.note
 
 
 def _adapter(asked: dict[str, Any], tell: Any) -> tuple[str, str]:
-    from qwen_ui.engine import delta_file, write_adapter  # noqa: PLC0415  loads torch
+    from qwen_ui.engine import write_adapter  # noqa: PLC0415  loads torch
 
     tell("Writing the adapter.")
-    return str(write_adapter(delta_file(asked["run"]), Path(asked["output"]))), ""
+    return str(write_adapter(run_folder(asked["run"]) / DELTA_NAME, Path(asked["output"]))), ""
 
 
 def _push(asked: dict[str, Any], tell: Any) -> tuple[str, str]:

@@ -14,6 +14,7 @@ from qwen_ui.errors import RunError, SettingsError
 from qwen_ui.files import locked, read_json, write_json
 from qwen_ui.paths import home
 from qwen_ui.runs import (
+    DELTA_NAME,
     LAUNCHED,
     is_alive,
     log_tail,
@@ -28,7 +29,6 @@ from qwen_ui.workers.spawn import start_process
 Kind = Literal["merge", "adapter", "push"]
 KINDS: tuple[Kind, ...] = ("merge", "adapter", "push")
 MODULE = "qwen_ui.workers.export_worker"
-DELTA_NAME = "delta.safetensors"
 
 
 def default_output(run: str, kind: Kind) -> Path:

@@ -11,11 +11,11 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-import httpx
 from huggingface_hub import HfApi, get_token
-from huggingface_hub.errors import (
+from huggingface_hub.errors import (  # type: ignore[attr-defined]
     HfHubHTTPError,
     HFValidationError,
+    HTTPError,  # of whichever library it speaks by
     OfflineModeIsEnabled,
 )
 from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]
@@ -108,7 +108,7 @@ def push(run: str, repo: str, *, merged: bool, public: bool, tell: Tell = lambda
         raise SettingsError("HF_HUB_OFFLINE is set, so nothing can be pushed. Unset it.") from error
     except HfHubHTTPError as error:
         raise SettingsError(_refused(repo, error)) from error
-    except (httpx.HTTPError, OSError, RuntimeError) as error:
+    except (HTTPError, OSError, RuntimeError) as error:
         # huggingface_hub wraps what cuts an upload off into a RuntimeError.
         raise SettingsError(f"The push of {repo} was cut off ({error}). {AGAIN}") from error
     shutil.rmtree(folder)

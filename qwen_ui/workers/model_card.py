@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from huggingface_hub import HfApi, ModelCard, ModelCardData
-from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
+from huggingface_hub.errors import HTTPError, OfflineModeIsEnabled  # type: ignore[attr-defined]
 
 from qwen_ui.engine import loadable_name, loading_snippet
 from qwen_ui.files import read_json
 from qwen_ui.freeze import FreezePlan, resolve
 from qwen_ui.model import Anatomy, is_hub_id
-from qwen_ui.runs import command_line, fold_run, read_spec, run_summary, train_command
+from qwen_ui.runs import DELTA_NAME, command_line, fold_run, read_spec, run_summary, train_command
 
 TEMPLATE = Path(__file__).resolve().parent / "templates" / "model_card.md"
 NO_LICENCE = "not found; look it up before this is published"
@@ -53,7 +53,7 @@ def model_card(folder: Path, anatomy: Anatomy, repo: str, *, merged: bool) -> st
     elif adapters:
         what, snippet = ADAPTER, _LOAD_ADAPTER.format(base=base, repo=repo)
     else:
-        what, snippet = DELTA, loading_snippet(base, "delta.safetensors", adapters=False)
+        what, snippet = DELTA, loading_snippet(base, DELTA_NAME, adapters=False)
     data = ModelCardData(
         base_model=base if is_hub_id(base) else None,
         license=licence,
@@ -99,7 +99,7 @@ def licence_of(anatomy: Anatomy) -> str | None:
         return None
     try:
         about = HfApi().model_info(name, timeout=10).card_data
-    except (HfHubHTTPError, OfflineModeIsEnabled, OSError):
+    except (HTTPError, OfflineModeIsEnabled, OSError):
         return None
     found = about.get("license") if about is not None else None
     return found if isinstance(found, str) else None

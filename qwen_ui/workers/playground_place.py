@@ -9,7 +9,7 @@ from qwen_ui.files import read_json, write_json
 from qwen_ui.gpus import Gpu
 from qwen_ui.paths import home
 from qwen_ui.runs import LAUNCHED, Launched, is_alive, recorded_launch
-from qwen_ui.workers.processes import end_tree
+from qwen_ui.workers.processes import end_tree, reap
 
 ENDED = "ended.json"
 
@@ -45,6 +45,7 @@ def end_process(launched: Launched, why: str) -> None:
     if launched.pid is not None:
         write_json(playground_folder() / ENDED, {"pid": launched.pid, "why": why})
         end_tree(launched.pid)
+        reap()
 
 
 def why_ended(pid: int) -> str:

@@ -30,7 +30,7 @@ from typing import Any
 from qwen_ui.errors import ModelError, RunError, UserError
 from qwen_ui.files import read_json
 from qwen_ui.formats import short_bytes
-from qwen_ui.runs import OF_MEMORY, free_memory, reason_for, run_folder
+from qwen_ui.runs import DELTA_NAME, OF_MEMORY, free_memory, reason_for, run_folder
 
 START = "start.json"
 OUT_OF_MEMORY = (
@@ -157,12 +157,11 @@ class _Worker:
         return [kept[side] for side in sides]
 
     def _made(self, run: str, strength: float) -> Any:
-        from qwen_ui.engine import BASE, delta_file, read_delta  # noqa: PLC0415
+        from qwen_ui.engine import BASE, read_delta  # noqa: PLC0415
 
         if not run:
             return BASE
-        run_folder(run)  # a name from a page may be no path
-        delta = read_delta(delta_file(run))
+        delta = read_delta(run_folder(run) / DELTA_NAME)
         if delta.base != self._fingerprint:
             raise RunError(
                 f"The run {run} was trained on other weights than those of "

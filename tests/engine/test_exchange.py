@@ -59,6 +59,7 @@ def test_the_base_comes_back_to_the_bit_whatever_was_in_it(
 ) -> None:
     model = loaded(tiny, dtype)
     base, exchange = state(model), Exchange(model)
+    places = {name: p.data_ptr() for name, p in model.named_parameters()}
     made = [exchange.values(delta_of(runs[n]), s) for n in runs for s in (0.0, 0.5, 1.0, 2.0)]
     for values in (*made, *reversed(made)):
         exchange.put(values)
@@ -71,6 +72,16 @@ def test_the_base_comes_back_to_the_bit_whatever_was_in_it(
     exchange.keep_only([])
     assert differing(base, state(model)) == set()
     assert not exchange._kept
+    assert {name: p.data_ptr() for name, p in model.named_parameters()} == places
+
+
+def test_what_is_kept_of_the_base_is_what_the_deltas_hold(tiny: Path, runs: Runs) -> None:
+    exchange = Exchange(loaded(tiny, torch.float32))
+    attention, lora = (delta_of(runs[name]) for name in ("attention", "lora"))
+    values = [exchange.values(attention), exchange.values(lora), exchange.values(attention, 0.5)]
+    assert exchange._kept.keys() == attention.weights.keys() | lora.weights.keys()
+    exchange.keep_only(values[1:2])
+    assert exchange._kept.keys() == lora.weights.keys()
 
 
 @pytest.mark.parametrize("name", ["attention", "full", "lora"])

@@ -21,6 +21,7 @@ from tests.helpers.recorded_run import record_run
 from tests.helpers.tiny_families import tiny_configuration
 from tests.helpers.tiny_models import byte_tokenizer, save_model
 
+LONG = pytest.mark.long
 MATRICES = FreezePlan(rules=(Rule(layers="last:2"),))
 
 
@@ -36,7 +37,9 @@ def saved(folder: Path, family: str) -> Path:
 
 
 @pytest.mark.filterwarnings("ignore:.*is_gradient_checkpointing:FutureWarning")
-@pytest.mark.parametrize("family", ["qwen2", "gpt2", "qwen2_moe", "gpt_oss"])
+@pytest.mark.parametrize(
+    "family", ["qwen2", "gpt2", *(pytest.param(f, marks=LONG) for f in ("qwen2_moe", "gpt_oss"))]
+)
 def test_peft_loads_the_adapter_and_gives_the_run_s_loss(
     tmp_path: Path, sentences: Path, family: str
 ) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from qwen_ui import workers
 from qwen_ui.errors import RunError
-from qwen_ui.runs import make_spec, read_events, read_spec, run_folder, status_of
+from qwen_ui.runs import lineage_of, make_spec, read_events, read_spec, run_folder, status_of
 from qwen_ui.workers import processes
 from tests.helpers.step_runs import PLAN, long_spec, spec, steps
 from tests.helpers.waiting import until
@@ -33,6 +33,7 @@ def test_resume_continues_where_a_run_was_stopped() -> None:
     workers.resume(run)
     assert workers.wait(run)["status"] == "completed"
     assert steps(folder) == list(range(1, 101))
+    assert len(lineage_of(folder).resumed) == 1
 
 
 def test_of_two_that_resume_at_once_one_is_told() -> None:
@@ -74,6 +75,8 @@ def test_retry_changes_settings_and_keeps_the_rest() -> None:
     assert again["run"] != run
     assert len(again["losses"]) == 4
     assert read_spec(run_folder(again["run"])) == given.changed(steps=4)
+    assert lineage_of(run_folder(again["run"])).retry_of == run
+    assert lineage_of(run_folder(run)).retry_of == ""
 
 
 def test_whoever_waits_for_one_run_moves_the_whole_queue_on() -> None:

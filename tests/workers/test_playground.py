@@ -13,10 +13,11 @@ from typing import Any
 import pytest
 
 from qwen_ui.errors import ModelError, RunError
-from qwen_ui.runs import is_alive, run_folder
+from qwen_ui.runs import Launched, is_alive, run_folder
 from qwen_ui.runs.process import stamp
 from qwen_ui.workers import Answer, AskedSide, Playground, kill, start, worker_pid
 from qwen_ui.workers import playground_place as place
+from qwen_ui.workers.playground import ENDED, KILLED_FOR_MEMORY, _why
 from qwen_ui.workers.playground_worker import INTERNAL, OUT_OF_MEMORY, _refuse_too_large, _said
 from tests.helpers.runs import spec_for, train
 from tests.helpers.tiny_models import save_model
@@ -152,6 +153,21 @@ def test_a_run_that_needs_the_device_ends_it_and_is_not_disturbed(
         playground.ask(str(tiny), [side()], DRAWN)
     kill(run)
     assert asked(playground, tiny, side()).state == "done"
+
+
+def test_a_killed_worker_is_told_and_the_next_question_starts_another(
+    playground: Playground, tiny: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert asked(playground, tiny, side()).state == "done"
+    number = playground.ask(str(tiny), [side(), side()], {**LONG, "tokens": 2000})
+    os.kill(pid(), signal.SIGKILL)
+    found = answered(playground, number)
+    assert (found.state, found.said) == ("failed", ENDED)
+    assert asked(playground, tiny, side()).state == "done"
+    # The kernel's own kills are counted: one more than when the worker began.
+    monkeypatch.setattr("qwen_ui.workers.playground.memory_kills", lambda: 3)
+    assert _why(Launched(pid=1, memory_kills=2)) == KILLED_FOR_MEMORY
+    assert _why(Launched(pid=1, memory_kills=3)) == ENDED
 
 
 def test_too_little_memory_is_said_in_words(

@@ -53,8 +53,9 @@ def about(run: str) -> dict[str, Any]:
     """What an opened run shows of itself.
 
     Returns:
-        `groups` of {title, rows of (label, value)}, `lineage` (sentences, with the `run` that is
-        meant or ""), the `command` and the `folder`.
+        `short` (the settings that most is asked of, in a line), `groups` of {title, rows of
+        (label, value)}, `lineage` (sentences, with the `run` that is meant or ""), the `command`
+        and the `folder`.
 
     Raises:
         RunError: no such run.
@@ -75,11 +76,26 @@ def about(run: str) -> dict[str, Any]:
     except UserError as error:
         command = f"# {error}"
     return {
+        "short": _short(settings, start, folder),
         "groups": [group for group in groups if group["rows"]],
         "lineage": _lineage(folder, settings, start),
         "command": command,
         "folder": str(folder),
     }
+
+
+def _short(settings: dict[str, Any], start: Event, folder: Path) -> str:
+    rate = start.get("learning_rate") or settings.get("learning_rate")
+    packages = read_json(folder / ENVIRONMENT).get("packages")
+    torch = packages.get("torch") if isinstance(packages, dict) else None
+    parts = [
+        f"learning rate {rate:.3g}" if isinstance(rate, int | float) else "",
+        f"seed {settings.get('seed', 0)}",
+        f"batch {settings.get('batch_size', '?')} of {settings.get('sequence_length', '?')} tokens",
+        f"data {Path(str(settings.get('data') or '')).name}",
+        f"torch {torch}" if torch else "",
+    ]
+    return " · ".join(part for part in parts if part)
 
 
 def _settings_of(group: str, settings: dict[str, Any], start: Event) -> Rows:

@@ -11,10 +11,8 @@ import gradio as gr
 from pydantic import Field
 
 from qwen_ui.compare import DialRequest, dial_state, start_dial, token_changes_of
-from qwen_ui.runs import recorded_settings, run_folder, status_of
+from qwen_ui.runs import DELTA_NAME, recorded_settings, run_folder, status_of
 from qwen_ui.ui.page import mount_point, mounted_by, server_function
-
-DELTA_NAME = "delta.safetensors"
 
 
 def build_dial() -> gr.HTML:

@@ -17,12 +17,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from qwen_ui.errors import RunError
 from qwen_ui.paths import runs_folder
-from qwen_ui.runs import recorded_settings, run_folder, run_names, status_of
+from qwen_ui.runs import DELTA_NAME, recorded_settings, run_folder, run_names, status_of
 from qwen_ui.ui.page import mount_point, mounted_by, server_function, title_of
 from qwen_ui.ui.runs.votes import Choice, add_vote, side_key, tally
 from qwen_ui.workers import AskedSide, Playground
 
-DELTA_NAME = "delta.safetensors"
 # How many runs are looked at for others of the same base, and how many are offered.
 MOST_LOOKED_AT = 400
 MOST_OFFERED = 60

@@ -14,11 +14,10 @@ import gradio as gr
 from pydantic import Field
 
 from qwen_ui.errors import RunError
-from qwen_ui.runs import recorded_settings, run_folder, status_of
+from qwen_ui.runs import DELTA_NAME, recorded_settings, run_folder, status_of
 from qwen_ui.ui.page import mount_point, mounted_by, server_function
 from qwen_ui.workers import default_output, export_states, start_export
 
-DELTA_NAME = "delta.safetensors"
 Short = Annotated[str, Field(max_length=1000)]
 
 

@@ -72,7 +72,7 @@ def wilson_interval(wins: int, votes: int) -> tuple[float, float]:
     middle = share + z2 / (2 * votes)
     half = NORMAL_975 * math.sqrt(share * (1 - share) / votes + z2 / (4 * votes**2))
     low, high = (middle - half) / (1 + z2 / votes), (middle + half) / (1 + z2 / votes)
-    return max(0.0, low), min(1.0, high)
+    return (low if wins else 0.0), (high if wins < votes else 1.0)
 
 
 def _votes() -> Iterator[tuple[list[str], str]]:

@@ -15,6 +15,7 @@ from qwen_ui.ui.page.data_choice import KJV, data_files
 from tests.helpers.built_app import built_app
 
 NO_MODEL = {"source": "no-such-model"}
+ASKED = {"run": "", "strength": 1.0, "messages": [{"role": "user", "content": "x"}]}
 STEP = {"batch_size": "4", "sequence_length": "128"}
 # Of every function by component: what is understood and still a person's mistake, and its kind.
 # A function that takes whatever is of its types has no kind.
@@ -84,6 +85,22 @@ MISTAKES: dict[str, dict[str, tuple[dict[str, Any], str | None]]] = {
     "qc-ranking": {"scores": ({"model": "nano", "data": "/etc/passwd"}, "DataError")},
 }
 MISTAKES["qr-opened"] = MISTAKES["qt-run"]
+MISTAKES |= {
+    "qr-about": {"about": ({"run": "gone"}, "RunError")},
+    "qr-talk": {
+        "talk_state": ({"run": "gone"}, "RunError"),
+        "talk": ({"run": "gone", "sides": [ASKED], "sampling": {}, "blind": False}, "RunError"),
+        "talk_written": ({"number": 99}, "RunError"),
+        "talk_stop": ({}, None),
+        "talk_vote": ({"number": 99, "choice": "first"}, "RunError"),
+    },
+    "qr-take": {
+        "take_state": ({"run": "gone"}, "RunError"),
+        "take": ({"run": "gone", "kind": "merge", "output": "/x"}, "RunError"),
+        "take_delta": ({"run": "gone"}, "RunError"),
+        "take_snippet": ({"run": "gone"}, "RunError"),
+    },
+}
 CASES = [
     pytest.param(component, name, id=f"{component} {name}")
     for component, functions in MISTAKES.items()

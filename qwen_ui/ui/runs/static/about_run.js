@@ -35,7 +35,7 @@ class AboutRun {
     }
   }
 
-  build({ groups, lineage, command, folder }) {
+  build({ short, groups, lineage, command, folder }) {
     const copied = (node, text) =>
       attempt(
         () => copyFrom(node, text),
@@ -60,6 +60,7 @@ class AboutRun {
     details.append(make("summary", "", "All settings, data and versions"), this.grid(groups));
     this.root.replaceChildren(
       head,
+      make("p", "qr-short", short),
       this.origins(lineage),
       details,
       this.command(command),

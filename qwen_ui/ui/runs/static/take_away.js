@@ -24,14 +24,14 @@ const tick = (text) => {
 /** How an export stands, in words. */
 export const standing = ({ state, said, output, share }) => {
   if (state === "failed") return said;
-  if (state === "done") return `${output} ${said}`.trim();
+  if (state === "done") return `Done: ${output}. ${said}`.trim();
   return share ? `${said} ${percent(share)}` : said;
 };
 
 /** What turns a merged checkpoint into one for other programs. */
 export const elsewhere = (folder) =>
   `For llama.cpp: python convert_hf_to_gguf.py "${folder}" --outfile model.gguf\n` +
-  `For Ollama: echo FROM "${folder}" > Modelfile && ollama create my-model`;
+  `For Ollama: echo "FROM ${folder}" > Modelfile && ollama create my-model -f Modelfile`;
 
 class TakeAway {
   constructor({ element, props, server, watch }) {
