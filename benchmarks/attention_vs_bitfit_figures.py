@@ -26,8 +26,8 @@ from benchmarks.attention_vs_bitfit import (
     SWEEP_SEED,
     SWEEP_STEPS,
 )
+from qwen_ui.markup import Series, chart
 from qwen_ui.rank import rank_correlation
-from qwen_ui.ui.compare.svg_chart import Series, chart
 from qwen_ui.ui.page import SERIES_COLOURS
 
 Run = dict[str, Any]

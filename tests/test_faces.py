@@ -17,6 +17,9 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 PACKAGE = REPOSITORY / "qwen_ui"
 # What each room offers to the others; a name that is added here is one that we keep.
 PUBLIC = {
+    "markup": """
+        SERIES_COLOURS Grid Series Table chart environment figures_table render table view
+    """,
     "limited": """
         LIGHT Limits TaskServer WARM
     """,
@@ -108,6 +111,10 @@ PUBLIC = {
     "rank": """
         METHODS Method Ranking agreement rank rank_all rank_all_in_subprocess rank_correlation
         rank_in_subprocess
+    """,
+    "library": """
+        AnyPlan ComparedPlans Run RunList as_contender compare_plans find_comparison find_run
+        list_runs rank_blocks train
     """,
     "ui.page": """
         AUTH_VARIABLE CHAT Header Jobs KJV NONE OWN SERIES_COLOURS Serving Session Tick build_app

@@ -33,10 +33,11 @@ MAY_IMPORT = {
     "workers": WORKERS,
     "compare": COMPARE,
     "rank": RANK,
-    "ui": ALL | {"ui"},
+    "library": ALL | {"library"},
+    "ui": ALL | {"library", "ui"},
     "cli": ALL | {"cli"},
 }
-COMMON = {"errors", "files", "formats", "gpus", "lazy", "paths", "__version__"}
+COMMON = {"errors", "files", "formats", "gpus", "lazy", "markup", "paths", "__version__"}
 TABS = ("inspect", "freeze", "train", "runs", "compare")
 
 

@@ -100,6 +100,12 @@ class Selection:
         """One sentence on what trains, to paste."""
         return summarize(self.anatomy, self.names)
 
+    def _repr_html_(self) -> str:
+        """How it shows itself in a notebook."""
+        from qwen_ui.freeze.notebook import selection_view  # noqa: PLC0415  loads templates
+
+        return selection_view(self)
+
 
 def resolve(plan: FreezePlan, anatomy: Anatomy) -> Selection:
     """The tensors of this model that the plan trains.

@@ -199,6 +199,12 @@ class Anatomy:
     def block_count(self) -> int:
         return len(self.blocks)
 
+    def _repr_html_(self) -> str:
+        """How it shows itself in a notebook."""
+        from qwen_ui.model.notebook import anatomy_view  # noqa: PLC0415  loads templates
+
+        return anatomy_view(self)
+
     def layer_type(self, name: str) -> str:
         """What the configuration calls the block of this name (`linear_attention`), or ""."""
         types = language_config(self.config).get("layer_types")

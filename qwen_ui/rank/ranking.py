@@ -63,6 +63,12 @@ class Ranking:
             "total": scores.total,
         }
 
+    def _repr_html_(self) -> str:
+        """How it shows itself in a notebook."""
+        from qwen_ui.rank.notebook import ranking_view  # noqa: PLC0415  loads templates
+
+        return ranking_view(self)
+
     @classmethod
     def from_record(cls, record: dict[str, Any]) -> Ranking:
         """The ranking that this `record` was made from."""

@@ -52,6 +52,12 @@ class Cost:
     prefix_kept: bool
     kept_bytes_per_token: int
 
+    def _repr_html_(self) -> str:
+        """How it shows itself in a notebook."""
+        from qwen_ui.freeze.notebook import cost_view  # noqa: PLC0415  loads templates
+
+        return cost_view(self)
+
 
 @dataclass(frozen=True, slots=True)
 class Engine:

@@ -24,9 +24,8 @@ from qwen_ui.compare import (
     table_of,
     verdict_sentence,
 )
+from qwen_ui.markup import SERIES_COLOURS, Series, chart, render
 from qwen_ui.runs import Axis, run_curves
-from qwen_ui.ui.compare.svg_chart import Series, chart
-from qwen_ui.ui.page import SERIES_COLOURS, render
 
 GAIN_AND_FORGETTING = "Gain against forgetting"
 

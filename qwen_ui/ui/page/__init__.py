@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from qwen_ui.lazy import lazy_face
 
 if TYPE_CHECKING:
+    from qwen_ui.markup import SERIES_COLOURS, render
     from qwen_ui.ui.page.api import server_function
     from qwen_ui.ui.page.app import build_app, launch_options
-    from qwen_ui.ui.page.colours import SERIES_COLOURS
     from qwen_ui.ui.page.data_check import check_choice, data_preview
     from qwen_ui.ui.page.data_choice import (
         CHAT,
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from qwen_ui.ui.page.serving import AUTH_VARIABLE, Serving, serving_from
     from qwen_ui.ui.page.session import Session
     from qwen_ui.ui.page.stand_in import stand_in_for, trained_model
-    from qwen_ui.ui.page.templates import mount_point, paragraph, render, script
+    from qwen_ui.ui.page.templates import mount_point, paragraph, script
 
 __all__ = [
     "AUTH_VARIABLE",

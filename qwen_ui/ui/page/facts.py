@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from qwen_ui.formats import short_bytes, short_count
+from qwen_ui.markup import render
 from qwen_ui.model import config_int, key_value_heads, language_config
-from qwen_ui.ui.page.templates import render
 
 if TYPE_CHECKING:
     from qwen_ui.model import Anatomy

@@ -10,11 +10,11 @@ import gradio as gr
 
 from qwen_ui.errors import PlanError, UserError
 from qwen_ui.freeze import FreezePlan, preset, resolve
+from qwen_ui.markup import render
 from qwen_ui.model import DEFAULT_MODEL, preset_models
 from qwen_ui.ui.page.facts import facts_html
 from qwen_ui.ui.page.guard import guarded, warn
 from qwen_ui.ui.page.session import Session
-from qwen_ui.ui.page.templates import render
 
 if TYPE_CHECKING:
     from qwen_ui.freeze import Selection

@@ -19,7 +19,8 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from qwen_ui.ui.page.templates import render, script
+from qwen_ui.markup import render
+from qwen_ui.ui.page.templates import script
 
 ROOMS = ("page", "inspect", "freeze", "train", "runs", "compare")
 FIRST = "page/idle_clock.js"  # no module: it runs before gradio's scripts

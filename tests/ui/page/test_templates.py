@@ -15,12 +15,12 @@ from torch import nn
 
 from qwen_ui.errors import UserError
 from qwen_ui.freeze import FreezePlan
+from qwen_ui.markup import Series, chart, environment, render
 from qwen_ui.model import Anatomy, open_model
 from qwen_ui.model.dataflow import Dataflow, Part
 from qwen_ui.model.difference import Difference, Row
 from qwen_ui.paths import runs_folder
 from qwen_ui.runs import RunWriter, annotate, create_run, run_rows
-from qwen_ui.ui.compare.svg_chart import Series, chart
 from qwen_ui.ui.freeze.selector import shell
 from qwen_ui.ui.inspect import block_diagram
 from qwen_ui.ui.inspect.detail import detail_html
@@ -30,7 +30,7 @@ from qwen_ui.ui.page.guard import message
 from qwen_ui.ui.page.header import summary_html
 from qwen_ui.ui.page.modules import read_modules
 from qwen_ui.ui.page.session import Session
-from qwen_ui.ui.page.templates import environment, mount_point, paragraph, render, script
+from qwen_ui.ui.page.templates import mount_point, paragraph, script
 from qwen_ui.ui.runs.report import report
 from qwen_ui.ui.train.form import intent
 from qwen_ui.ui.train.preview import preview_html
@@ -176,6 +176,7 @@ def inspected(hostile: Anatomy) -> list[str]:
     rows = (Row(HOSTILE, HOSTILE, ""),)
     return [
         facts_html(hostile),
+        hostile._repr_html_(),
         *(detail_html(hostile, name) for name in names if HOSTILE in name),
         detail_html(hostile, "layers.0", fold=True),
         block_diagram._Drawing(hostile, "layers.0", flow).svg(),
@@ -219,5 +220,7 @@ def test_no_hostile_text_is_read_as_html(hostile: Anatomy, tmp_path: Path) -> No
     assert not [text for text in with_hostile + ours if "<img" in text.replace("\n", "")]
     rendered = {name for _, name in environment().cache or ()}
     assert rendered == {
-        f"{f.parent.parent.name}/{f.name}" for f in PACKAGE.glob("ui/*/templates/*")
+        f"{f.parent.parent.name}/{f.name}"
+        for pattern in ("ui/*/templates/*", "*/templates/*")
+        for f in PACKAGE.glob(pattern)
     }

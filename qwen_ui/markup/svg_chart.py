@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from qwen_ui.ui.page import render
+from qwen_ui.markup.templates import render
 
 WIDTH, HEIGHT = 680, 380
 LEFT, RIGHT, TOP, BOTTOM = 58, 150, 34, 46
@@ -88,7 +88,7 @@ def chart(
         *(mark for one in shown for mark in _marks(one, across, up)),
         *_labels(shown, across, up),
     ]
-    return render("compare/chart.svg", width=WIDTH, height=HEIGHT, title=title, marks=marks)
+    return render("markup/chart.svg", width=WIDTH, height=HEIGHT, title=title, marks=marks)
 
 
 class _Axis:

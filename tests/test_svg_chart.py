@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from qwen_ui.ui.compare.svg_chart import Series, chart
+from qwen_ui.markup import Series, chart
 
 SVG = "{http://www.w3.org/2000/svg}"
 
