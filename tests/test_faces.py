@@ -107,6 +107,7 @@ PUBLIC = {
         read_comparison results row_records rows_of run_comparison samples_of search_records
         searches_of setup_of start_runs stop_runs table_of verdict_sentence
         write_comparison
+        cells_of comparison_from comparison_settings plan_comparison
     """,
     "rank": """
         METHODS Method Ranking agreement rank rank_all rank_all_in_subprocess rank_correlation
@@ -114,7 +115,10 @@ PUBLIC = {
     """,
     "library": """
         AnyPlan ComparedPlans Run RunList as_contender compare_plans find_comparison find_run
-        list_runs rank_blocks train
+        freeze_record inspect_record list_runs rank_blocks train
+    """,
+    "ui.programs": """
+        offer_functions
     """,
     "ui.page": """
         AUTH_VARIABLE CHAT Header Jobs KJV NONE OWN SERIES_COLOURS Serving Session Tick build_app
@@ -122,6 +126,8 @@ PUBLIC = {
         is_known_data keep_fields kept_files kept_text_file launch_options mount_point
         mounted_by own_columns own_file paragraph plotly_script render script serve_plotly
         server_function serving_from shown_with_own stand_in_for title_of trained_model wire_keep
+        INTERNAL Permit PermitButton Permits build_permit_button data_named data_names
+        wire_permit_button
     """,
 }
 # `model.libraries` stands for transformers itself; `ui` prepares gradio before anything imports it.

@@ -35,7 +35,7 @@ MAY_IMPORT = {
     "rank": RANK,
     "library": ALL | {"library"},
     "ui": ALL | {"library", "ui"},
-    "cli": ALL | {"cli"},
+    "cli": ALL | {"library", "cli"},
 }
 COMMON = {"errors", "files", "formats", "gpus", "lazy", "markup", "paths", "__version__"}
 TABS = ("inspect", "freeze", "train", "runs", "compare")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -27,6 +27,7 @@ from qwen_ui.formats import short_bytes, short_flops
 from qwen_ui.freeze import Selection, export_formats, export_text, resolve
 from qwen_ui.freeze import cost as pricing
 from qwen_ui.freeze.cost import optimizer_names
+from qwen_ui.library import freeze_record
 from qwen_ui.model import DEFAULT_MODEL, length_note, open_model
 
 if TYPE_CHECKING:
@@ -109,25 +110,6 @@ def cost(
         record["gpus"] = [asdict(fit) for fit in found]
         text += f"\n\n{gpus_text(found)}"
     say(record | {"warnings": warnings}, as_json, text)
-
-
-def freeze_record(selection: Selection) -> dict[str, Any]:
-    """What `freeze` prints as JSON."""
-    return {
-        "model": selection.anatomy.source,
-        "total_parameters": selection.total_parameters,
-        "trainable_parameters": selection.trainable_parameters,
-        "trainable_fraction": selection.trainable_fraction,
-        "trainable_names": sorted(selection.names),
-        "blocks": [
-            {"index": index, "total_parameters": total, "trainable_parameters": trained}
-            for index, total, trained in selection.block_counts
-        ],
-        "prefix_blocks": selection.prefix_blocks,
-        "summary": selection.summary,
-        "warnings": list(selection.warnings),
-        "plan": selection.plan.to_dict(),
-    }
 
 
 def freeze_text(selection: Selection) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,9 +10,9 @@ import typer
 from qwen_ui import report as reports
 from qwen_ui.cli.shared import AsJson, Model, app, say, write
 from qwen_ui.cli.table import table
-from qwen_ui.errors import ModelError
+from qwen_ui.library import inspect_record
 from qwen_ui.model import DEFAULT_MODEL, Anatomy, open_model
-from qwen_ui.model.weights import check_weights, quantization_of, unread_weights, weights_of
+from qwen_ui.model.weights import quantization_of
 
 
 @app.command()
@@ -44,57 +43,6 @@ def report(
     if output is not None:
         write(output, found.markdown)
     say(record, as_json, found.markdown if output is None else f"Written to {output}.")
-
-
-def inspect_record(anatomy: Anatomy) -> dict[str, Any]:
-    """What `inspect` prints as JSON; counts are elements, `bytes` bytes."""
-    return {
-        "model": anatomy.source,
-        "model_type": anatomy.model_type,
-        "total_parameters": anatomy.total_parameters,
-        "block_count": anatomy.block_count,
-        "blocks": [
-            {"index": b.index, "name": b.name, "class": b.class_name, "parameters": b.parameters}
-            for b in anatomy.blocks
-        ],
-        "kinds": [
-            {
-                "kind": k.kind,
-                "role": str(k.role),
-                "shape": list(k.shape),
-                "parameters": k.parameters,
-                "blocks": list(k.blocks),
-            }
-            for k in anatomy.kinds
-        ],
-        "tied": [list(group) for group in anatomy.tied],
-        "modules": len(anatomy.modules),
-        "tensors": len(anatomy.parameters),
-        "dtype": anatomy.dtype,
-        "quantization": quantization_of(anatomy) or None,
-        "notes": list(anatomy.notes),
-        "bytes": anatomy.bytes,
-        "weights": weights_record(anatomy),
-    }
-
-
-def weights_record(anatomy: Anatomy) -> dict[str, Any] | None:
-    """Whether the model's weight files fit, judged by their headers; None where it has none."""
-    if anatomy.weights_folder is None:
-        said = unread_weights(anatomy)
-        return {"fits": False, "summary": said} if said else None
-    try:
-        stored = weights_of(anatomy)
-    except ModelError as error:
-        return {"fits": False, "summary": str(error)}
-    found = check_weights(anatomy, stored)
-    return {
-        "fits": found.fits,
-        "summary": found.sentence,
-        "files": len(stored.files),
-        "bytes_read": stored.bytes_read,
-        **asdict(found),
-    }
 
 
 def inspect_text(anatomy: Anatomy, weights: dict[str, Any] | None) -> str:

@@ -13,9 +13,12 @@ from qwen_ui.lazy import lazy_face
 if TYPE_CHECKING:
     from qwen_ui.compare.comparison import (
         Comparison,
+        comparison_from,
+        comparison_settings,
         comparisons_with,
         latest_comparison,
         make_comparison,
+        plan_comparison,
         read_comparison,
         write_comparison,
     )
@@ -46,7 +49,10 @@ __all__ = [
     "DialRequest",
     "DialState",
     "Row",
+    "cells_of",
+    "comparison_from",
     "comparison_record",
+    "comparison_settings",
     "comparisons_with",
     "dial_state",
     "headline",
@@ -59,6 +65,7 @@ __all__ = [
     "notes_of",
     "parse_plans",
     "parse_rates",
+    "plan_comparison",
     "read_comparison",
     "results",
     "row_records",

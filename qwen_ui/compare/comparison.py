@@ -109,6 +109,17 @@ def comparisons_folder() -> Path:
 
 
 def make_comparison(
+    model: str, plans: Sequence[FreezePlan | Contender], **settings: Any
+) -> Comparison:
+    """Write down a comparison without starting its runs.
+
+    Raises:
+        UserError: as `plan_comparison`, which says what the settings are.
+    """
+    return _written(plan_comparison(model, plans, **settings))
+
+
+def plan_comparison(
     model: str,
     plans: Sequence[FreezePlan | Contender],
     *,
@@ -118,7 +129,7 @@ def make_comparison(
     find_rates: bool = True,
     **settings: Any,
 ) -> Comparison:
-    """Write down a comparison without starting its runs.
+    """A comparison that is not written down yet.
 
     Args:
         plans: two or more, with different names.
@@ -160,7 +171,25 @@ def make_comparison(
             if rate is None and find_rates and seed == seeds[0]:
                 finder = spec.finder()
                 searches.append(Entry(contender.name, finder.optimization.seed, finder))
-    comparison = Comparison(secrets.token_hex(4), tuple(entries), tuple(searches))
+    return Comparison(secrets.token_hex(4), tuple(entries), tuple(searches))
+
+
+def comparison_settings(comparison: Comparison) -> dict[str, Any]:
+    """What a comparison is to run, as its file holds it."""
+    return {
+        name: [asdict(entry) | {"spec": entry.spec.to_dict()} for entry in entries]
+        for name, entries in (("entries", comparison.entries), ("searches", comparison.searches))
+    }
+
+
+def comparison_from(settings: dict[str, Any]) -> Comparison:
+    """Write down a new comparison of these `comparison_settings`, without starting its runs."""
+    recorded = _Recorded.model_validate(settings)
+    made = Comparison(secrets.token_hex(4), _parsed(recorded.entries), _parsed(recorded.searches))
+    return _written(made)
+
+
+def _written(comparison: Comparison) -> Comparison:
     comparison.folder.mkdir(parents=True)
     write_comparison(comparison)
     return comparison
@@ -168,11 +197,7 @@ def make_comparison(
 
 def write_comparison(comparison: Comparison) -> None:
     """Replace the file of this comparison."""
-    record = {
-        name: [asdict(entry) | {"spec": entry.spec.to_dict()} for entry in entries]
-        for name, entries in (("entries", comparison.entries), ("searches", comparison.searches))
-    }
-    write_json(comparison.folder / COMPARISON_FILE, record)
+    write_json(comparison.folder / COMPARISON_FILE, comparison_settings(comparison))
 
 
 def read_comparison(name: str) -> Comparison:

@@ -8,6 +8,7 @@ from typing import Any
 from qwen_ui.data.reading import read_records, template_notes
 from qwen_ui.data.tokens import Example, make_examples
 from qwen_ui.data.vocabulary import refuse_ids_beyond
+from qwen_ui.errors import SettingsError
 
 SAMPLES = 3
 RECORDS = 24
@@ -72,9 +73,13 @@ def preview_data(
 
     Raises:
         DataError: the data cannot be read, or a sample in them cannot be used.
-        SettingsError: `columns` is not understood.
+        SettingsError: `columns` is not understood, or the length is none.
         ModelError: a token in them has no row in the embedding.
     """
+    if sequence_length < 2:
+        raise SettingsError(
+            f"A sequence cannot have {sequence_length} tokens. Give a length of at least 2."
+        )
     loaded = read_records(source, columns, most=RECORDS)
     records = loaded.records
     examples, counts = make_examples(records, tokenizer, sequence_length, packing=packing)

@@ -1,8 +1,8 @@
 """What programs and notebooks call: train, compare, rank, and runs as values that can be watched.
 
-Called by users (its names are offered by `qwen_ui` itself) and by the dashboard's API. It starts
-workers the same way as the command line, and holds nothing but names: whoever makes a handle of the
-same name sees the same run.
+Called by users (its names are offered by `qwen_ui` itself), the commands and the dashboard's API.
+It starts workers the same way as the command line, and holds nothing but names: whoever makes a
+handle of the same name sees the same run.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from qwen_ui.library.comparing import ComparedPlans, compare_plans, find_comparison
     from qwen_ui.library.plans import AnyPlan, as_contender
     from qwen_ui.library.ranking import rank_blocks
+    from qwen_ui.library.records import freeze_record, inspect_record
     from qwen_ui.library.runs import Run, RunList, find_run, list_runs
     from qwen_ui.library.training import train
 
@@ -27,6 +28,8 @@ __all__ = [
     "compare_plans",
     "find_comparison",
     "find_run",
+    "freeze_record",
+    "inspect_record",
     "list_runs",
     "rank_blocks",
     "train",

@@ -64,6 +64,12 @@ def dashboard(
             "repeated.",
         ),
     ] = None,
+    mcp: Annotated[
+        bool,
+        typer.Option(
+            "--mcp", help="Answer MCP clients on this machine as well, at /gradio_api/mcp/."
+        ),
+    ] = False,
     trust_remote_code: Annotated[
         list[str] | None,
         typer.Option(
@@ -83,7 +89,7 @@ def dashboard(
     if trust_remote_code:
         model.trust_remote_code_of(*trust_remote_code)
     if context.invoked_subcommand is None:
-        start(port, open_page, host, allow_host or [], allow_origin or [])
+        start(port, open_page, host, allow_host or [], allow_origin or [], mcp=mcp)
         return
     given = {name for name, value in context.params.items() if value} - {"trust_remote_code"}
     if given:
@@ -100,6 +106,8 @@ def start(
     host: str | None,
     allowed_hosts: list[str],
     allowed_origins: list[str],
+    *,
+    mcp: bool = False,
 ) -> None:
     """Serve the dashboard until it is interrupted.
 
@@ -111,6 +119,7 @@ def start(
         host,
         allowed_hosts=allowed_hosts,
         allowed_origins=allowed_origins,
+        mcp=mcp,
         environment=os.environ,
     )
     demo = page.build_app(page.Session())

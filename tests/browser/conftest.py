@@ -40,8 +40,8 @@ def free_port() -> int:
 class Dashboard:
     """`python app.py` as a process of its own, with a home folder of its own."""
 
-    def __init__(self, home: Path, log: Path) -> None:
-        self.home, self.log = home, log
+    def __init__(self, home: Path, log: Path, *options: str) -> None:
+        self.home, self.log, self._options = home, log, options
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}/"
         self._process: subprocess.Popen[bytes] | None = None
@@ -49,7 +49,7 @@ class Dashboard:
     def start(self) -> None:
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "app.py", "--port", str(self.port)],
+                [sys.executable, "app.py", "--port", str(self.port), *self._options],
                 cwd=REPOSITORY,
                 env={**os.environ, "QWEN_UI_HOME": str(self.home)},
                 stdin=subprocess.DEVNULL,

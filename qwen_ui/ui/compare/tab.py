@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from qwen_ui.compare import latest_comparison, lora_reference, make_comparison, start_runs
+from qwen_ui.compare import (
+    comparison_from,
+    comparison_settings,
+    latest_comparison,
+    lora_reference,
+    plan_comparison,
+    start_runs,
+)
 from qwen_ui.errors import SettingsError
 from qwen_ui.freeze import TOP_LAYERS, FreezePlan, preset
 from qwen_ui.rank import METHODS
@@ -19,7 +27,9 @@ from qwen_ui.ui.page import (
     KJV,
     OWN,
     Header,
+    PermitButton,
     Session,
+    build_permit_button,
     check_choice,
     guarded,
     keep_fields,
@@ -31,6 +41,7 @@ from qwen_ui.ui.page import (
     shown_with_own,
     trained_model,
     wire_keep,
+    wire_permit_button,
 )
 
 if TYPE_CHECKING:
@@ -51,6 +62,7 @@ class CompareTab:
 
     Attributes:
         classic: the one primary button.
+        permit, ticked_permit: let a program launch what `classic` and `ticked` would.
         ticked: compares the plans that are ticked in `plans`.
         score: shows how every method scores the blocks.
         by_rank: compares the top blocks by index with the top blocks by each ticked score.
@@ -59,6 +71,7 @@ class CompareTab:
     """
 
     classic: gr.Button
+    permit: PermitButton
     plans: gr.CheckboxGroup
     layers: gr.Textbox
     data: gr.Radio
@@ -71,6 +84,7 @@ class CompareTab:
     seeds: gr.Number
     find_rates: gr.Checkbox
     ticked: gr.Button
+    ticked_permit: PermitButton
     methods: gr.CheckboxGroup
     score: gr.Button
     by_rank: gr.Button
@@ -83,6 +97,7 @@ def build(session: Session) -> CompareTab:
     with gr.Row(elem_id="qc-main"):
         with gr.Column(elem_id="qc-form", scale=0):
             classic = gr.Button("Attention-only vs BitFit", variant="primary", elem_id="qc-classic")
+            permit = build_permit_button("qc-permit")
             gr.HTML(paragraph(_TERMS, "qc-note"))
             data = gr.Radio([KJV, CHAT, OWN], value=KJV, label="Data", elem_id="qc-data")
             upload = own_file("Training data; a part is held out", "qc-upload")
@@ -97,6 +112,7 @@ def build(session: Session) -> CompareTab:
                 plans = gr.CheckboxGroup(list(CHOICES), value=list(CLASSIC), label="Plans")
                 layers = gr.Textbox(TOP_LAYERS, label="Layers", max_length=200)
                 ticked = gr.Button("Compare these plans", elem_id="qc-ticked")
+                ticked_permit = build_permit_button("qc-ticked-permit")
             with gr.Accordion("By index or by rank", open=False):
                 methods = gr.CheckboxGroup(
                     list(METHODS), value=list(METHODS), label="Top four blocks by score"
@@ -108,6 +124,7 @@ def build(session: Session) -> CompareTab:
             ranking = ranking_view("qc-ranking")
     return CompareTab(
         classic,
+        permit,
         plans,
         layers,
         data,
@@ -120,6 +137,7 @@ def build(session: Session) -> CompareTab:
         seeds,
         find_rates,
         ticked,
+        ticked_permit,
         methods,
         score,
         by_rank,
@@ -133,8 +151,15 @@ def wire(tab: CompareTab, header: Header, session: Session) -> None:
 
     @guarded
     def on_classic(source: str, *settings: Any) -> str:
-        plans = [preset(name) for name in CLASSIC]
-        return begin_comparison(session, source, plans, *settings)
+        return begin_comparison(session, source, classic_plans(), *settings)
+
+    def classic_settings(source: str, *settings: Any) -> dict[str, Any]:
+        return asked_comparison(session, source, classic_plans(), *settings)
+
+    def ticked_settings(
+        source: str, plan: FreezePlan, ticked: list[str], layers: str, *settings: Any
+    ) -> dict[str, Any]:
+        return asked_comparison(session, source, ticked_plans(ticked, layers, plan), *settings)
 
     @guarded
     def on_ticked(
@@ -173,6 +198,13 @@ def wire(tab: CompareTab, header: Header, session: Session) -> None:
     settings = [*chosen, *kept, tab.steps, tab.seeds, tab.find_rates]
     buttons = [tab.classic, tab.ticked, tab.by_rank, tab.score]
     tab.classic.click(on_classic, [header.model, *settings], tab.view, **quiet)
+    permit = partial(wire_permit_button, session=session, kind="comparison")
+    permit(tab.permit, settings_of=classic_settings, inputs=[header.model, *settings])
+    permit(
+        tab.ticked_permit,
+        settings_of=ticked_settings,
+        inputs=[header.model, header.plan, tab.plans, tab.layers, *settings],
+    )
     tab.ticked.click(
         on_ticked,
         [header.model, header.plan, tab.plans, tab.layers, *settings],
@@ -214,7 +246,29 @@ def begin_comparison(
     seeds: int,
     find_rates: bool = True,
 ) -> str:
-    """Make a comparison and start its runs; its name.
+    """Make a comparison of these plans and start its runs; its name.
+
+    Raises:
+        UserError: it cannot run.
+    """
+    asked = (data, upload, columns, keep, keep_upload, steps, seeds, find_rates)
+    return start_runs(comparison_from(asked_comparison(session, source, plans, *asked))).name
+
+
+def asked_comparison(
+    session: Session,
+    source: str,
+    plans: Sequence[FreezePlan | Contender],
+    data: str,
+    upload: str | None,
+    columns: str,
+    keep: str,
+    keep_upload: str | None,
+    steps: int,
+    seeds: int,
+    find_rates: bool = True,
+) -> dict[str, Any]:
+    """What such a comparison is to run, checked; nothing is written down or started.
 
     Raises:
         UserError: it cannot run.
@@ -222,7 +276,7 @@ def begin_comparison(
     if not steps or not seeds or steps < 1 or seeds < 1:
         raise SettingsError("A comparison needs at least 1 step and 1 seed.")
     training, evaluation = kept_files(data, upload)
-    comparison = make_comparison(
+    planned = plan_comparison(
         trained_model(session, source),
         plans,
         seeds=range(int(seeds)),
@@ -236,7 +290,12 @@ def begin_comparison(
         sample_prompts=(PROMPT,),
         within_limits=True,
     )
-    return start_runs(comparison).name
+    return comparison_settings(planned)
+
+
+def classic_plans() -> list[FreezePlan | Contender]:
+    """The two plans of the demonstration."""
+    return [preset(name) for name in CLASSIC]
 
 
 def columns_of(choice: str, columns: str) -> str | None:

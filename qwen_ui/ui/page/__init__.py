@@ -12,7 +12,7 @@ from qwen_ui.lazy import lazy_face
 
 if TYPE_CHECKING:
     from qwen_ui.markup import SERIES_COLOURS, render
-    from qwen_ui.ui.page.api import server_function
+    from qwen_ui.ui.page.api import INTERNAL, server_function
     from qwen_ui.ui.page.app import build_app, launch_options
     from qwen_ui.ui.page.data_check import check_choice, data_preview
     from qwen_ui.ui.page.data_choice import (
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
         KJV,
         OWN,
         data_files,
+        data_named,
+        data_names,
         is_known_data,
         kept_files,
         own_columns,
@@ -31,6 +33,12 @@ if TYPE_CHECKING:
     from qwen_ui.ui.page.jobs import Jobs, Tick
     from qwen_ui.ui.page.keep_choice import NONE, keep_fields, kept_text_file, wire_keep
     from qwen_ui.ui.page.modules import mounted_by
+    from qwen_ui.ui.page.permit_button import (
+        PermitButton,
+        build_permit_button,
+        wire_permit_button,
+    )
+    from qwen_ui.ui.page.permits import Permit, Permits
     from qwen_ui.ui.page.run_view import (
         build_run_view,
         plotly_script,
@@ -45,19 +53,26 @@ if TYPE_CHECKING:
 __all__ = [
     "AUTH_VARIABLE",
     "CHAT",
+    "INTERNAL",
     "KJV",
     "NONE",
     "OWN",
     "SERIES_COLOURS",
     "Header",
     "Jobs",
+    "Permit",
+    "PermitButton",
+    "Permits",
     "Serving",
     "Session",
     "Tick",
     "build_app",
+    "build_permit_button",
     "build_run_view",
     "check_choice",
     "data_files",
+    "data_named",
+    "data_names",
     "data_preview",
     "default_plan",
     "guarded",
@@ -82,5 +97,6 @@ __all__ = [
     "title_of",
     "trained_model",
     "wire_keep",
+    "wire_permit_button",
 ]
 __getattr__ = lazy_face(__name__, __file__)

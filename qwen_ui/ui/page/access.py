@@ -25,6 +25,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "[::1]"})
 API = "/gradio_api"
+# Of MCP's transports the streamable one alone: a single address, JSON in its requests.
+MCP = f"{API}/mcp"
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 FORM = "multipart/form-data"
 BODY_TYPES = {
@@ -42,7 +44,7 @@ _OPEN = re.compile(
     re.DOTALL,
 )
 # Reads of which another page could learn, or hold a session open, by loading them as a resource.
-_OF_A_SESSION = re.compile(rf"{API}/(?:queue|heartbeat|call|upload_progress|info|user)|/config")
+_OF_A_SESSION = re.compile(rf"{API}/(?:queue|heartbeat|call|upload_progress|info|user|mcp)|/config")
 _AUTHORITY = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::\d{1,5})?")
 
 
@@ -63,11 +65,13 @@ class AccessPolicy:
         origins: origins of the page beside its own host, such as `https://demo.example.org`, where
             a proxy rewrites `Host`.
         framed_by: origins whose pages may show this one in a frame.
+        mcp: whether the route of MCP clients is open.
     """
 
     hosts: frozenset[str] = frozenset()
     origins: frozenset[str] = frozenset()
     framed_by: tuple[str, ...] = ()
+    mcp: bool = False
 
     def refusal(self, method: str, path: str, headers: Headers) -> Refusal | None:
         """Why this request is refused; None where it may pass.
@@ -83,7 +87,7 @@ class AccessPolicy:
                 "This dashboard does not answer to that host name. Start it with "
                 "`--allow-host NAME` if the name is yours.",
             )
-        if not _OPEN.fullmatch(path):
+        if not _OPEN.fullmatch(path) and not (self.mcp and path.rstrip("/") == MCP):
             return Refusal(404, "Not found.")
         if method in SAFE_METHODS and not _OF_A_SESSION.match(path):
             return None

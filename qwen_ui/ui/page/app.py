@@ -32,6 +32,7 @@ def build_app(session: Session) -> gr.Blocks:
                     module.wire(module.build(session), header, session)
         page_header.wire(header, demo, session)
         demo.load(linked_tab, None, shown, show_progress="hidden", api_visibility="private")
+        import_module("qwen_ui.ui.programs").offer_functions(session)
     return demo
 
 
@@ -109,7 +110,7 @@ def launch_options(serving: Serving) -> dict[str, Any]:
         "share": False,
         "ssr_mode": False,
         # By the environment it could be turned on without a word.
-        "mcp_server": False,
+        "mcp_server": serving.policy.mcp,
         "max_file_size": MAX_UPLOAD,
         "footer_links": [],
         "show_error": False,

@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 import gradio as gr
+from gradio.utils import get_upload_folder
 
 from qwen_ui.data import DATA_SUFFIXES
 from qwen_ui.errors import DataError
@@ -71,6 +72,28 @@ def kept_files(
     if choice in SHIPPED:
         return data, held_out
     return keep_upload(data), keep_upload(held_out) if held_out else None
+
+
+def data_names() -> tuple[str, ...]:
+    """The bundled data by the names that programs use."""
+    return tuple(SHIPPED.values())
+
+
+def data_named(name: str) -> str:
+    """The file of bundled data, of a kept upload, or of one that was just uploaded.
+
+    Raises:
+        DataError: it is none of these; a request may name no other file.
+    """
+    if name in SHIPPED.values():
+        return str(ASSETS / "data" / name)
+    uploaded = Path(get_upload_folder()).resolve()
+    if is_known_data(name) or Path(name).resolve().is_relative_to(uploaded):
+        return name
+    raise DataError(
+        f"There are no data '{name[:200]}'. Name one of {', '.join(data_names())}, or upload a "
+        "file to the dashboard and give the path that it answers."
+    )
 
 
 def is_known_data(file: str) -> bool:

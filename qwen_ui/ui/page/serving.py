@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
 from urllib.parse import urlsplit
 
 from qwen_ui.errors import SettingsError
@@ -35,6 +36,7 @@ def serving_from(
     *,
     allowed_hosts: Sequence[str] = (),
     allowed_origins: Sequence[str] = (),
+    mcp: bool = False,
     environment: Mapping[str, str],
 ) -> Serving:
     """How to serve, from what was given at start.
@@ -43,6 +45,7 @@ def serving_from(
         host: `--host`; None for the one in the environment, or loopback.
         allowed_hosts: `--allow-host`, names under which a proxy or a network reaches it.
         allowed_origins: `--allow-origin`, addresses of the page behind a proxy that rewrites Host.
+        mcp: `--mcp`, whether MCP clients on this machine are answered.
         environment: of the process; `QWEN_UI_AUTH` is `user:password`. It is no option, because
             every user of a machine can read the options of every process.
 
@@ -59,6 +62,8 @@ def serving_from(
             "or leave out --host and reach it through an SSH tunnel: "
             "`ssh -L 7860:127.0.0.1:7860 THIS_MACHINE`."
         )
+    if mcp:
+        _check_mcp(address, login)
     names = {_name(one) for one in allowed_hosts}
     if address not in ALL_ADDRESSES:
         # An IPv6 address stands in brackets in a Host header.
@@ -69,8 +74,27 @@ def serving_from(
         # A Hugging Face Space is reached under its own name, inside a frame of the hub's page.
         names.add(_name(space))
         frames = SPACE_FRAMES
-    policy = AccessPolicy(frozenset(names), frozenset(map(_origin, allowed_origins)), frames)
+    policy = AccessPolicy(frozenset(names), frozenset(map(_origin, allowed_origins)), frames, mcp)
     return Serving(address, policy, login)
+
+
+def _check_mcp(address: str, login: tuple[str, str] | None) -> None:
+    """Refuse MCP where it cannot be had, or where gradio's route would let anybody past the login.
+
+    Raises:
+        SettingsError: the library is missing or of another version, or others could reach it.
+    """
+    if not is_loopback(address) or login is not None:
+        raise SettingsError(
+            f"--mcp is for programs on this machine: gradio's MCP route asks for no login. Leave "
+            f"out --host and {AUTH_VARIABLE}."
+        )
+    try:
+        found = version("mcp")
+    except PackageNotFoundError:
+        found = "0"
+    if found.partition(".")[0] != "1":
+        raise SettingsError("--mcp needs version 1 of the library mcp: pip install 'mcp>=1.21,<2'.")
 
 
 def _login(given: str | None) -> tuple[str, str] | None:

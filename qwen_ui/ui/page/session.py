@@ -1,4 +1,4 @@
-"""What the dashboard's process holds: the models that were opened."""
+"""What the dashboard's process holds: the models that were opened, and what programs may launch."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from qwen_ui.limited import LIGHT, WARM
 from qwen_ui.model import open_within_limits
 from qwen_ui.ui.page.kept import Kept
+from qwen_ui.ui.page.permits import Permits
 from qwen_ui.workers import preload
 
 if TYPE_CHECKING:
@@ -42,12 +43,15 @@ def load_libraries() -> None:
 class Session:
     """Opened models by the name they were opened under, the least recently used dropped first.
 
+    `permits` are those that people gave to programs.
+
     Safe to call from the threads that gradio runs handlers in. A model is built once, however many
     tabs ask for it at the same time, and who asks for another does not wait for it.
     """
 
     def __init__(self) -> None:
         self.anatomies: Kept[str, Anatomy] = Kept(MAX_OPEN_MODELS)
+        self.permits = Permits()
         self._lock = threading.Lock()
         self._warm = False
 

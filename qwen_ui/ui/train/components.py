@@ -6,7 +6,13 @@ from dataclasses import dataclass
 
 import gradio as gr
 
-from qwen_ui.ui.page import Session, build_run_view, paragraph
+from qwen_ui.ui.page import (
+    PermitButton,
+    Session,
+    build_permit_button,
+    build_run_view,
+    paragraph,
+)
 from qwen_ui.ui.train.machines import Machines, build_machines
 from qwen_ui.ui.train.settings import Form, Settings, build_form
 from qwen_ui.ui.train.slurm_fields import SlurmFields, build_slurm_fields
@@ -25,6 +31,7 @@ class TrainTab:
         slurm: where it is launched, and what is asked of Slurm.
         price: what the run needs and what is free.
         launch: the one primary button.
+        permit: lets a program launch the same.
         suggested: the rate suggested last, None where the plan trains nothing.
         testing: the run of the learning-rate finder, "" for none.
         poll: ticks while it does.
@@ -37,6 +44,7 @@ class TrainTab:
     slurm: SlurmFields
     price: gr.HTML
     launch: gr.Button
+    permit: PermitButton
     suggested: gr.State
     testing: gr.State
     poll: gr.Timer
@@ -60,8 +68,11 @@ def build(session: Session) -> TrainTab:
             slurm = build_slurm_fields()
             price = gr.HTML("", apply_default_css=False, elem_id="qt-price")
             launch = gr.Button("Launch", variant="primary", elem_id="qt-launch")
+            permit = build_permit_button("qt-permit")
         with gr.Column(elem_id="qt-side"):
             view = build_run_view("qt-run")
     suggested, testing = gr.State(None), gr.State("")
     poll = gr.Timer(RATE_POLL_SECONDS, active=False)
-    return TrainTab(what, form, machines, slurm, price, launch, suggested, testing, poll, view)
+    return TrainTab(
+        what, form, machines, slurm, price, launch, permit, suggested, testing, poll, view
+    )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from qwen_ui.freeze import FreezePlan
-from qwen_ui.ui.page import Header, guarded, paragraph
+from qwen_ui.ui.page import Header, Session, guarded, paragraph, wire_permit_button
 from qwen_ui.ui.train.components import TrainTab
 from qwen_ui.ui.train.form import rate_found
 from qwen_ui.ui.train.machines import written
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 def wire_launch(
     tab: TrainTab,
     header: Header,
+    session: Session,
     asked: Callable[[str, FreezePlan, tuple[Any, ...]], RunSpec],
     quiet: dict[str, Any],
 ) -> None:
@@ -56,6 +57,10 @@ def wire_launch(
     def on_write(count: float, each: float, source: str, plan: FreezePlan, *values: Any) -> Any:
         return written(asked(source, plan, values), count, each)
 
+    def settings_now(source: str, plan: FreezePlan, *values: Any) -> dict[str, Any]:
+        return asked(source, plan, values).to_dict()
+
+    wire_permit_button(tab.permit, session, "training", settings_now, given)
     form, machines = tab.form, tab.machines
     tab.launch.click(on_launch, [*given, *slurm], tab.view, **quiet)
     form.find_rate.click(

@@ -59,7 +59,7 @@ def wire(tab: TrainTab, header: Header, session: Session) -> None:
     _wire_intent(tab, header, session, quiet)
     _wire_preview(tab, header, session, quiet)
     _wire_price(tab, header, session, quiet)
-    wire_launch(tab, header, asked, quiet)
+    wire_launch(tab, header, session, asked, quiet)
     # Fires once after the page is loaded: the run that goes on is found again.
     header.model.change(lambda shown: shown or latest_run(), tab.view, tab.view, **quiet)
     tab.settings.data.change(

@@ -155,3 +155,20 @@ def test_host_names() -> None:
         is_loopback(name) for name in ("127.0.0.1", "127.1.2.3", "::1", "[::1]", "Localhost")
     )
     assert not any(is_loopback(name) for name in ("0.0.0.0", "::", "10.0.0.1", "gpu-box", ""))
+
+
+def test_mcp_s_route_is_open_where_it_was_asked_for_and_guarded_as_the_rest() -> None:
+    def status(path: str, *, mcp: bool = True, method: str = "POST", **headers: str) -> int:
+        given = Headers({"host": HOST, "content-length": "2", **JSON} | headers)
+        refusal = AccessPolicy(mcp=mcp).refusal(method, path, given)
+        return refusal.status if refusal else 200
+
+    for path in ("/gradio_api/mcp", "/gradio_api/mcp/"):
+        assert status(path) == 200
+        assert status(path, method="GET", accept="text/event-stream") == 200
+        assert status(path, mcp=False) == 404
+        assert status(path, origin="http://evil.example") == 403
+        assert status(path, method="GET", origin="http://evil.example") == 403
+        assert status(path, host="evil.example") == 421
+    for path in ("/gradio_api/mcp/sse", "/gradio_api/mcp/messages/", "/gradio_api/mcp/schema"):
+        assert status(path) == 404

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from importlib.metadata import PackageNotFoundError
 
 import pytest
 
@@ -47,6 +48,31 @@ def test_a_space_is_reached_under_its_name_and_framed_by_the_hub_alone() -> None
     policy = serving_from(None, environment=space).policy
     assert policy.hosts == {"me-qwen-ui.hf.space"}
     assert policy.framed_by == ("https://huggingface.co",)
+
+
+def test_mcp_is_off_unless_asked_for_and_for_this_machine_alone() -> None:
+    assert not serving_from(None, environment={"GRADIO_MCP_SERVER": "true"}).policy.mcp
+    with pytest.raises(SettingsError, match="for programs on this machine"):
+        serving_from(None, mcp=True, environment=LOGIN)
+    with pytest.raises(SettingsError, match="for programs on this machine"):
+        serving_from("gpu-box", mcp=True, environment=LOGIN)
+
+
+@pytest.mark.parametrize(("found", "fits"), [("1.30.0", True), ("2.3.0", False), (None, False)])
+def test_mcp_needs_its_library(
+    found: str | None, fits: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def version(name: str) -> str:
+        if found is None:
+            raise PackageNotFoundError(name)
+        return found
+
+    monkeypatch.setattr("qwen_ui.ui.page.serving.version", version)
+    if fits:
+        assert serving_from(None, mcp=True, environment={}).policy.mcp
+    else:
+        with pytest.raises(SettingsError, match="pip install"):
+            serving_from(None, mcp=True, environment={})
 
 
 def test_what_cannot_be_one_is_refused() -> None:
