@@ -79,8 +79,7 @@ PUBLIC = {
         run_names run_row run_rows run_summary runs_csv setting_choices setting_differences
         setting_field setting_label standard_error status_of tells_apart termination thinned
         write_held_out write_kept_text write_placement write_status Placement Superseded Terminated
-        DELTA_NAME Lineage command_line flag_of lineage_of memory_kills note_resume note_retry
-        train_command
+        Lineage command_line flag_of lineage_of memory_kills note_resume note_retry train_command
     """,
     "engine": """
         AS_TRAINED BASE Delta Dialled Exchange HIGHEST Measured Message Prepared RateSearch
@@ -98,6 +97,7 @@ PUBLIC = {
         largest_batch look_at_jobs partitions preload queue_position queued_runs resume retry
         retry_at_found_rate start stop wait
         free_place start_process worker_pid write_for_cluster
+        Housekeeper
     """,
     "compare": """
         Comparison Contender DialRequest DialState Row comparison_record
@@ -127,7 +127,7 @@ PUBLIC = {
         mounted_by own_columns own_file paragraph plotly_script render script serve_plotly
         server_function serving_from shown_with_own stand_in_for title_of trained_model wire_keep
         INTERNAL Permit PermitButton Permits build_permit_button data_named data_names
-        wire_permit_button
+        open_to_visitors wire_permit_button
     """,
 }
 # `model.libraries` stands for transformers itself; `ui` prepares gradio before anything imports it.

@@ -37,7 +37,7 @@ MAY_IMPORT = {
     "ui": ALL | {"library", "ui"},
     "cli": ALL | {"library", "cli"},
 }
-COMMON = {"errors", "files", "formats", "gpus", "lazy", "markup", "paths", "__version__"}
+COMMON = {"errors", "files", "formats", "gpus", "lazy", "markup", "paths", "visits", "__version__"}
 TABS = ("inspect", "freeze", "train", "runs", "compare")
 
 

@@ -19,13 +19,14 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from qwen_ui import visits
 from qwen_ui.compare.contenders import Contender
 from qwen_ui.engine import checked_spec
 from qwen_ui.errors import RunError, SettingsError
 from qwen_ui.files import read_json, write_json
 from qwen_ui.freeze import FreezePlan
 from qwen_ui.paths import home
-from qwen_ui.runs import RunSpec, parse_spec
+from qwen_ui.runs import RunSpec, open_folders, parse_spec
 
 COMPARISON_FILE = "comparison.json"
 MAX_RUNS = 64
@@ -190,7 +191,10 @@ def comparison_from(settings: dict[str, Any]) -> Comparison:
 
 
 def _written(comparison: Comparison) -> Comparison:
+    new = len(comparison.entries) + len(comparison.searches)
+    visits.admit_runs(new, open_folders() if visits.current_visit() else [])
     comparison.folder.mkdir(parents=True)
+    visits.own(comparison.folder)
     write_comparison(comparison)
     return comparison
 
@@ -207,7 +211,8 @@ def read_comparison(name: str) -> Comparison:
         RunError: there is none, or its file cannot be read.
     """
     file = comparisons_folder() / name / COMPARISON_FILE
-    values = read_json(file) if _NAME.fullmatch(name) else {}
+    known = _NAME.fullmatch(name) and visits.is_own(file.parent)
+    values = read_json(file) if known else {}
     if "entries" not in values:
         raise RunError(f"There is no comparison '{name[:80]}'. Start a new one.")
     try:
@@ -238,6 +243,8 @@ def latest_comparison() -> Comparison | None:
         comparisons_folder().glob(f"*/{COMPARISON_FILE}"), key=lambda file: file.stat().st_mtime
     )
     for file in reversed(files):
+        if not visits.is_own(file.parent):
+            continue
         try:
             return read_comparison(file.parent.name)
         except RunError as error:

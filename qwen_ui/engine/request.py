@@ -12,6 +12,7 @@ from qwen_ui.limited import WARM, Limits
 from qwen_ui.model import refuse_length
 from qwen_ui.model.weights import check_weights, refuse_misfit, refuse_quantized, weights_of
 from qwen_ui.runs import RunSpec, make_spec
+from qwen_ui.visits import admit_settings
 
 if TYPE_CHECKING:
     from qwen_ui.model import Anatomy
@@ -41,6 +42,7 @@ def checked_spec(
         UserError: as `check_spec`.
     """
     spec = make_spec(model=model, plan=plan.to_dict(), **settings)
+    admit_settings(spec.flat())
     if within_limits:
         check_spec_within_limits(spec)
     elif anatomy is not None:
@@ -56,6 +58,7 @@ def check_spec_within_limits(spec: RunSpec) -> None:
     Raises:
         UserError: as `check_spec`; or it takes more than `CHECKING` allows.
     """
+    admit_settings(spec.flat())
     WARM.run(
         "qwen_ui.engine.check_task:checked",
         {"record": spec.to_dict()},

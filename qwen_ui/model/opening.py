@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from qwen_ui import visits
 from qwen_ui.errors import ModelError
 from qwen_ui.limited import WARM, Limits
 from qwen_ui.model.anatomy import Anatomy
@@ -35,8 +36,10 @@ def open_model(source: str | PreTrainedConfig | nn.Module = DEFAULT_MODEL) -> An
     Raises:
         ModelError: there is no such model, or its configuration cannot be read or built.
     """
-    if isinstance(source, str) and (bundled := bundled_anatomy(source.strip())) is not None:
-        return bundled
+    if isinstance(source, str):
+        visits.refuse_model(source)
+        if (bundled := bundled_anatomy(source.strip())) is not None:
+            return bundled
     return build_anatomy(source)
 
 
@@ -97,6 +100,7 @@ def open_within_limits(source: str) -> Anatomy:
     Raises:
         ModelError: as `open_model`; or opening it takes more than `OPENING` allows.
     """
+    visits.refuse_model(source)
     name = source.strip()
     if (bundled := bundled_anatomy(name)) is not None:
         return bundled

@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from qwen_ui import visits
 from qwen_ui.errors import DataError, UserError
 from qwen_ui.rank.methods import METHODS
 from qwen_ui.rank.ranking import Ranking
@@ -43,6 +44,8 @@ def rank_all_in_subprocess(
     Raises:
         UserError: as `rank_all`.
     """
+    visits.refuse_model(model)
+    visits.refuse_data(data)
     folder = folder_for(model, data, columns)
     missing = [method for method in methods if not is_saved(folder, method)]
     if missing:

@@ -22,6 +22,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from qwen_ui import visits
 from qwen_ui.errors import RunError
 from qwen_ui.files import write_json
 from qwen_ui.paths import runs_folder
@@ -62,9 +63,14 @@ def create_run(
 
     Raises:
         RunError: the disk is full, or nothing can be written there.
+        UserError: it is beyond the limits of a public dashboard.
     """
     runs = runs_folder()
     settings = flat_settings(spec)
+    if by_hand or placement is not None:
+        visits.refuse("Training on a cluster")
+    visits.admit_settings(settings)
+    visits.admit_runs(1, open_folders() if visits.current_visit() else [])
     words = [str(plan.get("name") or "plan"), Path(str(settings.get("model") or "model")).name]
     slug = "-".join(re.sub(r"[^a-z0-9.]+", "-", word.lower()).strip("-.")[:32] for word in words)
     while True:
@@ -80,6 +86,7 @@ def create_run(
         steps = int(settings.get("steps") or 0)
         begin = Status(steps=steps, created=round(time.time(), 3))
         write_status(part, replace(begin, status="stopped", reason=by_hand) if by_hand else begin)
+        visits.own(part)
         if placement is not None:
             write_placement(part, placement)
         os.rename(part, runs / name)
@@ -105,6 +112,9 @@ def run_folder(run: str) -> Path:
     # A link would lead out of the runs' folder.
     if not _RUN.fullmatch(run) or folder.is_symlink() or not folder.is_dir():
         raise RunError(f"There is no run '{run[:150]}'. `qwen-ui runs` lists all runs.")
+    known = _RUN.fullmatch(run) and not folder.is_symlink() and folder.is_dir()
+    if not known or not visits.is_own(folder):
+        raise RunError(f"There is no run '{run[:150]}'. `python -m qwen_ui runs` lists all runs.")
     return folder
 
 
@@ -142,7 +152,11 @@ def delete_run(run: str) -> None:
     Raises:
         RunError: no such run, or its worker lives.
     """
-    if _RUN.fullmatch(run) and (runs_folder() / run).is_symlink():
+    if (
+        _RUN.fullmatch(run)
+        and (runs_folder() / run).is_symlink()
+        and visits.current_visit() is None
+    ):
         (runs_folder() / run).unlink()
         return
     folder = run_folder(run)

@@ -15,7 +15,7 @@ import secrets
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,7 @@ from qwen_ui.runs.spec import SPEC_NAME, recorded_settings
 from qwen_ui.runs.status import FILE_NAME as STATUS
 from qwen_ui.runs.status import Status, recorded_status
 from qwen_ui.runs.totals import RunTotals
+from qwen_ui.visits import current_visit, is_own
 
 INDEX = ".index.sqlite"
 SCHEMA = 6
@@ -72,6 +73,19 @@ def changed_rows(runs: Path, seen: str = "") -> ChangedRows:
     """The rows that changed since `seen` (of the answer before), all of them where it is old."""
     if not runs.is_dir():
         return ChangedRows("", True, [], 0)
+    return _own(_all_changed(runs, seen), runs)
+
+
+def _own(found: ChangedRows, runs: Path) -> ChangedRows:
+    """The rows of the one who asks."""
+    if current_visit() is None:
+        return found
+    own = [row for row in found.rows if is_own(runs / row["run"])]
+    total = sum(is_own(runs / name) for name in run_names())
+    return replace(found, rows=own, total=total)
+
+
+def _all_changed(runs: Path, seen: str) -> ChangedRows:
     try:
         with _open(runs) as index:
             return _refreshed(index, runs, seen)

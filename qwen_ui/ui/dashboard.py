@@ -64,6 +64,14 @@ def dashboard(
             "repeated.",
         ),
     ] = None,
+    public: Annotated[
+        bool,
+        typer.Option(
+            "--public",
+            help="Let anybody in, within limits: bundled models, short runs of nano, own runs "
+            "alone. A Hugging Face Space without a login is public by itself.",
+        ),
+    ] = False,
     mcp: Annotated[
         bool,
         typer.Option(
@@ -86,10 +94,12 @@ def dashboard(
     ] = False,
 ) -> None:
     """Start the dashboard, unless a command is named: `qwen-ui COMMAND --help` explains one."""
+    if trust_remote_code and public:
+        raise SettingsError("--public and --trust-remote-code exclude each other. Leave one out.")
     if trust_remote_code:
         model.trust_remote_code_of(*trust_remote_code)
     if context.invoked_subcommand is None:
-        start(port, open_page, host, allow_host or [], allow_origin or [], mcp=mcp)
+        start(port, open_page, host, allow_host or [], allow_origin or [], mcp=mcp, public=public)
         return
     given = {name for name, value in context.params.items() if value} - {"trust_remote_code"}
     if given:
@@ -108,6 +118,7 @@ def start(
     allowed_origins: list[str],
     *,
     mcp: bool = False,
+    public: bool = False,
 ) -> None:
     """Serve the dashboard until it is interrupted.
 
@@ -120,9 +131,12 @@ def start(
         allowed_hosts=allowed_hosts,
         allowed_origins=allowed_origins,
         mcp=mcp,
+        public=public,
         environment=os.environ,
     )
-    demo = page.build_app(page.Session())
+    demo = page.build_app(page.Session(serving.limits))
+    if serving.limits is not None:
+        page.open_to_visitors(serving.limits)
     # gradio looks into its empty queue a thousand times a second, and a hundred times for progress,
     # which no handler here tells: 10 % of a core for nothing.
     demo._queue.sleep_when_free = QUEUE_LOOK_SECONDS

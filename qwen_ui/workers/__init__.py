@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from qwen_ui.workers.export_state import ExportState
     from qwen_ui.workers.exporting import default_output, export_states, start_export
     from qwen_ui.workers.fitting import CardFit, fits_on_cards, largest_batch
+    from qwen_ui.workers.housekeeping import Housekeeper
     from qwen_ui.workers.hub_push import push
     from qwen_ui.workers.launch import (
         resume,
@@ -44,6 +45,7 @@ __all__ = [
     "Card",
     "CardFit",
     "ExportState",
+    "Housekeeper",
     "Playground",
     "SlurmRequest",
     "Supervisor",

@@ -21,6 +21,7 @@ from qwen_ui.runs import (
     create_run,
     note_resume,
     note_retry,
+    open_folders,
     parse_spec,
     queue_lock,
     read_events,
@@ -31,6 +32,7 @@ from qwen_ui.runs import (
     status_of,
     write_status,
 )
+from qwen_ui.visits import admit_runs, current_visit
 from qwen_ui.workers.memory_advice import ADVICE
 from qwen_ui.workers.queue import dispatch
 from qwen_ui.workers.slurm import SlurmRequest
@@ -74,6 +76,7 @@ def resume(run: str) -> str:
             raise RunError(f"The run '{run}' is completed. Start a new one to train further.")
         if not status.over:
             raise RunError(f"The run '{run}' is {status.status} already.")
+        admit_runs(1, open_folders() if current_visit() else [])
         note_resume(folder)
         for file in (ADVICE, LAUNCHED, STOP):
             (folder / file).unlink(missing_ok=True)

@@ -97,7 +97,7 @@ def build(session: Session) -> CompareTab:
     with gr.Row(elem_id="qc-main"):
         with gr.Column(elem_id="qc-form", scale=0):
             classic = gr.Button("Attention-only vs BitFit", variant="primary", elem_id="qc-classic")
-            permit = build_permit_button("qc-permit")
+            permit = build_permit_button("qc-permit", session)
             gr.HTML(paragraph(_TERMS, "qc-note"))
             data = gr.Radio([KJV, CHAT, OWN], value=KJV, label="Data", elem_id="qc-data")
             upload = own_file("Training data; a part is held out", "qc-upload")
@@ -112,7 +112,7 @@ def build(session: Session) -> CompareTab:
                 plans = gr.CheckboxGroup(list(CHOICES), value=list(CLASSIC), label="Plans")
                 layers = gr.Textbox(TOP_LAYERS, label="Layers", max_length=200)
                 ticked = gr.Button("Compare these plans", elem_id="qc-ticked")
-                ticked_permit = build_permit_button("qc-ticked-permit")
+                ticked_permit = build_permit_button("qc-ticked-permit", session)
             with gr.Accordion("By index or by rank", open=False):
                 methods = gr.CheckboxGroup(
                     list(METHODS), value=list(METHODS), label="Top four blocks by score"

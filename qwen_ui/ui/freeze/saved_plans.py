@@ -1,4 +1,5 @@
-"""Plans that a person keeps under a name: a JSON file each in `home()/plans`."""
+"""Plans that a person keeps under a name: a JSON file each in `home()/plans`,
+on a public dashboard in a folder of the visitor's own."""
 
 from __future__ import annotations
 
@@ -8,7 +9,7 @@ from pathlib import Path
 from qwen_ui.errors import PlanError
 from qwen_ui.files import replace_text
 from qwen_ui.freeze import MAX_PLAN_BYTES, FreezePlan
-from qwen_ui.paths import home
+from qwen_ui.visits import own_folder
 
 MAX_SAVED = 200
 MAX_NAME = 60
@@ -65,10 +66,10 @@ def _read(file: Path) -> FreezePlan:
 
 
 def _files() -> list[Path]:
-    return sorted(file for file in (home() / "plans").glob("*.json") if file.is_file())
+    return sorted(file for file in own_folder("plans").glob("*.json") if file.is_file())
 
 
 def _file(name: str) -> Path:
     """A name may hold any character; the file's name is its digest."""
     digest = hashlib.sha256(name.encode()).hexdigest()[:20]
-    return home() / "plans" / f"{digest}.json"
+    return own_folder("plans") / f"{digest}.json"

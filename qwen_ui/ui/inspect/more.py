@@ -54,7 +54,7 @@ class More:
     download: gr.DownloadButton
 
 
-def build() -> More:
+def build(session: Session) -> More:
     """The components, not yet connected."""
     # A gr.State's value never leaves the server; a component that is not drawn takes the answer.
     dark = gr.Checkbox(False, visible=False)
@@ -67,8 +67,10 @@ def build() -> More:
                 other = gr.Dropdown(
                     choices=list(preset_models()),
                     value=None,
-                    allow_custom_value=True,
-                    label="Second model: a preset, a folder, or a hub id",
+                    allow_custom_value=session.limits is None,
+                    label="Second model: a preset, a folder, or a hub id"
+                    if session.limits is None
+                    else "Second model: one of the bundled ones",
                     show_label=False,
                     container=False,
                     elem_id="qi-other",

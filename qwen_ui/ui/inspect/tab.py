@@ -39,7 +39,7 @@ def build(session: Session) -> InspectTab:
         elem_id="qi-main",
         server_functions=server_functions(session),
     )
-    return InspectTab(tree, inspect_more.build())
+    return InspectTab(tree, inspect_more.build(session))
 
 
 def wire(tab: InspectTab, header: Header, session: Session) -> None:

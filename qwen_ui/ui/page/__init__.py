@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from qwen_ui.ui.page.session import Session
     from qwen_ui.ui.page.stand_in import stand_in_for, trained_model
     from qwen_ui.ui.page.templates import mount_point, paragraph, script
+    from qwen_ui.ui.page.visitors import open_to_visitors
 
 __all__ = [
     "AUTH_VARIABLE",
@@ -83,6 +84,7 @@ __all__ = [
     "launch_options",
     "mount_point",
     "mounted_by",
+    "open_to_visitors",
     "own_columns",
     "own_file",
     "paragraph",

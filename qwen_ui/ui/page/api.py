@@ -22,6 +22,7 @@ import orjson
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from qwen_ui.errors import UserError
+from qwen_ui.ui.page.visitors import as_asked
 
 if TYPE_CHECKING:
     from qwen_ui.model import Anatomy
@@ -47,6 +48,10 @@ def server_function(
         return _parameters(function, opens=open_model is not None)
 
     def answer(asked: Any) -> Answer:
+        with as_asked():
+            return answered(asked)
+
+    def answered(asked: Any) -> Answer:
         try:
             # What cannot be written as JSON again (half a surrogate pair, integers of more than 64
             # bits, nesting without end) would fail later, in an answer that quotes it.

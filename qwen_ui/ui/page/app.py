@@ -16,6 +16,7 @@ from qwen_ui.ui.page.index_page import IndexPage
 from qwen_ui.ui.page.modules import read_modules, styles
 from qwen_ui.ui.page.serving import Serving
 from qwen_ui.ui.page.session import Session
+from qwen_ui.ui.page.visitors import Visitors, enter_every_event
 
 TITLE = "Qwen UI"
 MAX_UPLOAD = "64mb"
@@ -24,8 +25,11 @@ MAX_UPLOAD = "64mb"
 def build_app(session: Session) -> gr.Blocks:
     """The page, not yet served."""
     options: dict[str, Any] = {"fill_width": True, "analytics_enabled": False}
+    if session.limits is not None:
+        # gradio clears its own copies of uploads away: seconds between looks, and their age.
+        options["delete_cache"] = (600, int(session.limits.kept_seconds))
     with one_application(), gr.Blocks(title=TITLE, **options) as demo:
-        header = page_header.build()
+        header = page_header.build(session)
         with gr.Tabs(elem_id="q-tabs") as shown:
             for label, module in tabs():
                 with gr.Tab(label, id=label.lower()):
@@ -33,6 +37,8 @@ def build_app(session: Session) -> gr.Blocks:
         page_header.wire(header, demo, session)
         demo.load(linked_tab, None, shown, show_progress="hidden", api_visibility="private")
         import_module("qwen_ui.ui.programs").offer_functions(session)
+    if session.limits is not None:
+        enter_every_event(demo)
     return demo
 
 
@@ -95,12 +101,17 @@ def theme() -> gr.themes.Base:
 def launch_options(serving: Serving) -> dict[str, Any]:
     """What gradio's `launch` is given: no share link, nothing loaded from outside."""
     modules = read_modules()
+    limits = serving.limits
+    visitors = []
+    if limits is not None:
+        visitors = [Middleware(Visitors, limits, bool(serving.policy.framed_by))]
     return {
         "theme": theme(),
         "css": styles(),
         "app_kwargs": {
             "middleware": [
                 Middleware(AccessControl, serving.policy),
+                *visitors,
                 Middleware(IndexPage, modules.head, serving.policy),
             ],
             "routes": [modules.route],
@@ -111,7 +122,7 @@ def launch_options(serving: Serving) -> dict[str, Any]:
         "ssr_mode": False,
         # By the environment it could be turned on without a word.
         "mcp_server": serving.policy.mcp,
-        "max_file_size": MAX_UPLOAD,
+        "max_file_size": MAX_UPLOAD if limits is None else limits.upload_bytes,
         "footer_links": [],
         "show_error": False,
         "run_history": False,

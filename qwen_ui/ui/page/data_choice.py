@@ -11,8 +11,9 @@ from gradio.utils import get_upload_folder
 
 from qwen_ui.data import DATA_SUFFIXES
 from qwen_ui.errors import DataError
-from qwen_ui.paths import ASSETS, home
+from qwen_ui.paths import ASSETS
 from qwen_ui.runs import setting_label
+from qwen_ui.visits import current_visit, own_folder
 
 KJV, CHAT, OWN = "King James Bible, plain text", "King James Bible, as chats", "My own file"
 SHIPPED = {KJV: "kjv-train.txt", CHAT: "kjv-chat.jsonl"}
@@ -88,7 +89,8 @@ def data_named(name: str) -> str:
     if name in SHIPPED.values():
         return str(ASSETS / "data" / name)
     uploaded = Path(get_upload_folder()).resolve()
-    if is_known_data(name) or Path(name).resolve().is_relative_to(uploaded):
+    just_uploaded = Path(name).resolve().is_relative_to(uploaded) and current_visit() is None
+    if is_known_data(name) or just_uploaded:
         return name
     raise DataError(
         f"There are no data '{name[:200]}'. Name one of {', '.join(data_names())}, or upload a "
@@ -106,7 +108,7 @@ def is_known_data(file: str) -> bool:
 
 def uploads_folder() -> Path:
     """Where own files are kept."""
-    return home() / "uploads"
+    return own_folder("uploads")
 
 
 def keep_upload(upload: str) -> str:

@@ -51,7 +51,7 @@ def default_plan() -> FreezePlan:
     return preset("attention")
 
 
-def build() -> Header:
+def build(session: Session) -> Header:
     """The header's components, not yet connected."""
     model = gr.State("")
     plan = gr.State(FreezePlan())
@@ -60,14 +60,19 @@ def build() -> Header:
         picker = gr.Dropdown(
             choices=list(preset_models()),
             value=DEFAULT_MODEL,
-            allow_custom_value=True,
-            label="Model: a preset, a folder with a config.json, or a hub id",
+            allow_custom_value=session.limits is None,
+            label="Model: a preset, a folder with a config.json, or a hub id"
+            if session.limits is None
+            else "Model: one of the bundled ones",
             show_label=False,
             container=False,
             elem_id="q-picker",
             min_width=260,
         )
         facts = gr.HTML(render("page/waiting.html", text="Opening the model …"), elem_id="q-facts")
+    if session.limits is not None:
+        notice = render("page/public.html", limits=session.limits)
+        gr.HTML(notice, elem_id="q-public", padding=False)
     summary = gr.HTML("", elem_id="q-summary")
     return Header(picker, model, plan, facts, summary)
 

@@ -6,6 +6,8 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
+from contextvars import copy_context
+from functools import partial
 from typing import Any
 
 MAX_KEPT = 32
@@ -34,7 +36,9 @@ class Jobs:
             job = self._jobs.get(key)
             if job is None:
                 job = self._jobs[key] = _Job()
-                threading.Thread(target=job.run, args=(work, self._turn), daemon=True).start()
+                # The work asks as whoever asked for it.
+                asked = partial(copy_context().run, job.run, work, self._turn)
+                threading.Thread(target=asked, daemon=True).start()
                 while len(self._jobs) > MAX_KEPT:
                     self._jobs.popitem(last=False)
             if job.error is not None:

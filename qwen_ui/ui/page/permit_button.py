@@ -11,6 +11,7 @@ import gradio as gr
 from qwen_ui.ui.page.guard import guarded
 from qwen_ui.ui.page.permits import LIFETIME_SECONDS, Kind
 from qwen_ui.ui.page.session import Session
+from qwen_ui.visits import refuse
 
 LABEL = "Allow a program to launch this once"
 _INFO = (
@@ -27,9 +28,10 @@ class PermitButton:
     token: gr.Textbox
 
 
-def build_permit_button(elem_id: str) -> PermitButton:
-    """Both, the token out of sight until there is one."""
-    button = gr.Button(LABEL, size="sm", variant="secondary", elem_id=elem_id)
+def build_permit_button(elem_id: str, session: Session) -> PermitButton:
+    """Both, the token out of sight until there is one; none on a public dashboard."""
+    shown = session.limits is None
+    button = gr.Button(LABEL, size="sm", variant="secondary", elem_id=elem_id, visible=shown)
     token = gr.Textbox(
         "",
         label="Token",
@@ -53,6 +55,7 @@ def wire_permit_button(
 
     @guarded
     def on_click(*values: Any) -> Any:
+        refuse("Launching by a program")
         return gr.Textbox(session.permits.give(kind, settings_of(*values)), visible=True)
 
     permit.button.click(

@@ -40,11 +40,13 @@ from qwen_ui.ui.page.api import server_function
 from qwen_ui.ui.page.modules import mounted_by
 from qwen_ui.ui.page.run_actions import act, csv, log, settings
 from qwen_ui.ui.page.templates import mount_point
+from qwen_ui.visits import is_own
 from qwen_ui.workers import ADVICE, queue_position
 
 Smoothing = Annotated[float, Field(ge=0, lt=1)]
 MOST_SAMPLES = MOST_MOVEMENTS = 40
 MOST_LOGS = 20
+OF_ANOTHER = "a run of another visitor"
 
 
 def plotly_script() -> Path:
@@ -188,6 +190,10 @@ def _place(folder: Path) -> dict[str, Any]:
     """The titles of the runs that have the device, and how many wait before this one."""
     running, before = queue_position(folder.name)
     return {
-        "running": [title_of(runs_folder() / name) for name in running if name != folder.name],
+        "running": [
+            title_of(runs_folder() / name) if is_own(runs_folder() / name) else OF_ANOTHER
+            for name in running
+            if name != folder.name
+        ],
         "before": len(before),
     }

@@ -11,6 +11,7 @@ from qwen_ui.limited import LIGHT, WARM
 from qwen_ui.model import open_within_limits
 from qwen_ui.ui.page.kept import Kept
 from qwen_ui.ui.page.permits import Permits
+from qwen_ui.visits import Limits
 from qwen_ui.workers import preload
 
 if TYPE_CHECKING:
@@ -43,13 +44,15 @@ def load_libraries() -> None:
 class Session:
     """Opened models by the name they were opened under, the least recently used dropped first.
 
-    `permits` are those that people gave to programs.
+    `permits` are those that people gave to programs; `limits` are what visitors of a public
+    dashboard may, None where everything is allowed.
 
     Safe to call from the threads that gradio runs handlers in. A model is built once, however many
     tabs ask for it at the same time, and who asks for another does not wait for it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, limits: Limits | None = None) -> None:
+        self.limits = limits
         self.anatomies: Kept[str, Anatomy] = Kept(MAX_OPEN_MODELS)
         self.permits = Permits()
         self._lock = threading.Lock()

@@ -17,12 +17,10 @@ from qwen_ui.freeze import (
     FreezePlan,
     Selection,
     StepSettings,
-    full_cost,
     preset,
     preset_plans,
     resolve,
 )
-from qwen_ui.freeze.cost import price
 from qwen_ui.library import freeze_record, inspect_record
 from qwen_ui.model import DEFAULT_MODEL, NANO, preset_models
 from qwen_ui.paths import runs_folder
@@ -96,6 +94,9 @@ def functions(session: Session, permits: Permits) -> tuple[Callable[..., Record]
             checkpointing: gradient checkpointing.
             keep_prefix: outputs of the frozen blocks below are cached.
         """
+        from qwen_ui.freeze import full_cost  # noqa: PLC0415  loads torch
+        from qwen_ui.freeze.cost import price  # noqa: PLC0415  loads torch
+
         selection = selection_of(model, plan, layers)
         settings = StepSettings(
             batch_size=batch_size,

@@ -13,6 +13,7 @@ from pydantic import Field
 from qwen_ui.compare import DialRequest, dial_state, start_dial, token_changes_of
 from qwen_ui.runs import DELTA_NAME, recorded_settings, run_folder, status_of
 from qwen_ui.ui.page import mount_point, mounted_by, server_function
+from qwen_ui.visits import refuse
 
 
 def build_dial() -> gr.HTML:
@@ -68,5 +69,7 @@ def measure_dial(
     Raises:
         RunError: it cannot be measured now; see `compare.start_dial`.
     """
+    run_folder(run)
+    refuse("Measuring a run at other strengths")
     start_dial(run, DialRequest(most_forgetting=max_forgetting, by_block=by_block))
     return {}

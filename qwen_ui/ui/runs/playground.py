@@ -20,12 +20,14 @@ from qwen_ui.paths import runs_folder
 from qwen_ui.runs import DELTA_NAME, recorded_settings, run_folder, run_names, status_of
 from qwen_ui.ui.page import mount_point, mounted_by, server_function, title_of
 from qwen_ui.ui.runs.votes import Choice, add_vote, side_key, tally
+from qwen_ui.visits import DO_IT_YOURSELF, current_visit, is_own, refuse
 from qwen_ui.workers import AskedSide, Playground
 
 # How many runs are looked at for others of the same base, and how many are offered.
 MOST_LOOKED_AT = 400
 MOST_OFFERED = 60
 MOST_KEPT_ORDERS = 64
+TALKING = "Talking to a run"
 Text = Annotated[str, Field(max_length=20_000)]
 
 
@@ -106,6 +108,9 @@ def talk_state(run: str) -> dict[str, Any]:
             if over
             else "The run is not over. Talk to it when it has ended."
         )
+    # One process writes for all who ask, and who comes next takes it over.
+    if current_visit() is not None:
+        why = f"{TALKING} is off on this public dashboard. {DO_IT_YOURSELF}"
     sides = [{"run": "", "name": f"the base, {model.rpartition('/')[2]}"}]
     sides += [{"run": name, "name": title} for name, title in _runs_of(model, run)]
     return {"model": model, "why": why, "over": status_of(folder).over, "sides": sides}
@@ -116,7 +121,7 @@ def _runs_of(model: str, chosen: str) -> list[tuple[str, str]]:
     found = []
     for name in dict.fromkeys([chosen, *run_names()[:MOST_LOOKED_AT]]):
         folder = runs_folder() / name
-        if not (folder / DELTA_NAME).is_file():
+        if not (folder / DELTA_NAME).is_file() or not is_own(folder):
             continue
         if str(recorded_settings(folder).get("model") or "") == model:
             found.append((name, f"{title_of(folder)} ({name[:15]})"))
@@ -134,6 +139,7 @@ def talk(run: str, sides: list[Side], sampling: Sampling, blind: bool = False) -
         RunError: no such run, an answer is being written, or a run has the device.
     """
     model = str(recorded_settings(run_folder(run)).get("model") or "")
+    refuse(TALKING)
     if not 1 <= len(sides) <= 2 or (blind and len(sides) != 2):
         raise RunError("Choose two sides to compare.")
     first = secrets.randbelow(2) if blind else 0
@@ -152,6 +158,7 @@ def talk_written(number: int) -> dict[str, Any]:
     Raises:
         RunError: another question has been asked since.
     """
+    refuse(TALKING)
     answer = _playground.answer(number)
     sides = [dict(side) for side in answer.sides]
     if number in _hidden:
@@ -167,6 +174,7 @@ def talk_written(number: int) -> dict[str, Any]:
 
 def talk_stop() -> dict[str, Any]:
     """Let no side write on."""
+    refuse(TALKING)
     _playground.stop()
     return {}
 
@@ -177,6 +185,7 @@ def talk_vote(number: int, choice: Choice) -> dict[str, Any]:
     Raises:
         RunError: it was no blind question, or has its vote.
     """
+    refuse(TALKING)
     if _playground.answer(number).state in ("loading", "writing"):
         raise RunError("Wait for both answers, then vote.")
     hidden = _hidden.pop(number, None)

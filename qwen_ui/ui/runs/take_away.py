@@ -16,8 +16,10 @@ from pydantic import Field
 from qwen_ui.errors import RunError
 from qwen_ui.runs import DELTA_NAME, recorded_settings, run_folder, status_of
 from qwen_ui.ui.page import mount_point, mounted_by, server_function
+from qwen_ui.visits import refuse
 from qwen_ui.workers import default_output, export_states, start_export
 
+TAKING = "Taking a run away"
 Short = Annotated[str, Field(max_length=1000)]
 
 
@@ -61,6 +63,7 @@ def take(
     public: bool = False,
 ) -> dict[str, Any]:
     """Begin to merge a run, write its adapter, or push it; see `workers.start_export`."""
+    refuse(TAKING)
     start_export(
         run,
         kind,
@@ -80,6 +83,7 @@ def take_delta(run: str) -> dict[str, str]:
         RunError: the run left none.
     """
     delta = run_folder(run) / DELTA_NAME
+    refuse(TAKING)
     if not delta.is_file():
         raise RunError("This run left no trained tensors, so there is nothing to download.")
     # This one file, behind the page's login as every file of gradio's.
@@ -98,6 +102,7 @@ def take_snippet(run: str) -> dict[str, str]:
     from qwen_ui.model import open_within_limits  # noqa: PLC0415
 
     file = run_folder(run) / DELTA_NAME
+    refuse(TAKING)
     delta = read_delta(file)
     base = loadable_name(open_within_limits(str(delta.settings.get("model") or "")))
     text = loading_snippet(base, str(Path(file).resolve()), adapters=delta.adapters)

@@ -64,11 +64,11 @@ def build(session: Session) -> TrainTab:
                 elem_id="qt-what",
             )
             form = build_form()
-            machines = build_machines()
-            slurm = build_slurm_fields()
+            machines = build_machines(session)
+            slurm = build_slurm_fields(session)
             price = gr.HTML("", apply_default_css=False, elem_id="qt-price")
             launch = gr.Button("Launch", variant="primary", elem_id="qt-launch")
-            permit = build_permit_button("qt-permit")
+            permit = build_permit_button("qt-permit", session)
         with gr.Column(elem_id="qt-side"):
             view = build_run_view("qt-run")
     suggested, testing = gr.State(None), gr.State("")

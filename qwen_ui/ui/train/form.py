@@ -12,6 +12,7 @@ from qwen_ui.model.weights import refuse_quantized
 from qwen_ui.paths import runs_folder
 from qwen_ui.runs import make_spec, rate_search_of, run_folder, run_names, status_of
 from qwen_ui.ui.page import OWN, kept_files, kept_text_file, render, trained_model
+from qwen_ui.visits import is_own
 
 if TYPE_CHECKING:
     from qwen_ui.runs import RunSpec
@@ -124,7 +125,7 @@ def rate_found(run: str) -> tuple[float | None, str] | None:
 
 def latest_run() -> str:
     """The run to show when the page opens: the newest that goes on, else the newest, else ""."""
-    names = run_names()
+    names = [name for name in run_names() if is_own(runs_folder() / name)]
     living = (name for name in names[:50] if not status_of(runs_folder() / name).over)
     return next(living, names[0] if names else "")
 

@@ -8,7 +8,8 @@ from typing import Any
 import gradio as gr
 
 from qwen_ui.runs import RunSpec
-from qwen_ui.ui.page import render
+from qwen_ui.ui.page import Session, paragraph, render
+from qwen_ui.visits import DO_IT_YOURSELF
 from qwen_ui.workers import write_for_cluster
 
 
@@ -24,13 +25,16 @@ class Machines:
     texts: tuple[gr.Textbox, gr.Textbox, gr.Textbox]
 
 
-def build_machines() -> Machines:
+def build_machines(session: Session) -> Machines:
     """Two numbers and a button; below them, once pressed, what to copy."""
+    here = session.limits is None
     with gr.Accordion("On several machines", open=False, elem_id="qt-machines"):
-        with gr.Row():
+        if not here:
+            gr.HTML(paragraph(f"Off on this public dashboard. {DO_IT_YOURSELF}", "qt-note"))
+        with gr.Row(visible=here):
             count = gr.Number(2, label="Machines", precision=0, minimum=1, min_width=86)
             each = gr.Number(8, label="GPUs on each", precision=0, minimum=1, min_width=86)
-        write = gr.Button("Write the launch files", size="sm")
+        write = gr.Button("Write the launch files", size="sm", visible=here)
         note = gr.HTML("", apply_default_css=False)
         with gr.Column(visible=False) as shown:
             # gradio's code editor would be 0.4 MB of scripts on every opening of the page.

@@ -8,6 +8,7 @@ from typing import Any
 import gradio as gr
 
 from qwen_ui.errors import SettingsError
+from qwen_ui.ui.page import Session
 from qwen_ui.workers import SlurmRequest, has_slurm, partitions
 
 HERE, SLURM = "This machine", "Slurm"
@@ -37,9 +38,9 @@ class SlurmFields:
         return [self.where, self.partition, self.gpus, self.cores, self.hours]
 
 
-def build_slurm_fields() -> SlurmFields:
+def build_slurm_fields(session: Session) -> SlurmFields:
     """The fields, with a job of one GPU."""
-    here = has_slurm()
+    here = has_slurm() and session.limits is None
     where = gr.Radio([HERE, SLURM], value=HERE, label="Launch on", visible=here, elem_id="qt-where")
     with gr.Column(visible=False, elem_id="qt-slurm") as asked:
         partition = gr.Dropdown(

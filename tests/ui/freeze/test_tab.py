@@ -59,7 +59,7 @@ def test_a_value_that_no_selector_sends_is_refused(session: Session, value: str)
 def test_the_selector_sets_the_plan_and_follows_model_and_plan(session: Session) -> None:
     def build() -> tuple[gr.Blocks, header.Header, freeze_tab.FreezeTab]:
         with gr.Blocks() as demo:
-            top = header.build()
+            top = header.build(session)
             tab = freeze_tab.build(session)
             freeze_tab.wire(tab, top, session)
         return demo, top, tab

@@ -50,6 +50,23 @@ def test_a_space_is_reached_under_its_name_and_framed_by_the_hub_alone() -> None
     assert policy.framed_by == ("https://huggingface.co",)
 
 
+def test_a_public_dashboard_lets_anybody_in_within_limits() -> None:
+    serving = serving_from("0.0.0.0", public=True, allowed_hosts=["demo.example"], environment={})
+    assert serving.login is None
+    assert serving.limits is not None
+    assert serving.limits.trains == {"nano"}
+    assert serving_from(None, environment={}).limits is None
+    with pytest.raises(SettingsError, match="for programs on this machine"):
+        serving_from(None, public=True, mcp=True, environment={})
+
+
+def test_a_space_is_public_by_itself_unless_it_has_a_login() -> None:
+    space = {"GRADIO_SERVER_NAME": "0.0.0.0", "SPACE_HOST": "me-qwen-ui.hf.space"}
+    assert serving_from(None, environment=space).limits is not None
+    assert serving_from(None, environment={**space, "SPACE_ID": "me/qwen-ui"}).limits is not None
+    assert serving_from(None, environment={**space, **LOGIN}).limits is None
+
+
 def test_mcp_is_off_unless_asked_for_and_for_this_machine_alone() -> None:
     assert not serving_from(None, environment={"GRADIO_MCP_SERVER": "true"}).policy.mcp
     with pytest.raises(SettingsError, match="for programs on this machine"):

@@ -29,6 +29,7 @@ from qwen_ui.ui.page.facts import facts_html
 from qwen_ui.ui.page.guard import message
 from qwen_ui.ui.page.header import summary_html
 from qwen_ui.ui.page.modules import read_modules
+from qwen_ui.ui.page.serving import public_limits
 from qwen_ui.ui.page.session import Session
 from qwen_ui.ui.page.templates import mount_point, paragraph, script
 from qwen_ui.ui.runs.report import report
@@ -213,6 +214,7 @@ def test_no_hostile_text_is_read_as_html(hostile: Anatomy, tmp_path: Path) -> No
         read_modules().head,
         mount_point("x", plotly=True),
         price_html(2e9, 1e9, 2, HOSTILE),
+        render("page/public.html", limits=public_limits()),
         *(render(name) for name in shells),
     ]
     unseen = [text[:300] for text in with_hostile if ESCAPED not in text]
@@ -221,6 +223,6 @@ def test_no_hostile_text_is_read_as_html(hostile: Anatomy, tmp_path: Path) -> No
     rendered = {name for _, name in environment().cache or ()}
     assert rendered == {
         f"{f.parent.parent.name}/{f.name}"
-        for pattern in ("ui/*/templates/*", "*/templates/*")
+        for pattern in ("ui/*/templates/*", "markup/templates/*")
         for f in PACKAGE.glob(pattern)
     }
