@@ -137,6 +137,7 @@ def test_the_tools_are_typed_and_described(dashboard: Dashboard) -> None:
     assert price.inputSchema["required"] == ["model", "plan"]
 
 
+@pytest.mark.long
 def test_gradio_s_client_reads_and_launches(page: Page, dashboard: Dashboard) -> None:
     client = Client(dashboard.url, verbose=False)
 

@@ -31,7 +31,14 @@ class PermitButton:
 def build_permit_button(elem_id: str, session: Session) -> PermitButton:
     """Both, the token out of sight until there is one; none on a public dashboard."""
     shown = session.limits is None
-    button = gr.Button(LABEL, size="sm", variant="secondary", elem_id=elem_id, visible=shown)
+    button = gr.Button(
+        LABEL,
+        size="sm",
+        variant="secondary",
+        elem_id=elem_id,
+        elem_classes="q-permit",
+        visible=shown,
+    )
     token = gr.Textbox(
         "",
         label="Token",
