@@ -79,7 +79,8 @@ PUBLIC = {
         run_names run_row run_rows run_summary runs_csv setting_choices setting_differences
         setting_field setting_label standard_error status_of tells_apart termination thinned
         write_held_out write_kept_text write_placement write_status Placement Superseded Terminated
-        Lineage command_line flag_of lineage_of memory_kills note_resume note_retry train_command
+        DELTA_NAME Lineage command_line flag_of lineage_of memory_kills note_resume note_retry
+        train_command
     """,
     "engine": """
         AS_TRAINED BASE Delta Dialled Exchange HIGHEST Measured Message Prepared RateSearch

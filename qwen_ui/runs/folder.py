@@ -110,11 +110,9 @@ def run_folder(run: str) -> Path:
     """
     folder = runs_folder() / run
     # A link would lead out of the runs' folder.
-    if not _RUN.fullmatch(run) or folder.is_symlink() or not folder.is_dir():
-        raise RunError(f"There is no run '{run[:150]}'. `qwen-ui runs` lists all runs.")
     known = _RUN.fullmatch(run) and not folder.is_symlink() and folder.is_dir()
     if not known or not visits.is_own(folder):
-        raise RunError(f"There is no run '{run[:150]}'. `python -m qwen_ui runs` lists all runs.")
+        raise RunError(f"There is no run '{run[:150]}'. `qwen-ui runs` lists all runs.")
     return folder
 
 

@@ -151,7 +151,17 @@ def test_a_permitted_training_is_launched_once_as_it_was_permitted(program: Prog
 @pytest.mark.usefixtures("step_worker")
 def test_a_permitted_comparison_is_written_down_when_it_is_launched(program: Program) -> None:
     asked = asked_comparison(
-        program.session, "nano", classic_plans(), KJV, None, "", NONE, None, steps=2, seeds=1, find_rates=False
+        program.session,
+        "nano",
+        classic_plans(),
+        KJV,
+        None,
+        "",
+        NONE,
+        None,
+        steps=2,
+        seeds=1,
+        find_rates=False,
     )
     with pytest.raises(gr.Error, match="no comparison yet"):
         program("read_comparison")
