@@ -61,6 +61,8 @@ SOURCES = (
         "the King James Bible, text of Debian's bible-kjv-text",
         "public domain",
     ),
+    Source("assets/data/austen-keep.txt", "Jane Austen's novels", "public domain"),
+    Source("assets/data/general-chat.jsonl", "this project", "Apache-2.0"),
     Source("assets/data/README.md", "this project", "Apache-2.0"),
 )
 
