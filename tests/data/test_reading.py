@@ -251,5 +251,5 @@ def test_shipped_data_have_names_and_own_files_go_first(
     (tmp_path / "kjv-chat").mkdir()
     with pytest.raises(DataError, match="folder 'kjv-chat'"):
         read_records("kjv-chat")
-    with pytest.raises(DataError, match="shipped are .*kjv-chat, kjv-eval, kjv-train"):
+    with pytest.raises(DataError, match=r"shipped are .*kjv-chat, kjv-eval, kjv-train"):
         read_records("kjv")
