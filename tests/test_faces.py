@@ -108,7 +108,7 @@ PUBLIC = {
         read_comparison results row_records rows_of run_comparison samples_of search_records
         searches_of setup_of start_runs stop_runs table_of verdict_sentence
         write_comparison
-        cells_of comparison_from comparison_settings plan_comparison
+        comparison_from comparison_settings plan_comparison
     """,
     "rank": """
         METHODS Method Ranking agreement rank rank_all rank_all_in_subprocess rank_correlation

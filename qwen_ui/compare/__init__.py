@@ -49,7 +49,6 @@ __all__ = [
     "DialRequest",
     "DialState",
     "Row",
-    "cells_of",
     "comparison_from",
     "comparison_record",
     "comparison_settings",
