@@ -46,7 +46,7 @@ def pins(file: str) -> dict[str, str]:
 
 
 def imported_packages() -> set[str]:
-    """Packages that any file of `qwen_ui` imports, `import_module` and `find_spec` included."""
+    """Packages that any file of `qwen_ui` imports, or asks for by name."""
     found: set[str] = set()
     for file in (ROOT / "qwen_ui").rglob("*.py"):
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
@@ -56,7 +56,7 @@ def imported_packages() -> set[str]:
                 found.add(node.module)
             elif isinstance(node, ast.Call) and isinstance(node.args[:1], list):
                 name = ast.unparse(node.func).rpartition(".")[2]
-                if name in {"import_module", "find_spec"} and node.args:
+                if name in {"import_module", "find_spec", "version"} and node.args:
                     given = node.args[0]
                     found |= {str(given.value)} if isinstance(given, ast.Constant) else set()
     tops = {name.split(".")[0] for name in found} - set(sys.stdlib_module_names) - {"qwen_ui"}

@@ -17,7 +17,7 @@ STEPS = 40
 GRID = (0.011, 0.025, 0.055)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_both_rates_gain_nearly_what_the_best_of_a_sweep_gains(tmp_path: Path) -> None:
     data = ASSETS / "data"
     spec = make_spec(

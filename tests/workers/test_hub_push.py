@@ -52,7 +52,7 @@ def pushing(hub: FakeHub, *words: str, token: str = TOKEN) -> subprocess.Popen[s
     )  # fmt: skip
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_merged_model_arrives_after_a_cut_with_its_card(
     hub: FakeHub, tiny: Path, sentences: Path
 ) -> None:

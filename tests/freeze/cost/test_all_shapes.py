@@ -20,9 +20,9 @@ from tests.helpers.small_models import small_model
 SHAPES = [(1, 17), (1, 777), (2, 64), (9, 50), (32, 2048)]
 PLANS = [("attention", "last:2"), ("full", None)]
 # Blocks of these are the same operations in every shape.
-UNIFORM: list[tuple[str, dict[str, Any]]] = [
+UNIFORM = [
     ("qwen2", {}),
-    ("gemma", {}),
+    pytest.param("gemma", {}, marks=pytest.mark.long),
     ("gpt2", {"padded": False}),
 ]
 
