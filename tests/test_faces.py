@@ -109,6 +109,7 @@ PUBLIC = {
         searches_of setup_of start_runs stop_runs table_of verdict_sentence
         write_comparison
         comparison_from comparison_settings plan_comparison
+        Limits Replay replay replay_spec Seal open_seal seal_comparison seal_of ship write_seal
     """,
     "rank": """
         METHODS Method Ranking agreement rank rank_all rank_all_in_subprocess rank_correlation

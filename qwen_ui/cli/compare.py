@@ -7,7 +7,18 @@ from typing import Annotated, Any
 
 import typer
 
-from qwen_ui.cli.shared import AsJson, Columns, Data, Keep, ModelWithWeights, app, say, tell_notes
+from qwen_ui.cli.shared import (
+    AsJson,
+    Columns,
+    Data,
+    Keep,
+    ModelWithWeights,
+    SealFile,
+    app,
+    refuse_seal_file,
+    say,
+    tell_notes,
+)
 from qwen_ui.cli.table import table
 from qwen_ui.cli.train import exit_if_failed
 from qwen_ui.compare import (
@@ -16,9 +27,12 @@ from qwen_ui.compare import (
     parse_plans,
     parse_rates,
     run_comparison,
+    seal_comparison,
+    write_seal,
 )
 from qwen_ui.engine import search_steps
 from qwen_ui.formats import short_bytes
+from qwen_ui.runs import command_line
 
 
 @app.command()
@@ -58,9 +72,11 @@ def compare(
     prefix_cache: Annotated[
         str, typer.Option(help="auto caches frozen blocks' outputs; off computes them every step.")
     ] = "auto",
+    seal: SealFile = None,
     as_json: AsJson = False,
 ) -> None:
     """Train several plans on the same data and seeds, and say which is better."""
+    refuse_seal_file(seal)
     comparison = make_comparison(
         model,
         parse_plans(plans, layers),
@@ -87,6 +103,9 @@ def compare(
     say(record, as_json, compare_text(record))
     for run in record["runs"]:
         exit_if_failed(run)
+    if seal is not None:
+        command = command_line(["qwen-ui", *sys.argv[1:]])
+        write_seal(seal, seal_comparison(comparison, command))
 
 
 def compare_text(record: dict[str, Any]) -> str:

@@ -63,6 +63,10 @@ Layers = Annotated[
     str | None,
     typer.Option(help="Layer expression, such as last:4, 24-27 or all, for --preset or --match."),
 ]
+SealFile = Annotated[
+    Path | None,
+    typer.Option("--seal", help="At the end, write a seal for `ship` to this file."),
+]
 Run = Annotated[str, typer.Argument(help="Name of a run, as `runs` lists it.")]
 
 
@@ -89,6 +93,18 @@ def write(file: Path, text: str) -> None:
         raise SettingsError(
             f"'{file}' cannot be written ({error.strerror}). Name a file in a folder that exists."
         ) from error
+
+
+def refuse_seal_file(file: Path | None) -> None:
+    """Refuse a place for a seal before hours of training.
+
+    Raises:
+        SettingsError: it is a folder, or lies in none.
+    """
+    if file is not None and (file.is_dir() or not file.absolute().parent.is_dir()):
+        raise SettingsError(
+            f"No seal can be written to '{file}'. Name a file in a folder that exists."
+        )
 
 
 def read_plan(

@@ -18,13 +18,17 @@ from qwen_ui.cli.shared import (
     PlanFile,
     Preset,
     Run,
+    SealFile,
     app,
     read_plan,
+    refuse_seal_file,
     say,
     tell_notes,
 )
 from qwen_ui.cli.table import loss_cell
+from qwen_ui.compare import seal_of, write_seal
 from qwen_ui.engine import checked_spec, search_steps
+from qwen_ui.errors import SettingsError
 from qwen_ui.runs import copy_results, recorded_settings, run_folder
 from qwen_ui.workers import SlurmRequest, start, wait
 from qwen_ui.workers import resume as resume_run
@@ -43,6 +47,7 @@ def train(
     output: Annotated[
         Path | None, typer.Option(help="Copy the delta and the plan to this folder.")
     ] = None,
+    seal: SealFile = None,
     slurm: Annotated[
         bool, typer.Option("--slurm", help="Hand the run to Slurm instead of starting it here.")
     ] = False,
@@ -60,19 +65,23 @@ def train(
     **settings: Any,
 ) -> None:
     """Train the parameters that a plan selects, in a separate process, and wait for its end."""
+    refuse_seal_file(seal)
+    if seal is not None and settings.get("learning_rate_finder"):
+        raise SettingsError("The learning-rate finder trains nothing that could be sealed.")
     chosen = read_plan(model, preset_name, plan, match, layers)
     spec = checked_spec(model=model, plan=chosen, data=data, steps=steps, **settings)
     job = SlurmRequest(slurm_partition, slurm_gpus, slurm_cpus, round(slurm_hours * 60))
-    _follow(start(spec, job if slurm else None), as_json, output)
+    _follow(start(spec, job if slurm else None), as_json, output, seal)
 
 
 @app.command()
-def resume(run: Run, as_json: AsJson = False) -> None:
+def resume(run: Run, seal: SealFile = None, as_json: AsJson = False) -> None:
     """Resume a run that ended before its last step, and wait for its end."""
-    _follow(resume_run(run), as_json, None)
+    refuse_seal_file(seal)
+    _follow(resume_run(run), as_json, None, seal)
 
 
-def _follow(run: str, as_json: bool, output: Path | None) -> None:
+def _follow(run: str, as_json: bool, output: Path | None, seal: Path | None) -> None:
     """Show a run's progress on standard error until it ends, then its summary."""
     folder = run_folder(run)
     settings = recorded_settings(folder)
@@ -86,6 +95,8 @@ def _follow(run: str, as_json: bool, output: Path | None) -> None:
     tell_notes(record["notes"])
     say(record, as_json, train_text(record))
     exit_if_failed(record)
+    if seal is not None:
+        write_seal(seal, seal_of(run))
 
 
 def exit_if_failed(record: dict[str, Any]) -> None:

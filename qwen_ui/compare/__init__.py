@@ -1,7 +1,7 @@
 """Several plans, one verdict: the same model, data, seeds and steps.
 
 Called by the Compare tab and the commands. It starts runs through `workers` and writes one file per
-comparison, next to its runs.
+comparison, next to its runs, and into a run's folder its seal and what a dial measured.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from qwen_ui.compare.dial_process import DialState, dial_state, start_dial, token_changes_of
     from qwen_ui.compare.dial_record import DialRequest
     from qwen_ui.compare.dialling import turn
+    from qwen_ui.compare.replaying import Replay, replay, replay_spec
     from qwen_ui.compare.report import (
         legend_of,
         markdown_report,
@@ -36,6 +37,9 @@ if TYPE_CHECKING:
     from qwen_ui.compare.rows import Row, keeps, row_records, rows_of
     from qwen_ui.compare.run_results import notes_of, results, searches_of
     from qwen_ui.compare.running import run_comparison, start_runs, stop_runs
+    from qwen_ui.compare.seal import Seal, write_seal
+    from qwen_ui.compare.sealing import open_seal, seal_comparison, seal_of
+    from qwen_ui.compare.shipping import Limits, ship
     from qwen_ui.compare.verdict import (
         comparison_record,
         headline,
@@ -48,7 +52,10 @@ __all__ = [
     "Contender",
     "DialRequest",
     "DialState",
+    "Limits",
+    "Replay",
     "Row",
+    "Seal",
     "comparison_from",
     "comparison_record",
     "comparison_settings",
@@ -62,18 +69,24 @@ __all__ = [
     "make_comparison",
     "markdown_report",
     "notes_of",
+    "open_seal",
     "parse_plans",
     "parse_rates",
     "plan_comparison",
     "read_comparison",
+    "replay",
+    "replay_spec",
     "results",
     "row_records",
     "rows_of",
     "run_comparison",
     "samples_of",
+    "seal_comparison",
+    "seal_of",
     "search_records",
     "searches_of",
     "setup_of",
+    "ship",
     "start_dial",
     "start_runs",
     "stop_runs",
@@ -82,5 +95,6 @@ __all__ = [
     "turn",
     "verdict_sentence",
     "write_comparison",
+    "write_seal",
 ]
 __getattr__ = lazy_face(__name__, __file__)

@@ -204,6 +204,11 @@ def write_comparison(comparison: Comparison) -> None:
     write_json(comparison.folder / COMPARISON_FILE, comparison_settings(comparison))
 
 
+def has_comparison(name: str) -> bool:
+    """Whether there is a comparison of this name; of no other name is a path made."""
+    return bool(_NAME.fullmatch(name)) and (comparisons_folder() / name / COMPARISON_FILE).is_file()
+
+
 def read_comparison(name: str) -> Comparison:
     """Read the comparison of this name.
 

@@ -148,13 +148,13 @@ def point_record(point: Point) -> dict[str, Any]:
         "strength": point.strength,
         "eval_loss": point.eval_loss if finite else None,
         "gain": held_out.gain if finite else None,
-        "gain_error": _number(held_out.gain_error) if finite else None,
+        "gain_error": finite_or_none(held_out.gain_error) if finite else None,
     }
     figures = ("keep_loss", "forgetting", "forgetting_error", "kl")
     record |= dict.fromkeys(figures)
     if finite and kept is not None:
         values = (kept.loss, kept.forgetting, kept.forgetting_error, kept.divergence)
-        record |= {name: _number(value) for name, value in zip(figures, values, strict=True)}
+        record |= {name: finite_or_none(value) for name, value in zip(figures, values, strict=True)}
     record["samples"] = [{"prompt": prompt, "text": text} for prompt, text in point.samples]
     return record
 
@@ -175,7 +175,8 @@ def _forgets(point: Point) -> float:
     return 0.0 if point.kept is None else point.kept.forgetting
 
 
-def _number(value: float) -> float | None:
+def finite_or_none(value: float) -> float | None:
+    """As JSON, which has no infinity: one sample has no error."""
     return value if math.isfinite(value) else None
 
 

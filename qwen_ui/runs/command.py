@@ -23,10 +23,11 @@ def flag_of(name: str) -> str:
     return "--" + _SINGULAR.get(name, name).replace("_", "-")
 
 
-def train_command(folder: Path) -> list[str]:
+def train_command(folder: Path, plan: str = "") -> list[str]:
     """The words of the command that starts this run anew, settings at their defaults left out.
 
-    The plan is the run's own file.
+    Args:
+        plan: name of the plan's file; "" for the run's own.
 
     Raises:
         RunError, SettingsError: the run's settings cannot be read.
@@ -34,7 +35,7 @@ def train_command(folder: Path) -> list[str]:
     spec = read_spec(folder)
     settings = spec.flat()
     words = ["python", "-m", "qwen_ui", "train", spec.model.source]
-    words += ["--plan", str(folder / PLAN_NAME)]
+    words += ["--plan", plan or str(folder / PLAN_NAME)]
     for name in (*_ALWAYS, *(n for n in SETTING_PLACES if n not in ("model", *_ALWAYS))):
         value = settings[name]
         if name in _ALWAYS or value != setting_field(name).default:

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.helpers.commands import SHORT, run
+from qwen_ui.compare import write_seal
+from qwen_ui.compare.seal import ComparisonSeal, closed, read_seal
+from tests.helpers.commands import SHORT, record, run
 
 
 @pytest.mark.slow
 def test_compare_prints_runs_rows_and_the_verdict(
-    short_text: str, capsys: pytest.CaptureFixture[str]
+    short_text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    seal = tmp_path / "verdict.json"
     arguments = ["compare", "nano", "--plans", "attention,bitfit", *SHORT, "--keep", short_text]
+    arguments += ["--seal", str(seal)]
     code, out, err = run([*arguments, "--eval-data", short_text, "--json"], capsys)
     assert code == 0
     found = json.loads(out)
@@ -32,3 +38,23 @@ def test_compare_prints_runs_rows_and_the_verdict(
     for search, row in zip(found["rate_searches"], found["rows"], strict=True):
         assert search["rate"] in (row["learning_rate"], None)
     assert f"comparison {found['comparison']}" in err
+    check_seal(seal, found, capsys)
+
+
+def check_seal(seal: Path, found: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
+    """The verdict's file has what the command told, and each run of it is replayed by its bits."""
+    told = record(["ship", str(seal)], capsys)
+    assert told["verdict"] == found["verdict"]
+    assert [one["run"] for one in told["runs"]] == [one["run"] for one in found["runs"]]
+    assert told["held_against_folder"]
+    code, _, err = run(["ship", str(seal), "--replay"], capsys)
+    assert (code, "name one of its runs" in err) == (2, True)
+    code, out, _ = run(["ship", str(seal), "--min-gain", "50", "--json"], capsys)
+    assert (code, len(json.loads(out)["reasons"])) == (3, 2)
+    # Its rate was found by another run.
+    assert record(["ship", found["runs"][0]["run"], "--replay"], capsys)["replay"]["same"]
+    sealed = read_seal(seal)
+    assert isinstance(sealed, ComparisonSeal)
+    write_seal(seal, closed(sealed.model_copy(update={"verdict": "All are best."})))
+    code, _, err = run(["ship", str(seal)], capsys)
+    assert (code, "another verdict" in err) == (2, True)

@@ -44,7 +44,7 @@ def repeated(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     plan = json.loads(Path(str(given.pop("plan"))).read_text())
     from qwen_ui.freeze import FreezePlan  # noqa: PLC0415
 
-    shared = {"preset_name", "match", "layers", "output", "as_json"}
+    shared = {"preset_name", "match", "layers", "output", "seal", "as_json"}
     slurm = {name for name in given if name.startswith("slurm")}
     settings = {k: v for k, v in given.items() if k not in shared | slurm}
     return request.checked_spec(plan=FreezePlan.from_dict(plan), **settings)
