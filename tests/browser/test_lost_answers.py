@@ -69,6 +69,7 @@ def test_the_view_of_a_run_goes_on(running: str, page: Page) -> None:
     grows(page, "#qt-run .qr-main .qr-plot")
 
 
+@pytest.mark.long
 def test_an_overlay_goes_on(running: str, page: Page) -> None:
     open_tab(page, "Runs")
     page.locator(f'[data-hold="tick {running}"]').check()

@@ -75,6 +75,7 @@ def permit_on_the_compare_tab(page: Page) -> str:
     return token.input_value()
 
 
+@pytest.mark.long
 def test_an_mcp_client_does_the_demonstration(page: Page, dashboard: Dashboard) -> None:
     token = permit_on_the_compare_tab(page)
 

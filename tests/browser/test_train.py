@@ -45,6 +45,7 @@ def going_on(same_home: None) -> Iterator[Begun]:
     worker.wait()
 
 
+@pytest.mark.long
 def test_zoom_and_hidden_lines_are_kept_over_ten_updates(going_on: Begun, page: Page) -> None:
     view = train_view(page)
     wait_for_updates(view, 3)
@@ -111,6 +112,7 @@ def test_a_run_that_waits_says_for_what_and_is_cancelled(going_on: Begun, page: 
     expect(view.locator(".qr-reason")).to_contain_text("Stopped before it began")
 
 
+@pytest.mark.long
 def test_a_page_whose_dashboard_is_killed_goes_on_with_the_next_one(
     going_on: Begun, page: Page, dashboard: Dashboard
 ) -> None:
