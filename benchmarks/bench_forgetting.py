@@ -2,11 +2,12 @@
 
     python -m benchmarks.bench_forgetting [--steps 60] [--seeds 3]
 
-Five plans, 60 steps of 4 x 64 tokens, each at a learning rate that short runs find on a seed of
-its own. It prints a row a plan (mean and standard deviation over the seeds), the verdict on the two
-that end lowest, and how KL follows the loss's rise over all runs. Then, for attention on the last
-four blocks and for everything: the largest difference of both figures from a plain computation in
-float64, what an untrained model has lost, and the seconds of measuring both beside the loss alone.
+Five plans, 60 steps of 4 x 64 tokens, each at a learning rate that short runs find on a seed of its
+own. It prints a row a plan (mean and standard deviation over the seeds), the verdict on the two
+that end lowest, how KL follows the loss's rise over all runs, and every run turned down. Then, for
+attention on the last four blocks and for everything: the largest difference of both figures from a
+plain computation in float64, what an untrained model has lost, and the seconds of measuring both
+beside the loss alone.
 """
 
 from __future__ import annotations
@@ -25,11 +26,13 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 import torch
 
 from qwen_ui.compare import (
+    DialRequest,
     make_comparison,
     parse_plans,
     results,
     rows_of,
     run_comparison,
+    turn,
     verdict_sentence,
 )
 from qwen_ui.data import Batch, Examples, collate
@@ -39,7 +42,7 @@ from qwen_ui.freeze import FreezePlan, Rule, preset
 from qwen_ui.model import open_model
 from qwen_ui.model.weights import load_model
 from qwen_ui.paths import ASSETS
-from qwen_ui.runs import make_spec
+from qwen_ui.runs import make_spec, run_folder
 
 DATA = ASSETS / "data"
 BATCH, LENGTH = 4, 64
@@ -88,6 +91,31 @@ def plans(steps: int, seeds: int) -> None:
     risen = [value for row in rows for value in row.forgets.values()]
     divergences = [value for row in rows for value in row.kls.values()]
     print(f"KL follows the rise over {len(risen)} runs: r = {correlation(risen, divergences):.3f}")
+    dials(found)
+
+
+def dials(found: Sequence[Any]) -> None:
+    """Every run turned down and up: gain and rise at some strengths, and what a point takes."""
+    print("| plan | s = 0.25 | 0.5 | 0.75 | 1 | suggested | gain there, other half | a point |")
+    print("|---|---|---|---|---|---|---|---:|")
+    for plan in dict.fromkeys(record["plan"] for record in found):
+        turned = [
+            turn(run_folder(record["run"]), DialRequest())
+            for record in found
+            if record["plan"] == plan
+        ]
+        points = [{p["strength"]: p for p in one["points"]} for one in turned]
+        cells = [
+            f"{_spread([p[s]['gain'] for p in points])}, "
+            f"{_spread([p[s]['forgetting'] for p in points])}"
+            for s in (0.25, 0.5, 0.75, 1.0)
+        ]
+        told = [one["suggestion"]["told"]["gain"] for one in turned]
+        seconds = fmean(
+            (one["seconds"] - one["seconds_to_begin"]) / (len(one["points"]) + 1) for one in turned
+        )
+        suggested = ", ".join(f"{one['suggested']:g}" for one in turned)
+        print(f"| {plan} | {' | '.join(cells)} | {suggested} | {_spread(told)} | {seconds:.2f} s |")
 
 
 def exactness(plan: FreezePlan, steps: int) -> None:
