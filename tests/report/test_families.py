@@ -15,6 +15,7 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 ROWS = "Is attention grouped, and do k and v have the rows for it?"
 UNUSUAL = "Is every module of a usual kind?"
 SHARED = "Is any parameter shared, as the configuration says?"
+NORMS = "Which norm, and is it the same everywhere?"
 GRADIENTS = "Does a weightless backward put gradients exactly on the selected parameters?"
 # Mixers, projectors, poolers and streams that are neither attention, MLP, expert nor norm.
 HAVE_PARTS_OF_THEIR_OWN = frozenset(
@@ -34,6 +35,8 @@ HAVE_PARTS_OF_THEIR_OWN = frozenset(
         "gemma4_text",
         "gemma4_unified_assistant",
         "git",
+        "glm4v",
+        "glm4v_moe",
         "got_ocr2",
         "granitemoehybrid",
         "hrm_text",
@@ -80,7 +83,10 @@ CANNOT_BE_TRACED = frozenset(
 )
 # Its code doubles the key-value heads of sliding windows, of which the configuration says nothing.
 HAS_HEADS_THAT_NO_VALUE_NAMES = frozenset({"mimo_v2_flash"})
+# Its text has a norm class of its own, beside that of its image tower.
+HAS_TWO_NORM_CLASSES = frozenset({"glm4v_moe"})
 EXPECTED = {
+    NORMS: HAS_TWO_NORM_CLASSES,
     ROWS: HAS_HEADS_THAT_NO_VALUE_NAMES,
     UNUSUAL: HAVE_PARTS_OF_THEIR_OWN,
     SHARED: DO_NOT_TIE,
