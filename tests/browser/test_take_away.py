@@ -1,4 +1,5 @@
-"""One way through in Chromium: train on nano, talk to both, merge, download, follow the link."""
+"""One way through in Chromium: train on nano with a text to keep, read what it gained and lost,
+turn it, talk to both, merge, download, follow the link."""
 
 from __future__ import annotations
 
@@ -61,6 +62,24 @@ def test_from_training_to_a_model_that_is_taken_away(page: Page, dashboard: Dash
     expect(about.locator(".qr-short")).to_contain_text("batch 2 of 32 tokens")
     about.get_by_text("All settings, data and versions").click()
     expect(about).to_contain_text("transformers")
+
+    # What it lost of the text to keep that goes with the shipped data; then every strength.
+    expect(page.locator("#qr-opened")).to_contain_text(re.compile(r"Text to keep: loss 3\.\d+"))
+    dial = page.locator("#qr-dial")
+    dial.get_by_role("button", name="Measure strengths").click()
+    expect(dial.locator(".qr-changes")).to_be_visible(timeout=LONG)
+    expect(dial.locator("output")).to_have_text(re.compile(r"Strength [\d.]+"))
+    figures = dial.locator(".qr-dial-figures")
+    assert figures.locator("dt").all_inner_texts()[1:] == [
+        "Gain", "Loss on the text to keep", "Forgets", "KL from the base",
+    ]  # fmt: skip
+    tuned_figures = figures.inner_text()
+    dial.get_by_label("Strength", exact=True).press("Home")
+    expect(dial.locator("output")).to_have_text("Strength 0")
+    gain, forgets, kl = (figures.locator("dd").nth(i) for i in (1, 3, 4))
+    for figure in (gain, forgets, kl):
+        expect(figure).to_have_text("0.000")
+    assert figures.inner_text() != tuned_figures
 
     # Talk to both, on one base in one process; markup that a model or a person writes stays text.
     expect(talk.get_by_role("button", name="Send")).to_be_visible()
