@@ -74,7 +74,8 @@ PUBLIC = {
         create_run csv_of delete_run first_process flat_settings fold_from fold_run
         free_memory gain_note is_alive lines_of list_runs log_tail make_spec note_launch
         open_folders parse_spec queue_lock read_events read_held_out read_kept_text read_spec
-        reading reason_for recorded_settings recorded_placement recorded_plan recorded_launch
+        living_process reading reason_for recorded_settings recorded_placement recorded_plan
+        recorded_launch
         RecordedPlan Launched recorded_status run_curves run_folder run_lock
         run_names run_row run_rows run_summary runs_csv setting_choices setting_differences
         setting_field setting_label standard_error status_of tells_apart termination thinned

@@ -7,7 +7,6 @@ themselves are the run's `dial.json`.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 from qwen_ui.compare.dial_record import CHANGES_NAME, DIAL_NAME, DialRequest
@@ -15,11 +14,9 @@ from qwen_ui.errors import RunError
 from qwen_ui.files import locked, read_json, write_json
 from qwen_ui.runs import (
     DELTA_NAME,
-    LAUNCHED,
-    is_alive,
+    living_process,
     log_tail,
     queue_lock,
-    recorded_launch,
     run_folder,
 )
 from qwen_ui.workers import free_place, start_process
@@ -56,7 +53,7 @@ def start_dial(run: str, asked: DialRequest) -> None:
     place.mkdir(exist_ok=True)
     # As whoever starts runs: neither may find the device free while the other takes it.
     with locked(queue_lock()):
-        if _alive(place):
+        if living_process(place):
             raise RunError("This is being measured already. Wait for its end.")
         _, gpus = free_place("measure")
         (place / FAILED).unlink(missing_ok=True)
@@ -74,7 +71,7 @@ def dial_state(run: str) -> DialState:
     folder = run_folder(run)
     place = folder / PLACE
     # The process first: when it is seen to be gone, its last word is there.
-    alive = _alive(place)
+    alive = living_process(place) is not None
     record = read_json(folder / DIAL_NAME)
     record = record if isinstance(record.get("points"), list) else {}
     if alive or record.get("done") or not (place / REQUEST).is_file():
@@ -95,8 +92,3 @@ def token_changes_of(run: str) -> dict[str, Any]:
     """
     record = read_json(run_folder(run) / CHANGES_NAME)
     return record if isinstance(record.get("samples"), list) else {}
-
-
-def _alive(place: Path) -> bool:
-    launched = recorded_launch(place) if (place / LAUNCHED).is_file() else None
-    return launched is not None and is_alive(launched.pid, launched.begun)

@@ -10,7 +10,7 @@ from typing import Any
 from qwen_ui.files import read_object, write_json
 from qwen_ui.gpus import Gpu
 from qwen_ui.runs.fields import Checks, is_count, is_number, is_text, list_of, wrong_fields
-from qwen_ui.runs.process import free_memory, memory_kills, stamp
+from qwen_ui.runs.process import free_memory, is_alive, memory_kills, stamp
 
 FILE_NAME = "status.json"
 LAUNCHED = "process.json"
@@ -127,6 +127,12 @@ def recorded_launch(folder: Path) -> Launched | None:
     given = {key: found.get(key) for key in LAUNCH_FIELDS}
     gpus = tuple(UsedGpu(gpu["uuid"], gpu["label"]) for gpu in given.pop("gpus") or ())
     return Launched(**given, gpus=gpus)
+
+
+def living_process(folder: Path) -> Launched | None:
+    """The process that was noted in this folder; None where none is alive."""
+    launched = recorded_launch(folder)
+    return launched if launched and is_alive(launched.pid, launched.begun) else None
 
 
 def note_launch(folder: Path, pid: int, gpus: Sequence[Gpu] = ()) -> None:

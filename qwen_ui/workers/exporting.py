@@ -15,11 +15,9 @@ from qwen_ui.files import locked, read_json, write_json
 from qwen_ui.paths import home
 from qwen_ui.runs import (
     DELTA_NAME,
-    LAUNCHED,
-    is_alive,
+    living_process,
     log_tail,
     queue_lock,
-    recorded_launch,
     recorded_settings,
     run_folder,
 )
@@ -77,7 +75,7 @@ def start_export(
     place = folder / EXPORTS / kind
     place.mkdir(parents=True, exist_ok=True)
     with locked(queue_lock()):
-        if _going_on(place):
+        if living_process(place):
             raise RunError("This is being done already. Wait for its end.")
         write_json(place / REQUEST, request)
         write_json(place / STATE, asdict(ExportState(said="The process is being started.")))
@@ -117,7 +115,7 @@ def export_states(run: str) -> dict[str, ExportState]:
 
 def _state(place: Path) -> ExportState:
     # The process first: when it is seen to be gone, its last word is there.
-    alive = _going_on(place)
+    alive = living_process(place)
     found = recorded_state(place)
     if found.state != "running":
         return found
@@ -136,8 +134,3 @@ def _share(request: dict[str, Any], whole: int) -> float | None:
     part = output.with_name(f".{output.name}.part")
     written = sum(file.stat().st_size for file in part.glob("*.safetensors"))
     return min(0.99, written / whole)
-
-
-def _going_on(place: Path) -> bool:
-    launched = recorded_launch(place) if (place / LAUNCHED).is_file() else None
-    return launched is not None and is_alive(launched.pid, launched.begun)

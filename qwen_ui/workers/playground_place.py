@@ -8,7 +8,7 @@ from pathlib import Path
 from qwen_ui.files import read_json, write_json
 from qwen_ui.gpus import Gpu
 from qwen_ui.paths import home
-from qwen_ui.runs import LAUNCHED, Launched, is_alive, recorded_launch
+from qwen_ui.runs import Launched, living_process
 from qwen_ui.workers.processes import end_tree, reap
 
 ENDED = "ended.json"
@@ -21,9 +21,7 @@ def playground_folder() -> Path:
 
 def living() -> Launched | None:
     """The playground's process; None where none is alive."""
-    folder = playground_folder()
-    launched = recorded_launch(folder) if (folder / LAUNCHED).is_file() else None
-    return launched if launched and is_alive(launched.pid, launched.begun) else None
+    return living_process(playground_folder())
 
 
 def make_room(run: str, gpus: Sequence[Gpu]) -> None:

@@ -1,9 +1,8 @@
 /* Turn it: a slider over what was measured at several strengths, and a button that measures. */
-import { Api, attempt, isRefusal, messageOf } from "qwen/page/api.js";
 import { copyFrom } from "qwen/page/clipboard.js";
-import { button, make, problemLine, rowOf, tableOf, write } from "qwen/page/dom.js";
-import { placeOf, Poller } from "qwen/page/poller.js";
+import { button, make, rowOf, tableOf, write } from "qwen/page/dom.js";
 import { applyCommand, figures, firstIndex, nats, usable } from "./dial_data.js";
+import { RunSection } from "./run_section.js";
 import { changesSection } from "./token_changes.js";
 import { blankPicture, paint } from "./dial_picture.js";
 
@@ -13,32 +12,14 @@ const ABOUT =
   "W0 + s (W - W0): at 0 the base, at 1 what training left. Each point is measured, none is " +
   "guessed; nothing is trained.";
 
-class Dial {
-  constructor({ element, props, server, watch }) {
-    this.api = new Api(server);
-    this.root = element.querySelector(".qr-dial");
-    this.wrong = problemLine();
-    this.poller = new Poller({
-      ask: (current) => this.ask(current),
-      every: () => this.wait(),
-      tell: (error) => write(this.wrong, error ? messageOf(error) : ""),
-      place: placeOf(element),
-      ends: isRefusal,
-    });
-    this.show(props.value);
-    watch("value", () => this.show(props.value));
+class Dial extends RunSection {
+  constructor(component) {
+    super(component, "qr-dial");
   }
 
-  show(run) {
-    const name = run || "";
-    if (name === this.run) return;
-    this.run = name;
-    this.state = null;
-    this.built = false;
+  reset() {
     this.moved = false;
-    this.poller.stop();
-    this.root.replaceChildren();
-    if (name) this.poller.now();
+    this.hint = "";
   }
 
   wait() {
@@ -102,10 +83,7 @@ class Dial {
   async begin() {
     const limit = this.limit.value === "" ? null : Number(this.limit.value);
     const asked = { run: this.run, max_forgetting: limit, by_block: this.byBlock.checked };
-    const begun = await attempt(
-      () => this.api.call("measure_dial", asked),
-      (text) => write(this.wrong, text),
-    );
+    const begun = await this.trying(() => this.api.call("measure_dial", asked));
     if (!begun) return;
     this.moved = false;
     this.poller.now();
@@ -204,13 +182,8 @@ class Dial {
 
   taking() {
     const copy = button("Copy the command that applies it", "", () =>
-      attempt(
-        () =>
-          copyFrom(
-            copy,
-            applyCommand(this.run, this.state.model, this.points[this.index].strength),
-          ),
-        (text) => write(this.wrong, text),
+      this.trying(() =>
+        copyFrom(copy, applyCommand(this.run, this.state.model, this.points[this.index].strength)),
       ),
     );
     return copy;

@@ -1,10 +1,10 @@
 /* Talk to it: two sides asked the same thing at the same time. The server draws their order in blind
    mode and tells it with the vote alone. */
-import { Api, attempt, isRefusal, messageOf } from "qwen/page/api.js";
-import { button, make, problemLine, write } from "qwen/page/dom.js";
-import { placeOf, Poller } from "qwen/page/poller.js";
+import { isRefusal } from "qwen/page/api.js";
+import { button, make, write } from "qwen/page/dom.js";
 import { Conversation, remarkOf, sideName, tallySentence } from "./conversation.js";
 import { Settings } from "./playground_settings.js";
+import { RunSection } from "./run_section.js";
 
 const WRITING_MS = 250;
 const WAITING_MS = 3000; // for a run that is not over
@@ -14,34 +14,16 @@ const ABOUT =
   "They share one base in memory; what was trained is exchanged while they take turns.";
 const UNDER_WAY = ["loading", "writing"];
 
-class Playground {
-  constructor({ element, props, server, watch }) {
-    this.api = new Api(server);
-    this.root = element.querySelector(".qr-talk");
-    this.wrong = problemLine();
+class Playground extends RunSection {
+  constructor(component) {
+    super(component, "qr-talk");
     this.said = make("p", "qr-talk-said");
     this.said.setAttribute("role", "status");
-    this.poller = new Poller({
-      ask: (current) => this.ask(current),
-      every: () => this.wait(),
-      tell: (error) => this.tell(error),
-      place: placeOf(element),
-      ends: isRefusal,
-    });
-    this.show(props.value);
-    watch("value", () => this.show(props.value));
   }
 
-  show(run) {
-    const name = run || "";
-    if (name === this.run) return;
-    this.run = name;
-    this.poller.stop();
+  reset() {
     this.conversation = new Conversation();
-    this.state = null; // of the run: its sides, or why there are none yet
     this.number = null; // of the question that is being answered
-    this.root.replaceChildren();
-    if (name) this.poller.now();
   }
 
   wait() {
@@ -62,7 +44,7 @@ class Playground {
   }
 
   tell(error) {
-    write(this.wrong, error ? messageOf(error) : "");
+    super.tell(error);
     if (error && isRefusal(error)) this.finish();
   }
 
@@ -120,10 +102,6 @@ class Playground {
       if (!this.send.disabled) this.start(this.prompt.value);
     });
     return form;
-  }
-
-  trying(work) {
-    return attempt(work, (text) => write(this.wrong, text));
   }
 
   async start(prompt) {

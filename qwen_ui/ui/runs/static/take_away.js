@@ -1,10 +1,9 @@
 /* Take it away: download, merge, adapter, lines of PyTorch, push. */
-import { Api, attempt, isRefusal, messageOf } from "qwen/page/api.js";
 import { copyFrom } from "qwen/page/clipboard.js";
-import { button, make, problemLine, write } from "qwen/page/dom.js";
+import { button, make, write } from "qwen/page/dom.js";
 import { download } from "qwen/page/download.js";
 import { bytes, percent } from "qwen/page/format.js";
-import { placeOf, Poller } from "qwen/page/poller.js";
+import { RunSection } from "./run_section.js";
 
 const WORKING_MS = 500;
 const WAITING_MS = 3000; // for a run that is not over
@@ -33,31 +32,9 @@ export const elsewhere = (folder) =>
   `For llama.cpp: python convert_hf_to_gguf.py "${folder}" --outfile model.gguf\n` +
   `For Ollama: echo "FROM ${folder}" > Modelfile && ollama create my-model -f Modelfile`;
 
-class TakeAway {
-  constructor({ element, props, server, watch }) {
-    this.api = new Api(server);
-    this.root = element.querySelector(".qr-take");
-    this.wrong = problemLine();
-    this.poller = new Poller({
-      ask: (current) => this.ask(current),
-      every: () => this.wait(),
-      tell: (error) => write(this.wrong, error ? messageOf(error) : ""),
-      place: placeOf(element),
-      ends: isRefusal,
-    });
-    this.show(props.value);
-    watch("value", () => this.show(props.value));
-  }
-
-  show(run) {
-    const name = run || "";
-    if (name === this.run) return;
-    this.run = name;
-    this.state = null;
-    this.built = false;
-    this.poller.stop();
-    this.root.replaceChildren();
-    if (name) this.poller.now();
+class TakeAway extends RunSection {
+  constructor(component) {
+    super(component, "qr-take");
   }
 
   wait() {
@@ -76,10 +53,6 @@ class TakeAway {
     }
     if (!this.built) this.build();
     for (const [kind, found] of Object.entries(state.exports)) this.report(kind, found);
-  }
-
-  trying(work) {
-    return attempt(work, (text) => write(this.wrong, text));
   }
 
   build() {
