@@ -76,7 +76,7 @@ def measure(model: str, plan: tuple[str, str | None], cache: str, folder: Path) 
         batch_size=BATCH,
         sequence_length=LENGTH,
         learning_rate=1e-4,
-        prefix_cache=cache,
+        prefix=cache,
     )
     write_json(folder / SPEC_NAME, spec.to_dict())
     subprocess.run(

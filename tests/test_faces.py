@@ -81,7 +81,7 @@ PUBLIC = {
         setting_field setting_label standard_error status_of tells_apart termination thinned
         write_held_out write_kept_text write_placement write_status Placement Superseded Terminated
         DELTA_NAME Lineage command_line flag_of lineage_of memory_kills note_resume note_retry
-        train_command
+        train_command Prefix setting_help
     """,
     "engine": """
         AS_TRAINED BASE Delta Dialled Exchange HIGHEST Measured Message Prepared RateSearch

@@ -7,12 +7,14 @@ from typing import Annotated, Any
 
 import typer
 
+from qwen_ui.cli.options import present_name
 from qwen_ui.cli.shared import (
     AsJson,
     Columns,
     Data,
     Keep,
     ModelWithWeights,
+    PrefixMode,
     SealFile,
     app,
     refuse_seal_file,
@@ -35,7 +37,7 @@ from qwen_ui.formats import short_bytes
 from qwen_ui.runs import command_line
 
 
-@app.command()
+@app.command(context_settings={"token_normalize_func": present_name})
 def compare(
     model: ModelWithWeights,
     plans: Annotated[
@@ -69,9 +71,7 @@ def compare(
     sequence_length: Annotated[int, typer.Option(help="Tokens per sequence.")] = 128,
     seed: Annotated[int, typer.Option(help="First random seed.")] = 0,
     seeds: Annotated[int, typer.Option(help="Number of seeds: the first and those after it.")] = 1,
-    prefix_cache: Annotated[
-        str, typer.Option(help="auto caches frozen blocks' outputs; off computes them every step.")
-    ] = "auto",
+    prefix: PrefixMode = "auto",
     seal: SealFile = None,
     as_json: AsJson = False,
 ) -> None:
@@ -90,7 +90,7 @@ def compare(
         columns=columns,
         batch_size=batch_size,
         sequence_length=sequence_length,
-        prefix_cache=prefix_cache,
+        prefix=prefix,
     )
     sought = search_steps(steps) * len(comparison.searches)
     label, length = f"comparison {comparison.name}", steps * len(comparison.entries) + sought

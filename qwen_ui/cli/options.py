@@ -8,7 +8,7 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
-from qwen_ui.runs import FORMER_SETTINGS, SETTING_PLACES, flag_of, setting_field
+from qwen_ui.runs import FORMER_SETTINGS, SETTING_PLACES, flag_of, setting_field, setting_help
 
 
 def with_settings(command: Callable[..., None]) -> Callable[..., None]:
@@ -37,7 +37,7 @@ def _option(name: str) -> inspect.Parameter:
     repeated = field.default == ()
     # What a list may hold is checked by the spec: typer knows no list of choices.
     kind: Any = list[str] if repeated else field.annotation
-    option = typer.Option(flag_of(name), help=" ".join((field.description or "").split()))
+    option = typer.Option(flag_of(name), help=setting_help(name))
     return inspect.Parameter(
         name,
         inspect.Parameter.KEYWORD_ONLY,

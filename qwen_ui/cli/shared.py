@@ -14,7 +14,7 @@ from qwen_ui.data import DATA_SUFFIXES, shipped_data
 from qwen_ui.errors import PlanError, SettingsError
 from qwen_ui.freeze import MAX_IMPORT_BYTES, FreezePlan, import_plan, preset, preset_plans
 from qwen_ui.model import open_model
-from qwen_ui.runs import setting_field
+from qwen_ui.runs import Prefix, setting_help
 
 app = typer.Typer(
     help="If I train only these parameters, what do I train, what does it cost, what do I get? "
@@ -38,12 +38,9 @@ Data = Annotated[
         f"or what is shipped: {', '.join(shipped_data())}."
     ),
 ]
-Columns = Annotated[
-    str | None, typer.Option(help=" ".join((setting_field("columns").description or "").split()))
-]
-Keep = Annotated[
-    str | None, typer.Option(help=" ".join((setting_field("keep").description or "").split()))
-]
+Columns = Annotated[str | None, typer.Option(help=setting_help("columns"))]
+Keep = Annotated[str | None, typer.Option(help=setting_help("keep"))]
+PrefixMode = Annotated[Prefix, typer.Option(help=setting_help("prefix"))]
 AsJson = Annotated[
     bool, typer.Option("--json", help="Print one JSON object on standard output, nothing else.")
 ]

@@ -195,6 +195,6 @@ def _told(folder: Path, device: str) -> Told | None:
         anatomy = open_model(spec.model.source)
     except ModelError:
         return None
-    step = engine.step_of(spec, anatomy, device, keep_prefix=spec.resources.prefix_cache == "auto")
+    step = engine.step_of(spec, anatomy, device, keep_prefix=spec.resources.caches_prefix)
     cost = price(anatomy, resolve(FreezePlan.from_dict(spec.plan), anatomy), step)
     return Told(peak_bytes=int(cost.peak_bytes + OVERHEAD_BYTES), flops_step=cost.flops_step)

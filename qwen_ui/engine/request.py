@@ -106,6 +106,7 @@ def check_spec(spec: RunSpec, anatomy: Anatomy) -> None:
         check_peft()
         adapted_modules(selection)
     _check_optimizer(spec)
+    _check_prefix(spec)
     refuse_length(anatomy, spec.data.sequence_length)
     _refuse_encoder(anatomy)
     _refuse_images(anatomy)
@@ -134,6 +135,15 @@ def _check_optimizer(spec: RunSpec) -> None:
     ]
     if len(ways) > 1:
         raise SettingsError(f"{' and '.join(ways)} exclude each other. Choose one of them.")
+
+
+def _check_prefix(spec: RunSpec) -> None:
+    """Refuse what the engine cannot do yet."""
+    if spec.resources.prefix == "stream":
+        raise SettingsError(
+            "Frozen blocks cannot be streamed from the files yet. Choose the prefix keep, which "
+            "loads them and caches their outputs."
+        )
 
 
 def _refuse_encoder(anatomy: Anatomy) -> None:

@@ -180,7 +180,7 @@ def _load(spec: RunSpec, base: Base, device: torch.device) -> Trainee:
         add_adapters(model, base.selection, spec.model.lora_rank, spec.optimization.seed)
     if spec.resources.gradient_checkpointing:
         recompute(block_list(model, anatomy)[base.selection.prefix_blocks :])
-    return Trainee(model, base.selection, cache_prefix=spec.resources.prefix_cache == "auto")
+    return Trainee(model, base.selection, cache_prefix=spec.resources.caches_prefix)
 
 
 def _make_loop(

@@ -41,7 +41,7 @@ def as_worker(
 
     Args:
         dtype: of the weights in memory, as `auto_dtype` says; None for the model's own.
-        keep_prefix: as the run's `prefix_cache` is `auto` or `off`.
+        keep_prefix: whether the frozen blocks' outputs are cached.
         on_gpu: whether a GPU computes it.
         offload: whether masters and moments are held in main memory.
         holds_best: whether the best trained tensors so far are held, for early stopping.

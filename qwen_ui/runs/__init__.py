@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         run_folder,
         run_names,
     )
+    from qwen_ui.runs.former_settings import FORMER_SETTINGS
     from qwen_ui.runs.held_out import (
         HeldOut,
         bootstrap_interval,
@@ -51,7 +52,6 @@ if TYPE_CHECKING:
     from qwen_ui.runs.side_by_side import best_run, run_curves, runs_csv, setting_differences
     from qwen_ui.runs.sigterm import Terminated, termination
     from qwen_ui.runs.spec import (
-        FORMER_SETTINGS,
         SETTING_PLACES,
         RunSpec,
         flat_settings,
@@ -61,10 +61,12 @@ if TYPE_CHECKING:
         recorded_settings,
         setting_choices,
         setting_field,
+        setting_help,
         setting_label,
     )
     from qwen_ui.runs.spec_groups import (
         OptimizationSettings,
+        Prefix,
         ResourceSettings,
         Schedule,
         Tracker,
@@ -109,6 +111,7 @@ __all__ = [
     "NullWriter",
     "OptimizationSettings",
     "Placement",
+    "Prefix",
     "RateSearch",
     "RecordedPlan",
     "ResourceSettings",
@@ -176,6 +179,7 @@ __all__ = [
     "setting_choices",
     "setting_differences",
     "setting_field",
+    "setting_help",
     "setting_label",
     "standard_error",
     "status_of",

@@ -16,6 +16,7 @@ from pydantic.fields import FieldInfo
 
 from qwen_ui.errors import SettingsError
 from qwen_ui.files import parse_json_file, read_json
+from qwen_ui.runs.former_settings import FORMER_SETTINGS, renamed
 from qwen_ui.runs.spec_groups import (
     DataSettings,
     EvaluationSettings,
@@ -26,16 +27,11 @@ from qwen_ui.runs.spec_groups import (
 )
 
 SPEC_NAME = "spec.json"
-# Version 1 had no number and no groups, and other names for some settings.
-SCHEMA = 2
+# Version 1 had no number and no groups, and other names for some settings; version 2 had another
+# name for `prefix`.
+SCHEMA = 3
 # Of the learning-rate finder: no run that takes its rate sees the data in its order.
 FINDER_SEED = 2_000_000_000
-FORMER_SETTINGS = {
-    "accumulation": "gradient_accumulation_steps",
-    "early_stopping": "early_stopping_patience",
-    "eval_fraction": "validation_split",
-    "rate_test": "learning_rate_finder",
-}
 
 
 class RunSpec(Settings):
@@ -108,6 +104,11 @@ def setting_label(name: str) -> str:
     return setting_field(name).title or name.replace("_", " ").capitalize()
 
 
+def setting_help(name: str) -> str:
+    """What a setting does, for the help of its option."""
+    return " ".join((setting_field(name).description or "").split())
+
+
 def setting_choices(name: str) -> tuple[str, ...] | None:
     """The values that a setting may have, where there are few; None for any other."""
     kind = setting_field(name).annotation
@@ -115,13 +116,16 @@ def setting_choices(name: str) -> tuple[str, ...] | None:
 
 
 def make_spec(**values: Any) -> RunSpec:
-    """A spec from settings by their flat names, with the plan.
+    """A spec from settings by their flat names, present or former, with the plan.
 
     Raises:
-        SettingsError: a value is missing, unknown or out of its range.
+        SettingsError: a value is missing, unknown, given twice or out of its range.
     """
     record: dict[str, Any] = {group: {} for group, _ in SETTING_PLACES.values()}
-    for name, value in values.items():
+    for given, value in values.items():
+        name = FORMER_SETTINGS.get(given, given)
+        if name != given and name in values:
+            raise SettingsError(f"'{given}' is the former name of '{name}'. Give one of them.")
         if name == "plan":
             record["plan"] = value
         elif name in SETTING_PLACES:
@@ -140,12 +144,12 @@ def parse_spec(record: Mapping[str, Any]) -> RunSpec:
     """
     if "schema" not in record:
         return make_spec(**flat_settings(record))
-    if record["schema"] != SCHEMA:
+    if record["schema"] not in (2, SCHEMA):
         raise SettingsError(
             f"These settings are of version {record['schema']}, and this program reads up to "
             f"{SCHEMA}. Update the program."
         )
-    return _validated({name: value for name, value in record.items() if name != "schema"})
+    return _validated({n: renamed(v) for n, v in record.items() if n != "schema"})
 
 
 def read_spec(folder: Path) -> RunSpec:
@@ -205,10 +209,10 @@ def flat_settings(record: Mapping[str, Any]) -> dict[str, Any]:
     Nothing is checked: what is missing in the record is missing here.
     """
     if "schema" not in record:
-        return {FORMER_SETTINGS.get(name, name): value for name, value in record.items()}
+        return renamed(record)
     flat = {"plan": record["plan"]} if "plan" in record else {}
     for name, (group, field) in SETTING_PLACES.items():
-        settings = record.get(group)
+        settings = renamed(record.get(group))
         if isinstance(settings, dict) and field in settings:
             flat[name] = settings[field]
     return flat

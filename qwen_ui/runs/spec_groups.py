@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 Schedule = Literal["cosine", "linear", "constant"]
 Tracker = Literal["tensorboard", "trackio", "wandb", "mlflow"]
+Prefix = Literal["auto", "keep", "stream", "off"]
 GIB = 1024**3
 
 
@@ -135,11 +136,10 @@ class ResourceSettings(Settings):
         default=False, title="Keep the optimizer's state in main memory"
     )
     """Keep the optimizer's moments and float32 weights in main memory, and step them there."""
-    prefix_cache: Literal["auto", "off"] = Field(
-        default="auto", title="Cache frozen blocks' outputs"
-    )
-    """auto caches the outputs of the frozen blocks below the trained ones; off computes them at
-    every step."""
+    prefix: Prefix = Field(default="auto", title="Frozen blocks below")
+    """What becomes of the frozen blocks below the trained ones: keep (and auto) runs them once and
+    caches their outputs; off runs them at every step; stream, which reads them once from the files
+    and never holds them, is not available yet."""
     prefix_budget_bytes: int = Field(default=4 * GIB, ge=0)
     """Maximum bytes of cached outputs on disk; what exceeds them is computed at every step. On a
     GPU, outputs that fit into its memory are not put on disk."""
@@ -147,3 +147,8 @@ class ResourceSettings(Settings):
     """Steps between checkpoints; 0 for none while training."""
     trackers: tuple[Tracker, ...] = Field(default=(), title="Also log to")
     """Tracker to log to as well. Repeat the option for more trackers."""
+
+    @property
+    def caches_prefix(self) -> bool:
+        """Whether the frozen blocks' outputs are computed once, held or streamed."""
+        return self.prefix != "off"

@@ -10,7 +10,7 @@ import pytest
 
 from qwen_ui.compare import write_seal
 from qwen_ui.compare.seal import ComparisonSeal, closed, read_seal
-from tests.helpers.commands import SHORT, record, run
+from tests.helpers.commands import SHORT, parsed, record, run
 
 
 @pytest.mark.slow
@@ -58,3 +58,18 @@ def check_seal(seal: Path, found: dict[str, Any], capsys: pytest.CaptureFixture[
     write_seal(seal, closed(sealed.model_copy(update={"verdict": "All are best."})))
     code, _, err = run(["ship", str(seal)], capsys)
     assert (code, "another verdict" in err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [([], "auto"), (["--prefix", "stream"], "stream"), (["--prefix-cache", "off"], "off")],
+)
+def test_the_prefix_by_its_present_and_its_former_name(given: list[str], expected: str) -> None:
+    required = ["compare", "nano", "--plans", "attention,bitfit", "--data", "x", "--steps", "1"]
+    assert parsed([*required, *given])["prefix"] == expected
+
+
+def test_a_prefix_that_is_none_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    required = ["compare", "nano", "--plans", "attention,bitfit", "--data", "x", "--steps", "1"]
+    code, _, err = run([*required, "--prefix", "river"], capsys)
+    assert (code, "stream" in err) == (2, True)

@@ -28,7 +28,16 @@ def test_options_are_settings_and_former_names_still_work(
 ) -> None:
     options = ["--steps", "1", "--data", SETTINGS["data"], "--eval-data", SETTINGS["eval_data"]]
     options += ["--accumulation", "2", "--early-stopping", "3", "--eval-fraction", "0.2"]
-    options += ["--eval-every", "1", "--sample-prompt", "a", "--sample-prompt", "b"]
+    options += [
+        "--prefix-cache",
+        "off",
+        "--eval-every",
+        "1",
+        "--sample-prompt",
+        "a",
+        "--sample-prompt",
+        "b",
+    ]
     options += ["--sequence-length", "32", "--batch-size", "2", "--sample-tokens", "0"]
     code, out, _ = run(["train", "nano", "--preset", "bitfit", *options, "--json"], capsys)
     assert code == 0
@@ -36,6 +45,7 @@ def test_options_are_settings_and_former_names_still_work(
     assert spec.optimization.gradient_accumulation_steps == 2
     assert spec.evaluation.early_stopping_patience == 3
     assert spec.data.validation_split == 0.2
+    assert spec.resources.prefix == "off"
     assert spec.evaluation.sample_prompts == ("a", "b")
 
 

@@ -176,8 +176,8 @@ def test_the_same_weights_with_another_configuration_share_no_outputs(
     record_run(base, sentences, plan, tmp_path / "before", steps=1)
     change_config(base, **{setting: 4 if setting == "sliding_window" else 1e-3})
     runs = [
-        record_run(base, sentences, plan, tmp_path / cache, steps=1, prefix_cache=cache)
-        for cache in ("auto", "off")
+        record_run(base, sentences, plan, tmp_path / cache, steps=1, prefix=cache)
+        for cache in ("keep", "off")
     ]
     assert [prepared.loop.trainee.prefix_blocks for _, prepared in runs] == [2, 0]
     kept, plain = (run.ended["eval_loss_before"] for run, _ in runs)

@@ -111,13 +111,13 @@ def plain_gradient(*batches: tuple[int, int]) -> list[float]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("prefix_cache", ["auto", "off"])
+@pytest.mark.parametrize("prefix", ["keep", "off"])
 def test_two_processes_give_the_losses_of_one_with_the_double_batch(
-    tiny: Path, sentences: Path, prefix_cache: str
+    tiny: Path, sentences: Path, prefix: str
 ) -> None:
-    spec = spec_for(tiny, sentences, batch_size=2, processes=2, prefix_cache=prefix_cache)
+    spec = spec_for(tiny, sentences, batch_size=2, processes=2, prefix=prefix)
     together = run_folder(wait(start(spec))["run"])
-    alone = train(spec_for(tiny, sentences, batch_size=4, prefix_cache=prefix_cache))
+    alone = train(spec_for(tiny, sentences, batch_size=4, prefix=prefix))
     assert events_of(together, "start")[0]["processes"] == 2
     assert losses_of(together) == pytest.approx(losses_of(alone), rel=1e-5)
     summary, expected = run_summary(together), run_summary(alone)

@@ -38,7 +38,7 @@ FACTORS: dict[str, tuple[Any, ...]] = {
     "gradient_accumulation_steps": (1, 3),
     "packing": (False, True),
     "lora_rank": (0, RANK),
-    "prefix_cache": ("auto", "off"),
+    "prefix": ("keep", "off"),
 }
 
 
@@ -53,7 +53,7 @@ class Combination:
     gradient_accumulation_steps: int
     packing: bool
     lora_rank: int
-    prefix_cache: str
+    prefix: str
 
     @property
     def pairs(self) -> frozenset[tuple[Any, ...]]:

@@ -30,7 +30,7 @@ OTHER: dict[str, Any] = {
     "trackers": ("tensorboard", "wandb"),
     "validation_split": 0.25,
     "lora_rank": 4,
-    "prefix_cache": "off",
+    "prefix": "off",
     "device": "cpu",
 }
 

@@ -28,6 +28,7 @@ from qwen_ui.runs import (
     run_summary,
     setting_differences,
 )
+from qwen_ui.runs.spec import SCHEMA
 from qwen_ui.ui.page.run_actions import retry, settings
 from qwen_ui.ui.page.run_view import title_of
 
@@ -93,7 +94,7 @@ def test_a_retry_takes_its_settings_over(former: Path) -> None:
     run = retry(former.name, {"steps": "3", "learning_rate": "1e-2"})
     expected = read_spec(former).changed(steps=3, learning_rate=1e-2)
     assert read_spec(runs_folder() / run) == expected
-    assert read_json(runs_folder() / run / "spec.json")["schema"] == 2
+    assert read_json(runs_folder() / run / "spec.json")["schema"] == SCHEMA
 
 
 def test_it_is_resumed_from_its_checkpoint(former: Path, monkeypatch: pytest.MonkeyPatch) -> None:

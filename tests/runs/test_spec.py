@@ -10,8 +10,8 @@ import pytest
 from pydantic import BaseModel
 
 from qwen_ui.errors import SettingsError
+from qwen_ui.runs.former_settings import FORMER_SETTINGS
 from qwen_ui.runs.spec import (
-    FORMER_SETTINGS,
     SETTING_PLACES,
     SPEC_NAME,
     RunSpec,
@@ -101,9 +101,25 @@ def test_a_spec_of_former_names_is_read() -> None:
     assert spec.optimization.learning_rate_finder
 
 
+def test_a_spec_of_version_2_is_read_with_its_name_of_the_prefix(tmp_path: Path) -> None:
+    spec = make_spec(**GIVEN, prefix="off", seed=3)
+    record = {**spec.to_dict(), "schema": 2}
+    record["resources"]["prefix_cache"] = record["resources"].pop("prefix")
+    (tmp_path / SPEC_NAME).write_text(json.dumps(record))
+    assert read_spec(tmp_path) == spec
+    assert recorded_settings(tmp_path) == {**flat_settings(record), "prefix": "off"}
+    assert make_spec(**recorded_settings(tmp_path)) == spec
+
+
+def test_a_program_may_give_a_former_name_but_not_both() -> None:
+    assert make_spec(**GIVEN, prefix_cache="off") == make_spec(**GIVEN, prefix="off")
+    with pytest.raises(SettingsError, match="'prefix_cache' is the former name of 'prefix'"):
+        make_spec(**GIVEN, prefix_cache="off", prefix="keep")
+
+
 def test_a_spec_of_a_later_version_is_refused_and_its_settings_still_listed() -> None:
-    later = {**make_spec(**GIVEN).to_dict(), "schema": 3, "model": {"source": "m", "new": 1}}
-    with pytest.raises(SettingsError, match="version 3"):
+    later = {**make_spec(**GIVEN).to_dict(), "schema": 4, "model": {"source": "m", "new": 1}}
+    with pytest.raises(SettingsError, match="version 4"):
         parse_spec(later)
     assert flat_settings(later)["model"] == "m"
 

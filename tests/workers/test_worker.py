@@ -116,7 +116,7 @@ def test_equal_seeds_give_equal_losses_and_others_do_not(tiny: Path, sentences: 
 
 def test_the_kept_prefix_changes_no_loss_beyond_rounding(tiny: Path, sentences: Path) -> None:
     kept = losses_of(train(spec_for(tiny, sentences, steps=20)))
-    computed = losses_of(train(spec_for(tiny, sentences, steps=20, prefix_cache="off")))
+    computed = losses_of(train(spec_for(tiny, sentences, steps=20, prefix="off")))
     assert kept == pytest.approx(computed, rel=1e-5)
 
 

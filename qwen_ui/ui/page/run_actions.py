@@ -25,7 +25,7 @@ Action = Literal["stop", "kill", "resume", "retry", "find_rate", "describe", "de
 EDITABLE = (
     *("steps", "learning_rate", "batch_size", "gradient_accumulation_steps", "sequence_length"),
     *("seed", "schedule", "warmup_steps", "weight_decay", "gradient_clip", "eval_every"),
-    *("checkpoint_every", "early_stopping_patience", "prefix_cache", "dtype", "device"),
+    *("checkpoint_every", "early_stopping_patience", "prefix", "dtype", "device"),
 )
 
 

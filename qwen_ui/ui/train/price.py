@@ -39,7 +39,7 @@ def needs(session: Session, model: str, plan: FreezePlan, *, kind: str, **settin
     anatomy = session.anatomy(model)
     # The price needs no data, and a run cannot be described without.
     run = make_spec(model=model, plan=plan.to_dict(), data="none", **settings)
-    step = step_of(run, anatomy, kind, keep_prefix=run.resources.prefix_cache == "auto")
+    step = step_of(run, anatomy, kind, keep_prefix=run.resources.caches_prefix)
     return price(anatomy, resolve(plan, anatomy), step).peak_bytes + OVERHEAD_BYTES
 
 

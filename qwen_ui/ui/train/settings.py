@@ -45,7 +45,7 @@ class Settings:
     early_stopping_patience: gr.Number
     checkpoint_every: gr.Number
     sample_prompts: gr.Textbox
-    prefix_cache: gr.Dropdown
+    prefix: gr.Dropdown
     gradient_checkpointing: gr.Checkbox
     optimizer_offload: gr.Checkbox
     dtype: gr.Dropdown
@@ -167,7 +167,7 @@ def _machine(made: dict[str, Any]) -> None:
     with gr.Row():
         made["dtype"] = _choice("dtype")
         made["mixed_precision"] = _choice("mixed_precision")
-    made["prefix_cache"] = _choice("prefix_cache")
+    made["prefix"] = _choice("prefix")
     for name in ("gradient_checkpointing", "optimizer_offload"):
         made[name] = gr.Checkbox(False, label=setting_label(name), container=False)
     made["sharded"] = gr.Checkbox(

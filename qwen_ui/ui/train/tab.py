@@ -227,7 +227,7 @@ def _wire_price(tab: TrainTab, header: Header, session: Session, quiet: dict[str
         "optimizer",
         "early_stopping_patience",
         "dtype",
-        "prefix_cache",
+        "prefix",
         "gradient_checkpointing",
         "optimizer_offload",
     )

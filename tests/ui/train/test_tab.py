@@ -49,7 +49,7 @@ FORM: dict[str, Any] = {
     "schedule": "cosine",
     "weight_decay": 0.0,
     "gradient_clip": 1.0,
-    "prefix_cache": "auto",
+    "prefix": "auto",
     "dtype": "auto",
     "device": "auto",
     "warmup_percent": 10,
@@ -223,7 +223,7 @@ def test_the_price_is_marked_where_it_does_not_fit(session: Session) -> None:
         "gradient_accumulation_steps": 1,
         "dtype": "auto",
         "kind": "cpu",
-        "prefix_cache": "auto",
+        "prefix": "auto",
     }
     kept = needs(session, "nano", preset("attention"), **sizes)
     full = needs(session, "nano", preset("full"), **sizes)
