@@ -12,12 +12,12 @@ from qwen_ui.lazy import lazy_face
 
 if TYPE_CHECKING:
     from qwen_ui.data.batches import IGNORED, Batch, Examples, collate, load_examples
+    from qwen_ui.data.columns import parse_columns
     from qwen_ui.data.files import DATA_SUFFIXES
     from qwen_ui.data.kept_text import load_kept_text, shared_note
     from qwen_ui.data.order import Order
     from qwen_ui.data.preview import Preview, preview_data
     from qwen_ui.data.reading import check_data, data_path, shipped_data
-    from qwen_ui.data.shapes import parse_columns
     from qwen_ui.data.split import load_split
     from qwen_ui.data.tokens import Example
     from qwen_ui.data.vocabulary import has_ids_beyond, padding_id, refuse_ids_beyond

@@ -13,16 +13,17 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from qwen_ui.data.columnar import without_nulls
+from qwen_ui.data.columns import parse_columns
 from qwen_ui.data.files import (
     DATA_SUFFIXES,
     is_document,
     read_values,
     unpacked_size,
-    without_nulls,
 )
 from qwen_ui.data.records import Record
 from qwen_ui.data.samples import ByHand, read_sample
-from qwen_ui.data.shapes import EXPECTED, parse_columns
+from qwen_ui.data.shapes import EXPECTED
 from qwen_ui.errors import DataError
 from qwen_ui.paths import ASSETS, named_path
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from qwen_ui.data.columns import choose_by_hand, names_all
 from qwen_ui.data.conversations import (
     Turn,
     looks_like_turns,
@@ -20,10 +21,8 @@ from qwen_ui.data.shapes import (
     Row,
     Shape,
     choose,
-    choose_by_hand,
     is_text,
     listed,
-    names_all,
     said_of,
 )
 from qwen_ui.errors import DataError

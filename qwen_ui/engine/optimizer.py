@@ -15,6 +15,7 @@ import torch
 from torch import nn
 from torch.distributed.tensor import DTensor
 
+from qwen_ui.engine.gradients import portions_of, total_norm
 from qwen_ui.engine.process_group import ProcessGroup
 from qwen_ui.engine.sharding import fill, local, sharded_like, whole
 from qwen_ui.engine.weight_decay import decayed_names
@@ -59,7 +60,7 @@ class MasterAdamW:
         # on the device to leave a step out, or what to divide gradients by.
         self._looks = self._sharded or eight_bit or offload or some.device.type == "mps"
         most = PORTION_BYTES if some.device.type == "cpu" else GPU_PORTION_BYTES
-        self._portions = _portions(self.parameters, self.masters, most)
+        self._portions = portions_of(self.parameters, self.masters, most)
         self._sums: dict[str, torch.Tensor] = {}
         self._clip = gradient_clip
         decayed = decayed_names(module)
@@ -146,7 +147,7 @@ class MasterAdamW:
         decides that, so that nothing waits for it.
         """
         with torch.no_grad():
-            norm = _total_norm([self._gradient(name) for name in self.parameters])
+            norm = total_norm([self._gradient(name) for name in self.parameters])
             sound = norm.isfinite() if loss is None else norm.isfinite() & loss.isfinite()
             broken = (~sound).float()
             # The optimizer divides by it.
@@ -253,29 +254,3 @@ def _master(parameter: nn.Parameter, offload: bool) -> nn.Parameter:
     if parameter.dtype == torch.float32:
         return parameter
     return nn.Parameter(parameter.detach().float())
-
-
-def _total_norm(gradients: list[torch.Tensor | None]) -> torch.Tensor:
-    """The norm of all gradients together, added up in float32."""
-    present = [gradient for gradient in gradients if gradient is not None]
-    assert present, "a backward pass leaves gradients"
-    norms = torch._foreach_norm(present, 2, dtype=torch.float32)
-    return torch.linalg.vector_norm(torch.stack([whole(norm) for norm in norms]))
-
-
-def _portions(
-    parameters: dict[str, nn.Parameter], masters: dict[str, nn.Parameter], most: int
-) -> list[list[str]]:
-    """Names whose gradients stand in float32 together: those that are float32, then the rest."""
-    wide = [name for name in parameters if masters[name] is parameters[name]]
-    portions, size = [wide, list[str]()], 0
-    for name, parameter in parameters.items():
-        if masters[name] is parameter:
-            continue
-        needed = 4 * parameter.numel()
-        if portions[-1] and size + needed > most:
-            portions.append([])
-            size = 0
-        portions[-1].append(name)
-        size += needed
-    return [portion for portion in portions if portion]

@@ -18,6 +18,7 @@ import torch
 
 from qwen_ui.engine.exchange import Exchange, Values
 from qwen_ui.engine.sample import stop_and_pad, within_positions
+from qwen_ui.engine.turns import Turns
 from qwen_ui.errors import ModelError, SettingsError
 from qwen_ui.model import Anatomy
 from qwen_ui.model.libraries import GenerationConfig, PreTrainedModel
@@ -118,7 +119,7 @@ class Talk:
         """
         chat = sampling.chat and self.has_template
         prompts = [self.encoded(side.messages, chat=chat) for side in sides]
-        turns = _Turns(len(sides))
+        turns = Turns(len(sides))
         end = time.monotonic() + sampling.seconds
         voices = [
             _Voice(self, number, side.values, sampling, turns, on_text, stopped, end)
@@ -159,38 +160,6 @@ class Talk:
         return ids.to(next(self.model.parameters()).device)
 
 
-class _Turns:
-    """Whose turn it is; one writes at a time."""
-
-    def __init__(self, count: int) -> None:
-        self._changed = threading.Condition()
-        self._there = list(range(count))
-
-    def take(self, side: int) -> None:
-        """Wait until it is this side's turn."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._there[0] == side)
-
-    def give(self, side: int) -> None:
-        """Let the next side write; this one comes last."""
-        self._rotate(side, stays=True)
-
-    def leave(self, side: int) -> None:
-        """This side writes no more."""
-        self._rotate(side, stays=False)
-
-    @property
-    def alone(self) -> bool:
-        return len(self._there) == 1
-
-    def _rotate(self, side: int, *, stays: bool) -> None:
-        with self._changed:
-            self._there.remove(side)
-            if stays:
-                self._there.append(side)
-            self._changed.notify_all()
-
-
 class _Voice:
     """A side while it writes."""
 
@@ -200,7 +169,7 @@ class _Voice:
         number: int,
         values: Values,
         sampling: Sampling,
-        turns: _Turns,
+        turns: Turns,
         on_text: Callable[[int, Written], None],
         stopped: Callable[[], bool],
         end: float,

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from qwen_ui.workers.export_state import ExportState
     from qwen_ui.workers.exporting import default_output, export_states, start_export
     from qwen_ui.workers.fitting import CardFit, fits_on_cards, largest_batch
+    from qwen_ui.workers.free_device import free_place
     from qwen_ui.workers.housekeeping import Housekeeper
     from qwen_ui.workers.hub_push import push
     from qwen_ui.workers.launch import (
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
         wait,
     )
     from qwen_ui.workers.memory_advice import ADVICE, OVERHEAD_BYTES
-    from qwen_ui.workers.playground import Answer, AskedSide, Playground, free_place
+    from qwen_ui.workers.playground import Answer, AskedSide, Playground
     from qwen_ui.workers.processes import child_environment
     from qwen_ui.workers.queue import dispatch, queue_position, queued_runs
     from qwen_ui.workers.slurm import SlurmRequest, has_slurm, partitions

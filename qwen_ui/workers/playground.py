@@ -21,19 +21,16 @@ from typing import Any
 
 from qwen_ui.errors import RunError
 from qwen_ui.files import locked, write_json
-from qwen_ui.gpus import Gpu
 from qwen_ui.runs import (
     Launched,
     is_alive,
     memory_kills,
-    open_folders,
     queue_lock,
     recorded_launch,
 )
 from qwen_ui.workers import playground_place as place
-from qwen_ui.workers.devices import find_devices
+from qwen_ui.workers.free_device import free_place
 from qwen_ui.workers.playground_worker import START
-from qwen_ui.workers.queue import is_busy
 from qwen_ui.workers.spawn import start_process
 
 MODULE = "qwen_ui.workers.playground_worker"
@@ -230,31 +227,6 @@ class Playground:
         if process is self._process:
             self._process = None
             self._fail(why)
-
-
-def free_place(what: str) -> tuple[str, tuple[Gpu, ...]]:
-    """(cpu, cuda or mps; the GPU to use, () for none) where nothing trains.
-
-    Args:
-        what: a verb: what one cannot do while a run has the device.
-
-    Raises:
-        RunError: a run has the device.
-    """
-    devices = find_devices()
-    busy = [folder for folder in open_folders() if is_busy(folder)]
-    held = {folder.name: (recorded_launch(folder) or Launched()).gpus for folder in busy}
-    taken = {gpu.uuid for gpus in held.values() for gpu in gpus}
-    free = [gpu for gpu in devices.gpus if gpu.uuid not in taken]
-    if free:
-        return devices.kind, (max(free, key=lambda gpu: gpu.free_bytes),)
-    here = [run for run, gpus in held.items() if bool(gpus) == bool(devices.gpus)]
-    if here:
-        raise RunError(
-            f"The run {here[0]} is training on {devices.label}. To {what}, wait until it is over, "
-            "or stop it."
-        )
-    return devices.kind, ()
 
 
 def _accepted(process: _Process, listener: socket.socket) -> socket.socket | None:

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from qwen_ui.data.columns import parse_columns
 from qwen_ui.data.samples import ByHand, read_sample
-from qwen_ui.data.shapes import parse_columns
 from qwen_ui.errors import DataError, SettingsError
 
 USER, ANSWER = {"role": "user", "content": "hi"}, {"role": "assistant", "content": "ho"}

@@ -77,7 +77,8 @@ def test_draws_follow_the_model_s_own_distribution(talk: Talk) -> None:
     temperature, draws = 0.7, 400
     with torch.no_grad():
         chances = (talk.model(ids).logits[0, -1] / temperature).softmax(-1)
-    from qwen_ui.engine.talk import _Turns, _Voice  # noqa: PLC0415
+    from qwen_ui.engine.talk import _Voice  # noqa: PLC0415
+    from qwen_ui.engine.turns import Turns  # noqa: PLC0415
 
     counts = torch.zeros_like(chances)
     with torch.no_grad():
@@ -85,7 +86,7 @@ def test_draws_follow_the_model_s_own_distribution(talk: Talk) -> None:
     for seed in range(draws):
         sampling = Sampling(temperature=temperature, seed=seed)
         voice = _Voice(
-            talk, 0, BASE, sampling, _Turns(1), lambda *_: None, lambda: False, 0.0
+            talk, 0, BASE, sampling, Turns(1), lambda *_: None, lambda: False, 0.0
         )  # fmt: skip
         counts[voice._drawn(ids, scores).argmax()] += 1
     # Ten groups of about equal chance; 9 degrees of freedom, 99.9 % below 27.9.
