@@ -6,7 +6,7 @@ export GRADIO_ANALYTICS_ENABLED := False
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: run install install-dev chromium slurm lint format test test-fast test-js test-long bench nano anatomies \
-  wheel notices images raise-pins clean
+  wheel notices plotly images raise-pins clean
 
 run: install
 	$(BIN)/qwen-ui --open
@@ -87,6 +87,10 @@ raise-pins: install
 notices: install
 	$(BIN)/python -m scripts.third_party > THIRD_PARTY_NOTICES.md.new
 	mv THIRD_PARTY_NOTICES.md.new THIRD_PARTY_NOTICES.md
+
+# The page's own plotly.js, with what is drawn here alone (scripts/plotly); commit what it writes.
+plotly:
+	cd scripts/plotly && npm ci --silent --ignore-scripts && npm run --silent build
 
 # The pictures in the documents.
 images: install-dev chromium

@@ -6,7 +6,7 @@ const AS_TEXT = "Use textContent; markup that the server made goes through `setM
 const markup = ["innerHTML", "outerHTML", "insertAdjacentHTML"];
 
 export default [
-  { ignores: [".venv/", "docs/"] },
+  { ignores: [".venv/", "docs/", "**/*.min.js", "scripts/plotly/"] },
   js.configs.recommended,
   {
     languageOptions: { ecmaVersion: 2023, sourceType: "module", globals: globals.browser },

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import tomllib
 from dataclasses import dataclass
-from importlib.metadata import PackageMetadata, distribution, metadata
+from importlib.metadata import PackageMetadata, metadata
 from pathlib import Path
 
 from qwen_ui.ui.page import plotly_script
@@ -64,6 +64,7 @@ SOURCES = (
     Source("assets/data/austen-keep.txt", "Jane Austen's novels", "public domain"),
     Source("assets/data/general-chat.jsonl", "this project", "Apache-2.0"),
     Source("assets/data/README.md", "this project", "Apache-2.0"),
+    Source("qwen_ui/ui/page/static/plotly.min.js", "plotly.js, a build of its parts", "MIT"),
 )
 
 
@@ -84,17 +85,18 @@ Written by `make notices`. This project is under the Apache License 2.0 (`LICENS
 
 ## Files in this repository and in the package
 
-Scripts, styles, templates and pictures are the project's own; the page uses the fonts of the system
-and loads nothing from outside. Where several lines fit a file, the first counts.
+Scripts, styles, templates and pictures are the project's own, but for the library that draws
+charts; the page uses the fonts of the system and loads nothing from outside. Where several lines
+fit a file, the first counts.
 
 | files | from | license |
 |---|---|---|
 {files}
 
-## In every HTML report
+## plotly.js
 
-The reports of runs and comparisons carry plotly.js {plotly_js_version()} within themselves, as the
-plotly package ships it:
+`make plotly` builds plotly.js {plotly_js_version()} with the traces that the page draws. Reports of
+runs carry it within themselves. Its license, which stands in the file as well:
 
 ```
 {plotly_license()}
@@ -141,10 +143,10 @@ def plotly_js_version() -> str:
 
 
 def plotly_license() -> str:
-    """The license text of the package that carries the script."""
-    files = distribution("plotly").files or []
-    (name,) = (file for file in files if file.name.startswith("LICENSE"))
-    return name.read_text().strip()
+    """The license text in the script's own heading."""
+    with plotly_script().open(encoding="utf-8") as script:
+        heading = script.read(4000)
+    return heading.partition("*/")[0].partition("\n\n")[2].strip()
 
 
 if __name__ == "__main__":

@@ -125,9 +125,10 @@ PUBLIC = {
     """,
     "ui.page": """
         AUTH_VARIABLE CHAT Header Jobs KJV NONE OWN SERIES_COLOURS Serving Session Tick build_app
-        build_run_view check_choice data_files data_preview default_plan guarded
+        build_figure build_run_view check_choice data_files data_preview default_plan figure_value
+        guarded
         is_known_data keep_fields kept_files kept_text_file launch_options mount_point
-        mounted_by own_columns own_file paragraph plotly_script render script serve_plotly
+        mounted_by own_columns own_file paragraph plotly_script render script
         server_function serving_from shown_with_own stand_in_for title_of trained_model wire_keep
         INTERNAL Permit PermitButton Permits build_permit_button data_named data_names
         open_to_visitors wire_permit_button

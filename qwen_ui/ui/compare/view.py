@@ -22,19 +22,18 @@ from qwen_ui.compare import (
 )
 from qwen_ui.runs import OVER, Axis, run_curves
 from qwen_ui.ui.compare.report import html, markdown
-from qwen_ui.ui.page import mount_point, mounted_by, serve_plotly, server_function
+from qwen_ui.ui.page import mount_point, mounted_by, server_function
 
 
 def comparison_view(elem_id: str) -> gr.HTML:
     """The view of the comparison that its value names; "" shows that there is none yet."""
     return gr.HTML(
         "",
-        html_template=mount_point("qc-view", plotly=True),
+        html_template=mount_point("qc-view"),
         js_on_load=mounted_by("compare/comparison.js"),
         apply_default_css=False,
         elem_id=elem_id,
         server_functions=[server_function(f) for f in (state, act, report)],
-        plotly=serve_plotly(),
     )
 
 

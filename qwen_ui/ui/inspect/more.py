@@ -14,7 +14,15 @@ from qwen_ui.files import parse_json
 from qwen_ui.model import Difference, compare_models, preset_models
 from qwen_ui.model.weights import MEASURES
 from qwen_ui.ui.inspect.weights import weights_html
-from qwen_ui.ui.page import Header, Session, guarded, paragraph, render
+from qwen_ui.ui.page import (
+    Header,
+    Session,
+    build_figure,
+    figure_value,
+    guarded,
+    paragraph,
+    render,
+)
 
 if TYPE_CHECKING:
     from qwen_ui.model import Anatomy
@@ -39,8 +47,8 @@ class More:
     """
 
     dark: gr.Checkbox
-    treemap: gr.Plot
-    bars: gr.Plot
+    treemap: gr.HTML
+    bars: gr.HTML
     other: gr.Dropdown
     difference: gr.HTML
     tools: gr.Row
@@ -48,7 +56,7 @@ class More:
     scale: gr.Dropdown
     weigh: gr.Button
     measured: gr.HTML
-    weights: gr.Plot
+    weights: gr.HTML
     write: gr.Button
     report: gr.Markdown
     download: gr.DownloadButton
@@ -60,8 +68,8 @@ def build(session: Session) -> More:
     dark = gr.Checkbox(False, visible=False)
     with gr.Tabs(elem_id="qi-more"):
         with gr.Tab("Where the parameters are", id="where"), gr.Row():
-            treemap = gr.Plot(show_label=False, container=False, elem_id="qi-treemap")
-            bars = gr.Plot(show_label=False, container=False, elem_id="qi-bars")
+            treemap = build_figure("qi-treemap", name="Parameters by role and kind")
+            bars = build_figure("qi-bars", name="Parameters of every block, by role")
         with gr.Tab("Two models", id="two"):
             with gr.Row():
                 other = gr.Dropdown(
@@ -102,7 +110,7 @@ def build(session: Session) -> More:
                     min_width=240,
                 )
                 weigh = gr.Button("Measure", elem_id="qi-weigh", size="sm", scale=0, min_width=120)
-            weights = gr.Plot(show_label=False, container=False, visible=False, elem_id="qi-heat")
+            weights = build_figure("qi-heat", name="The weights by kind and block", visible=False)
         with gr.Tab("Report", id="report"):
             with gr.Row():
                 write = gr.Button(
@@ -147,7 +155,8 @@ def wire(more: More, header: Header, session: Session, tree: gr.HTML) -> None:
         from qwen_ui.ui.inspect.figures import block_bars, parameter_treemap  # noqa: PLC0415  loads plotly
 
         anatomy = session.anatomy(parse_json(followed)["source"])
-        return parameter_treemap(anatomy, dark=dark), block_bars(anatomy, dark=dark)
+        treemap = parameter_treemap(anatomy, dark=dark)
+        return figure_value(treemap), figure_value(block_bars(anatomy, dark=dark))
 
     @guarded
     def compare(source: str, other: str | None) -> str:
@@ -160,7 +169,7 @@ def wire(more: More, header: Header, session: Session, tree: gr.HTML) -> None:
     def about_weights(source: str) -> tuple[str, Any, Any]:
         anatomy = session.anatomy(source)
         at_hand = anatomy.weights_folder is not None
-        return weights_html(anatomy), gr.Row(visible=at_hand), gr.Plot(visible=False)
+        return weights_html(anatomy), gr.Row(visible=at_hand), gr.HTML(visible=False)
 
     @guarded
     def weigh(source: str, measure: str, scale: str, dark: bool) -> Any:
@@ -168,7 +177,8 @@ def wire(more: More, header: Header, session: Session, tree: gr.HTML) -> None:
         from qwen_ui.ui.inspect.figures import weight_heatmap  # noqa: PLC0415  loads plotly
 
         grid = measure_weights(session.anatomy(source), measure)
-        return gr.Plot(weight_heatmap(grid, dark=dark, by_kind=scale == _SCALES[1]), visible=True)
+        figure = weight_heatmap(grid, dark=dark, by_kind=scale == _SCALES[1])
+        return gr.HTML(figure_value(figure), visible=True)
 
     @guarded
     def write(source: str) -> tuple[str, Any]:

@@ -28,23 +28,19 @@ if TYPE_CHECKING:
         own_file,
         shown_with_own,
     )
+    from qwen_ui.ui.page.figure import build_figure, figure_value
     from qwen_ui.ui.page.guard import guarded
     from qwen_ui.ui.page.header import Header, default_plan
     from qwen_ui.ui.page.jobs import Jobs, Tick
     from qwen_ui.ui.page.keep_choice import NONE, keep_fields, kept_text_file, wire_keep
-    from qwen_ui.ui.page.modules import mounted_by
+    from qwen_ui.ui.page.modules import mounted_by, plotly_script
     from qwen_ui.ui.page.permit_button import (
         PermitButton,
         build_permit_button,
         wire_permit_button,
     )
     from qwen_ui.ui.page.permits import Permit, Permits
-    from qwen_ui.ui.page.run_view import (
-        build_run_view,
-        plotly_script,
-        serve_plotly,
-        title_of,
-    )
+    from qwen_ui.ui.page.run_view import build_run_view, title_of
     from qwen_ui.ui.page.serving import AUTH_VARIABLE, Serving, serving_from
     from qwen_ui.ui.page.session import Session
     from qwen_ui.ui.page.stand_in import stand_in_for, trained_model
@@ -68,6 +64,7 @@ __all__ = [
     "Session",
     "Tick",
     "build_app",
+    "build_figure",
     "build_permit_button",
     "build_run_view",
     "check_choice",
@@ -76,6 +73,7 @@ __all__ = [
     "data_names",
     "data_preview",
     "default_plan",
+    "figure_value",
     "guarded",
     "is_known_data",
     "keep_fields",
@@ -91,7 +89,6 @@ __all__ = [
     "plotly_script",
     "render",
     "script",
-    "serve_plotly",
     "server_function",
     "serving_from",
     "shown_with_own",

@@ -25,6 +25,7 @@ from qwen_ui.ui.page.templates import script
 ROOMS = ("page", "inspect", "freeze", "train", "runs", "compare")
 FIRST = "page/idle_clock.js"  # no module: it runs before gradio's scripts
 OPENED = "inspect/inspector.js"  # mounted on the tab that a page opens with
+PLOTLY = "plotly.min.js"
 _UI = Path(__file__).resolve().parent.parent
 _HEADERS = {
     "cache-control": "public, max-age=31536000, immutable",
@@ -87,6 +88,11 @@ class Modules:
 def read_modules() -> Modules:
     """The modules of all rooms."""
     return Modules(_static("js"))
+
+
+def plotly_script() -> Path:
+    """The page's own build of plotly.js (`scripts/plotly`), an ES module that imports nothing."""
+    return _UI / "page" / "static" / PLOTLY
 
 
 def styles() -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -49,31 +48,15 @@ MOST_LOGS = 20
 OF_ANOTHER = "a run of another visitor"
 
 
-def plotly_script() -> Path:
-    """plotly.js as the plotly package ships it; nothing is loaded from outside."""
-    spec = find_spec("plotly")
-    assert spec is not None
-    assert spec.submodule_search_locations
-    return Path(spec.submodule_search_locations[0]) / "package_data" / "plotly.min.js"
-
-
-def serve_plotly() -> str:
-    """Let gradio serve plotly.js; its address, relative to the page."""
-    script = plotly_script()
-    gr.set_static_paths([script])
-    return f"gradio_api/file={script.as_posix()}"
-
-
 def build_run_view(elem_id: str) -> gr.HTML:
     """The view of the run that its value names; "" shows that there is none yet."""
     return gr.HTML(
         "",
-        html_template=mount_point("qr-view", plotly=True),
+        html_template=mount_point("qr-view"),
         js_on_load=mounted_by("page/run_view.js"),
         apply_default_css=False,
         elem_id=elem_id,
         server_functions=[server_function(f) for f in (poll, act, settings, log, csv)],
-        plotly=serve_plotly(),
     )
 
 

@@ -12,13 +12,9 @@ def paragraph(text: str, style: str) -> Markup:
     return render("page/paragraph.html", text=text, style=style)
 
 
-def mount_point(style: str, *, plotly: bool = False) -> Markup:
-    """The shell of a component whose DOM a script owns: one element of this class.
-
-    Args:
-        plotly: whether the script is told where plotly.js lies (the component's `plotly`).
-    """
-    return render("page/mount_point.html", style=style, plotly=plotly)
+def mount_point(style: str) -> Markup:
+    """The shell of a component whose DOM a script owns: one element of this class."""
+    return render("page/mount_point.html", style=style)
 
 
 def script(text: str) -> Markup:

@@ -28,7 +28,6 @@ from qwen_ui.ui.page import (
     build_run_view,
     mount_point,
     mounted_by,
-    serve_plotly,
     server_function,
 )
 from qwen_ui.ui.runs.about import build_about
@@ -63,12 +62,11 @@ def build(session: Session) -> RunsTab:
     """The tab's components, not yet connected."""
     table = gr.HTML(
         "",
-        html_template=mount_point("qr-list", plotly=True),
+        html_template=mount_point("qr-list"),
         js_on_load=mounted_by("runs/run_table.js"),
         apply_default_css=False,
         elem_id="qr-table",
         server_functions=[server_function(f) for f in (listing, overlaid, remove, exported)],
-        plotly=serve_plotly(),
     )
     view = build_run_view("qr-opened")
     return RunsTab(table, view, build_dial(), build_about(), build_playground(), build_take_away())

@@ -211,8 +211,8 @@ def test_no_hostile_text_is_read_as_html(hostile: Anatomy, tmp_path: Path) -> No
     shells = ("page/brand.html", "freeze/edits.html", "inspect/shell.html")
     ours = [
         shell(),
+        mount_point("x"),
         read_modules().head,
-        mount_point("x", plotly=True),
         price_html(2e9, 1e9, 2, HOSTILE),
         render("page/public.html", limits=public_limits()),
         *(render(name) for name in shells),

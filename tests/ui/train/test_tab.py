@@ -343,11 +343,6 @@ def test_a_gain_within_its_noise_offers_to_find_a_rate(monkeypatch: pytest.Monke
     assert again.changed(learning_rate=FORM["learning_rate"], learning_rate_run=None) == spec
 
 
-def test_plotly_is_served_from_the_installed_package() -> None:
-    assert charts.plotly_script().is_file()
-    assert charts.plotly_script().stat().st_size > 1_000_000
-
-
 def test_what_own_data_are_taken_for_and_what_is_wrong_with_them(
     session: Session, tmp_path: Path
 ) -> None:

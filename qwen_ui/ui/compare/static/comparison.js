@@ -216,7 +216,7 @@ class Comparison {
     kept.parentNode.hidden = !forgotten.length;
     rates.parentNode.hidden = !searched.length;
     if (!begun && !searched.length) return;
-    const library = await plotly(this.root.dataset.plotly);
+    const library = await plotly();
     if (searched.length) await library.react(rates, searched, rateLayout(HEIGHT), CONFIG);
     if (!begun) return;
     const look = layout(this.axis, { height: HEIGHT });

@@ -1,6 +1,6 @@
-/* plotly.js, as all charts of the page use it: fetched once, when a chart is first wanted. */
+/* plotly.js, as all charts of the page use it: fetched once, when a chart is first shown. It is our
+   own build (scripts/plotly) with the traces that we draw, a quarter of the whole. */
 import { ApiError } from "./api.js";
-import { make } from "./dom.js";
 import { download } from "./download.js";
 
 const FONT = "system-ui, -apple-system, Segoe UI, Roboto, sans-serif";
@@ -27,32 +27,30 @@ export const onTheme = (callback) =>
     attributeFilter: ["class"],
   });
 
-/* Ours, whoever else sets `window.Plotly`: gradio's own plots do, some seconds after the page, and
-   a chart that is drawn by another copy than began it loses its listeners. */
-let ours = null;
+let library = null;
 let loading = null;
+let tries = 0;
 
 /** The library where it is here, else null. */
-export const drawer = () => ours;
+export const drawer = () => library;
 
-/** The library, loaded from this address at the first call. Throws ApiError. */
-export const plotly = (address) => {
-  loading ||= new Promise((resolve, reject) => {
-    const script = make("script");
-    script.src = address;
-    script.async = true;
-    script.onload = () => {
-      ours = window.Plotly;
-      resolve(ours);
-    };
-    script.onerror = () => {
-      loading = null;
-      script.remove();
-      reject(new ApiError("network", NOT_LOADED));
-    };
-    document.head.append(script);
-  });
+/** The library, fetched at the first call. Throws ApiError. */
+export const plotly = () => {
+  loading ||= load();
   return loading;
+};
+
+const load = async () => {
+  tries += 1;
+  try {
+    // A browser keeps that an address failed: the next try is at another.
+    const address = tries > 1 ? `./plotly.min.js?try=${tries}` : "./plotly.min.js";
+    library = (await import(address)).default;
+  } catch (error) {
+    loading = null;
+    throw new ApiError("network", NOT_LOADED, { cause: error });
+  }
+  return library;
 };
 
 /** plotly's layout in the page's look. `extra`: height, right, x, y, title of the x axis as `axis`,

@@ -79,7 +79,7 @@ class RunView {
     this.say(answer, parts);
     if (!drawer()) {
       // Where the run stands is said at once; the curves follow when plotly.js is here.
-      await plotly(this.root.dataset.plotly);
+      await plotly();
       if (!current()) return;
     }
     await this.draw(answer, parts);

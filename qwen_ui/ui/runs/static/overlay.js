@@ -26,9 +26,8 @@ const FIGURES = {
 const LOSS_HINT = "Lines: training loss, smoothed. Dots: evaluation loss.";
 
 export class Overlay {
-  /** address: of plotly.js. */
-  constructor(api, address) {
-    Object.assign(this, { api, address, runs: [], shown: [], over: false });
+  constructor(api) {
+    Object.assign(this, { api, runs: [], shown: [], over: false });
     Object.assign(this, { axis: "step", figure: "loss", log: false, hidden: new Set() });
     this.node = make("section", "qr-section qr-overlay");
     this.node.hidden = true;
@@ -91,7 +90,7 @@ export class Overlay {
   async ask(current) {
     const { runs, axis, figure } = this;
     const asked = this.api.call("overlaid", { runs, axis, figure });
-    const [answer] = await Promise.all([asked, plotly(this.address)]);
+    const [answer] = await Promise.all([asked, plotly()]);
     if (!current()) return;
     this.shown = answer.runs;
     this.over = answer.runs.every((run) => run.over);

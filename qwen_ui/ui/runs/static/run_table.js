@@ -29,7 +29,7 @@ class RunTable {
     this.props = props;
     this.list = new RunList(recalled());
     this.root = element.querySelector(".qr-list");
-    this.overlay = new Overlay(this.api, this.root.dataset.plotly);
+    this.overlay = new Overlay(this.api);
     this.build();
     this.poller = new Poller({
       ask: (current) => this.ask(current),
