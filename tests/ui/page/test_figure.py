@@ -14,7 +14,7 @@ def test_a_figure_is_json_without_plotly_s_own_look() -> None:
     found = json.loads(figure_value(figure))
     assert found["data"][0]["y"] == [3, 4]
     assert found["layout"]["height"] == 200
-    assert not found["layout"]["template"].get("data")
+    assert list(found["layout"]["template"]["data"]) == ["scatter"]
 
 
 def test_the_library_is_a_module_with_its_license_and_no_more_than_we_draw() -> None:
