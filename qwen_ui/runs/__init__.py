@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from qwen_ui.runs.curves import AXES, FIGURES, Axis, Carry, Figure, lines_of
     from qwen_ui.runs.events import Event, read_events
     from qwen_ui.runs.failure import LOG_NAME, OF_MEMORY, log_tail, reason_for
-    from qwen_ui.runs.fold import RunFold, fold_from, fold_run
+    from qwen_ui.runs.fold import RunFold
+    from qwen_ui.runs.folded import fold_from, fold_run
     from qwen_ui.runs.folder import (
         DELTA_NAME,
         copy_results,

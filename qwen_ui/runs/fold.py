@@ -10,9 +10,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from operator import itemgetter
-from pathlib import Path
 
-from qwen_ui.runs.events import Event, read_lines
+from qwen_ui.runs.events import Event
 from qwen_ui.runs.fields import LARGEST_COUNT
 
 STEP_COLUMNS = (
@@ -126,19 +125,6 @@ class RunFold:
         for events in (self.evals, self.samples, self.movements, self.machine):
             # A run that begins anew measures again what it did before its first step.
             events[:] = [event for event in events if back and _step_of(event) <= back]
-
-
-def fold_from(folder: Path, offset: int = 0) -> tuple[RunFold, int]:
-    """The fold of a run's events from this byte on, and the offset to go on from."""
-    events, offset, unreadable = read_lines(folder, offset)
-    fold = RunFold(unreadable=unreadable)
-    fold.add_all(events)
-    return fold, offset
-
-
-def fold_run(folder: Path) -> RunFold:
-    """The fold of all of a run's events. To ask repeatedly, use `reader.reading`."""
-    return fold_from(folder)[0]
 
 
 def _step_of(event: Event) -> int:

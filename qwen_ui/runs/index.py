@@ -26,7 +26,7 @@ from qwen_ui.runs.damage import damaged_files
 from qwen_ui.runs.events import FILE_NAME as EVENTS
 from qwen_ui.runs.events import log_size
 from qwen_ui.runs.failure import reason_for
-from qwen_ui.runs.fold import fold_from
+from qwen_ui.runs.folded import fold_from
 from qwen_ui.runs.folder import run_names
 from qwen_ui.runs.placement import CLAIM, PLACEMENT
 from qwen_ui.runs.plan_record import PLAN_NAME, recorded_plan

@@ -11,6 +11,7 @@ from typing import Any
 
 from qwen_ui.runs.events import log_size, read_events
 from qwen_ui.runs.fold import RunFold
+from qwen_ui.runs.folded import fold_from
 
 MOST_READERS = 128
 
@@ -36,6 +37,10 @@ class RunReader:
             # A log that became shorter is another one.
             self.fold, self.offset = RunFold(), 0
             self.derived.clear()
+        if not self.offset:
+            self.fold, self.offset = fold_from(self.folder)
+            self.derived.clear()
+            return
         events, self.offset = read_events(self.folder, self.offset)
         if events:
             self.fold.add_all(events)

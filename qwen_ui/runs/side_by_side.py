@@ -10,7 +10,7 @@ from qwen_ui.runs.annotation import annotation_of
 from qwen_ui.runs.csv_export import csv_of
 from qwen_ui.runs.current_status import status_of
 from qwen_ui.runs.curves import SERIES, Axis, lines_of
-from qwen_ui.runs.fold import fold_run
+from qwen_ui.runs.folded import fold_run
 from qwen_ui.runs.folder import run_folder
 from qwen_ui.runs.plan_record import recorded_plan
 from qwen_ui.runs.reader import RunReader, reading

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qwen_ui.runs import Event, delete_run, fold_run, read_events, reading, run_summary
-from qwen_ui.runs.events import FILE_NAME, log_size
+from qwen_ui.runs import Event, delete_run, fold_run, reading, run_summary
+from qwen_ui.runs.events import FILE_NAME, log_size, read_lines
 from qwen_ui.runs.reader import Readers
 from qwen_ui.runs.side_by_side import run_curves
 from tests.helpers.run_events import append, finished, new_run, start, step
@@ -22,12 +22,13 @@ def read(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
     """From which byte to which was read."""
     spans: list[tuple[int, int]] = []
 
-    def reading_events(folder: Path, offset: int = 0) -> tuple[list[Event], int]:
-        events, end = read_events(folder, offset)
+    def reading_lines(folder: Path, offset: int = 0) -> tuple[list[Event], int, int]:
+        events, end, unreadable = read_lines(folder, offset)
         spans.append((offset, end))
-        return events, end
+        return events, end, unreadable
 
-    monkeypatch.setattr("qwen_ui.runs.reader.read_events", reading_events)
+    for module in ("events", "folded"):
+        monkeypatch.setattr(f"qwen_ui.runs.{module}.read_lines", reading_lines)
     return spans
 
 
