@@ -63,6 +63,7 @@ PUBLIC = {
     "data": """
         DATA_SUFFIXES IGNORED Batch Example Examples Order Preview check_data check_within_limits
         collate data_path has_ids_beyond load_examples load_kept_text load_split padding_id
+        measured_part
         parse_columns preview_data preview_within_limits refuse_ids_beyond shared_note shipped_data
     """,
     "runs": """
@@ -80,6 +81,7 @@ PUBLIC = {
         run_names run_row run_rows run_summary runs_csv setting_choices setting_differences
         setting_field setting_label standard_error status_of tells_apart termination thinned
         write_held_out write_kept_text write_placement write_status Placement Superseded Terminated
+        PhaseName Phases Tell tell_nobody
         DELTA_NAME Lineage command_line flag_of lineage_of memory_kills note_resume note_retry
         train_command Prefix setting_help
     """,

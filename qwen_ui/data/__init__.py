@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from qwen_ui.data.columns import parse_columns
     from qwen_ui.data.files import DATA_SUFFIXES
     from qwen_ui.data.kept_text import load_kept_text, shared_note
+    from qwen_ui.data.measured import measured_part
     from qwen_ui.data.order import Order
     from qwen_ui.data.preview import Preview, preview_data
     from qwen_ui.data.reading import check_data, data_path, shipped_data
@@ -39,6 +40,7 @@ __all__ = [
     "load_examples",
     "load_kept_text",
     "load_split",
+    "measured_part",
     "padding_id",
     "parse_columns",
     "preview_data",

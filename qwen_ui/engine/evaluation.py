@@ -42,6 +42,9 @@ class EvaluationPass:
         source: of the prefix's outputs for these examples.
         collate: makes a batch of the examples with these indexes, on the device.
         group: the processes that train together.
+
+    Attributes:
+        watch: told of the tokens of every batch that is done, over all processes.
     """
 
     def __init__(
@@ -54,6 +57,7 @@ class EvaluationPass:
     ) -> None:
         self.trainee, self.examples, self.source, self.group = trainee, examples, source, group
         self._collate = collate
+        self.watch: Callable[[int], None] = lambda tokens: None
         # MPS has no float64; sums of one sample are exact enough in float32 there.
         self.dtype = torch.float32 if group.device.type == "mps" else torch.float64
 
@@ -71,6 +75,7 @@ class EvaluationPass:
                 row = batch.rows // batch.tokens_BT.shape[1]
                 samples = torch.tensor(indexes, device=group.device)[row]
                 yield Part(number, batch, prefix, samples, number < len(chunks))
+                self.watch(batch.token_count * group.world_size)
 
     def sums(self, count: int = 1) -> torch.Tensor:
         """Zeros for `count` figures of every example (count, S)."""

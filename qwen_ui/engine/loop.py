@@ -52,6 +52,7 @@ class Loop:
 
     Attributes:
         keep: measures what the model has lost of the text to keep; None where there is none.
+        passes: over the evaluation examples, and over those of the text to keep.
     """
 
     def __init__(
@@ -93,17 +94,17 @@ class Loop:
         self._multiple = 1 if self.group.device.type == "cpu" else GPU_LENGTHS
         self._next: tuple[int, list[Batch]] | None = None
         judged = [evaluation] if keep is None else [evaluation, keep]
-        self._passes = [
+        self.passes = [
             EvaluationPass(trainee, examples, source, self._collated, self.group)
             for examples, source in zip(judged, self.prefix_sources[1:], strict=False)
         ]
-        self.keep = None if keep is None else Keep(self._passes[1], batch_size)
+        self.keep = None if keep is None else Keep(self.passes[1], batch_size)
         self.tokens = 0
 
     @property
     def over_evaluation(self) -> EvaluationPass:
         """A pass over the evaluation examples."""
-        return self._passes[0]
+        return self.passes[0]
 
     def verify(self) -> list[str]:
         """Verify the shortcuts on the first batch, before any step; sentences on what fell back.
@@ -112,7 +113,7 @@ class Loop:
             ModelError: the model lets tokens see later ones.
             SettingsError: samples are packed and the model lets them see each other.
         """
-        all_data = [self._training, *(one.examples for one in self._passes)]
+        all_data = [self._training, *(one.examples for one in self.passes)]
         items = tuple(item for examples in all_data for item in examples.items)
         check_packing(
             self.trainee, Examples(items), self._pad, self.group.device, rows=self._batch_size
@@ -209,7 +210,7 @@ class Loop:
 
     def evaluate(self) -> Evaluation:
         """The losses of the evaluation examples, as the model is now."""
-        return self._passes[0].losses(self._batch_size)
+        return self.passes[0].losses(self._batch_size)
 
     def _batches(self, step: int) -> list[Batch]:
         """This process's micro-batches of a step."""

@@ -11,7 +11,7 @@ from qwen_ui.engine.rate_trials import RateTrials, Stopped
 from qwen_ui.engine.setup import Prepared
 from qwen_ui.engine.start_fields import start_fields
 from qwen_ui.engine.step_report import StepReport
-from qwen_ui.runs import Writer
+from qwen_ui.runs import Phases, Writer
 
 
 class RateSearch:
@@ -20,10 +20,11 @@ class RateSearch:
     Args:
         prepared: from `set_up`; its number of steps is the one that a rate is sought for.
         writer: records events and status.
+        tell: records what is done; None for one of its own.
     """
 
-    def __init__(self, prepared: Prepared, writer: Writer) -> None:
-        self._run, self._writer = prepared, writer
+    def __init__(self, prepared: Prepared, writer: Writer, tell: Phases | None = None) -> None:
+        self._run, self._writer, self._tell = prepared, writer, tell or Phases(writer)
         self._steps = trial_steps(prepared.spec.optimization.steps)
         self._step = self._tokens = 0
         self._elapsed = 0.0
@@ -37,7 +38,9 @@ class RateSearch:
         writer.event("start", **start_fields(run, step=0, steps=foreseen))
         for note in run.notes:
             writer.event("log", level="warning", message=note)
+        self._tell("before")
         trials = RateTrials(run, self._report)
+        self._tell("training")
         writer.event("eval", step=0, loss=trials.before, elapsed=0.0)
         while (rate := next_rate(self._losses, run.rate.rate)) is not None:
             began = time.perf_counter()

@@ -36,7 +36,7 @@ from qwen_ui.model.weights import (
     training_dtype,
     weights_folder,
 )
-from qwen_ui.runs import RunSpec
+from qwen_ui.runs import RunSpec, Tell, tell_nobody
 
 # Share of the cache's budget that the evaluation examples get, and the text to keep again.
 EVALUATION_SHARE = 10
@@ -92,11 +92,12 @@ class Prepared:
         return self.loop.trainee.model
 
 
-def set_up(spec: RunSpec, folder: Path) -> Prepared:
+def set_up(spec: RunSpec, folder: Path, tell: Tell = tell_nobody) -> Prepared:
     """Everything of a run, its shortcuts verified on the first batch.
 
     Args:
         folder: of the run; trackers write there.
+        tell: told what is done.
 
     Raises:
         UserError: the model, the plan, the data or a setting cannot be used.
@@ -105,13 +106,16 @@ def set_up(spec: RunSpec, folder: Path) -> Prepared:
         torch.set_num_threads(spec.resources.threads)
     torch.manual_seed(spec.optimization.seed)
     base = _choose(spec)
+    tell("tokenizing")
     data = _read(spec, base)
+    tell("loading")
     accelerator = make_accelerator(spec.resources, folder)
     _set_kernels(accelerator.device)
     narrowed = bfloat16_note(spec, base.selection.anatomy, accelerator.device)
     trainee = _load(spec, base, accelerator.device)
     rate = peak_rate(spec, base.selection)
     loop = _make_loop(spec, base, data, accelerator, trainee, rate.rate)
+    tell("proving")
     told = [note for note in data.evaluation.notes if note not in data.training.notes]
     notes = [
         *base.selection.warnings,

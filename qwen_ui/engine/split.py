@@ -10,6 +10,7 @@ from qwen_ui.data import (
     has_ids_beyond,
     load_kept_text,
     load_split,
+    measured_part,
     refuse_ids_beyond,
     shared_note,
 )
@@ -29,7 +30,7 @@ def read_split(
         DataError: the data cannot be used.
         ModelError: a token in them, or in a prompt to sample from, has no row in the embedding.
     """
-    split = load_split(
+    training, evaluation = load_split(
         spec.data.source,
         spec.data.eval_data,
         spec.data.validation_split,
@@ -39,6 +40,8 @@ def read_split(
         seed=spec.data.split_seed,
         columns=spec.data.columns,
     )
+    most, seed = spec.evaluation.eval_tokens, spec.data.split_seed
+    split = training, measured_part(evaluation, most, seed)
     keep = _read_keep(spec, tokenizer, split)
     rows = embedding_rows(anatomy)
     if rows is not None and has_ids_beyond(tokenizer, rows):

@@ -13,6 +13,7 @@ import torch
 from qwen_ui.engine.checkpoint import Progress, last_checkpoint, write_checkpoint
 from qwen_ui.engine.delta import write_delta
 from qwen_ui.engine.early_stopping import EarlyStopping
+from qwen_ui.engine.forecast import Forecast
 from qwen_ui.engine.hardware import peak_bytes
 from qwen_ui.engine.lora import by_weight
 from qwen_ui.engine.movement import BaseFiles, Movement
@@ -24,6 +25,8 @@ from qwen_ui.runs import (
     DELTA_NAME,
     HeldOut,
     KeptText,
+    PhaseName,
+    Phases,
     Terminated,
     Writer,
     gain_note,
@@ -43,13 +46,16 @@ class Trainer:
     Args:
         prepared: from `set_up`.
         writer: records events and status; one that writes nothing in all but the first process.
+        tell: records what is done; None for one of its own.
     """
 
-    def __init__(self, prepared: Prepared, writer: Writer) -> None:
+    def __init__(self, prepared: Prepared, writer: Writer, tell: Phases | None = None) -> None:
         spec, data, loop = prepared.spec, prepared.data, prepared.loop
         self._run, self._writer, self._spec, self._loop = prepared, writer, spec, loop
         self._steps = spec.optimization.steps
         self._progress = Progress()
+        self._tell = tell or Phases(writer)
+        self._forecast = Forecast(prepared, self._tell)
         # A GPU's numbers are read a step late, so that it never waits for this process.
         self._late = loop.group.device.type == "cuda"
         self._pending: PendingStep | None = None
@@ -97,6 +103,7 @@ class Trainer:
             self._judge()
             if reason := self._stopping.reason_to_stop(self._progress):
                 return "completed", reason
+        self._forecast.training(self._progress.step)
         for step in range(self._progress.step + 1, self._steps + 1):
             self._step(step)
             if self._stop_requested(step):
@@ -109,7 +116,9 @@ class Trainer:
     def _begin(self) -> None:
         # Of the very base: a checkpoint's values come after.
         keep = self._loop.keep
-        self._kept = None if keep is None else keep.record_baseline()
+        if keep is not None:
+            with self._forecast.measuring("before", self._loop.passes[1:]):
+                self._kept = keep.record_baseline()
         resumed = self._resume()
         self._writer.status("running", steps=self._steps, step=self._progress.step)
         fields = start_fields(self._run, step=self._progress.step, steps=self._steps)
@@ -120,7 +129,7 @@ class Trainer:
             config = _scalars(self._spec.flat())
             self._run.accelerator.init_trackers("qwen_ui", config=config)
         if not resumed:
-            before = self._evaluate(untrained=True)
+            before = self._evaluate("before")
             self._progress = replace(
                 self._progress,
                 eval_before=before.loss,
@@ -160,7 +169,10 @@ class Trainer:
         if moves:
             self._record_movement()
         if checkpoints:
+            self._tell("saving")
             self._checkpoint()
+        if (evaluates or samples or checkpoints) and not last:
+            self._forecast.training(step)
 
     def _settle(self) -> None:
         """Read and record the step that was taken and is not recorded yet, if there is one."""
@@ -195,15 +207,17 @@ class Trainer:
             values = {"loss": report.loss, "learning_rate": report.learning_rate}
             self._run.accelerator.log(values, step=report.step)
 
-    def _evaluate(self, *, untrained: bool = False) -> Evaluation:
+    def _evaluate(self, phase: PhaseName = "measuring") -> Evaluation:
         """Record the losses of the held-out samples, and what is lost of the text to keep.
 
         Args:
-            untrained: the model is the base, whose figures on the text to keep are known.
+            phase: what the run does; before training the model is the base, whose figures on the
+                text to keep are known.
         """
-        with self._breakable():
+        passes = self._loop.passes[:1] if phase == "before" else self._loop.passes
+        with self._breakable(), self._forecast.measuring(phase, passes):
             found = self._loop.evaluate()
-            if self._loop.keep is not None and not untrained:
+            if self._loop.keep is not None and phase != "before":
                 self._kept = self._loop.keep.evaluate()
         error = standard_error(found.sums, found.tokens)
         self._writer.event(
@@ -230,7 +244,9 @@ class Trainer:
         return held_out.gain_error if math.isfinite(held_out.gain_error) else None
 
     def _sample(self) -> None:
-        for prompt, text in self._sampler.samples():
+        with self._forecast.sampling():
+            sampled = list(self._sampler.samples())
+        for prompt, text in sampled:
             self._writer.event("sample", step=self._progress.step, prompt=prompt, text=text)
 
     def _record_movement(self) -> None:
@@ -274,11 +290,12 @@ class Trainer:
         elif reason:
             self._stopping.restore_best()
         self._record_movement()
-        after = self._evaluate()
+        after = self._evaluate("after")
         gain_error = self._record_held_out(after)
         if self._kept is not None and self._loop.group.rank == 0:
             write_kept_text(self._writer.folder, self._kept)
         self._sample()
+        self._tell("saving")
         delta = self._write_delta()
         if self._spec.resources.trackers:
             self._run.accelerator.end_training()

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from qwen_ui.runs.kept_text import KeptText, read_kept_text, write_kept_text
     from qwen_ui.runs.lineage import Lineage, lineage_of, note_resume, note_retry
     from qwen_ui.runs.null_writer import NullWriter, Writer, first_process
+    from qwen_ui.runs.phases import PhaseName, Phases, Tell, tell_nobody
     from qwen_ui.runs.placement import Placement, recorded_placement, write_placement
     from qwen_ui.runs.plan_record import RecordedPlan, recorded_plan
     from qwen_ui.runs.process import free_memory, is_alive, memory_kills
@@ -111,6 +112,8 @@ __all__ = [
     "Lineage",
     "NullWriter",
     "OptimizationSettings",
+    "PhaseName",
+    "Phases",
     "Placement",
     "Prefix",
     "RateSearch",
@@ -123,6 +126,7 @@ __all__ = [
     "Schedule",
     "Status",
     "Superseded",
+    "Tell",
     "Terminated",
     "Tracker",
     "Writer",
@@ -184,6 +188,7 @@ __all__ = [
     "setting_label",
     "standard_error",
     "status_of",
+    "tell_nobody",
     "tells_apart",
     "termination",
     "thinned",

@@ -55,6 +55,11 @@ FIELDS: dict[str, Checks] = {
         "steps": is_count,
         **dict.fromkeys(("rate", "loss", "elapsed"), is_number),
     },
+    "phase": {
+        **dict.fromkeys(("done", "total"), is_count),
+        **dict.fromkeys(("beside", "per_step"), is_number),
+        "phase": is_text,
+    },
     "log": {"level": is_text, "message": is_text},
     "end": {
         **dict.fromkeys(("status", "reason", "delta"), is_text),

@@ -36,12 +36,14 @@ class RunFold:
         start, end: the last of these events; {} where there is none. A resumed run has no end yet.
         columns: the numbers of every step, by name (`STEP_COLUMNS`); None where a step has none.
         recorded: names of the columns that steps record at all.
+        phase: what the worker told last of what it does; {} where it told nothing.
         evals, samples, movements, machine, trials, logs: these events, in order.
         unreadable: lines that were no events, and steps with a value that is no number.
     """
 
     start: Event = field(default_factory=dict)
     end: Event = field(default_factory=dict)
+    phase: Event = field(default_factory=dict)
     columns: dict[str, Column] = field(default_factory=_no_steps)
     recorded: set[str] = field(default_factory=set)
     evals: list[Event] = field(default_factory=list)
@@ -77,6 +79,8 @@ class RunFold:
                 self._resume(event)
             elif name == "end":
                 self.end = event
+            elif name == "phase":
+                self.phase = event
             elif name in others:
                 others[name].append(event)
         self._add_steps(steps)

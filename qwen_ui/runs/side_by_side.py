@@ -75,6 +75,7 @@ _FORMERLY = {
     "gradient_checkpointing": "false",
     "optimizer_offload": "false",
     "keep_tokens": "8192",
+    "eval_tokens": "0",
 }
 
 

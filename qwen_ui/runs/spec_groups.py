@@ -106,6 +106,9 @@ class EvaluationSettings(Settings):
 
     eval_every: int = Field(default=0, ge=0, title="Evaluate every")
     """Steps between evaluations; 0 evaluates only before and after training."""
+    eval_tokens: int = Field(default=16_384, ge=0, le=2**40, title="Evaluate on tokens, at most")
+    """Maximum tokens of the evaluation data that are measured, so that the first step need not wait
+    for a large file; which sequences is the same in every run on the data. 0 measures all."""
     early_stopping_patience: int = Field(default=0, ge=0)
     """Evaluations without a lower loss before training stops; 0 turns early stopping off."""
     sample_prompts: tuple[str, ...] = Field(default=(), max_length=16)

@@ -88,6 +88,8 @@ class RunWriter:
         if "step" in fields and name in {"step", "start"}:
             self._status = replace(self._status, step=int(fields["step"]))
             self.heartbeat()
+        elif name == "phase":
+            self.heartbeat()
 
     def status(self, status: str, reason: str = "", **changes: Any) -> None:
         """Replace the status; `changes` are other fields of `Status` (step, steps)."""

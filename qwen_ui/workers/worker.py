@@ -15,6 +15,7 @@ from qwen_ui.errors import UserError
 from qwen_ui.runs import (
     OF_MEMORY,
     NullWriter,
+    Phases,
     RunWriter,
     Superseded,
     Terminated,
@@ -39,9 +40,10 @@ def main(folder: Path) -> int:
             # torch and transformers take seconds: the folder says "running" before they are here.
             from qwen_ui.engine import RateSearch, Trainer, set_up  # noqa: PLC0415
 
-            prepared = set_up(spec, folder)
+            tell = Phases(writer)
+            prepared = set_up(spec, folder, tell)
             finds = spec.optimization.learning_rate_finder
-            (RateSearch if finds else Trainer)(prepared, writer).run()
+            (RateSearch if finds else Trainer)(prepared, writer, tell).run()
         except Superseded:
             print("Slurm has started this run elsewhere; this worker ends.", file=sys.stderr)
             return 1

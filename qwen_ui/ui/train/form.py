@@ -25,6 +25,7 @@ WHOLE_NUMBERS = (
     "gradient_accumulation_steps",
     "seed",
     "eval_every",
+    "eval_tokens",
     "early_stopping_patience",
     "checkpoint_every",
     "processes",

@@ -8,7 +8,7 @@ from typing import Any, get_args
 
 import gradio as gr
 
-from qwen_ui.runs import Tracker, setting_choices, setting_label
+from qwen_ui.runs import Tracker, setting_choices, setting_field, setting_label
 from qwen_ui.ui.page import CHAT, KJV, OWN, keep_fields, own_columns, own_file, render
 from qwen_ui.workers import cores
 
@@ -42,6 +42,7 @@ class Settings:
     packing: gr.Checkbox
     seed: gr.Number
     eval_every: gr.Number
+    eval_tokens: gr.Number
     early_stopping_patience: gr.Number
     checkpoint_every: gr.Number
     sample_prompts: gr.Textbox
@@ -148,6 +149,7 @@ def _checks(made: dict[str, Any]) -> None:
             maximum=100,
             min_width=86,
         )
+    made["eval_tokens"] = _whole("eval_tokens", setting_field("eval_tokens").default, 0)
     made["sample_prompts"] = gr.Textbox(
         PROMPTS,
         label=f"{setting_label('sample_prompts')}, one per line",

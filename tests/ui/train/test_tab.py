@@ -45,6 +45,7 @@ FORM: dict[str, Any] = {
     "batch_size": 8,
     "sequence_length": 128,
     "eval_every": 20,
+    "eval_tokens": 16384,
     "seed": 0,
     "schedule": "cosine",
     "weight_decay": 0.0,
