@@ -14,7 +14,9 @@ from qwen_ui.markup import render
 from qwen_ui.model import DEFAULT_MODEL, preset_models
 from qwen_ui.ui.page.facts import facts_html
 from qwen_ui.ui.page.guard import guarded, warn
+from qwen_ui.ui.page.modules import mounted_by
 from qwen_ui.ui.page.session import Session
+from qwen_ui.ui.page.templates import mount_point
 
 if TYPE_CHECKING:
     from qwen_ui.freeze import Selection
@@ -70,6 +72,12 @@ def build(session: Session) -> Header:
             min_width=260,
         )
         facts = gr.HTML(render("page/waiting.html", text="Opening the model …"), elem_id="q-facts")
+        gr.HTML(
+            mount_point("q-language"),
+            elem_id="q-language",
+            js_on_load=mounted_by("page/language_switch.js"),
+            padding=False,
+        )
     if session.limits is not None:
         notice = render("page/public.html", limits=session.limits)
         gr.HTML(notice, elem_id="q-public", padding=False)

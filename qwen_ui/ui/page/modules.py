@@ -13,7 +13,7 @@ import json
 import re
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
@@ -23,10 +23,13 @@ from qwen_ui.markup import render
 from qwen_ui.ui.page.templates import script
 
 ROOMS = ("page", "inspect", "freeze", "train", "runs", "compare")
-FIRST = "page/idle_clock.js"  # no module: it runs before gradio's scripts
+# No modules: they run before gradio's scripts.
+FIRST = ("page/first_language.js", "page/idle_clock.js")
 OPENED = "inspect/inspector.js"  # mounted on the tab that a page opens with
 PLOTLY = "plotly.min.js"
+LANGUAGE = "page/language.js"  # starts by itself, before gradio's scripts
 _UI = Path(__file__).resolve().parent.parent
+_TYPES = {".js": "text/javascript", ".json": "application/json"}
 _HEADERS = {
     "cache-control": "public, max-age=31536000, immutable",
     "x-content-type-options": "nosniff",
@@ -37,7 +40,7 @@ _NOT_LOADED = "This part of the page could not be loaded. Reload the page."
 
 @dataclass(frozen=True)
 class Modules:
-    """All scripts, by `room/file.js`, as they were when the dashboard started."""
+    """All scripts and dictionaries, by `room/file`, as they were when the dashboard started."""
 
     texts: dict[str, str]
 
@@ -49,13 +52,24 @@ class Modules:
     @property
     def head(self) -> str:
         """What the page's head begins with."""
+        base = f"./modules/{self.version}/"
         return render(
             "page/head.html",
-            first=script(self.texts[FIRST]),
-            base=f"./modules/{self.version}/",
+            first=script("\n".join(self.texts[name] for name in FIRST)),
+            languages=self.languages(base),
+            base=base,
+            language=LANGUAGE,
             # Fetched side by side at once, not one after the other as each is found to be imported.
-            preloaded=sorted({OPENED, *self.needed_by(OPENED)}),
+            preloaded=sorted({OPENED, *self.needed_by(OPENED), *self.needed_by(LANGUAGE)}),
         )
+
+    def languages(self, base: str) -> dict[str, dict[str, str]]:
+        """The languages that there is a dictionary for: each one's own name, and its file."""
+        return {
+            PurePath(name).stem: {"name": json.loads(text)["language"], "file": base + name}
+            for name, text in self.texts.items()
+            if name.endswith(".json")
+        }
 
     def imports_of(self, name: str) -> list[str]:
         """What a module imports, as `room/file.js`."""
@@ -82,12 +96,13 @@ class Modules:
         text = self.texts.get(request.path_params["name"])
         if text is None or request.path_params["version"] != self.version:
             return PlainTextResponse("not found", 404)
-        return Response(text, media_type="text/javascript", headers=_HEADERS)
+        media_type = _TYPES[PurePath(request.path_params["name"]).suffix]
+        return Response(text, media_type=media_type, headers=_HEADERS)
 
 
 def read_modules() -> Modules:
-    """The modules of all rooms."""
-    return Modules(_static("js"))
+    """The modules of all rooms, and the page's dictionaries."""
+    return Modules({**_static("js"), **_static("json")})
 
 
 def plotly_script() -> Path:

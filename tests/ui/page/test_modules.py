@@ -9,7 +9,7 @@ import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from qwen_ui.ui.page.modules import OPENED, Modules, mounted_by, read_modules, styles
+from qwen_ui.ui.page.modules import LANGUAGE, OPENED, Modules, mounted_by, read_modules, styles
 from tests.helpers.built_app import built_app
 
 MODULES = read_modules()
@@ -65,7 +65,23 @@ def test_the_head_names_the_modules_before_anything_asks_for_one() -> None:
     fetched = re.findall(r'<link rel="modulepreload" href="(.*?)">', rest)
     needed = MODULES.needed_by(OPENED)
     assert {"page/dom.js", "page/api.js"} <= needed
+    needed |= MODULES.needed_by(LANGUAGE)
     assert {link.removeprefix(base) for link in fetched} == {OPENED, *needed}
+    assert f'<script type="module" src="{base}{LANGUAGE}"></script>' in rest
+
+
+def test_a_dictionary_is_served_and_named_before_the_first_script(client: TestClient) -> None:
+    before, offered = re.findall(
+        r'(.*?)<script type="application/json" id="q-languages">(.*?)</script>',
+        MODULES.head,
+        re.DOTALL,
+    )[0]
+    assert "<script" not in before
+    language = json.loads(offered)["zh-CN"]
+    assert language["name"] == "简体中文"
+    answer = client.get(language["file"].removeprefix("."))
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.json()["language"] == language["name"]
 
 
 @pytest.mark.parametrize("name", MODULES.texts)

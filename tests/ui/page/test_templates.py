@@ -104,8 +104,15 @@ def test_numbers_are_written_as_everywhere() -> None:
 
 
 def test_a_script_cannot_end_its_element() -> None:
-    head = render("page/head.html", first=script("'</script>'"), base="b/", preloaded=[])
-    assert head.count("</script>") == 2
+    head = render(
+        "page/head.html",
+        first=script("'</script>'"),
+        languages={"x": {"name": "</script>"}},
+        base="b/",
+        language="page/x.js",
+        preloaded=[],
+    )
+    assert head.count("</script>") == 4
 
 
 class Block(nn.Module):

@@ -1,4 +1,6 @@
-/* Nodes made and written to. Text is set as text, never as markup. */
+/* Nodes made and written to. Text is set as text, never as markup. It is English: what was translated
+   is compared by what it was translated from. */
+import { englishAttribute, englishOf } from "./english.js";
 
 /** A new element, with its class and text where they are given. */
 export const make = (tag, className = "", text = undefined) => {
@@ -10,12 +12,12 @@ export const make = (tag, className = "", text = undefined) => {
 
 /** Set a node's text where it is another: a write of the same text costs a layout too. */
 export const write = (node, text) => {
-  if (node.textContent !== text) node.textContent = text;
+  if (englishOf(node) !== text) node.textContent = text;
 };
 
 /** Set an attribute where it is another. */
 export const put = (node, name, value) => {
-  if (node.getAttribute(name) !== value) node.setAttribute(name, value);
+  if (englishAttribute(node, name) !== value) node.setAttribute(name, value);
 };
 
 /** Fill a node with markup that the server made and escaped: a diagram, highlighted source. */

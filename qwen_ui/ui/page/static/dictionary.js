@@ -1,0 +1,150 @@
+/* One language's dictionary, as its file has it (`zh-CN.json`), and what it makes of an English text.
+   No DOM. docs/language.md says how a text is looked up. */
+import { Template, TemplateIndex, hasHole } from "./templates.js";
+import { isLanguage, normal, sentencesOf, setApart, wordsOf } from "./wording.js";
+
+const MOST_REMEMBERED = 5000;
+const LONGEST = 4000; // a longer text is no sentence of the page's
+const MOST_SENTENCES = 40;
+const DEEPEST = 5; // a hole in a hole in a hole
+const EDGES = /^([^\p{L}\p{N}'"`“{]*)(.*?)([^\p{L}\p{N}'"`”}]*)$/su;
+
+const otherCase = (text) => {
+  const first = text[0];
+  const lower = first.toLowerCase();
+  return (first === lower ? first.toUpperCase() : lower) + text.slice(1);
+};
+
+export class Dictionary {
+  /** @param {{texts: Object, ends: Object, lists: Object}} file as `zh-CN.json` */
+  constructor({ texts, ends = {}, lists = {} }) {
+    this.exact = new Map();
+    const templates = [];
+    for (const [english, translation] of Object.entries(texts)) {
+      if (hasHole(english)) templates.push(new Template(english, translation));
+      else this.exact.set(english, translation);
+    }
+    this.templates = new TemplateIndex(templates);
+    this.ends = ends;
+    this.lists = Object.entries(lists);
+    this.remembered = new Map();
+    this.used = new Set();
+  }
+
+  /** {text, whole}: the translation, and whether nothing of it had to stay English. */
+  translate(english, depth = 0) {
+    const key = normal(english);
+    let found = this.remembered.get(key);
+    if (!found) {
+      found = this.looked(key, depth);
+      if (this.remembered.size >= MOST_REMEMBERED) this.remembered.clear();
+      if (depth === 0) this.remembered.set(key, found);
+    }
+    return found;
+  }
+
+  looked(key, depth) {
+    const nothing = { text: key, whole: !isLanguage(key) };
+    if (!key || key.length > LONGEST || depth > DEEPEST) return nothing;
+    const known = this.simply(key, depth);
+    return known?.whole || nothing.whole ? (known ?? nothing) : this.inParts(key, depth, known);
+  }
+
+  /* A text that is not known as one. `partly` is what could be done with it so far. */
+  inParts(key, depth, partly) {
+    const sentences = this.inSentences(key, depth);
+    if (sentences?.whole) return sentences;
+    const found = this.withinEdges(key, depth) ?? this.asList(key, depth);
+    return found ?? partly ?? sentences ?? { text: key, whole: false };
+  }
+
+  inFull(key) {
+    for (const form of [key, otherCase(key)]) {
+      if (this.exact.has(form)) {
+        this.used.add(form);
+        return { text: this.exact.get(form), whole: true };
+      }
+    }
+    return null;
+  }
+
+  byTemplate(key, depth) {
+    let partly = null;
+    for (const template of this.templates.for(key)) {
+      const taken = template.match(key);
+      if (!taken) continue;
+      const filled = taken.map((value, place) =>
+        template.kinds[place] === "raw"
+          ? { text: value, whole: true }
+          : this.translate(value, depth + 1),
+      );
+      const found = {
+        text: setApart(template.filled(filled.map(({ text }) => text))),
+        whole: filled.every(({ whole }) => whole),
+      };
+      if (found.whole) {
+        this.used.add(template.text);
+        return found;
+      }
+      partly ??= found;
+    }
+    return partly;
+  }
+
+  /* Sentences written one after the other, the longest stretch that is known first. */
+  inSentences(key, depth) {
+    const sentences = sentencesOf(key);
+    if (sentences.length < 2 || sentences.length > MOST_SENTENCES) return null;
+    const said = [];
+    let from = 0;
+    while (from < sentences.length) {
+      let to = Math.min(sentences.length, from === 0 ? sentences.length - 1 : sentences.length);
+      let found = null;
+      for (; to > from; to -= 1) {
+        const stretch = sentences.slice(from, to).join(" ");
+        found =
+          to - from > 1 ? this.simply(stretch, depth + 1) : this.translate(stretch, depth + 1);
+        if (found?.whole || to - from === 1) break;
+      }
+      said.push(found);
+      from = to;
+    }
+    return {
+      text: setApart(said.map(({ text }) => text).join(" ")),
+      whole: said.every(({ whole }) => whole),
+    };
+  }
+
+  simply(key, depth) {
+    return this.inFull(key) ?? this.byTemplate(key, depth);
+  }
+
+  /* "Learning rate:" where "Learning rate" is known; "(optional)"; "↑ Up". */
+  withinEdges(key, depth) {
+    const [, before, middle, after] = EDGES.exec(key);
+    if (middle === key || !middle) return null;
+    const { text, whole } = this.translate(middle, depth + 1);
+    if (!whole) return null;
+    return { text: setApart(this.edge(before) + text + this.edge(after)), whole };
+  }
+
+  edge(marks) {
+    return [...marks].map((mark) => this.ends[mark] ?? mark).join("");
+  }
+
+  /* "attention, mlp" where both are known. */
+  asList(key, depth) {
+    for (const [mark, translation] of this.lists) {
+      const parts = key.split(mark);
+      if (parts.length < 2) continue;
+      const said = parts.map((part) => this.translate(part, depth + 1));
+      if (said.every(({ whole }) => whole)) {
+        return { text: setApart(said.map(({ text }) => text).join(translation)), whole: true };
+      }
+    }
+    return null;
+  }
+}
+
+/** Whether a text is worth looking up at all: most numbers of a busy page are not. */
+export const mayBeLanguage = (text) => wordsOf(text).length > 0;

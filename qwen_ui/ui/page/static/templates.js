@@ -1,0 +1,90 @@
+/* Texts with holes, `{n} of {total} steps`, found by their words and matched in linear time. No DOM.
+
+   A hole takes what stands between the words around it, at the first place where they fit: there is
+   nothing to try again, so no text takes long. What a hole's name says of it:
+   {n}, {n2}, ...      a number only, with or without a unit;
+   {raw}, {raw2}, ...  kept as it is: a file's name, another program's words;
+   every other name    language, which is translated where the dictionary has it. */
+import { wordsOf } from "./wording.js";
+
+const HOLE = /\{([A-Za-z][\w]*)\}/g;
+const NUMBER = /^[+−±~<>≤≥-]?[\d.,]*\d(?:[\d.,e+−-]*)(?: ?(?:%|[kMGTK]?B|[MGTK]|[MGTP]?FLOP))?$/;
+const IN_WORD = /[A-Za-z']/;
+
+const kindOf = (name) => (/^(n|raw)\d*$/.exec(name) ?? [null, "text"])[1];
+
+/** A template: the words around its holes, and the holes' names. */
+export class Template {
+  constructor(text, translation) {
+    const pieces = text.split(HOLE);
+    this.text = text;
+    this.translation = translation;
+    this.literals = pieces.filter((_, place) => place % 2 === 0);
+    this.holes = pieces.filter((_, place) => place % 2 === 1);
+    this.kinds = this.holes.map(kindOf);
+    this.weight = this.literals.reduce((sum, literal) => sum + literal.length, 0);
+  }
+
+  /* Words that stand in it whole: those that touch a hole may be a part of a longer one. */
+  get words() {
+    const last = this.literals.length - 1;
+    return this.literals.flatMap((literal, place) => {
+      const start = place > 0 && IN_WORD.test(literal[0] ?? "") ? /^[A-Za-z']+/ : /^(?!)/;
+      const end = place < last && IN_WORD.test(literal.at(-1) ?? "") ? /[A-Za-z']+$/ : /(?!)$/;
+      return wordsOf(literal.replace(start, " ").replace(end, " "));
+    });
+  }
+
+  /** What the holes take of this text; null where the words do not fit. */
+  match(text) {
+    const [first, last] = [this.literals[0], this.literals.at(-1)];
+    const end = text.length - last.length;
+    if (!text.startsWith(first) || !text.endsWith(last)) return null;
+    const taken = [];
+    let from = first.length;
+    for (const [place, kind] of this.kinds.entries()) {
+      const literal = this.literals[place + 1];
+      const isLast = place === this.kinds.length - 1;
+      const to = isLast ? end : text.indexOf(literal, from + 1);
+      if (to <= from || to > end) return null;
+      const value = text.slice(from, to);
+      if (kind === "n" && !NUMBER.test(value)) return null;
+      taken.push(value);
+      from = to + literal.length;
+    }
+    return taken;
+  }
+
+  /** The translation with these values in its holes. */
+  filled(values) {
+    return this.translation.replace(HOLE, (whole, name) => {
+      const place = this.holes.indexOf(name);
+      return place < 0 ? whole : values[place];
+    });
+  }
+}
+
+/** Templates by the rarest word of each: a text is held against those alone whose word it has. */
+export class TemplateIndex {
+  constructor(templates) {
+    const counts = new Map();
+    for (const template of templates) {
+      for (const word of new Set(template.words)) counts.set(word, (counts.get(word) ?? 0) + 1);
+    }
+    this.byWord = new Map();
+    for (const template of templates) {
+      const [rarest = ""] = template.words.sort((a, b) => counts.get(a) - counts.get(b));
+      this.byWord.set(rarest, [...(this.byWord.get(rarest) ?? []), template]);
+    }
+  }
+
+  /** Those that may fit, the most telling first; those without a word are no help here. */
+  for(text) {
+    const words = new Set(wordsOf(text));
+    return [...words]
+      .flatMap((word) => this.byWord.get(word) ?? [])
+      .sort((a, b) => b.weight - a.weight);
+  }
+}
+
+export const hasHole = (text) => text.search(HOLE) >= 0;
