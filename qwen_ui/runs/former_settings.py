@@ -1,4 +1,4 @@
-"""Names that settings had in former versions: in their files, on the command line, in programs."""
+"""What former versions called their settings, and did where they had none."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ FORMER_SETTINGS = {
     "prefix_cache": "prefix",
     "rate_test": "learning_rate_finder",
 }
+# What runs of former versions did that had no such setting.
+FORMER_VALUES = {"eval_tokens": 0}
 
 
 def renamed(settings: Any) -> Any:

@@ -16,7 +16,7 @@ from pydantic.fields import FieldInfo
 
 from qwen_ui.errors import SettingsError
 from qwen_ui.files import parse_json_file, read_json
-from qwen_ui.runs.former_settings import FORMER_SETTINGS, renamed
+from qwen_ui.runs.former_settings import FORMER_SETTINGS, FORMER_VALUES, renamed
 from qwen_ui.runs.spec_groups import (
     DataSettings,
     EvaluationSettings,
@@ -143,13 +143,18 @@ def parse_spec(record: Mapping[str, Any]) -> RunSpec:
         SettingsError: a value is missing, unknown or out of its range, or the version is.
     """
     if "schema" not in record:
-        return make_spec(**flat_settings(record))
+        return make_spec(**{**FORMER_VALUES, **flat_settings(record)})
     if record["schema"] not in (2, SCHEMA):
         raise SettingsError(
             f"These settings are of version {record['schema']}, and this program reads up to "
             f"{SCHEMA}. Update the program."
         )
-    return _validated({n: renamed(v) for n, v in record.items() if n != "schema"})
+    groups = {n: renamed(v) for n, v in record.items() if n != "schema"}
+    for name, value in FORMER_VALUES.items() if record["schema"] == 2 else ():
+        group, field = SETTING_PLACES[name]
+        if isinstance(groups.setdefault(group, {}), dict):
+            groups[group] = {field: value, **groups[group]}
+    return _validated(groups)
 
 
 def read_spec(folder: Path) -> RunSpec:

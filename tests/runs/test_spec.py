@@ -111,6 +111,14 @@ def test_a_spec_of_version_2_is_read_with_its_name_of_the_prefix(tmp_path: Path)
     assert make_spec(**recorded_settings(tmp_path)) == spec
 
 
+def test_a_run_of_a_former_version_goes_on_as_it_did() -> None:
+    record = {**make_spec(**GIVEN).to_dict(), "schema": 2}
+    del record["evaluation"]["eval_tokens"]
+    assert parse_spec(record).evaluation.eval_tokens == 0
+    assert parse_spec(GIVEN).evaluation.eval_tokens == 0
+    assert make_spec(**GIVEN).evaluation.eval_tokens > 0
+
+
 def test_a_program_may_give_a_former_name_but_not_both() -> None:
     assert make_spec(**GIVEN, prefix_cache="off") == make_spec(**GIVEN, prefix="off")
     with pytest.raises(SettingsError, match="'prefix_cache' is the former name of 'prefix'"):
