@@ -38,7 +38,8 @@ PUBLIC = {
     """,
     "model.weights": """
         MAX_SPECTRUM_SIDE MEASURES Place Spectrum Statistics StoredTensor StoredWeights WeightGrid
-        WeightsCheck check_weights copy_companions folder_fingerprint load_model load_tokenizer
+        Conversion WeightsCheck check_weights copy_companions folder_fingerprint load_model
+        load_tokenizer
         measure_weights quantization_of read_weights refuse_misfit refuse_quantized rehearse
         spectrum tensor_statistics
         computes_bfloat16 training_dtype unread_weights weights_folder weights_of
@@ -88,11 +89,15 @@ PUBLIC = {
     "engine": """
         AS_TRAINED BASE Delta Dialled Exchange HIGHEST Measured Message Prepared RateSearch
         Sampling Side Strengths SuggestedRate Talk TokenLosses Trainer Written exact_matches
-        token_accuracy parse_strength parse_strengths
+        token_accuracy parse_strength parse_strengths weight_changes
         loadable_name loading_snippet read_delta write_adapter apply_delta as_worker auto_dtype
         check_spec
         check_spec_within_limits checked_spec delta_file search_steps set_up step_of
         suggest_learning_rate
+    """,
+    "verify": """
+        COLUMNS OnProgress Problem Verification by_size change_cells headline
+        verification_markdown verification_record verify verify_run
     """,
     "workers": """
         ExportState default_output export_states push start_export

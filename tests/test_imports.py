@@ -21,7 +21,8 @@ RUNS = {"runs"}
 ENGINE = FREEZE | DATA | RUNS | {"engine"}
 WORKERS = ENGINE | {"workers"}
 COMPARE, RANK = WORKERS | {"compare"}, WORKERS | {"rank"}
-ALL = COMPARE | RANK | {"report"}
+VERIFY = ENGINE | {"verify"}
+ALL = COMPARE | RANK | VERIFY | {"report"}
 MAY_IMPORT = {
     "limited": LIMITED,
     "model": MODEL,
@@ -33,6 +34,7 @@ MAY_IMPORT = {
     "workers": WORKERS,
     "compare": COMPARE,
     "rank": RANK,
+    "verify": VERIFY,
     "library": ALL | {"library"},
     "ui": ALL | {"library", "ui"},
     "cli": ALL | {"library", "cli"},

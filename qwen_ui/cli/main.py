@@ -1,6 +1,7 @@
 """Run a command: exit code 0 for success, 2 for invalid input, 1 for an internal error.
 
-`ship` adds 3: nothing is wrong with the input, and the run does not keep its limits.
+`verify` exits with 1 too where a plan was not kept, and `ship` with 3 where a run does not keep its
+limits.
 
 Every command takes `--json`: one object on standard output and nothing else there. Invalid input is
 one line on standard error; an internal error keeps its traceback.
@@ -23,6 +24,7 @@ from qwen_ui.cli import rank
 from qwen_ui.cli import apply
 from qwen_ui.cli import dial
 from qwen_ui.cli import ship
+from qwen_ui.cli import verify
 from qwen_ui.cli import runs
 from qwen_ui.cli import take_away
 
@@ -30,7 +32,10 @@ from qwen_ui.cli import take_away
 from qwen_ui.cli.shared import app
 from qwen_ui.errors import UserError
 
-COMMAND_MODULES = (inspect, freeze, train, compare, rank, apply, dial, ship, runs, take_away)
+COMMAND_MODULES = (
+    *(inspect, freeze, train, compare, rank, apply),
+    *(dial, ship, verify, runs, take_away),
+)
 
 
 def main() -> None:

@@ -13,7 +13,7 @@ import typer
 from qwen_ui.data import DATA_SUFFIXES, shipped_data
 from qwen_ui.errors import PlanError, SettingsError
 from qwen_ui.freeze import MAX_IMPORT_BYTES, FreezePlan, import_plan, preset, preset_plans
-from qwen_ui.model import open_model
+from qwen_ui.model import Anatomy, open_model
 from qwen_ui.runs import Prefix, setting_help
 
 app = typer.Typer(
@@ -132,10 +132,18 @@ def read_plan(
             "--layers goes with --preset or --match: a plan file has layers of its own."
         )
     assert plan_file is not None
-    return _plan_in(plan_file, model)
+    return plan_in(plan_file, model)
 
 
-def _plan_in(file: Path, model: str) -> FreezePlan:
+def plan_in(file: Path, model: str | Anatomy) -> FreezePlan:
+    """The plan in a file.
+
+    Args:
+        model: that names and patterns are of.
+
+    Raises:
+        PlanError: there is no such file, or it cannot be read.
+    """
     if not file.is_file():
         raise PlanError(f"There is no plan file '{file}'.")
     if file.stat().st_size > MAX_IMPORT_BYTES:
@@ -143,4 +151,4 @@ def _plan_in(file: Path, model: str) -> FreezePlan:
     text = file.read_text(encoding="utf-8-sig", errors="replace")
     if text.lstrip().startswith("{"):
         return FreezePlan.from_json(text)
-    return import_plan(text, open_model(model))
+    return import_plan(text, open_model(model) if isinstance(model, str) else model)

@@ -127,8 +127,11 @@ def write_delta(
         save_file(on_cpu, part, metadata=metadata)
 
 
-def read_delta(file: Path) -> Delta:
+def read_delta(file: Path, *, tensors: bool = True) -> Delta:
     """A delta from its file.
+
+    Args:
+        tensors: whether they are read; without them it tells of its plan, base and settings.
 
     Raises:
         RunError: there is none, or the file is not a delta.
@@ -142,13 +145,14 @@ def read_delta(file: Path) -> Delta:
                 raise RunError(
                     f"'{file}' is not a delta of this program. Give a delta.safetensors file."
                 )
-            tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
+            names = list(opened.keys()) if tensors else []
+            held = {name: opened.get_tensor(name) for name in names}
             base, plan, spec = record["base"], record["plan"], record["spec"]
             step, turned = record.get("step"), record.get("strength")
             if not all(isinstance(part, dict) for part in (plan, spec)):
                 raise ValueError("its plan or its settings are no objects")
             return Delta(
-                tensors,
+                held,
                 base,
                 plan,
                 flat_settings(spec),

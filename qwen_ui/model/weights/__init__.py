@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from qwen_ui.lazy import lazy_face
 
 if TYPE_CHECKING:
+    from qwen_ui.model.weights.conversion import Conversion
     from qwen_ui.model.weights.fingerprint import folder_fingerprint
     from qwen_ui.model.weights.fit import (
         WeightsCheck,
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
 __all__ = [
     "MAX_SPECTRUM_SIDE",
     "MEASURES",
+    "Conversion",
     "Place",
     "Spectrum",
     "Statistics",

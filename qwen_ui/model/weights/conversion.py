@@ -1,0 +1,68 @@
+"""Stored tensors -> the model's, a group at a time, by transformers' own conversion.
+
+Most tensors are in the files as they are in the model. Some families stack experts, split or fuse
+projections when they load: then a few stored tensors together become one or a few of the model's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from copy import deepcopy
+from typing import Any
+
+import torch
+
+from qwen_ui.model.libraries import (
+    WeightConverter,
+    WeightRenaming,
+    dot_natural_key,
+    get_model_conversion_mapping,
+    rename_source_key,
+)
+from qwen_ui.model.skeleton import build_on_meta, configured_dtype
+
+
+class Conversion:
+    """Converts groups of stored tensors of one architecture.
+
+    Args:
+        configuration: transformers' object.
+    """
+
+    def __init__(self, configuration: Any) -> None:
+        self._model = build_on_meta(configuration, configured_dtype(configuration))
+        rules = get_model_conversion_mapping(self._model)
+        self._renamings = [rule for rule in rules if isinstance(rule, WeightRenaming)]
+        self._converters = [rule for rule in rules if isinstance(rule, WeightConverter)]
+        self._by_pattern = {p: c for c in self._converters for p in c.source_patterns}
+        self._known = self._model.state_dict()
+
+    def convert(self, group: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        """The model's tensors, by name, that these stored ones become together.
+
+        Args:
+            group: by the names in the files: all that `rehearse` places at one name. On the meta
+                device it tells names and shapes alone.
+
+        Raises:
+            RuntimeError, ValueError: their shapes do not go together.
+        """
+        mapping: Any = None
+        target = ""
+        for name in sorted(group, key=dot_natural_key):  # the loader's order
+            found, pattern = rename_source_key(
+                name,
+                self._renamings,
+                self._converters,
+                self._model.base_model_prefix,
+                self._known,
+            )
+            assert pattern is not None, "only what is converted is asked for"
+            if mapping is None:
+                mapping, target = deepcopy(self._by_pattern[pattern]), found
+            mapping.add_tensor(found, name, pattern, group[name])
+        converted = mapping.convert(target, model=self._model, config=self._model.config)
+        return {
+            name: values[0] if isinstance(values, list) else values
+            for name, values in converted.items()
+        }
