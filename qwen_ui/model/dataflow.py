@@ -36,12 +36,15 @@ class Part:
         reads: the parts whose output it is given; empty where it reads the residual stream.
         added: whether its output is added to the stream.
         in_stream: whether its output is the stream from there on.
+        first: the modules inside, by their paths from here, that are given what the part is given
+            (`q_proj`, `k_proj` and `v_proj`, not `o_proj`); the others work on what these made.
     """
 
     name: str
     reads: tuple[str, ...]
     added: bool = False
     in_stream: bool = False
+    first: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,11 +126,16 @@ class _Recorder(TorchDispatchMode):
         self.recording = False
         self.sources: dict[int, _Sources] = {}
         self.held: list[torch.Tensor] = []  # an id is unique only while its tensor exists
+        self.first: dict[str, set[str]] = {}  # by part
+        self.given: set[int] = set()  # memory of what the part that runs was given
         block.register_forward_pre_hook(self._enter, with_kwargs=True)
         block.register_forward_hook(self._leave)
         for name, child in _parts_of(block):
             child.register_forward_pre_hook(self._before(name), with_kwargs=True)
             child.register_forward_hook(self._after(name))
+            for path, module in child.named_modules():
+                if path:
+                    module.register_forward_pre_hook(self._inside(name, path), with_kwargs=True)
 
     def traced_parts(self) -> tuple[Part, ...]:
         """The parts; what reads a part that is in the stream reads the stream."""
@@ -137,6 +145,7 @@ class _Recorder(TorchDispatchMode):
                 reads=tuple(name for name in part.reads if name not in self.in_stream),
                 added=part.name in self.added,
                 in_stream=part.name in self.in_stream,
+                first=frozenset(self.first.get(part.name, ())),
             )
             for part in self.parts
         )
@@ -160,11 +169,19 @@ class _Recorder(TorchDispatchMode):
         def hook(_: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
             self.recording = False
             given = _tensors((*args, *kwargs.values()))
+            self.given = {_memory(t) for t in given[:1]}
             sources = (s for t in given for s in sorted(self._sources_of(t)) if s != _STREAM)
             reads = dict.fromkeys(sources)
             reads.pop(name, None)
             if name not in {part.name for part in self.parts}:
                 self.parts.append(Part(name, tuple(reads)))
+
+        return hook
+
+    def _inside(self, part: str, path: str) -> Any:
+        def hook(_: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+            if any(_memory(t) in self.given for t in _tensors((*args, *kwargs.values()))):
+                self.first.setdefault(part, set()).add(path)
 
         return hook
 
@@ -219,6 +236,11 @@ class _Recorder(TorchDispatchMode):
 
     def _sources_of(self, tensor: torch.Tensor) -> _Sources:
         return self.sources.get(id(tensor), frozenset())
+
+
+def _memory(tensor: torch.Tensor) -> int:
+    """What tells a tensor's memory from others': its views share it."""
+    return int(tensor.untyped_storage()._cdata)
 
 
 def _tensors(values: Iterable[Any]) -> list[torch.Tensor]:

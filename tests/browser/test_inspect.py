@@ -39,20 +39,52 @@ def tree(page: Page) -> Page:
     return page
 
 
-def test_the_first_sight_is_the_whole_model_with_its_blocks_folded(tree: Page) -> None:
+def test_the_first_sight_is_the_blocks_and_what_one_is_made_of(tree: Page) -> None:
     fold = tree.locator(".qi-row.is-fold")
     expect(fold).to_have_text(re.compile(r"0-27 · 28 × Qwen2DecoderLayer"))
-    expect(fold).to_have_attribute("aria-expanded", "false")
-    expect(row(tree, "lm_head")).to_be_visible()
+    expect(fold).to_have_attribute("aria-expanded", "true")
+    expect(row(tree, "model.layers.0.self_attn")).to_be_visible()
+    expect(row(tree, "model.layers.9")).to_be_visible()
+
+
+def test_the_diagram_is_whole_in_the_first_sight(tree: Page) -> None:
+    picture = tree.locator(".qi-picture svg")
+    expect(picture).to_be_visible()
+    box = picture.bounding_box()
+    assert box
+    assert box["y"] + box["height"] <= 900
+    panel = tree.locator(".qi-panel")
+    assert panel.evaluate("node => getComputedStyle(node).overflowY") == "visible"
+
+
+def test_the_parts_of_a_block_stand_in_the_order_of_the_data(tree: Page) -> None:
+    def place(inside: str) -> dict[str, float]:
+        box = tree.locator(f'.qi-picture [data-inside="{inside}"]').bounding_box()
+        assert box
+        return {"top": box["y"], "bottom": box["y"] + box["height"]}
+
+    tops = {place(f"self_attn.{name}_proj")["top"] for name in "qkv"}
+    assert len(tops) == 1
+    assert place("self_attn.o_proj")["top"] > place("self_attn.q_proj")["bottom"]
+    assert place("mlp.down_proj")["top"] > place("mlp.up_proj")["bottom"]
+    assert place("mlp.gate_proj")["top"] == place("mlp.up_proj")["top"]
+
+
+def test_a_folded_head_that_is_tied_says_so(tree: Page) -> None:
+    press(tree, "End")
+    expect(row(tree, "lm_head").locator(".qi-tied")).to_have_text("= model.embed_tokens")
+    expect(row(tree, "lm_head")).to_have_attribute("aria-expanded", "false")
 
 
 def test_every_row_can_be_reached_by_keys(tree: Page) -> None:
     press(tree, "Home")
     assert active(tree) == ""  # the model itself has no name
     press(tree, "ArrowDown", "ArrowDown", "ArrowDown", "ArrowDown")
+    press(tree, "ArrowLeft")
+    expect(tree.locator(".qi-row.is-fold")).to_have_attribute("aria-expanded", "false")
     press(tree, "ArrowRight")
     expect(tree.locator(".qi-row.is-fold")).to_have_attribute("aria-expanded", "true")
-    press(tree, "ArrowRight", "ArrowRight", "ArrowRight")
+    press(tree, "ArrowRight", "ArrowRight")
     assert active(tree) == "model.layers.0.self_attn"
     press(tree, "ArrowRight", "ArrowRight", "ArrowRight", "ArrowRight")
     assert active(tree) == "model.layers.0.self_attn.q_proj.weight"
@@ -87,6 +119,9 @@ def test_search_by_name_role_kind_and_regular_expression(tree: Page) -> None:
     expect(found).to_contain_text("found")
     box.fill("layers.2.")
     expect(row(tree, "model.layers.20")).to_have_count(0)
+    box.fill("24.k_proj")
+    expect(found).to_contain_text("3 found, 2 of them tensors")
+    expect(tree.locator(".qi-detail h2")).to_have_text("model.layers.24.self_attn.k_proj")
     box.fill("role:norm 2")  # a whole number is an index: neither 20 nor Qwen2
     expect(found).to_contain_text("4 found, 2 of them tensors")
     tree.get_by_role("button", name="Regular expression", exact=True).click()

@@ -8,10 +8,21 @@ import { treeRecord } from "./small_model.js";
 
 const treeOf = () => new ModuleTree(treeRecord());
 
-test("what leads to the blocks is open, the blocks are folded", () => {
+test("what leads to the blocks, their fold and the first block are open", () => {
   const tree = treeOf();
   const labels = tree.visible.map((row) => tree.label[row]);
-  assert.deepEqual(labels, ["Small", "model", "embed_tokens", "layers", "0-1", "norm", "lm_head"]);
+  assert.deepEqual(labels, [
+    "Small",
+    "model",
+    "embed_tokens",
+    "layers",
+    "0-1",
+    "0",
+    "q_proj",
+    "1",
+    "norm",
+    "lm_head",
+  ]);
   assert.equal(tree.size, 17);
 });
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from qwen_ui.formats import shape_text
 from qwen_ui.model import Anatomy, Module, children_by_parent, is_bias
-from qwen_ui.ui.inspect.shapes import Box, Shape, Text
+from qwen_ui.ui.inspect.shapes import Box, Path, Shape, Text
 from qwen_ui.ui.inspect.tree import subtree_roles
 
 COLUMNS = 3
-CELL, GAP, TITLE = 40, 8, 30
+CELL, GAP, TITLE, STEP = 40, 8, 30, 16
 MAX_CELLS = 9
+BIAS = " + b"
 _EM = 0.6  # width of a letter in the fonts at hand, as a share of their size
 _Place = tuple[float, float, float]  # x, y, width
+_CellText = tuple[str, str, str]  # name, label, shape
 
 
 class Boxes:
@@ -21,9 +25,19 @@ class Boxes:
         self.anatomy, self.block = anatomy, block
         self.roles = subtree_roles(anatomy)
         self.children = children_by_parent(anatomy.modules)
+        self.first: set[str] = set()
 
-    def part(self, name: str, note: str, place: _Place) -> tuple[list[Shape], float]:
-        """A module right below the block; `note` stands where its shape would."""
+    def part(
+        self, name: str, note: str, place: _Place, first: Collection[str]
+    ) -> tuple[list[Shape], float]:
+        """A module right below the block.
+
+        Args:
+            name: its full name.
+            note: stands where its shape would.
+            first: the modules inside that read what it reads (`Part.first`).
+        """
+        self.first = {f"{name}.{path}" for path in first}
         return self._box(self.anatomy.modules_by_name[name], note, place)
 
     def _box(self, module: Module, note: str, place: _Place) -> tuple[list[Shape], float]:
@@ -48,21 +62,28 @@ class Boxes:
         name = self._path(module.name).rpartition(".")[2]
         name = self._path(module.name) if name.isdecimal() else name
         room = int((width - 20) / (12 * _EM)) - len(right)
-        fits = len(name) + len(module.class_name) + 2 <= room
+        # The name is bold, and a gap is left before what stands at the right.
+        fits = 1.1 * len(name) + len(module.class_name) + 4 <= room
         title = Text(x + 10, y + 20, module.class_name if fits else "", name=_cut(name, room))
         return (title, Text(x + width - 10, y + 20, right, "qi-right")) if right else (title,)
 
     def _inside(self, module: Module, place: _Place) -> tuple[float, list[Shape]]:
         """Cells of what holds tensors directly, then boxes of what holds modules that do."""
         x, y, width = place
-        cells = self._cells(module)
         shapes: list[Shape] = []
-        wide = (width - GAP * (COLUMNS - 1)) / COLUMNS
-        for position, (path, label, below) in enumerate(cells):
-            at = x + (position % COLUMNS) * (wide + GAP)
-            down = y + (position // COLUMNS) * (CELL + GAP)
-            shapes.append(self._cell(path, label, below, (at, down, wide)))
-        height: float = -(-len(cells) // COLUMNS) * (CELL + GAP) - (GAP if cells else 0)
+        height: float = 0
+        for cells in self._steps(self._cells(module)):
+            if height:
+                wire = f"M{x + width / 2} {y + height}V{y + height + STEP - 1}"
+                shapes.append(Path(wire, "qi-wire", "qi-arrow"))
+                height += STEP
+            columns = min(COLUMNS, len(cells))
+            wide = (width - GAP * (columns - 1)) / columns
+            for position, (path, label, below) in enumerate(cells):
+                at = x + (position % columns) * (wide + GAP)
+                down = y + height + (position // columns) * (CELL + GAP)
+                shapes.append(self._cell(path, label, below, (at, down, wide)))
+            height += -(-len(cells) // columns) * (CELL + GAP) - GAP
         for child in self.children[module.name]:
             if not self._is_box(child):
                 continue
@@ -72,7 +93,15 @@ class Boxes:
             height += taken
         return height, shapes
 
-    def _cells(self, module: Module) -> list[tuple[str, str, str]]:
+    def _steps(self, cells: list[_CellText]) -> list[list[_CellText]]:
+        """The cells that read what the part reads, then those that work on what these made."""
+        first = [cell for cell in cells if cell[0] in self.first]
+        if not first:
+            return [cells] if cells else []
+        others = [cell for cell in cells if cell not in first]
+        return [first, others] if others else [first]
+
+    def _cells(self, module: Module) -> list[_CellText]:
         """(name, label, shape) of own tensors beside modules, and of plain modules."""
         holders = [child for child in self.children[module.name] if child.parameters]
         own = [self.anatomy.by_name[name] for name in module.own]
@@ -113,7 +142,8 @@ class Boxes:
         x, y, wide = place
         middle = x + wide / 2
         name_text = _cut(label, int(wide / (12 * _EM)))
-        sizes_text = _tight(below, int(wide / (10 * _EM)))
+        most = int(wide / (10 * _EM))
+        sizes_text = below if len(below) <= most else _cut(below.removesuffix(BIAS), most)
         return Box(
             *(x, y, wide, CELL),
             style="qi-cell",
@@ -132,7 +162,7 @@ class Boxes:
         tensors = [self.anatomy.by_name[name] for name in module.own]
         largest = max(tensors, key=lambda tensor: tensor.numel)
         bias = any(is_bias(n) for n in module.own) and len(tensors) > 1
-        return shape_text(largest.shape) + (" + b" if bias else "")
+        return shape_text(largest.shape) + (BIAS if bias else "")
 
     def _path(self, name: str) -> str:
         return name.removeprefix(f"{self.block}.")
@@ -144,11 +174,3 @@ class Boxes:
 
 def _cut(text: str, most: int) -> str:
     return text if len(text) <= most else f"{text[: max(most - 1, 1)]}…"
-
-
-def _tight(text: str, most: int) -> str:
-    """Sizes in less room: without the thousands' commas, then without spaces."""
-    for shorter in (text, text.replace(",", ""), text.replace(",", "").replace(" ", "")):
-        if len(shorter) <= most:
-            return shorter
-    return _cut(shorter, most)

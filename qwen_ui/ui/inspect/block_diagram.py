@@ -19,9 +19,9 @@ from qwen_ui.ui.inspect.block_boxes import Boxes
 from qwen_ui.ui.inspect.shapes import Circle, Path, Shape, Text
 from qwen_ui.ui.page import render
 
-WIDTH = 400
+WIDTH = 420
 STREAM = 26  # x of the residual stream
-LEFT = 64  # x where the parts begin
+LEFT = 56  # x where the parts begin
 _WIRE = 14  # length of a wire between parts
 
 
@@ -94,7 +94,8 @@ class _Drawing:
                 self.y += _WIRE + 2
             note = "" if follows or not part.reads else f"reads {part.reads[0]}"
             name = f"{self.block}.{part.name}"
-            drawn, height = self.boxes.part(name, note, (LEFT, self.y, WIDTH - LEFT - 1))
+            place = (LEFT, self.y, WIDTH - LEFT - 1)
+            drawn, height = self.boxes.part(name, note, place, part.first)
             self.shapes += drawn
             self.y += height
         if self.dataflow.traced:

@@ -66,7 +66,8 @@ def build(session: Session) -> More:
     """The components, not yet connected."""
     # A gr.State's value never leaves the server; a component that is not drawn takes the answer.
     dark = gr.Checkbox(False, visible=False)
-    with gr.Tabs(elem_id="qi-more"):
+    gr.HTML(render("inspect/heading.html"), apply_default_css=False)
+    with gr.Tabs(elem_id="qi-more", overflow_behavior="wrap"):
         with gr.Tab("Where the parameters are", id="where"), gr.Row():
             treemap = build_figure("qi-treemap", name="Parameters by role and kind")
             bars = build_figure("qi-bars", name="Parameters of every block, by role")

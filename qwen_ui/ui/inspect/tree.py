@@ -40,7 +40,7 @@ def tree_record(anatomy: Anatomy) -> dict[str, Any]:
 
     `rows` has a list a column: `depth`, `type` (0 module, 1 tensor, 2 fold), `label`, `name`,
     `what` (class or shape), `role`, `count` (elements), `bytes` and `tied` (the first name of a
-    tensor that is listed a second time, else "").
+    tensor, or of a module with all its tensors, that is listed a second time, else "").
     """
     rows = _Rows()
     _Walk(anatomy, rows).module(anatomy.modules[0], depth=0)
@@ -112,11 +112,17 @@ class _Walk:
             role=self.roles[module.name],
             count=module.parameters,
             bytes=self.bytes[module.name],
-            tied="",
+            tied=self.tied_to(module),
         )
         for name in module.own:
             self.tensor(name, depth + 1)
         self.below(self.children[module.name], depth + 1)
+
+    def tied_to(self, module: Module) -> str:
+        """The module whose tensors this one holds a second time, "" where any is its own."""
+        first = [self.anatomy.by_name[name].name for name in module.own]
+        again = bool(first) and set(first).isdisjoint(module.own) and not self.children[module.name]
+        return first[0].rpartition(".")[0] if again else ""
 
     def below(self, modules: list[Module], depth: int) -> None:
         by_name = {module.name: module for module in modules}

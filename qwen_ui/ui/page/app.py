@@ -30,7 +30,7 @@ def build_app(session: Session) -> gr.Blocks:
         options["delete_cache"] = (600, int(session.limits.kept_seconds))
     with one_application(), gr.Blocks(title=TITLE, **options) as demo:
         header = page_header.build(session)
-        with gr.Tabs(elem_id="q-tabs") as shown:
+        with gr.Tabs(elem_id="q-tabs", overflow_behavior="wrap") as shown:
             for label, module in tabs():
                 with gr.Tab(label, id=label.lower()):
                     module.wire(module.build(session), header, session)
@@ -81,6 +81,8 @@ def theme() -> gr.themes.Base:
         block_label_border_width="0px",
         block_label_text_color="var(--q-muted)",
         block_label_text_color_dark="var(--q-muted)",
+        block_info_text_color="var(--q-muted)",
+        block_info_text_color_dark="var(--q-muted)",
         input_background_fill="var(--q-raised)",
         input_background_fill_dark="var(--q-raised)",
         input_border_color="var(--q-line)",

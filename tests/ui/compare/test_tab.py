@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 import pytest
 
-from qwen_ui.compare import Comparison, make_comparison, parse_plans, write_comparison
+from qwen_ui.compare import write_comparison
 from qwen_ui.compare.comparison import Entry
 from qwen_ui.errors import DataError, RunError, SettingsError
 from qwen_ui.freeze import FreezePlan, preset, resolve
@@ -28,6 +28,7 @@ from qwen_ui.ui.page.data_choice import KJV, OWN, data_files, is_known_data, upl
 from qwen_ui.ui.page.jobs import Jobs
 from qwen_ui.ui.page.keep_choice import AUSTEN, NONE
 from qwen_ui.ui.page.session import Session
+from tests.helpers.finished_comparison import finished_comparison
 from tests.helpers.waiting import answer_of
 
 
@@ -170,38 +171,6 @@ def test_the_view_of_nothing_says_so() -> None:
     with pytest.raises(RunError, match="no comparison"):
         compare_view.state("../x")
     assert compare_tab.latest_name() == ""
-
-
-def finished_run(entry: Any, loss: float) -> str:
-    """A run folder as a worker leaves it, written by the same writer."""
-    folder = create_run(entry.spec.to_dict(), entry.spec.plan)
-    counts = {"trainable_parameters": 10, "total_parameters": 100, "learning_rate": 1e-3}
-    with RunWriter(folder) as writer:
-        writer.event("start", step=0, steps=2, prefix_blocks=24, **counts)
-        writer.event("eval", step=0, loss=6.0, elapsed=0.0)
-        writer.event("sample", step=0, prompt="And", text=" <b>so</b>")
-        for step in (1, 2):
-            writer.event(
-                "step", step=step, loss=5.0, seconds=0.5, elapsed=0.5 * step, tokens=64 * step
-            )
-        writer.event("sample", step=2, prompt="And", text=" it came")
-        end = {"eval_loss_before": 6.0, "eval_loss_after": loss}
-        writer.event("end", status="completed", reason="", delta=None, **end)
-        writer.status("completed", step=2, steps=2)
-    return folder.name
-
-
-def finished_comparison(*losses: float) -> Comparison:
-    """Attention against BitFit, its runs completed with these evaluation losses."""
-    data, held_out = data_files(KJV, None)
-    plans = parse_plans("attention,bitfit")
-    made = make_comparison("nano", plans, data=data, eval_data=held_out, steps=2, find_rates=False)
-    entries = tuple(
-        replace(entry, run=finished_run(entry, loss))
-        for entry, loss in zip(made.entries, losses, strict=True)
-    )
-    write_comparison(replace(made, entries=entries))
-    return replace(made, entries=entries)
 
 
 def test_the_view_asked_again_reads_only_what_is_new(monkeypatch: pytest.MonkeyPatch) -> None:

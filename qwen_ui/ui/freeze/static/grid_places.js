@@ -1,6 +1,6 @@
 /* The places of the grid and what they stand for. A place is {r, c}: row 0 the roles, row 1 the
    kinds, from 2 on the model's rows; column 0 the row's own box, from 1 on the kinds. */
-import { exact } from "qwen/page/format.js";
+import { exact, shapeText } from "qwen/page/format.js";
 
 export const HEADS = 2;
 export const UNREACHED = "Text gives it no gradient, so it does not train.";
@@ -91,7 +91,7 @@ export class GridPlaces {
       return `${this.rowLabel(r)}: ${exact(numel)} parameters${score}${this.sayUnreached(tensors)}`;
     }
     const tensors = this.tensorsAt(r, c);
-    const shape = this.structure.shapeOf(tensors[0]).join(" × ");
+    const shape = shapeText(this.structure.shapeOf(tensors[0]));
     const many = tensors.length > 1 ? `${exact(tensors.length)} tensors, ` : "";
     const size = `${many}${shape} = ${exact(this.structure.sum(tensors))} parameters`;
     const score = heat ? heat.sayCell(tensors) : "";

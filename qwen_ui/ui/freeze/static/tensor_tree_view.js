@@ -1,6 +1,6 @@
 /* The module tree with a checkbox a row, over the same selection as the grid. */
 import { make, put, write } from "qwen/page/dom.js";
-import { exact, shortCount } from "qwen/page/format.js";
+import { exact, shapeText, shortCount } from "qwen/page/format.js";
 import { TreeView } from "qwen/page/tree_view.js";
 import { setMeter } from "./bar_scale.js";
 import { ARIA_CHECKED, ON } from "./check_state.js";
@@ -67,7 +67,7 @@ export class TensorTreeView extends TreeView {
     put(node, "aria-rowindex", String(place + 1));
     node.classList.toggle("qs-active", row === this.active);
     this.fillName(name, row);
-    const shown = tensor >= 0 ? this.tree.structure.shapeOf(tensor).join(" × ") : "";
+    const shown = tensor >= 0 ? shapeText(this.tree.structure.shapeOf(tensor)) : "";
     write(shape, shown);
     const [part, all] = this.tree.countsOf(row, this.selection);
     setMeter(meter, part, all, this.scale === "log" ? this.tree.structure.total : all, this.scale);

@@ -34,7 +34,7 @@ export class Totals {
   showTable() {
     const { selection, structure } = this.tab;
     if (!this.table.open || !selection) return;
-    const heads = ["", "trains", "of", "share"].map((text) => make("th", "", text));
+    const heads = ["block", "trains", "of", "share"].map((text) => make("th", "", text));
     const own = structure.rows.filter(({ tied }) => !tied); // a second name is counted under its first
     const lines = own.map(({ label, numel, tensors }) => {
       const part = selection.trainedOf(tensors);

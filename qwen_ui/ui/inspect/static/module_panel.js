@@ -54,7 +54,6 @@ export class ModulePanel {
       this.shown = null; // a click asks again
       return;
     }
-    this.root.scrollTop = 0;
     await this.picture.show(tree, row, () => this.view.active);
   }
 

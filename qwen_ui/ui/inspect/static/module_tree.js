@@ -24,11 +24,16 @@ export class ModuleTree extends TreeModel {
     this.openBlocks();
   }
 
-  /** Opens what leads to the blocks, so that the first sight is the whole model. */
+  /** Opens what leads to the blocks, their folds and the first block, so that the first sight is
+      the whole model and what a block is made of. */
   openBlocks() {
+    const first = `${this.stack}.0`;
     for (let row = 0; row < this.length; row++) {
-      const leads = `${this.stack}.`.startsWith(`${this.name[row]}.`);
-      if (row === 0 || (leads && this.type[row] === MODULE)) this.open[row] = 1;
+      const name = this.name[row];
+      const leads = `${this.stack}.`.startsWith(`${name}.`) || name === first;
+      const above = this.parent[row];
+      const folds = this.type[row] === FOLD && this.name[above] === this.stack;
+      if (row === 0 || leads || folds) this.open[row] = 1;
     }
     this.refresh();
   }

@@ -5,7 +5,6 @@ import { TreeView } from "qwen/page/tree_view.js";
 import { FOLD, FROZEN, PARTLY, TRAINS } from "./module_tree.js";
 
 const ROW_HEIGHT = 28;
-const INDENT = 16;
 const CLASS_OF_TYPE = ["is-module", "is-tensor", "is-fold"];
 const STATES = ["frozen", "partly trained", "trained"];
 
@@ -91,7 +90,10 @@ export class ModuleTreeView extends TreeView {
     const bar = make("span", "qi-bar");
     bar.append(make("i"));
     const figures = ["what", "count", "bytes", "share"].map((part) => make("span", `qi-${part}`));
-    node.append(make("span", "qi-state"), name, ...figures, bar);
+    const drawn = [make("span", "qi-state"), name, ...figures, bar];
+    for (const part of drawn) part.ariaHidden = "true";
+    // Spoken in place of the cells: with the exact count, and without what is said by a length.
+    node.append(...drawn, make("span", "q-spoken"));
     return node;
   }
 
@@ -103,7 +105,7 @@ export class ModuleTreeView extends TreeView {
     put(node, "aria-setsize", String(tree.siblingsOf(row)));
     put(node, "aria-posinset", String(tree.position[row]));
     put(node, "aria-selected", String(row === this.active));
-    put(node, "aria-label", this.spoken(row));
+    write(node.lastChild, this.spoken(row));
     this.fillState(state, row);
     this.fillName(name, row);
     this.fillFigures(figures, row);
@@ -128,7 +130,7 @@ export class ModuleTreeView extends TreeView {
   fillName(cell, row) {
     const { tree } = this;
     const [twist, dot, label, tied, layerType] = cell.children;
-    cell.style.paddingLeft = `${tree.depth[row] * INDENT + 4}px`;
+    cell.style.setProperty("--depth", tree.depth[row]);
     twist.classList.toggle("can", tree.hasChildren(row));
     inRoleColour(dot, tree.role[row]);
     writeWithTitle(label, tree.label[row], tree.name[row]);

@@ -22,12 +22,26 @@ const textsOf = (tree) =>
     return `${name}\n${what}\n${tree.role[row]}`.toLowerCase();
   });
 
+/* Parts of a path in their order, others may lie between: `24.k_proj`. A number is a whole part. */
+const pathTest = (tree, word) => {
+  const parts = word.split(".").filter(Boolean);
+  const fits = (own, part) => (INDEX.test(part) ? own === part : own.includes(part));
+  return (row) => {
+    let at = 0;
+    for (const own of tree.name[row].toLowerCase().split(".")) {
+      if (at < parts.length && fits(own, parts[at])) at += 1;
+    }
+    return at === parts.length;
+  };
+};
+
 /* A whole number is an index in the name, so that 2 takes neither 24 nor Qwen2. */
 const wordTest = (tree, texts, word) => {
   const [field, value] = word.split(/:(.*)/s);
   const test = value && Object.hasOwn(FIELDS, field) ? FIELDS[field](tree, value) : null;
   if (test) return test;
   if (INDEX.test(word)) return (row) => `.${tree.name[row]}.`.includes(`.${word}.`);
+  if (word.includes(".")) return pathTest(tree, word);
   return (row) => texts[row].includes(word);
 };
 

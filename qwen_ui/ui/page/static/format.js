@@ -55,6 +55,9 @@ const inUnits = (value, units) => {
 /** All digits, in groups: 1,543,714,304. */
 export const exact = (count) => (missing(count) ? MISSING : grouped.format(count));
 
+/** A tensor's sizes: 1,536 × 8,960. */
+export const shapeText = (shape) => shape.map(exact).join(" × ");
+
 /** Three significant digits: 1.54 B, 22.0 M, 154 K; below 100,000 all of them: 8,192. */
 export const shortCount = (count) => {
   if (missing(count)) return MISSING;
