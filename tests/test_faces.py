@@ -38,12 +38,18 @@ PUBLIC = {
     """,
     "model.weights": """
         MAX_SPECTRUM_SIDE MEASURES Place Spectrum Statistics StoredTensor StoredWeights WeightGrid
+<<<<<<< HEAD
         Conversion WeightsCheck check_weights copy_companions folder_fingerprint load_model
         load_tokenizer
         measure_weights quantization_of read_weights refuse_misfit refuse_quantized rehearse
         spectrum tensor_statistics
+=======
+        WeightsCheck check_weights copy_companions folder_fingerprint load_model load_tokenizer
+        measure_weights quantization_of read_rows read_weights refuse_misfit refuse_quantized
+        rehearse spectrum tensor_statistics
+>>>>>>> f4c3b5e (apply copies the base's files and writes what was trained over it, some rows at a time)
         computes_bfloat16 training_dtype unread_weights weights_folder weights_of
-        why_no_weights
+        why_no_weights write_rows
     """,
     "freeze": """
         MAX_IMPORT_BYTES MAX_PLAN_BYTES TOP_BLOCKS TOP_LAYERS Cost FreezePlan Rule Selection

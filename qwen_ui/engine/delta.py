@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -13,17 +14,20 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from qwen_ui.engine.lora import weight_changes
+from qwen_ui.engine.lora import WeightChanges
 from qwen_ui.engine.merge import rounding_sentence, stored_dtypes, write_merged
 from qwen_ui.engine.strength import blended
 from qwen_ui.engine.strengths import AS_TRAINED, Strengths
 from qwen_ui.errors import ModelError, RunError
 from qwen_ui.files import parse_json, replaced
+from qwen_ui.formats import short_bytes
 from qwen_ui.model import Anatomy, open_model
 from qwen_ui.model.weights import folder_fingerprint, why_no_weights
 from qwen_ui.paths import named_path
 from qwen_ui.runs import DELTA_NAME, flat_settings, run_folder
 
+# (rows of a tensor of the base, which ones they are) -> these rows as they are after a run.
+Tuner = Callable[[torch.Tensor, slice], torch.Tensor]
 FORMAT = "qwen_ui delta 1"
 METADATA_KEY = "qwen_ui"
 
@@ -56,9 +60,14 @@ class Delta:
         return bool(self.settings.get("lora_rank"))
 
     @cached_property
-    def weights(self) -> dict[str, torch.Tensor]:
+    def weights(self) -> Mapping[str, torch.Tensor]:
         """By names of the base: what takes a tensor's place, or, of adapters, is added to it."""
-        return weight_changes(self.tensors) if self.adapters else self.tensors
+        return WeightChanges(self.tensors) if self.adapters else self.tensors
+
+    def shape(self, name: str) -> torch.Size:
+        """The shape of this tensor of the base."""
+        weights = self.weights
+        return weights.shape(name) if isinstance(weights, WeightChanges) else weights[name].shape
 
     def at(self, strengths: Strengths, anatomy: Anatomy) -> Delta:
         """The same run, turned to these strengths.
@@ -73,10 +82,18 @@ class Delta:
 
         At another strength, on the line from the base to there; at 0 the base itself.
         """
-        change = self.weights[name]
-        tuned = base.float() + change if self.adapters else change
-        strength = self.strengths.get(name, 1.0)
-        return tuned if strength == 1 else blended(base, tuned, strength)
+        return self.tuner(name)(base, slice(None))
+
+    def tuner(self, name: str) -> Tuner:
+        """As `exactly_on`, for rows of a tensor that is never whole in memory."""
+        change, strength = self.weights[name], self.strengths.get(name, 1.0)
+
+        def tuned(base: torch.Tensor, rows: slice) -> torch.Tensor:
+            part = change[rows] if change.dim() else change
+            after = base.float() + part if self.adapters else part
+            return after if strength == 1 else blended(base, after, strength)
+
+        return tuned
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +201,8 @@ def apply_delta(file: Path, base: str, output: Path, strengths: Strengths = AS_T
 
     Raises:
         SettingsError: a strength is for a block that the model has not.
-        RunError: the delta was trained on other weights, or the output is in use.
+        RunError: the delta was trained on other weights, the output is in use, or the disk is too
+            small for it.
         ModelError: the weights of the base are not on this machine.
     """
     delta = read_delta(file)
@@ -203,6 +221,7 @@ def apply_delta(file: Path, base: str, output: Path, strengths: Strengths = AS_T
         raise RunError(f"'{output}' exists and is not an empty folder. Give a new one.")
     part = output.with_name(f".{output.name}.part")
     shutil.rmtree(part, ignore_errors=True)
+    _refuse_small_disk(folder, part)
     part.mkdir(parents=True)
     rounding = write_merged(delta, anatomy, folder, part)
     if output.exists():
@@ -211,7 +230,19 @@ def apply_delta(file: Path, base: str, output: Path, strengths: Strengths = AS_T
     return Applied(
         output,
         len(delta.weights),
-        sum(tensor.numel() for tensor in delta.weights.values()),
+        sum(delta.shape(name).numel() for name in delta.weights),
         rounding.share,
         rounding_sentence(rounding, stored_dtypes(folder)),
     )
+
+
+def _refuse_small_disk(base: Path, target: Path) -> None:
+    """Refuse to begin what would fail after many gigabytes."""
+    needed = sum(file.stat().st_size for file in base.glob("*.safetensors"))
+    there = next(folder for folder in target.absolute().parents if folder.exists())
+    free = shutil.disk_usage(there).free
+    if needed > free:
+        raise RunError(
+            f"The model needs {short_bytes(needed)} on the disk of '{there}', where "
+            f"{short_bytes(free)} are free. Make room, or name a folder on another disk."
+        )

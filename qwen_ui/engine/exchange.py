@@ -48,7 +48,7 @@ class Exchange:
 
     def _value(self, delta: Delta, name: str, strength: float) -> torch.Tensor:
         parameter = self._parameters.get(name)
-        if parameter is None or parameter.shape != delta.weights[name].shape:
+        if parameter is None or parameter.shape != delta.shape(name):
             raise RunError(
                 f"The base has no tensor '{name}' of the shape that the delta trains. Give the "
                 "base that the run used."

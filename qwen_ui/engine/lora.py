@@ -11,7 +11,7 @@ from __future__ import annotations
 import importlib.util
 import warnings
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -231,7 +231,7 @@ def turned_adapters(
 
     Args:
         tensors: as `by_weight` names them.
-        strengths: by the names that `weight_changes` gives.
+        strengths: by the names that `WeightChanges` gives.
     """
     found = dict(tensors)
     for name, a in tensors.items():
@@ -242,16 +242,35 @@ def turned_adapters(
     return found
 
 
-def weight_changes(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+class WeightChanges(Mapping[str, torch.Tensor]):
     """What adapters add to each weight: B A in float32, by the weight's name in the base.
+
+    A product is computed whenever it is asked for, and held by nobody: of a large model all of
+    them together are as large as its weights.
 
     Args:
         tensors: as `by_weight` names them.
     """
-    changes = {}
-    for name, a in tensors.items():
-        if name.endswith(_A):
-            place = name.removesuffix(_A)
-            weight = place if a.dim() == 3 else f"{place}.weight"
-            changes[weight] = tensors[place + _B].float() @ a.float()
-    return changes
+
+    def __init__(self, tensors: Mapping[str, torch.Tensor]) -> None:
+        self._adapters: dict[str, tuple[torch.Tensor, torch.Tensor]] = {}
+        for name, a in tensors.items():
+            if name.endswith(_A):
+                place = name.removesuffix(_A)
+                weight = place if a.dim() == 3 else f"{place}.weight"
+                self._adapters[weight] = (tensors[place + _B], a)
+
+    def __getitem__(self, weight: str) -> torch.Tensor:
+        b, a = self._adapters[weight]
+        return b.float() @ a.float()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._adapters)
+
+    def __len__(self) -> int:
+        return len(self._adapters)
+
+    def shape(self, weight: str) -> torch.Size:
+        """The shape of a product, which is not computed for it."""
+        b, a = self._adapters[weight]
+        return torch.Size((*b.shape[:-1], a.shape[-1]))

@@ -1,8 +1,11 @@
 """A delta and its base -> a folder that plain transformers loads as the run left the model.
 
-Files are rewritten one at a time: what was not trained keeps its bytes, whatever its dtype. A
-parameter goes back under every name that the files have for it, renamed or tied. What transformers
-stacks or splits when it loads (experts) is taken apart again by transformers' own reverse.
+The files are copied by the system, and in the copies the values of what was trained are written
+over those of the base, some rows at a time: shapes and dtypes stay, so every tensor keeps its
+place. The model is never in memory, however large its files are. What was not trained keeps its
+bytes. A parameter goes back under every name that the files have for it, renamed or tied. What
+transformers stacks or splits when it loads (experts) is taken apart again by transformers' own
+reverse.
 """
 
 from __future__ import annotations
@@ -10,27 +13,32 @@ from __future__ import annotations
 import json
 import math
 import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from safetensors import safe_open
-from safetensors.torch import save_file
 
 from qwen_ui.errors import RunError
 from qwen_ui.files import parse_json
 from qwen_ui.model import Anatomy
 from qwen_ui.model.weights import (
     Place,
+    StoredTensor,
     copy_companions,
     load_model,
+    read_rows,
     read_weights,
     rehearse,
+    write_rows,
 )
 
 if TYPE_CHECKING:
-    from qwen_ui.engine.delta import Delta
+    from qwen_ui.engine.delta import Delta, Tuner
+
+# Elements that are put on their base at a time: some copies of 4 MB.
+PORTION = 1024**2
 
 
 @dataclass
@@ -73,11 +81,16 @@ def write_merged(delta: Delta, anatomy: Anatomy, folder: Path, target: Path) -> 
     elsewhere = changed - set(direct.values())
     converted: dict[str, torch.Tensor] = {}
     if elsewhere:
-        stored = [name for name, place in places.items() if place.converted]
-        converted = _taken_apart(delta, anatomy, folder, elsewhere, stored)
+        whole = [name for name, place in places.items() if place.converted]
+        converted = _taken_apart(delta, anatomy, folder, elsewhere, whole)
     rounding = Rounding()
     for file in weights.files:
-        _rewrite(file, target / file.name, delta, direct, converted, rounding)
+        shutil.copyfile(file, target / file.name)
+    for name, stored in weights.tensors.items():
+        if name in direct and direct[name] in changed:
+            _overwrite(stored, target, delta.tuner(direct[name]), rounding)
+        elif name in converted:
+            _overwrite(stored, target, _given(converted[name]), rounding)
     return rounding
 
 
@@ -87,33 +100,27 @@ def _first_name(anatomy: Anatomy, place: Place) -> str:
     return place.name if parameter is None else parameter.name
 
 
-def _rewrite(
-    source: Path,
-    target: Path,
-    delta: Delta,
-    direct: dict[str, str],
-    converted: dict[str, torch.Tensor],
-    rounding: Rounding,
-) -> None:
-    """Copy one file of weights with what was trained put in: memory holds one file at a time."""
-    with safe_open(source, framework="pt") as opened:
-        names = list(opened.keys())
-        if not any(name in direct or name in converted for name in names):
-            shutil.copyfile(source, target)
-            return
-        tensors = {name: opened.get_tensor(name) for name in names}
-        metadata = opened.metadata() or {"format": "pt"}
-    for name, base in tensors.items():
-        if name in direct:
-            exact = delta.exactly_on(direct[name], base)
-        elif name in converted:
-            exact = converted[name]
-        else:
-            continue
-        # A copy: two names of one tensor must not share memory in a file.
-        tensors[name] = exact.to(base.dtype, copy=True).contiguous()
-        rounding.add(base, exact, tensors[name])
-    save_file(tensors, target, metadata=metadata)
+def _overwrite(stored: StoredTensor, target: Path, tuned: Tuner, rounding: Rounding) -> None:
+    """Write a tensor's new values over those in its copy, which has the base's place for it."""
+    with (target / stored.file.name).open("r+b") as file:
+        for rows in _portions(stored.shape):
+            base = read_rows(file, stored, rows)
+            exact = tuned(base, rows)
+            written = exact.to(base.dtype).contiguous()
+            rounding.add(base, exact, written)
+            write_rows(file, stored, rows, written)
+
+
+def _given(values: torch.Tensor) -> Tuner:
+    return lambda _base, rows: values[rows]
+
+
+def _portions(shape: tuple[int, ...]) -> Iterator[slice]:
+    """Rows of a tensor, so many at a time that they are `PORTION` elements, or one."""
+    rows = shape[0] if shape else 1
+    step = max(1, PORTION * rows // max(1, math.prod(shape)))
+    for start in range(0, rows, step):
+        yield slice(start, min(rows, start + step))
 
 
 def _taken_apart(

@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 from safetensors import safe_open
 
-from qwen_ui.engine.lora import weight_changes
+from qwen_ui.engine.lora import WeightChanges
 from qwen_ui.freeze import Selection
 from qwen_ui.model import Anatomy
 from qwen_ui.model.weights import StoredTensor, read_weights, rehearse
@@ -94,7 +94,7 @@ class Movement:
 
     def _changes(self, trained: dict[str, torch.Tensor]) -> Iterator[tuple[str, torch.Tensor]]:
         if self._lora:  # B is 0 to begin with: what the adapters add now is the change
-            yield from weight_changes(trained).items()
+            yield from WeightChanges(trained).items()
             return
         for name, origin in self._held.items():
             yield name, trained[name] - origin

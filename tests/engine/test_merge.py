@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,17 +13,23 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file
+from transformers import Qwen2Config
 
 from qwen_ui.engine import Prepared, apply_delta
-from qwen_ui.errors import PlanError
+from qwen_ui.engine.delta import write_delta
+from qwen_ui.engine.strength import blended
+from qwen_ui.errors import PlanError, RunError
 from qwen_ui.freeze import FreezePlan, Rule, preset, resolve
 from qwen_ui.model import open_model
+from qwen_ui.model.weights import folder_fingerprint
 from tests.helpers.checkpoint_families import (
     FAMILIES,
+    SHAPE,
     Weights,
     change_config,
     change_weights,
     save_family,
+    save_random,
 )
 from tests.helpers.plain_loop import plain_loss
 from tests.helpers.recorded_run import record_run
@@ -141,3 +150,59 @@ def test_what_is_not_trained_keeps_its_dtype_and_what_rounding_costs_is_said(
     assert {n for n, w in before.items() if not torch.equal(w, after[n])} == {
         n for n in before if "self_attn" in n
     }
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """(a base of 114 MB, a delta of its last block's attention)."""
+    folder = tmp_path_factory.mktemp("large")
+    shape = SHAPE | {"hidden_size": 1024, "intermediate_size": 2048, "num_hidden_layers": 6}
+    save_random(folder / "base", Qwen2Config(**shape))
+    change_weights(folder / "base", lambda all_: {n: w.bfloat16() for n, w in all_.items()})
+    change_config(folder / "base", dtype="bfloat16")
+    anatomy = open_model(str(folder / "base"))
+    selection = resolve(preset("attention", "last:1"), anatomy)
+    generator = torch.Generator().manual_seed(1)
+    tensors = {
+        p.name: torch.randn(p.shape, generator=generator)
+        for p in anatomy.parameters
+        if p.name in selection.names
+    }
+    write_delta(
+        folder / "delta.safetensors",
+        tensors,
+        base=folder_fingerprint(folder / "base"),
+        plan=selection.plan.to_dict(),
+        spec={"model": str(folder / "base")},
+        step=1,
+    )
+    return folder / "base", folder / "delta.safetensors"
+
+
+@pytest.mark.slow
+def test_a_model_is_merged_in_less_memory_than_it_has(
+    large: tuple[Path, Path], tmp_path: Path
+) -> None:
+    base, delta = large
+    room = 64 * 1024**2
+    assert (base / "model.safetensors").stat().st_size > 1.7 * room
+    command = [sys.executable, "-m", "tests.helpers.limited_apply", str(delta), str(base)]
+    subprocess.run([*command, str(tmp_path / "whole"), "0.5", str(room)], check=True)
+    before, trained = load_file(base / "model.safetensors"), load_file(delta)
+    after = load_file(tmp_path / "whole" / "model.safetensors")
+    assert after.keys() == before.keys()
+    for name, tensor in after.items():
+        tuned = trained.get(name, before[name])
+        expected = blended(before[name], tuned, 0.5).to(torch.bfloat16)
+        assert torch.equal(tensor, expected), name
+
+
+def test_a_disk_that_is_too_small_is_told_before_anything_is_written(
+    large: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base, delta = large
+    usage = type(shutil.disk_usage(tmp_path))(total=2**30, used=2**30 - 2**20, free=2**20)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
+    with pytest.raises(RunError, match=r"needs \d+ MB on the disk.* 1\.05 MB are free"):
+        apply_delta(delta, str(base), tmp_path / "deep" / "whole")
+    assert not (tmp_path / "deep").exists()

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from qwen_ui.model.weights.measures import MEASURES
     from qwen_ui.model.weights.quantization import quantization_of, refuse_quantized
     from qwen_ui.model.weights.rehearsal import Place, rehearse
+    from qwen_ui.model.weights.rows import read_rows, write_rows
     from qwen_ui.model.weights.statistics import (
         MAX_SPECTRUM_SIDE,
         Spectrum,
@@ -61,6 +62,7 @@ __all__ = [
     "load_tokenizer",
     "measure_weights",
     "quantization_of",
+    "read_rows",
     "read_weights",
     "refuse_misfit",
     "refuse_quantized",
@@ -72,5 +74,6 @@ __all__ = [
     "weights_folder",
     "weights_of",
     "why_no_weights",
+    "write_rows",
 ]
 __getattr__ = lazy_face(__name__, __file__)
