@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from qwen_ui.engine.delta import Delta, apply_delta, delta_file, read_delta
     from qwen_ui.engine.dialled import Dialled, Measured
     from qwen_ui.engine.exchange import BASE, Exchange
-    from qwen_ui.engine.lora import weight_changes
+    from qwen_ui.engine.lora import WeightChanges
     from qwen_ui.engine.rate_finder import search_steps
     from qwen_ui.engine.rate_search import RateSearch
     from qwen_ui.engine.rates import SuggestedRate, suggest_learning_rate
@@ -57,6 +57,7 @@ __all__ = [
     "Talk",
     "TokenLosses",
     "Trainer",
+    "WeightChanges",
     "Written",
     "apply_delta",
     "as_worker",
@@ -76,7 +77,6 @@ __all__ = [
     "step_of",
     "suggest_learning_rate",
     "token_accuracy",
-    "weight_changes",
     "write_adapter",
 ]
 __getattr__ = lazy_face(__name__, __file__)

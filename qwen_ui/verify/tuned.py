@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from qwen_ui.engine import Delta, delta_file, read_delta, weight_changes
+from qwen_ui.engine import Delta, WeightChanges, delta_file, read_delta
 from qwen_ui.errors import ModelError, UserError
 from qwen_ui.model import Anatomy, is_hub_id, open_model, preset_models
 from qwen_ui.model.weights import (
@@ -169,7 +169,7 @@ class _Adder:
     ) -> torch.Tensor:
         if self._last[0] != name:
             held = {n: self._buffer.values(tensor).whole() for n, tensor in tensors.items()}
-            (change,) = weight_changes(held).values()
+            (change,) = WeightChanges(held).values()
             self._last = name, change.reshape(-1, change.shape[-1])
         base = self._base.values[name].read(first, rows)
         return base.float() + self._last[1][first : first + rows]
