@@ -28,8 +28,8 @@ PUBLIC = {
         Parameter Part Role TRACED_TOKENS anchored_patterns bias_beside block_pattern
         check_pattern children_by_parent compare_models config_int config_text config_value
         embedding_rows fake_model find_folds group_kinds head_size hub_id is_bias key_value_heads
-        build_on_meta is_hub_id language_config length_note match_names most_positions
-        needed_beside_tokens
+        build_on_meta is_hub_id language_config length_note match_names matched_groups
+        most_positions needed_beside_tokens
         long_pass once_per_anatomy open_model open_within_limits pattern_for preset_models
         refuse_length step_inputs trace_block trust_remote_code_of unreached
     """,
@@ -60,6 +60,9 @@ PUBLIC = {
     """,
     "report": """
         Check Report inspection_report
+    """,
+    "freeze.lint": """
+        LINT_FORMATS Lint lint_price lint_record lint_summary lint_text
     """,
     "data": """
         DATA_SUFFIXES IGNORED Batch Example Examples Order Preview check_data check_within_limits

@@ -1,7 +1,7 @@
 """Run a command: exit code 0 for success, 2 for invalid input, 1 for an internal error.
 
-`verify` exits with 1 too where a plan was not kept, and `ship` with 3 where a run does not keep its
-limits.
+`lint` prints what it found and exits with 2 as well where the selection is wrong, `verify` with 1
+too where a plan was not kept, and `ship` with 3 where a run does not keep its limits.
 
 Every command takes `--json`: one object on standard output and nothing else there. Invalid input is
 one line on standard error; an internal error keeps its traceback.
@@ -18,6 +18,7 @@ import typer
 # isort: off
 from qwen_ui.cli import inspect
 from qwen_ui.cli import freeze
+from qwen_ui.cli import lint
 from qwen_ui.cli import train
 from qwen_ui.cli import compare
 from qwen_ui.cli import rank
@@ -33,7 +34,7 @@ from qwen_ui.cli.shared import app
 from qwen_ui.errors import UserError
 
 COMMAND_MODULES = (
-    *(inspect, freeze, train, compare, rank, apply),
+    *(inspect, freeze, lint, train, compare, rank, apply),
     *(dial, ship, verify, runs, take_away),
 )
 

@@ -118,9 +118,7 @@ def resolve(plan: FreezePlan, anatomy: Anatomy) -> Selection:
     """
     trained: set[str] = set()
     unmatched: list[Rule] = []
-    found = _names_found(plan, anatomy)
-    for rule in plan.rules:
-        matched = matching_names(rule, anatomy, found.get(rule.regex or "", NONE))
+    for rule, matched in zip(plan.rules, rule_names(plan, anatomy), strict=True):
         if not matched:
             unmatched.append(rule)
         trained = trained | matched if rule.train else trained - matched
@@ -135,6 +133,12 @@ def resolve(plan: FreezePlan, anatomy: Anatomy) -> Selection:
         )
     warnings = (*warnings_for(plan, anatomy, names, unmatched), *unreached_note(left_out))
     return Selection(names, warnings, plan, anatomy)
+
+
+def rule_names(plan: FreezePlan, anatomy: Anatomy) -> list[frozenset[str]]:
+    """Of each rule of a plan, the first names of the tensors that it alone matches."""
+    found = _names_found(plan, anatomy)
+    return [matching_names(rule, anatomy, found.get(rule.regex or "", NONE)) for rule in plan.rules]
 
 
 def _names_found(plan: FreezePlan, anatomy: Anatomy) -> dict[str, frozenset[str]]:

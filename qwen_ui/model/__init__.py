@@ -40,7 +40,7 @@ if TYPE_CHECKING:
         most_positions,
         refuse_length,
     )
-    from qwen_ui.model.matching import check_pattern, match_names
+    from qwen_ui.model.matching import check_pattern, match_names, matched_groups
     from qwen_ui.model.names import DEFAULT_MODEL, NANO, hub_id, is_hub_id, preset_models
     from qwen_ui.model.opening import open_model, open_within_limits
     from qwen_ui.model.patterns import anchored_patterns, block_pattern, pattern_for
@@ -90,6 +90,7 @@ __all__ = [
     "length_note",
     "long_pass",
     "match_names",
+    "matched_groups",
     "most_positions",
     "needed_beside_tokens",
     "once_per_anatomy",

@@ -21,7 +21,11 @@ from transformers import (
     PreTrainedModel,
 )
 from transformers import __version__ as transformers_version
-from transformers.conversion_mapping import get_model_conversion_mapping
+from transformers.conversion_mapping import (
+    _MODEL_TO_CONVERSION_PATTERN,
+    get_checkpoint_conversion_mapping,
+    get_model_conversion_mapping,
+)
 from transformers.core_model_loading import (
     WeightConverter,
     WeightRenaming,
@@ -40,6 +44,7 @@ from transformers.utils.logging import disable_progress_bar
 
 __all__ = [
     "CONFIG_MAPPING",
+    "CONVERTED_LIKE",
     "MODEL_FOR_CAUSAL_LM_MAPPING_NAMES",
     "AttentionInterface",
     "AutoConfig",
@@ -57,6 +62,7 @@ __all__ = [
     "convert_and_load_state_dict_in_model",
     "disable_progress_bar",
     "dot_natural_key",
+    "get_checkpoint_conversion_mapping",
     "get_model_conversion_mapping",
     "no_init_weights",
     "rename_source_key",
@@ -65,3 +71,6 @@ __all__ = [
     "sdpa_attention_forward",
     "transformers_version",
 ]
+
+# Type of a model -> the type whose renaming of checkpoints it shares. peft imports it, too.
+CONVERTED_LIKE: dict[str, str] = _MODEL_TO_CONVERSION_PATTERN

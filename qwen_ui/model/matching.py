@@ -6,7 +6,7 @@ The semantics are those of Python's `re`, because the tools that plans are expor
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 from qwen_ui.errors import PlanError
 from qwen_ui.limited import LIGHT, Limits
@@ -15,7 +15,7 @@ MAX_PATTERN = 2000  # characters
 # For all patterns of one question.
 MATCHING = Limits(seconds=1.0, memory=512 * 1024**2, patience=30.0)
 
-Method = Literal["search", "match"]
+Method = Literal["search", "match", "fullmatch"]
 
 
 def match_names(
@@ -24,19 +24,40 @@ def match_names(
     """Of each pattern, the indexes of the names that it matches.
 
     Args:
-        method: of Python's `re`: anywhere in a name, or at its beginning.
+        method: of Python's `re`: anywhere in a name, at its beginning, or the name as a whole.
 
     Raises:
         PlanError: a pattern is too long, is no regular expression, or takes too long.
     """
+    if not patterns:
+        return []
+    found: list[list[int]] = _asked("match", patterns, names, method=method)
+    return found
+
+
+def matched_groups(
+    patterns: Sequence[str], names: Sequence[str], group: str
+) -> list[list[str | None]]:
+    """Of each pattern, what its group of this name holds in each name, matched at the beginning.
+
+    None where the pattern does not match a name.
+
+    Raises:
+        PlanError: as `match_names`.
+    """
+    if not patterns:
+        return []
+    found: list[list[str | None]] = _asked("matched_groups", patterns, names, group=group)
+    return found
+
+
+def _asked(task: str, patterns: Sequence[str], names: Sequence[str], **how: str) -> Any:
     for pattern in patterns:
         if len(pattern) > MAX_PATTERN:
             raise PlanError(
                 f"The pattern '{pattern[:60]}...' has {len(pattern):,} characters; {MAX_PATTERN:,} "
                 "are the limit. Use several shorter ones."
             )
-    if not patterns:
-        return []
 
     def refusal(why: str) -> PlanError:
         return PlanError(
@@ -44,16 +65,15 @@ def match_names(
             "repetitions, such as (a+)+, are the usual reason: write each repetition once."
         )
 
-    asked = {"method": method, "patterns": list(patterns), "names": list(names)}
-    answer = LIGHT.run("qwen_ui.model.matcher_task:match", asked, MATCHING, refusal)
+    asked = {"patterns": list(patterns), "names": list(names), **how}
+    answer = LIGHT.run(f"qwen_ui.model.matcher_task:{task}", asked, MATCHING, refusal)
     if "wrong" in answer:
         index, why = answer["wrong"]
         raise PlanError(
             f"{_shown([patterns[index]])} is not a valid regular expression ({why}). "
             r"Write for instance layers\.2[4-7]\..*\.bias."
         )
-    found: list[list[int]] = answer["found"]
-    return found
+    return answer["found"]
 
 
 def check_pattern(pattern: str) -> None:

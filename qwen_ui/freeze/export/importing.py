@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import re
-
 from qwen_ui.errors import PlanError
 from qwen_ui.files import parse_json
 from qwen_ui.freeze.canonical import canonical_plan
-from qwen_ui.freeze.export.axolotl import axolotl_matches
 from qwen_ui.freeze.plan import MAX_IMPORT_BYTES, FreezePlan
+from qwen_ui.freeze.tools.axolotl import AxolotlPattern, axolotl_matches
 from qwen_ui.model import Anatomy
-
-_RANGE = re.compile(r"\[[0-9]*(?::[0-9]*)?\]$")
 
 
 def import_plan(text: str, anatomy: Anatomy) -> FreezePlan:
@@ -78,7 +74,7 @@ def _names_meant(items: list[str], anatomy: Anatomy) -> set[str]:
     known = {item: anatomy.by_name[item].name for item in items if item in anatomy.by_name}
     patterns = [item for item in dict.fromkeys(items) if item not in known]
     for item in patterns:
-        if _RANGE.search(item):
+        if AxolotlPattern.of(item).rows is not None:
             raise PlanError(
                 f"'{item}' selects part of a tensor, which a plan cannot express. Leave out the "
                 "range."

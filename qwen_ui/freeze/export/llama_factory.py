@@ -1,38 +1,16 @@
 """A selection as settings of LLaMA-Factory's freeze tuning, where these can express it.
 
-Its rule (`llamafactory.model.adapter`, freeze tuning): a parameter trains where its name contains
-one of `.{index}.{module}` for the first or last n blocks and the modules named, or one of the extra
-modules. Modules are children of a block; extra modules are the last part but one of a name outside.
+Its rule stands in `freeze.tools.llama_factory`. Modules are children of a block; extra modules are
+the last part but one of a name outside.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from qwen_ui.freeze.selection import Selection
+from qwen_ui.freeze.tools.llama_factory import FreezeSettings
 from qwen_ui.model import Anatomy
-
-
-@dataclass(frozen=True, slots=True)
-class FreezeSettings:
-    """Its three settings; `layers` means the last n blocks, or the first n where negative."""
-
-    layers: int
-    modules: tuple[str, ...]
-    extra: tuple[str, ...]
-
-    def matches(self, block_count: int, name: str) -> bool:
-        """LLaMA-Factory's rule for one name."""
-        n = self.layers
-        last = range(max(0, block_count - n), block_count)
-        indexes = last if n > 0 else range(min(-n, block_count))
-        wanted = [
-            f".{index:d}.{'' if module == 'all' else module}"
-            for module in self.modules
-            for index in indexes
-        ]
-        return any(part in name for part in (*wanted, *self.extra))
 
 
 def freeze_settings(selection: Selection) -> FreezeSettings | None:

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from qwen_ui.errors import PlanError
 from qwen_ui.freeze import resolve
-from qwen_ui.freeze.export.axolotl import axolotl_matches, axolotl_patterns
+from qwen_ui.freeze.export.axolotl import axolotl_patterns
+from qwen_ui.freeze.tools.axolotl import axolotl_matches
 from tests.helpers.small_models import CONFIGURATIONS, small_model
 from tests.helpers.strategies import plans
 

@@ -1,0 +1,79 @@
+"""What is found out about another tool's selection: entries, problems, and what would train."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Literal
+
+from qwen_ui.model import Anatomy
+
+MOST_QUOTED = 80
+Severity = Literal["error", "warning", "note"]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What a person should know; an `error` is what makes `lint` end with exit code 2."""
+
+    severity: Severity
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry of a selection.
+
+    Attributes:
+        setting: the setting that it stands under, by the tool's name for it.
+        entry: its text.
+        names: first names of the tensors that it matches, in tree order.
+        freezes: whether it freezes or leaves out what it matches.
+        candidates: texts that could have stood here, to find the nearest one among.
+        problem: what is wrong with it, in one sentence; empty where nothing is.
+    """
+
+    setting: str
+    entry: str
+    names: tuple[str, ...]
+    freezes: bool = False
+    candidates: tuple[str, ...] = field(default=(), repr=False)
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a tool would do with a selection on one model, by the tool's own rule.
+
+    Attributes:
+        format: name of the format, as `lint` prints it.
+        entries: what the text lists, in its order.
+        whole: first names of the tensors that train themselves, or as a copy of their own.
+        adapted: first names of the tensors that stay and get an adapter.
+        adapter_elements: elements of the adapters; None where they are not known.
+        problems: what the tool does beyond the text, and what it would refuse.
+    """
+
+    format: str
+    entries: tuple[Entry, ...]
+    whole: frozenset[str]
+    adapted: frozenset[str] = frozenset()
+    adapter_elements: int | None = 0
+    problems: tuple[Problem, ...] = ()
+
+    @property
+    def names(self) -> frozenset[str]:
+        """First names of all tensors that training changes the product of."""
+        return self.whole | self.adapted
+
+
+def short_text(entry: str) -> str:
+    """An entry as sentences and tables quote it."""
+    return entry if len(entry) <= MOST_QUOTED else f"{entry[: MOST_QUOTED - 3]}..."
+
+
+def in_tree_order(anatomy: Anatomy, names: Iterable[str]) -> tuple[str, ...]:
+    """First names of these tensors, each once, in the order of the model."""
+    known = anatomy.by_name
+    wanted = {known[name].name for name in names if name in known}
+    return tuple(p.name for p in anatomy.parameters if p.name in wanted)

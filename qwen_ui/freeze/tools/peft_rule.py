@@ -1,0 +1,210 @@
+r"""Which modules PEFT gives an adapter, and which tensors it trains besides.
+
+By the source of peft 0.21.2, `peft/tuners/tuners_utils.py`:
+
+- `check_target_module_exists`: a listed target matches a module of that name, or one whose name
+  ends with a dot and the target; `layers_to_transform` then keeps those whose first number after a
+  dot is listed, but not a target that is a whole name. One text is a regular expression for the
+  whole name. `exclude_modules` and `modules_to_save` go first.
+- `_maybe_include_all_linear_layers`: `all-linear` is every `torch.nn.Linear` and transformers'
+  `Conv1D`, without the head.
+- `_inject_parameters`: `target_parameters` are tensors by the ends of their names.
+- `_mark_only_adapters_as_trainable`: biases.
+
+And by `peft/utils/other.py`, `_set_trainable`: a module to save is one whose name *ends with* the
+text, with or without a dot before it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from qwen_ui.freeze.tools.adapter import ALL_LINEAR, Adapter
+from qwen_ui.freeze.tools.parts import Part, Parts, parts_of
+from qwen_ui.model import Anatomy, match_names, matched_groups
+
+# `peft/tuners/lora/layer.py`, `dispatch_default`.
+ADAPTABLE = ("linear", "conv1d", "embedding", "conv")
+# `peft/tuners/tuners_utils.py`, `_check_lora_target_modules_mamba`.
+MAMBA_TYPES = frozenset({"falcon_h1", "mamba", "mamba2", "falcon_mamba", "nemotron_h"})
+NOT_IN_MAMBA = frozenset({"out_proj", "conv1d"})
+
+
+@dataclass(frozen=True)
+class PeftRule:
+    """PEFT's rule for one adapter on one model; every answer is computed when it is asked for."""
+
+    adapter: Adapter
+    anatomy: Anatomy
+
+    @cached_property
+    def parts(self) -> Parts:
+        return parts_of(self.anatomy)
+
+    @cached_property
+    def keys(self) -> tuple[str, ...]:
+        """Names of all modules but the model itself, each module once."""
+        return tuple(part.name for part in self.parts.listed if part.name)
+
+    @cached_property
+    def _by_name(self) -> dict[str, Part]:
+        return {part.name: part for part in self.parts.listed}
+
+    @cached_property
+    def matched(self) -> dict[str, frozenset[str]]:
+        """Of each target, the modules that it alone would adapt."""
+        target = self.adapter.target
+        if target is None:
+            return {}
+        if isinstance(target, str):
+            if target.lower() == ALL_LINEAR:
+                return {target: frozenset(self.all_linear) - self.left_out}
+            return {target: frozenset(self.meant_by(target, self.keys))}
+        return {
+            item: frozenset(k for k in self.keys if self._listed_match(item, k)) - self.left_out
+            for item in target
+        }
+
+    @cached_property
+    def all_linear(self) -> tuple[str, ...]:
+        """What `all-linear` means here."""
+        return tuple(
+            part.name
+            for part in self.parts.listed
+            if part.kind in ("linear", "conv1d") and part.name != self.parts.head
+        )
+
+    @cached_property
+    def targeted(self) -> tuple[str, ...]:
+        """All modules that get an adapter, in tree order."""
+        found = frozenset().union(*self.matched.values())
+        return tuple(key for key in self.keys if key in found)
+
+    @cached_property
+    def excluded(self) -> dict[str, frozenset[str]]:
+        """Of each exclusion, the modules that it keeps from being adapted."""
+        return self._excluded_of(self.keys)
+
+    def _excluded_of(self, names: Sequence[str]) -> dict[str, frozenset[str]]:
+        exclude = self.adapter.exclude
+        if isinstance(exclude, str):
+            return {exclude: frozenset(_full(exclude, names))} if exclude else {}
+        return {
+            item: frozenset(n for n in names if n == item or n.endswith(f".{item}"))
+            for item in exclude
+        }
+
+    @cached_property
+    def left_out(self) -> frozenset[str]:
+        """Modules that no target reaches: excluded, or inside what is trained as a copy."""
+        return self._left_out_of(self.keys)
+
+    def meant_by(self, pattern: str, names: Sequence[str]) -> set[str]:
+        """Of any names, those that a target written as a regular expression takes."""
+        return set(_full(pattern, names)) - self._left_out_of(names)
+
+    def _left_out_of(self, names: Sequence[str]) -> frozenset[str]:
+        saved = [rf"(?:^|.*\.){item}(?:$|\..*)" for item in self.adapter.save]
+        inside = match_names(saved, names, method="match")
+        out = {names[index] for found in inside for index in found}
+        return frozenset(out).union(*self._excluded_of(names).values())
+
+    @cached_property
+    def saved(self) -> dict[str, frozenset[str]]:
+        """Of each module to save, the modules that are copied and train whole."""
+        return {
+            item: frozenset(path for path in self.parts.paths if path and path.endswith(item))
+            for item in self.adapter.save
+        }
+
+    @cached_property
+    def parameters(self) -> dict[str, tuple[str, ...]]:
+        """Of each target parameter, the names of the tensors that it means."""
+        return {
+            item: tuple(
+                p.name
+                for p in self.anatomy.parameters
+                if p.name == item or p.name.endswith(f".{item}")
+            )
+            for item in self.adapter.parameters
+        }
+
+    @cached_property
+    def biases(self) -> frozenset[str]:
+        """Biases that train because of `bias`."""
+        names = (p.name for p in self.anatomy.parameters)
+        if self.adapter.bias == "all":
+            return frozenset(n for n in names if n == "bias" or n.endswith(".bias"))
+        if self.adapter.bias == "lora_only":
+            of = {f"{module}.bias" for module in self.adapted_modules}
+            of |= {f"{name.rpartition('.')[0]}.bias" for name in self.adapted_parameters}
+            return frozenset(n for n in names if n in of)
+        return frozenset()
+
+    @property
+    def adapted_modules(self) -> tuple[str, ...]:
+        """Targeted modules of a class that PEFT can adapt."""
+        return tuple(name for name in self.targeted if self.kind(name) in ADAPTABLE)
+
+    @property
+    def adapted_parameters(self) -> tuple[str, ...]:
+        """Targeted tensors of two or three dimensions, which PEFT can adapt."""
+        shapes = {p.name: len(p.shape) for p in self.anatomy.parameters}
+        found = dict.fromkeys(name for names in self.parameters.values() for name in names)
+        return tuple(name for name in found if shapes[name] in (2, 3))
+
+    def part(self, module: str) -> Part:
+        return self._by_name[module]
+
+    def kind(self, module: str) -> str:
+        return self._by_name[module].kind
+
+    def by_pattern(self, patterns: Iterable[str], names: Iterable[str]) -> dict[str, set[str]]:
+        """Of each pattern of `rank_pattern` or `alpha_pattern`, what it matches of these names.
+
+        `peft/utils/other.py`, `get_pattern_key`: the end of a name, after a dot or whole.
+        """
+        asked, of = list(patterns), list(names)
+        found = match_names([rf"(?:.*\.)?(?:{key})$" for key in asked], of, method="match")
+        return {key: {of[i] for i in indexes} for key, indexes in zip(asked, found, strict=True)}
+
+    def _listed_match(self, item: str, key: str) -> bool:
+        # A whole name is asked for no layer.
+        return key == item or (key.endswith(f".{item}") and self._in_layers(key))
+
+    @cached_property
+    def _in_layers(self) -> Callable[[str], bool]:
+        layers = self.adapter.layers
+        if layers is None:
+            return lambda key: True
+        indexes = self.layer_indexes
+        return lambda key: indexes[key] in layers
+
+    @cached_property
+    def layer_indexes(self) -> dict[str, int | None]:
+        """Of every module, the index that `layers_to_transform` is held against."""
+        if not self.adapter.layers_pattern:
+            found = (re.match(r".*?\.[^.]*\.(\d+)\.", key) for key in self.keys)
+            return {
+                key: int(match[1]) if match else None
+                for key, match in zip(self.keys, found, strict=True)
+            }
+        patterns = [rf"(?:^|.*?\.){p}\.(?P<index>\d+)\." for p in self.adapter.layers_pattern]
+        groups = matched_groups(patterns, self.keys, "index")
+        firsts = (
+            next((g for g in per_key if g is not None), None)
+            for per_key in zip(*groups, strict=True)
+        )
+        return {
+            key: int(first) if first and first.isdecimal() else None
+            for key, first in zip(self.keys, firsts, strict=True)
+        }
+
+
+def _full(pattern: str, names: Sequence[str]) -> list[str]:
+    """The names that the pattern matches as a whole."""
+    (found,) = match_names([pattern], names, method="fullmatch")
+    return [names[index] for index in found]

@@ -1,0 +1,104 @@
+"""The tensors and counts of an adapter's settings are those that the installed peft sets."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from transformers import PreTrainedConfig
+
+from qwen_ui.freeze.lint import Lint, lint_text
+from qwen_ui.freeze.tools.parts import parts_of
+from qwen_ui.model import Anatomy, open_model
+from tests.helpers.peft_names import peft_trains
+from tests.helpers.tiny_families import tiny_configuration
+
+FAST = ("qwen2", "gpt2", "qwen3_moe", "bamba")
+FAMILIES = (
+    *("qwen2", "gpt2", "qwen3_moe", "bamba", "llama", "mistral", "gemma", "gemma2", "gemma3_text"),
+    *("gemma4_text", "qwen3", "qwen2_moe", "mixtral", "phi", "phi3", "opt", "bloom", "gpt_neox"),
+    *("gptj", "falcon", "stablelm", "starcoder2", "olmo2", "olmoe", "granite", "granitemoe"),
+    *("cohere", "glm", "mamba", "mamba2", "deepseek_v3", "qwen3_next", "lfm2", "exaone4"),
+)
+
+
+@cache
+def model(family: str) -> tuple[PreTrainedConfig, Anatomy]:
+    configuration = tiny_configuration(family)
+    return configuration, open_model(configuration)
+
+
+def linted(values: dict[str, Any], anatomy: Anatomy) -> Lint:
+    return lint_text(json.dumps({"peft_type": "LORA", **values}), anatomy)
+
+
+def adapters(anatomy: Anatomy) -> st.SearchStrategy[dict[str, Any]]:
+    """Settings of every kind, most of which fit the model."""
+    parts = parts_of(anatomy)
+    linear = [p.name for p in parts.listed if p.kind in ("linear", "conv1d", "embedding")]
+    leaves = sorted({name.rpartition(".")[2] for name in linear})
+    ends = sorted({".".join(name.split(".")[-2:]) for name in linear})
+    every = sorted(
+        {p.name.rpartition(".")[2] for p in parts.listed if p.name and p.kind != "other"}
+    )
+    item = st.sampled_from([*leaves, *leaves, *ends, *linear[:40], "no_such_layer"])
+    listed = st.lists(item, min_size=1, max_size=4, unique=True)
+    expression = st.sampled_from(
+        ["all-linear", r".*\.[13]\..*proj", r".*(attn|mixer).*", *(rf".*\.{x}" for x in leaves)]
+    )
+    saved = st.lists(st.sampled_from([*every, "norm", "lm_head", "proj"]), max_size=2, unique=True)
+    excluded = st.lists(st.sampled_from([*leaves, *linear[:20]]), max_size=2, unique=True)
+    ranks = st.dictionaries(st.sampled_from(leaves), st.integers(1, 9), max_size=2)
+    common = {
+        "r": st.sampled_from([4, 8]),
+        "bias": st.sampled_from(["none", "all", "lora_only"]),
+        "modules_to_save": st.none() | saved,
+        "exclude_modules": st.none() | excluded | st.just(r".*\.2\..*"),
+        "rank_pattern": ranks,
+    }
+    layers = st.none() | st.lists(st.integers(0, 4), max_size=3)
+    pattern = st.none() | st.sampled_from(["layers", ["h", "layers"], "l.*s"])
+    by_list = st.fixed_dictionaries(
+        {
+            **common,
+            "target_modules": listed,
+            "layers_to_transform": layers,
+            "layers_pattern": pattern,
+        }
+    ).map(lambda s: s if s["layers_to_transform"] is not None else {**s, "layers_pattern": None})
+    return by_list | st.fixed_dictionaries({**common, "target_modules": expression})
+
+
+def check(family: str, values: dict[str, Any]) -> None:
+    configuration, anatomy = model(family)
+    expected = peft_trains(configuration, anatomy, dict(values))
+    found = linted(values, anatomy)
+    refused = [error for error in found.errors if error.startswith("PEFT ")]
+    if expected is None:
+        assert refused, values
+        return
+    assert not refused, values
+    assert found.names == expected.names, values
+    if found.trainable_parameters is not None:
+        assert found.trainable_parameters == expected.elements, values
+
+
+@pytest.mark.parametrize("family", FAST)
+@settings(max_examples=12, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_names_and_counts_are_those_of_peft(family: str, data: st.DataObject) -> None:
+    check(family, data.draw(adapters(model(family)[1])))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("family", FAMILIES)
+@settings(max_examples=60, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_names_and_counts_are_those_of_peft_on_every_family(
+    family: str, data: st.DataObject
+) -> None:
+    check(family, data.draw(adapters(model(family)[1])))
