@@ -83,7 +83,7 @@ PUBLIC = {
         recorded_launch
         RecordedPlan Launched recorded_status run_curves run_folder run_lock
         run_names run_row run_rows run_summary runs_csv setting_choices setting_differences
-        setting_field setting_label standard_error status_of tells_apart termination thinned
+        setting_field setting_label standard_error status_of tells_apart termination shown_lines
         write_held_out write_kept_text write_placement write_status Placement Superseded Terminated
         PhaseName Phases Tell tell_nobody
         DELTA_NAME Lineage command_line flag_of lineage_of memory_kills note_resume note_retry
@@ -119,7 +119,7 @@ PUBLIC = {
         read_comparison results row_records rows_of run_comparison samples_of search_records
         searches_of setup_of start_runs stop_runs table_of verdict_sentence
         write_comparison
-        comparison_from comparison_settings plan_comparison
+        comparison_from comparison_members comparison_settings plan_comparison
         Limits Replay replay replay_spec Seal open_seal seal_comparison seal_of ship write_seal
     """,
     "rank": """
@@ -135,6 +135,7 @@ PUBLIC = {
     """,
     "ui.page": """
         AUTH_VARIABLE CHAT Header Jobs KJV NONE OWN SERIES_COLOURS Serving Session Tick build_app
+        Place Smoothing
         build_figure build_run_view check_choice data_files data_preview default_plan figure_value
         guarded
         is_known_data keep_fields kept_files kept_text_file launch_options mount_point

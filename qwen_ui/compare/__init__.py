@@ -15,7 +15,6 @@ if TYPE_CHECKING:
         Comparison,
         comparison_from,
         comparison_settings,
-        comparisons_with,
         latest_comparison,
         make_comparison,
         plan_comparison,
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from qwen_ui.compare.dial_process import DialState, dial_state, start_dial, token_changes_of
     from qwen_ui.compare.dial_record import DialRequest
     from qwen_ui.compare.dialling import turn
+    from qwen_ui.compare.membership import comparison_members, comparisons_with
     from qwen_ui.compare.replaying import Replay, replay, replay_spec
     from qwen_ui.compare.report import (
         legend_of,
@@ -57,6 +57,7 @@ __all__ = [
     "Row",
     "Seal",
     "comparison_from",
+    "comparison_members",
     "comparison_record",
     "comparison_settings",
     "comparisons_with",

@@ -231,17 +231,6 @@ def _parsed(entries: Sequence[_RecordedEntry]) -> tuple[Entry, ...]:
     return tuple(Entry(e.label, e.seed, parse_spec(e.spec), e.run) for e in entries)
 
 
-def comparisons_with(run: str) -> list[str]:
-    """Names of the comparisons that this run is a member of, or finds a rate for."""
-    found = []
-    for file in sorted(comparisons_folder().glob(f"*/{COMPARISON_FILE}")):
-        record = read_json(file)
-        entries = [e for key in ("entries", "searches") for e in record.get(key) or ()]
-        if any(isinstance(entry, dict) and entry.get("run") == run for entry in entries):
-            found.append(file.parent.name)
-    return found
-
-
 def latest_comparison() -> Comparison | None:
     """The most recently changed comparison that can be read, None where there is none."""
     files = sorted(

@@ -85,7 +85,7 @@ if TYPE_CHECKING:
         write_status,
     )
     from qwen_ui.runs.summary import list_runs, run_row, run_summary
-    from qwen_ui.runs.thinning import MOST_POINTS, thinned
+    from qwen_ui.runs.thinning import MOST_POINTS, shown_lines
     from qwen_ui.runs.totals import RunTotals
     from qwen_ui.runs.writer import SAVING, STOP, RunWriter, Superseded, run_lock
 
@@ -186,12 +186,12 @@ __all__ = [
     "setting_field",
     "setting_help",
     "setting_label",
+    "shown_lines",
     "standard_error",
     "status_of",
     "tell_nobody",
     "tells_apart",
     "termination",
-    "thinned",
     "train_command",
     "write_held_out",
     "write_kept_text",

@@ -37,7 +37,7 @@ from qwen_ui.runs.totals import RunTotals
 from qwen_ui.visits import current_visit, is_own
 
 INDEX = ".index.sqlite"
-SCHEMA = 6
+SCHEMA = 7
 _TABLES = (
     "CREATE TABLE IF NOT EXISTS runs (run TEXT PRIMARY KEY, version TEXT, offset INTEGER, "
     "totals TEXT, shown TEXT, over INTEGER, change INTEGER)",
@@ -226,6 +226,7 @@ def _shown(
         "kl": totals.kl if totals.step else None,
         "model": settings.get("model") or "",
         "plan": plan,
+        "seed": settings.get("seed", 0),
         "data": Path(str(settings.get("data") or "")).name,
         "learning_rate": totals.start.get("learning_rate") or settings.get("learning_rate"),
         "trainable": totals.start.get("trainable_parameters"),

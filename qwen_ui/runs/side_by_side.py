@@ -15,9 +15,10 @@ from qwen_ui.runs.folder import run_folder
 from qwen_ui.runs.plan_record import recorded_plan
 from qwen_ui.runs.reader import RunReader, reading
 from qwen_ui.runs.spec import recorded_settings
-from qwen_ui.runs.thinning import Line, thinned
+from qwen_ui.runs.thinning import Line, shown_lines
 
 MOST_RUNS = 24
+MOST_DERIVED = 24  # of a run, kept until it goes on
 # What follows the date in a run's name: plan, model and four digits.
 DATE = len("20261125-154210-")
 
@@ -28,10 +29,16 @@ def run_curves(
     axis: Axis = "step",
     smoothing: float = 0.9,
     only: Sequence[str] = SERIES,
+    between: tuple[float, float] | None = None,
 ) -> list[dict[str, Any]]:
-    """`run`, `name`, `over` and thinned `lines` (`only` these) of each, at most `MOST_RUNS`.
+    """`run`, `name`, `own` (a person gave it), `over` and thinned `lines` (`only` these) of each.
+
+    They are `MOST_RUNS` at most.
 
     Of a run that was read before, only what is new is read.
+
+    Args:
+        between: the part of the axis that is looked at, thinned by itself; None for all of it.
     """
     found = []
     for run in runs[:MOST_RUNS]:
@@ -39,20 +46,34 @@ def run_curves(
         # The status first: when it says that the run is over, all of its events are there.
         over = status_of(folder).over
         with reading(folder) as reader:
-            lines = _thinned_lines(reader, axis, smoothing, only)
-        name = annotation_of(folder)["name"] or run[DATE:]
-        found.append({"run": run, "name": name, "over": over, "lines": lines})
+            lines = _thinned_lines(reader, axis, smoothing, only, between)
+        own = annotation_of(folder)["name"]
+        found.append(
+            {
+                "run": run,
+                "name": own or run[DATE:],
+                "own": bool(own),
+                "over": over,
+                "lines": lines,
+            }
+        )
     return found
 
 
 def _thinned_lines(
-    reader: RunReader, axis: Axis, smoothing: float, only: Sequence[str]
+    reader: RunReader,
+    axis: Axis,
+    smoothing: float,
+    only: Sequence[str],
+    between: tuple[float, float] | None,
 ) -> dict[str, Line]:
     """The lines that have points; drawn again only where the run has gone on."""
-    key = ("lines", axis, smoothing, *only)
+    key = ("lines", axis, smoothing, between, *only)
     if key not in reader.derived:
+        if len(reader.derived) >= MOST_DERIVED:
+            reader.derived.clear()  # somebody moves a slider
         lines = lines_of(reader.fold, axis=axis, smoothing=smoothing, only=only)
-        reader.derived[key] = {name: thinned(line) for name, line in lines.items() if line[0]}
+        reader.derived[key] = shown_lines(lines, between)
     return dict(reader.derived[key])
 
 

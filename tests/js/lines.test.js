@@ -1,7 +1,16 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { held, joined, lastValue, NO_LINE, spread } from "qwen/page/lines.js";
+import {
+  held,
+  joined,
+  lastValue,
+  nearest,
+  NO_LINE,
+  spread,
+  valueAt,
+  wholeTicks,
+} from "qwen/page/lines.js";
 
 test("what comes of a line is joined to what is held of it", () => {
   const first = [
@@ -51,4 +60,28 @@ test("where there is no room for all, the lowest stay inside", () => {
     [...placed].sort((a, b) => a - b),
     [-14, 3, 20],
   );
+});
+
+test("the value at a place is that of the nearest point", () => {
+  assert.deepEqual(
+    [-5, 1, 1.4, 1.6, 9].map((at) => nearest([1, 2, 4], at)),
+    [0, 0, 0, 1, 2],
+  );
+  assert.equal(nearest([], 1), -1);
+  const line = [
+    [1, 2, 4],
+    [5, null, 3],
+  ];
+  assert.deepEqual(
+    [0, 2, 3.1].map((at) => valueAt(line, at)),
+    [5, null, 3],
+  );
+  assert.equal(valueAt(NO_LINE, 1), null);
+});
+
+test("few steps have a tick each, none between two", () => {
+  assert.equal(wholeTicks(4).dtick, 1);
+  assert.equal(wholeTicks(12).dtick, 1);
+  assert.equal(wholeTicks(60).dtick, null, "plotly's own ticks are whole there");
+  assert.equal(wholeTicks(0).dtick, null);
 });

@@ -1,18 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { commonValue, labelled, paintOf, shortNames, tracesOf } from "qwen/runs/overlay_lines.js";
-
-test("labels leave out what all names begin with, up to a dash", () => {
-  assert.deepEqual(shortNames(["attention-nano-1a", "attention-nano-2b"]), ["… 1a", "… 2b"]);
-  assert.deepEqual(shortNames(["attention-nano", "bitfit-nano"]), [
-    "attention-nano",
-    "bitfit-nano",
-  ]);
-  assert.deepEqual(shortNames(["a-b", "a-c"]), ["a-b", "a-c"], "too short to be worth it");
-  assert.deepEqual(shortNames(["alone-nano"]), ["alone-nano"]);
-  assert.deepEqual(shortNames(["same-run", "same-run"]), ["… run", "… run"]);
-});
+import { commonValue, labelled, paintOf, tracesOf } from "qwen/runs/overlay_lines.js";
 
 test("past the last colour the lines are dashed", () => {
   const colours = ["red", "blue"];

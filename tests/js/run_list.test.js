@@ -2,7 +2,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { signed } from "qwen/page/format.js";
-import { calledBy, COLUMNS, RunList } from "qwen/runs/run_list.js";
+import { beside, calledBy, COLUMNS, groupText } from "qwen/runs/run_columns.js";
+import { filterOf } from "qwen/runs/run_filter.js";
+import { RunList } from "qwen/runs/run_list.js";
 
 const row = (number, more = {}) => ({
   run: `20261125-15421${number}-attention-nano-3f9${number}`,
@@ -120,4 +122,83 @@ test("the summary counts what is found, shown and ticked", () => {
   list.tick(row(1).run, true);
   assert.equal(list.summary(300, 200), "300 of 2 runs, the first 200 shown, 1 ticked");
   assert.equal(new RunList().summary(0, 200), "");
+});
+
+test("a query looks in all columns or in one, and leaves out", () => {
+  const record = row(1, { status: "failed", plan: "bitfit", seed: 3, tags: ["Good"], note: "a:b" });
+  const found = (query) => filterOf(query)(record);
+  for (const query of [
+    "",
+    "plan:bit",
+    "status:FAILED good",
+    "-done",
+    "seed:3",
+    "tag:good",
+    "a:b",
+  ]) {
+    assert.ok(found(query), query);
+  }
+  for (const query of ["plan:failed", "-failed", "seed:33", "good -bitfit", "run:nothing"]) {
+    assert.ok(!found(query), query);
+  }
+  assert.ok(found("-"), "a dash alone is sought, and stands in the folder's name");
+});
+
+test("runs that differ by seed, and members of a comparison, are put together", () => {
+  const rows = [
+    row(1, { seed: 0, eval_after: 5, learning_rate: 0.1 }),
+    row(2, { seed: 1, eval_after: 5.2, learning_rate: 0.1 }),
+    row(3, { seed: 0, learning_rate: 0.2 }),
+    row(4, { seed: 2, eval_after: 1, learning_rate: 0.1, status: "failed" }),
+  ];
+  const list = listOf(...rows);
+  list.by = "seed";
+  const [group, other] = list.groups(rows);
+  assert.deepEqual([group.rows.length, other.rows.length, group.seeds], [3, 1, [0, 1, 2]]);
+  assert.equal(group.measured.eval_after.mean, 5.1, "of the completed ones alone");
+  assert.equal(group.measured.eval_after.spread.toFixed(4), "0.1414");
+  assert.equal(group.measured.eval_before.spread, 0);
+  const column = (key) => COLUMNS.find((one) => one.key === key);
+  assert.equal(groupText(column("eval_after"), group), "5.1 ± 0.14");
+  assert.equal(groupText(column("status"), group), "");
+  assert.equal(groupText(column("eval_after"), other), "2", "one run has no spread");
+  assert.ok(list.takeMembers({ members: { [rows[0].run]: "c1", [rows[2].run]: "c1" } }));
+  assert.ok(!list.takeMembers({ members: null, members_seen: "x" }));
+  list.by = "comparison";
+  assert.deepEqual(
+    list.groups(rows).map((one) => [one.rows.length, one.comparison ?? null]),
+    [
+      [2, "c1"],
+      [1, null],
+      [1, null],
+    ],
+  );
+});
+
+test("the baseline is overlaid first, and the others are told beside it", () => {
+  const list = listOf(row(1), row(2), row(3));
+  const [one, two] = [row(1), row(2)];
+  assert.deepEqual(list.overlaid, []);
+  list.baseline = two.run;
+  assert.deepEqual(list.overlaid, [], "a baseline alone is no overlay");
+  list.tick(one.run, true);
+  assert.deepEqual(list.overlaid, [two.run, one.run]);
+  const column = (key) => COLUMNS.find((other) => other.key === key);
+  const apart = (key, record) => beside(column(key), record, two);
+  assert.equal(apart("eval_after", one), "+1.000");
+  assert.equal(apart("eval_after", two), "", "not beside itself");
+  assert.equal(apart("eval_after", { ...one, eval_after: two.eval_after + 1e-4 }), "±0");
+  assert.equal(apart("forgetting", one), "", "not measured");
+  assert.equal(apart("loss", one), "", "another step's loss says nothing");
+});
+
+test("columns that a person hides stay away, the name does not", () => {
+  const list = listOf(row(1));
+  const all = list.columns.length;
+  list.showColumn("seed", false);
+  list.showColumn("name", false);
+  assert.equal(list.columns.length, all - 1);
+  assert.equal(list.choosable.length, all);
+  list.showColumn("seed", true);
+  assert.equal(list.columns.length, all);
 });

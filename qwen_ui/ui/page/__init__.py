@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     )
     from qwen_ui.ui.page.permits import Permit, Permits
     from qwen_ui.ui.page.run_view import build_run_view, title_of
+    from qwen_ui.ui.page.run_zoom import Place, Smoothing
     from qwen_ui.ui.page.serving import AUTH_VARIABLE, Serving, serving_from
     from qwen_ui.ui.page.session import Session
     from qwen_ui.ui.page.stand_in import stand_in_for, trained_model
@@ -60,8 +61,10 @@ __all__ = [
     "Permit",
     "PermitButton",
     "Permits",
+    "Place",
     "Serving",
     "Session",
+    "Smoothing",
     "Tick",
     "build_app",
     "build_figure",

@@ -9,10 +9,10 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import gradio as gr
-from pydantic import Field, NonNegativeInt
+from pydantic import NonNegativeInt
 
 from qwen_ui.files import read_json
 from qwen_ui.paths import runs_folder
@@ -31,18 +31,18 @@ from qwen_ui.runs import (
     recorded_plan,
     recorded_settings,
     run_folder,
+    shown_lines,
     status_of,
     tells_apart,
-    thinned,
 )
 from qwen_ui.ui.page.api import server_function
 from qwen_ui.ui.page.modules import mounted_by
 from qwen_ui.ui.page.run_actions import act, csv, log, settings
+from qwen_ui.ui.page.run_zoom import Smoothing, zoomed
 from qwen_ui.ui.page.templates import mount_point
 from qwen_ui.visits import is_own
 from qwen_ui.workers import ADVICE, queue_position
 
-Smoothing = Annotated[float, Field(ge=0, lt=1)]
 MOST_SAMPLES = MOST_MOVEMENTS = 40
 MOST_LOGS = 20
 OF_ANOTHER = "a run of another visitor"
@@ -56,7 +56,7 @@ def build_run_view(elem_id: str) -> gr.HTML:
         js_on_load=mounted_by("page/run_view.js"),
         apply_default_css=False,
         elem_id=elem_id,
-        server_functions=[server_function(f) for f in (poll, act, settings, log, csv)],
+        server_functions=[server_function(f) for f in (poll, zoomed, act, settings, log, csv)],
     )
 
 
@@ -86,7 +86,7 @@ def poll(
         "run": folder.name,
         "offset": end,
         "carry": state.record(),
-        "lines": {name: thinned(line) for name, line in lines.items() if line[0]},
+        "lines": shown_lines(lines),
         # A resumed run went back to its checkpoint: the view draws it anew from the start.
         "again": offset > 0 and bool(fold.start),
         **_facts(fold),

@@ -6,11 +6,14 @@ the same view that the Train tab has.
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 import gradio as gr
+import orjson
 
+from qwen_ui.compare import comparison_members
 from qwen_ui.paths import runs_folder
 from qwen_ui.runs import (
     Axis,
@@ -24,7 +27,9 @@ from qwen_ui.runs import (
 )
 from qwen_ui.ui.page import (
     Header,
+    Place,
     Session,
+    Smoothing,
     build_run_view,
     mount_point,
     mounted_by,
@@ -81,16 +86,41 @@ def wire(tab: RunsTab, header: Header, session: Session) -> None:
     tab.view.change(lambda run: (run or "",) * len(sections), tab.view, sections, **quiet)
 
 
-def listing(seen: str = "") -> dict[str, Any]:
-    """What is new in the list of runs since `seen`, as the answer before said (`runs.index`)."""
-    return asdict(changed_rows(runs_folder(), seen))
+def listing(seen: str = "", members_seen: str = "") -> dict[str, Any]:
+    """What is new in the list of runs since the answer before (`runs.index`).
+
+    Args:
+        seen, members_seen: as that answer said.
+
+    Returns:
+        As `ChangedRows`; `members`, the comparison of each run that has one, None where that is
+        as it was.
+    """
+    members = comparison_members()
+    version = hashlib.sha256(orjson.dumps(members)).hexdigest()[:16]
+    return {
+        **asdict(changed_rows(runs_folder(), seen)),
+        "members": None if version == members_seen else members,
+        "members_seen": version,
+    }
 
 
-def overlaid(runs: list[str], axis: Axis = "step", figure: Figure = "loss") -> dict[str, Any]:
-    """One figure's lines of these runs, and how their settings differ."""
+def overlaid(
+    runs: list[str],
+    axis: Axis = "step",
+    figure: Figure = "loss",
+    smoothing: Smoothing = 0.9,
+    between: tuple[Place, Place] | None = None,
+) -> dict[str, Any]:
+    """One figure's lines of these runs, and how their settings differ.
+
+    Args:
+        smoothing: share of the past in the running mean of the loss.
+        between: the part of the axis that is looked at, thinned by itself.
+    """
     wanted = ("smooth", "eval") if figure == "loss" else (figure,)
     return {
-        "runs": run_curves(runs, axis=axis, only=wanted),
+        "runs": run_curves(runs, axis=axis, smoothing=smoothing, only=wanted, between=between),
         "differences": setting_differences(runs),
     }
 

@@ -61,6 +61,7 @@ MISTAKES: dict[str, dict[str, tuple[dict[str, Any], str | None]]] = {
     },
     "qt-run": {
         "poll": ({"run": "gone"}, "RunError"),
+        "zoomed": ({"run": "gone", "low": 1, "high": 2}, "RunError"),
         "act": ({"run": "gone", "action": "stop"}, "RunError"),
         "settings": ({"run": "gone"}, "RunError"),
         "log": ({"run": "gone"}, "RunError"),

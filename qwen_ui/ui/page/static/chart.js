@@ -1,44 +1,27 @@
 /* A chart that grows in place: it extends its lines, so zoom, hover and hidden lines stay. */
+import { styleOf, traceOf } from "./chart_style.js";
 import { logTool, pictureTools, toolRow } from "./chart_tools.js";
+import { Crosshair } from "./crosshair.js";
 import { button, make, problemLine, write } from "./dom.js";
 import { EndLabels } from "./end_labels.js";
 import { bytes, rounded } from "./format.js";
-import { held, lastValue, NO_LINE } from "./lines.js";
-import { AXES, colour, CONFIG, drawer, layout } from "./plotly.js";
+import { held, lastValue, NO_LINE, valueAt, wholeTicks } from "./lines.js";
+import { axisOf } from "./linked_charts.js";
+import { AXES, colour, CONFIG, drawer, isCounted, layout } from "./plotly.js";
 
 const FEW_POINTS = 40;
+const NARROW = 560; // below so many pixels the names stand under the lines
 const NEAR = "200px"; // below the window, a chart is drawn already
-const NAMES = { loss: "training", smooth: "smoothed", eval: "evaluation" };
-const STYLES = {
-  loss: () => ({ line: { color: colour("frozen"), width: 1 }, opacity: 0.8 }),
-  smooth: () => ({ line: { color: colour("accent"), width: 2.4 } }),
-  eval: () => ({
-    mode: "lines+markers",
-    line: { color: colour("role-attention"), width: 2 },
-    marker: { size: 7 },
-  }),
-};
-const OTHER_STYLE = () => ({ line: { color: colour("accent"), width: 1.6 } });
-const styleOf = (line) => (STYLES[line] || OTHER_STYLE)();
-const traceOf = (line, [x, y]) => ({
-  type: "scatter",
-  mode: "lines",
-  marker: { size: 4 },
-  name: NAMES[line] || line,
-  hovertemplate: "%{y:.5g}",
-  ...styleOf(line),
-  x,
-  y,
-});
-
 export class Chart {
   /**
-   * @param view what the chart is of: `axis`, `run` (names the pictures) and `saveCsv()`.
+   * @param view what the chart is of: `axis`, `run` (names the pictures), `saveCsv()` and `linked`
+   *   (`LinkedCharts`, those that are zoomed together).
    * @param spec key, title, lines (their names); bytes, zero (the y axis begins there) and main
    *   (large, with labels) where they hold.
    */
   constructor(view, spec) {
     Object.assign(this, { view, spec, log: false, few: false, drawn: false, seen: false });
+    this.end = 0; // the largest x that is drawn
     this.waiting = {}; // lines that are not drawn yet
     this.work = Promise.resolve();
     this.now = make("span", "qr-now");
@@ -72,7 +55,8 @@ export class Chart {
   makeFrame() {
     this.frame = make("div", "qr-frame");
     this.frame.style.minHeight = `${this.height}px`;
-    this.frame.append(this.plot);
+    this.crosshair = new Crosshair(this.plot);
+    this.frame.append(this.plot, this.crosshair.node);
     if (this.spec.main) {
       this.labels = new EndLabels(this.plot, (line) => this.toggleLine(line));
       this.frame.append(this.labels.node);
@@ -103,8 +87,18 @@ export class Chart {
       rangemode: this.spec.zero && !this.log ? "tozero" : "normal",
     };
     if (this.spec.bytes) Object.assign(y, { tickformat: ".4~s", ticksuffix: "B" });
-    const right = this.spec.main ? 132 : 12;
-    return layout(this.view.axis, { height: this.height, right, y, x: { rangemode: "tozero" } });
+    const narrow = this.plot.clientWidth < NARROW;
+    this.frame.classList.toggle("qr-narrow", narrow);
+    const right = this.spec.main && !narrow ? 132 : 12;
+    return layout(this.view.axis, { height: this.height, right, y, x: this.across() });
+  }
+
+  /* The x axis: what all charts are zoomed to, and whole numbers where it counts. */
+  across() {
+    const { range } = this.view.linked;
+    const counted = isCounted(this.view.axis);
+    const ticks = counted && !range ? wholeTicks(this.end) : {};
+    return { rangemode: "tozero", ...ticks, ...axisOf(range, counted) };
   }
 
   text(value) {
@@ -134,7 +128,13 @@ export class Chart {
     const lines = this.waiting;
     if (!drawer() || !this.seen || !Object.keys(lines).length) return;
     this.waiting = {};
+    const before = wholeTicks(this.end).dtick;
+    this.end = Math.max(this.end, ...Object.values(lines).map(([x]) => x.at(-1)));
+    const { dtick } = wholeTicks(this.end);
     await (this.drawn ? this.extend(lines) : this.begin(lines));
+    if (dtick !== before && !this.view.linked.range && isCounted(this.view.axis)) {
+      await drawer().relayout(this.plot, { "xaxis.dtick": dtick });
+    }
     await this.markFew();
     this.label();
   }
@@ -145,6 +145,7 @@ export class Chart {
     delete this.frame.dataset.wait;
     await drawer().newPlot(this.plot, traces, this.layout(), CONFIG);
     for (const node of this.pictures) node.disabled = false;
+    this.view.linked.add(this);
     if (this.labels) this.plot.on("plotly_afterplot", () => this.labels.place());
   }
 
@@ -163,14 +164,15 @@ export class Chart {
     await drawer().restyle(this.plot, { mode: few ? "lines+markers" : "lines" }, rows);
   }
 
-  label() {
+  label(at = null) {
     if (!this.labels) return;
-    const labels = this.plot.data.map(({ name, y, visible }, row) => {
+    const labels = this.plot.data.map(({ name, x, y, visible }, row) => {
       const line = this.spec.lines[row];
       const value = lastValue(y);
+      const told = at === null ? value : valueAt([x, y], at);
       const paint = line === "loss" ? colour("muted") : styleOf(line).line.color;
       const hidden = visible === "legendonly";
-      return { key: line, name, value, text: this.text(value), colour: paint, hidden };
+      return { key: line, name, value, text: this.text(told), colour: paint, hidden };
     });
     this.labels.set(labels.filter((label) => label.value !== null));
   }
@@ -182,9 +184,41 @@ export class Chart {
     this.label();
   }
 
+  /** Show these lines in place of what is drawn; what waits comes after them. */
+  replace(lines) {
+    this.work = this.work.then(async () => {
+      if (!this.drawn) return;
+      const mine = this.spec.lines.map((line) => lines[line] || NO_LINE);
+      await drawer().restyle(this.plot, { x: mine.map(([x]) => x), y: mine.map(([, y]) => y) });
+    });
+    return this.work;
+  }
+
+  /** Look at this part of the axis, null for all of it; `own` where it was zoomed here. */
+  zoom(range, own) {
+    const counted = isCounted(this.view.axis);
+    const dtick = counted ? wholeTicks(range ? range[1] - range[0] : this.end).dtick : undefined;
+    const change = {};
+    if (counted) change["xaxis.dtick"] = dtick;
+    if (!own) Object.assign(change, range ? { "xaxis.range": range } : { "xaxis.autorange": true });
+    if (Object.keys(change).length) drawer().relayout(this.plot, change);
+  }
+
+  /** Show the values at this x, where the pointer is in another chart; null shows the last. */
+  point(x) {
+    this.crosshair.at(x);
+    if (this.labels) this.label(x);
+    else {
+      const { data } = this.plot;
+      const value = x === null ? lastValue(data[0].y) : valueAt([data[0].x, data[0].y], x);
+      write(this.now, this.text(value));
+    }
+  }
+
   /** Take all points away; the zoom stays, unless it was one of another axis. */
   clear(axisChanged) {
     this.waiting = {};
+    this.end = 0;
     this.work = this.work.then(async () => {
       if (!this.drawn) return;
       const empty = () => this.plot.data.map(() => []);

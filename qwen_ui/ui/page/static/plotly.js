@@ -7,6 +7,10 @@ const FONT = "system-ui, -apple-system, Segoe UI, Roboto, sans-serif";
 const NOT_LOADED = "The library that draws the charts could not be loaded. This page tries again.";
 
 export const AXES = { step: "step", tokens: "tokens", elapsed: "seconds" };
+const COUNTED = new Set(["step", "tokens", "block"]); // axes that have whole numbers alone
+
+/** Whether an axis has whole numbers alone. */
+export const isCounted = (axis) => COUNTED.has(axis);
 
 // plotly's own "Share chart" sends a person's data to its cloud: not from here.
 export const CONFIG = {
@@ -69,7 +73,12 @@ export const layout = (axis, extra = {}) => {
     hovermode: "x unified",
     hoverlabel: { bgcolor: colour("raised"), bordercolor: grid },
     showlegend: false,
-    xaxis: { ...axisStyle, title: { text: AXES[axis] || axis, standoff: 6 }, ...extra.x },
+    xaxis: {
+      ...axisStyle,
+      ...(isCounted(axis) ? { tickformat: ",d" } : {}),
+      title: { text: AXES[axis] || axis, standoff: 6 },
+      ...extra.x,
+    },
     yaxis: { ...axisStyle, ...extra.y },
     uirevision: extra.revision || "kept",
     // plotly makes the buttons' ground from the chart's: dark grey where that is transparent.

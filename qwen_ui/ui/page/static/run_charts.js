@@ -1,7 +1,9 @@
 /* The charts of a run, and how they are looked at: smoothing and the x axis. */
 import { Chart } from "./chart.js";
-import { choice, make, write } from "./dom.js";
+import { choice, make } from "./dom.js";
+import { LinkedCharts } from "./linked_charts.js";
 import { AXES } from "./plotly.js";
+import { smoothingControl } from "./smoothing.js";
 
 // Drawing the loss takes a twentieth of the time (or 2 s lie between), however slow the machine or
 // many the tabs; the small charts are drawn at every fourth update.
@@ -9,7 +11,8 @@ const SOONEST_MS = 700;
 const LATEST_MS = 2000;
 const PAUSES = 20;
 const SMALL_EVERY = 4;
-const HINT = "Drag to zoom, double-click to see all, click a name to hide its line.";
+const HINT =
+  "Drag to zoom all charts, double-click to see all steps, click a name to hide its line.";
 const CHARTS = [
   { key: "loss", title: "Loss (nats per token)", lines: ["loss", "smooth", "eval"], main: true },
   { key: "keep_loss", title: "Loss on the text to keep", lines: ["keep_loss"] },
@@ -47,9 +50,11 @@ export class RunCharts {
    * @param look {smoothing, axis}: kept by whoever shows one run after the other.
    * @param saveCsv offers the run's steps as a file; it is given what says a problem.
    * @param onlook is called after a change of `look`, with whether it was the axis.
+   * @param onzoom is called with the part of the axis that is looked at, null for all of it.
    */
-  constructor({ run, look, saveCsv, onlook }) {
+  constructor({ run, look, saveCsv, onlook, onzoom }) {
     Object.assign(this, { run, look, saveCsv, onlook });
+    this.linked = new LinkedCharts(onzoom);
     this.restart();
     this.charts = CHARTS.map((spec) => new Chart(this, spec));
     const [main, ...small] = this.charts;
@@ -65,22 +70,15 @@ export class RunCharts {
 
   makeControls() {
     const row = make("div", "qr-controls");
-    const label = make("label");
-    const slider = make("input");
-    const { smoothing } = this.look;
-    Object.assign(slider, { type: "range", min: 0, max: 0.99, step: 0.01, value: smoothing });
-    const value = make("span", "qr-num", smoothing.toFixed(2));
-    label.append("Smoothing ", slider, value);
-    slider.addEventListener("input", () => write(value, Number(slider.value).toFixed(2)));
-    slider.addEventListener("change", () => {
-      this.look.smoothing = Number(slider.value);
+    const slider = smoothingControl(this.look.smoothing, (share) => {
+      this.look.smoothing = share;
       this.onlook(false);
     });
     const axes = choice("X axis", AXES, this.axis, (axis) => {
       this.look.axis = axis;
       this.onlook(true);
     });
-    row.append(label, axes, make("span", "q-hint", HINT));
+    row.append(slider, axes, make("span", "q-hint", HINT));
     return row;
   }
 
@@ -103,7 +101,13 @@ export class RunCharts {
     await Promise.all(small.map((chart) => chart.take(lines, due)));
   }
 
+  /** Show these lines, all by name, in place of what is drawn. */
+  replace(lines) {
+    return Promise.all(this.charts.map((chart) => chart.replace(lines)));
+  }
+
   clear(axisChanged) {
+    if (axisChanged) this.linked.forget();
     for (const chart of this.charts) chart.clear(axisChanged);
   }
 

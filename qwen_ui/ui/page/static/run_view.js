@@ -8,11 +8,13 @@ import { placeOf, Poller } from "./poller.js";
 import { describeForm, retryForm } from "./run_forms.js";
 import { RunParts } from "./run_parts.js";
 import { isOver } from "./run_words.js";
+import { ZoomDetail } from "./zoom_detail.js";
 
 const OVER_MS = 3000; // from question to question when the run is over: it may be resumed
 // The server thins what it sends (`runs/thinning.py`), and nothing is thinned here. A line grows by
 // what is new; when it is twice as long as the server sends at most, the whole is asked for again.
 const MOST_POINTS = 2400;
+const FEW_POINTS = 1100; // so many are not thinned: a zoom has nothing more to show
 const NO_RUN =
   "Choose what trains on the Freeze tab, pick data, and launch. Loss, samples and progress appear " +
   "here and stay when the page is closed.";
@@ -24,6 +26,11 @@ class RunView {
     this.look = { smoothing: 0.9, axis: "step" };
     this.root = element.querySelector(".qr-view");
     this.root.view = this;
+    this.detail = new ZoomDetail({
+      ask: ([low, high]) => this.api.call("zoomed", { run: this.run, low, high, ...this.look }),
+      show: ({ lines }) => this.parts?.charts.replace(lines),
+      restore: () => this.again(),
+    });
     this.poller = new Poller({
       ask: (current) => this.ask(current),
       every: () => (this.over ? OVER_MS : this.parts.charts.pause),
@@ -42,6 +49,7 @@ class RunView {
     if (name !== this.run) {
       this.run = name;
       this.poller.stop();
+      this.detail.forget();
       this.restart();
       this.parts = name ? new RunParts(name, this.means(name)) : null;
       this.root.replaceChildren(...(name ? this.parts.nodes : this.nothing()));
@@ -67,6 +75,7 @@ class RunView {
 
   /** Draw all anew from the run's beginning. */
   again(axisChanged = false) {
+    if (axisChanged) this.detail.forget();
     this.restart();
     this.stale = { axisChanged };
     this.poller.now();
@@ -106,9 +115,11 @@ class RunView {
     this.offset = answer.offset;
     this.carry = answer.carry;
     this.points += answer.lines.loss?.[0].length ?? 0;
-    if (this.stale) parts.clear(this.stale.axisChanged);
+    const { stale } = this;
+    if (stale) parts.clear(stale.axisChanged);
     this.stale = null;
     await parts.charts.take(answer.lines, this.over);
+    if (stale) this.detail.again();
     await parts.movement.take(answer.movements);
     await parts.rates.take(answer.trials, answer.end);
     parts.samples.take(answer.samples, this.over);
@@ -156,7 +167,12 @@ class RunView {
     return {
       actions,
       readLog: (size) => this.api.call("log", { run, size }),
-      charts: { look: this.look, saveCsv, onlook: (axis) => this.again(axis) },
+      charts: {
+        look: this.look,
+        saveCsv,
+        onlook: (axis) => this.again(axis),
+        onzoom: (range) => this.points > FEW_POINTS && this.detail.to(range),
+      },
     };
   }
 

@@ -10,10 +10,14 @@ const headOf = (name, colour) => {
   return cell;
 };
 
+/* `plan.name` is the plan, `learning_rate` the learning rate. */
+const titleOf = (setting) =>
+  setting.replace("plan.name", "plan").replace("plan.rule", "plan, rule").replaceAll("_", " ");
+
 const settingRow = ({ setting, values }) => {
   const common = commonValue(values);
   const cells = values.map((value) => make("td", value === common ? "" : "qr-differs", value));
-  return rowOf(make("td", "qr-setting", setting.replaceAll("_", " ")), ...cells);
+  return rowOf(make("td", "qr-setting", titleOf(setting)), ...cells);
 };
 
 /** Nodes for these runs' names and colours and the server's {setting, values}. */

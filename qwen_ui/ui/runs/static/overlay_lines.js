@@ -2,28 +2,35 @@
 
 const DASHES = ["solid", "dash", "dashdot"];
 
-/** Names that begin alike, without what they share: labels have little room, and the table gives
-    names in full. */
-export const shortNames = (names) => {
-  if (names.length < 2) return names;
-  let shared = names[0].length;
-  for (const name of names) while (!name.startsWith(names[0].slice(0, shared))) shared--;
-  const cut = names[0].slice(0, shared).lastIndexOf("-") + 1;
-  return cut > 3 ? names.map((name) => `… ${name.slice(cut)}`) : names;
-};
-
 /** The colour and dash of the run in this place; past the last colour, another dash. */
 export const paintOf = (row, colours) => ({
   colour: colours[row % colours.length],
   dash: DASHES[Math.floor(row / colours.length) % DASHES.length],
 });
 
-/** A trace a line: evaluations as dots on a dotted line, all others as a line. */
-export const tracesOf = (runs, hidden, colours) =>
-  runs.flatMap(({ run, name, lines }, row) => {
+/* How far a group of runs spreads, as a ground in its colour. */
+const bandOf = ({ x, low, high }, colour, visible) => ({
+  type: "scatter",
+  mode: "lines",
+  x: [...x, ...x.toReversed()],
+  y: [...high, ...low.toReversed()],
+  fill: "toself",
+  fillcolor: colour,
+  opacity: 0.16,
+  line: { width: 0 },
+  hoverinfo: "skip",
+  visible,
+});
+
+/** A trace a line: evaluations as dots on a dotted line, all others as a line; below those of a
+    group, how far it spreads. The baseline is drawn thicker. */
+export const tracesOf = (runs, hidden, colours, baseline = "") =>
+  runs.flatMap(({ run, name, lines, bands = {} }, row) => {
     const { colour, dash } = paintOf(row, colours);
     const visible = hidden.has(run) ? "legendonly" : true;
-    return Object.entries(lines).map(([key, [x, y]]) => {
+    const width = run === baseline ? 3.5 : 2;
+    const grounds = Object.values(bands).map((band) => bandOf(band, colour, visible));
+    const drawn = Object.entries(lines).map(([key, [x, y]]) => {
       const dots = key === "eval";
       return {
         type: "scatter",
@@ -34,9 +41,10 @@ export const tracesOf = (runs, hidden, colours) =>
         mode: dots ? "lines+markers" : "lines",
         name: dots ? `${name}, evaluation` : name,
         marker: { color: colour, size: 7 },
-        line: dots ? { color: colour, width: 1, dash: "dot" } : { color: colour, width: 2, dash },
+        line: dots ? { color: colour, width: 1, dash: "dot" } : { color: colour, width, dash },
       };
     });
+    return [...grounds, ...drawn];
   });
 
 /** The line whose end bears the run's name: that of the figure, else its evaluations. */

@@ -1,58 +1,8 @@
 /* The list of runs: brought up to date, sorted, searched, ticked. No DOM. */
-import { duration, exact, nats, rounded, shortCount, signed } from "qwen/page/format.js";
-
-const DATE = "20261125-154210-".length; // a run's name goes on with what trains and where
-const when = (seconds) =>
-  new Date(seconds * 1000).toLocaleString("en-GB", {
-    month: "short",
-    day: "numeric",
-    hour: "2-digit",
-    minute: "2-digit",
-  });
-
-const KEPT = ["forgetting", "kl"]; // columns of runs with a text to keep
-
-/** key: of a record; title; text(record); figure: it is a number; minor: left out where there is
-    little room. */
-export const COLUMNS = [
-  { key: "created", title: "begun", text: (r) => when(r.created), minor: true },
-  { key: "name", title: "run", text: (r) => calledBy(r) },
-  { key: "plan", title: "plan", text: (r) => r.plan },
-  { key: "model", title: "model", text: (r) => r.model.split("/").pop() },
-  { key: "status", title: "status", text: (r) => r.status },
-  {
-    key: "step",
-    title: "steps",
-    figure: true,
-    text: (r) => `${exact(r.step)} / ${exact(r.steps)}`,
-  },
-  {
-    key: "trainable",
-    title: "trainable",
-    figure: true,
-    minor: true,
-    text: (r) => shortCount(r.trainable),
-  },
-  { key: "learning_rate", title: "rate", figure: true, text: (r) => rounded(r.learning_rate, 3) },
-  { key: "loss", title: "loss", figure: true, minor: true, text: (r) => rounded(r.loss) },
-  {
-    key: "eval_before",
-    title: "eval before",
-    figure: true,
-    minor: true,
-    text: (r) => rounded(r.eval_before),
-  },
-  { key: "eval_after", title: "eval after", figure: true, text: (r) => rounded(r.eval_after) },
-  { key: "forgetting", title: "forgets", figure: true, text: (r) => signed(r.forgetting) },
-  { key: "kl", title: "KL", figure: true, minor: true, text: (r) => nats(r.kl) },
-  { key: "elapsed", title: "time", figure: true, text: (r) => duration(r.elapsed || null) },
-];
-
-/** What a run is called: a person's own name, else its folder's without the date. */
-export const calledBy = (record) => record.name || record.run.slice(DATE);
-
-const searchable = (r) =>
-  [r.run, r.name, r.plan, r.model, r.status, r.note, r.data, ...r.tags].join(" ").toLowerCase();
+import { exact } from "qwen/page/format.js";
+import { calledBy, tellingColumns } from "./run_columns.js";
+import { filterOf } from "./run_filter.js";
+import { groupOf, groupRows } from "./run_groups.js";
 
 /* What is not known comes last, whichever way it is sorted. */
 const compare = (a, b, sign) => {
@@ -70,12 +20,24 @@ export class RunList {
     this.sort = kept.sort ?? { key: "created", down: true };
     this.query = kept.query ?? "";
     this.opened = kept.opened ?? "";
+    this.baseline = kept.baseline ?? "";
+    this.by = kept.by ?? ""; // of `GROUPINGS`
+    this.hidden = new Set(kept.hidden ?? []); // columns
+    this.members = {};
+    this.membersSeen = "";
   }
 
   /** What is there again after a reload of the page. */
   keep() {
-    const { ticked, sort, query, opened } = this;
-    return { ticked: [...ticked], sort, query, opened };
+    const { ticked, sort, query, opened, baseline, by, hidden } = this;
+    return { ticked: [...ticked], sort, query, opened, baseline, by, hidden: [...hidden] };
+  }
+
+  /** Take in which comparison runs are members of; whether that has changed. */
+  takeMembers({ members = null, members_seen: seen = "" }) {
+    this.membersSeen = seen;
+    if (members) this.members = members;
+    return Boolean(members);
   }
 
   /** Take in an answer of `listing`. Gives "same", "changed", or "incomplete": a run was removed
@@ -104,13 +66,12 @@ export class RunList {
     else this.ticked.delete(run);
   }
 
-  /** The rows that hold every word of the query, sorted. */
+  /** The rows that the query finds, sorted. */
   found() {
-    const words = this.query.toLowerCase().split(/\s+/).filter(Boolean);
     const { key, down } = this.sort;
     const value = (record) => (key === "name" ? calledBy(record) : record[key]);
     return [...this.runs.values()]
-      .filter((record) => words.every((word) => searchable(record).includes(word)))
+      .filter(filterOf(this.query))
       .sort((a, b) => compare(value(a), value(b), down ? -1 : 1));
   }
 
@@ -125,10 +86,38 @@ export class RunList {
     return scored.reduce((a, b) => (b.eval_after < a.eval_after ? b : a)).run;
   }
 
-  /** The columns that say something: what was forgotten only where a run had a text to keep. */
+  /** What a run is put together with: {key, title}. */
+  groupOf(run) {
+    const record = this.runs.get(run);
+    return record ? groupOf(record, this.by, this.members) : { key: run, title: run };
+  }
+
+  /** The rows in their groups. */
+  groups(rows) {
+    return groupRows(rows, this.by, this.members);
+  }
+
+  /** Those that are overlaid: the baseline first, where it is there. */
+  get overlaid() {
+    const ticked = [...this.ticked];
+    if (!ticked.length || !this.runs.has(this.baseline)) return ticked;
+    return [this.baseline, ...ticked.filter((run) => run !== this.baseline)];
+  }
+
+  /** The columns that there are to choose from. */
+  get choosable() {
+    return tellingColumns([...this.runs.values()]);
+  }
+
+  /** Those that are shown. */
   get columns() {
-    const kept = [...this.runs.values()].some(({ kl }) => typeof kl === "number");
-    return COLUMNS.filter(({ key }) => kept || !KEPT.includes(key));
+    return this.choosable.filter(({ key, fixed }) => fixed || !this.hidden.has(key));
+  }
+
+  /** Show a column or do not. */
+  showColumn(key, on) {
+    if (on) this.hidden.delete(key);
+    else this.hidden.add(key);
   }
 
   /** How many there are: "3 of 12 runs, 2 ticked". */

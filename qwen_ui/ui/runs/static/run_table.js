@@ -1,12 +1,13 @@
-/* The table of runs (Runs tab): sorted, searched, ticked, opened. All DOM is owned here; what changed
-   in the list comes every few seconds while the tab is in view. */
+/* The table of runs (Runs tab): sorted, filtered, put together, ticked, opened. All DOM is owned here;
+   what changed in the list comes every few seconds while the tab is in view. */
 import { Api, attempt, messageOf } from "qwen/page/api.js";
 import { button, make, problemLine, tableOf, write } from "qwen/page/dom.js";
 import { save } from "qwen/page/download.js";
 import { placeOf, Poller } from "qwen/page/poller.js";
 import { Overlay } from "./overlay.js";
 import { RunList } from "./run_list.js";
-import { headOf, rowOf } from "./run_rows.js";
+import { groupRowOf, headOf, rowOf } from "./run_rows.js";
+import { RunTools } from "./run_tools.js";
 
 const REFRESH_MS = 2000;
 const MOST_ROWS = 200;
@@ -44,64 +45,43 @@ class RunTable {
     this.table = make("table", "qr-runs");
     this.scroll = make("div", "qr-scroll qr-runs-scroll");
     this.scroll.tabIndex = 0;
+    this.scroll.setAttribute("role", "region");
+    this.scroll.setAttribute("aria-label", "Runs");
     this.scroll.append(this.table);
     this.wrong = problemLine(); // what a person asked for
     this.silence = problemLine(); // the list itself
     this.none = make("div", "q-empty");
     this.none.append(make("strong", "", "No runs yet"), make("p", "", NONE));
     this.none.hidden = true;
-    const notes = [this.none, this.wrong, this.silence];
-    this.root.replaceChildren(this.tools(), this.scroll, ...notes, this.overlay.node);
-  }
-
-  tools() {
-    const row = make("div", "qr-table-tools");
-    this.query = Object.assign(make("input"), {
-      type: "search",
-      value: this.list.query,
-      placeholder: "Filter: attention, failed, nano …",
-    });
-    this.query.setAttribute("aria-label", "Filter runs");
-    this.query.addEventListener("input", () => {
-      this.list.query = this.query.value;
-      this.changed();
-    });
-    this.found = make("span", "qr-found");
-    this.found.setAttribute("role", "status");
-    this.actions = make("span", "qr-actions");
     const act = (work) => () => attempt(work, (text) => write(this.wrong, text));
-    this.actions.append(
-      button("Untick", "", () => this.untick(), "Untick all runs"),
-      button(
-        "CSV",
-        "",
-        act(() => this.save("csv")),
-        "All steps of the ticked runs",
-      ),
-      button(
-        "HTML report",
-        "",
-        act(() => this.save("html")),
-        "One file that needs no server",
-      ),
-      button(
-        "Delete",
-        "",
-        act(() => this.remove()),
-        "Delete the ticked runs",
-      ),
-    );
-    row.append(this.query, this.found, this.actions);
-    return row;
+    this.tools = new RunTools(this.list, {
+      changed: () => this.changed(),
+      sort: (key) => this.sortBy(key),
+      actions: {
+        clear: () => this.untick(),
+        csv: act(() => this.save("csv")),
+        html: act(() => this.save("html")),
+        remove: act(() => this.remove()),
+      },
+    });
+    this.missed = make("div", "q-empty qr-missed");
+    this.said = make("strong", "");
+    const clear = () => this.tools.clearFilter();
+    this.missed.append(this.said, make("p"), button("Clear the filter", "", clear));
+    this.missed.hidden = true;
+    const notes = [this.none, this.missed, this.wrong, this.silence];
+    this.root.replaceChildren(this.tools.node, this.scroll, ...notes, this.overlay.node);
   }
 
   async ask(current) {
-    const answer = await this.api.call("listing", { seen: this.list.seen });
+    const { seen, membersSeen } = this.list;
+    const answer = await this.api.call("listing", { seen, members_seen: membersSeen });
     if (!current()) return;
     const ticked = this.list.ticked.size;
+    const regrouped = this.list.takeMembers(answer);
     const change = this.list.merge(answer);
     if (change === "incomplete") this.poller.now();
-    if (change !== "changed") return;
+    if (change !== "changed" && !regrouped) return;
     this.draw();
     if (!this.restored) this.restore();
     else if (this.list.ticked.size !== ticked) this.ticksChanged(); // some were deleted
@@ -110,7 +90,7 @@ class RunTable {
   /* What was ticked and opened before the page was loaded again; a link's run comes first. */
   restore() {
     this.restored = true;
-    if (this.list.ticked.size) this.overlay.show([...this.list.ticked]);
+    if (this.list.ticked.size) this.showOverlay();
     const linked = new URLSearchParams(window.location.search).get("run");
     if (this.list.runs.has(linked)) {
       this.open(linked);
@@ -121,24 +101,40 @@ class RunTable {
   }
 
   draw() {
-    const found = this.list.found();
-    const rows = found.slice(0, MOST_ROWS);
-    const best = this.list.best(found);
-    const none = !this.list.runs.size;
-    write(this.found, this.list.summary(found.length, MOST_ROWS));
+    const { list } = this;
+    const found = list.found();
     const focused = document.activeElement?.dataset?.hold;
-    const heads = this.list.columns.map((column) =>
-      headOf(column, this.list.sort, () => this.sortBy(column.key)),
+    const heads = list.columns.map((column) =>
+      headOf(column, list.sort, () => this.sortBy(column.key)),
     );
-    const means = { list: this.list, best, open: (run) => this.open(run), tick: this.tick };
-    const lines = rows.map((record) => rowOf(record, means));
-    const drawn = tableOf("qr-runs", [make("th"), ...heads], lines);
+    const drawn = tableOf("qr-runs", [make("th"), ...heads], this.rows(found));
     this.table.replaceWith(drawn);
     this.table = drawn;
     if (focused) this.table.querySelector(`[data-hold="${CSS.escape(focused)}"]`)?.focus();
-    this.scroll.hidden = this.query.hidden = this.actions.hidden = none;
-    this.none.hidden = !none;
-    for (const node of this.actions.children) node.disabled = !this.list.ticked.size;
+    this.tools.draw(found.length, MOST_ROWS);
+    this.none.hidden = Boolean(list.runs.size);
+    this.scroll.hidden = !found.length;
+    this.missed.hidden = !list.runs.size || found.length > 0;
+    write(this.said, `No run is found by “${list.query}”`);
+  }
+
+  rows(found) {
+    const { list } = this;
+    const means = {
+      list,
+      best: list.best(found),
+      open: (run) => this.open(run),
+      tick: this.tick,
+      pin: (run) => this.pin(run),
+    };
+    const shown = found.slice(0, MOST_ROWS);
+    if (!list.by) return shown.map((record) => rowOf(record, means));
+    return list
+      .groups(shown)
+      .flatMap((group) => [
+        ...(group.rows.length > 1 ? [groupRowOf(group, means)] : []),
+        ...group.rows.map((record) => rowOf(record, means)),
+      ]);
   }
 
   sortBy(key) {
@@ -146,10 +142,15 @@ class RunTable {
     this.changed();
   }
 
-  tick = (run, on) => {
-    this.list.tick(run, on);
+  tick = (runs, on) => {
+    for (const run of runs) this.list.tick(run, on);
     this.ticksChanged();
   };
+
+  pin(run) {
+    this.list.baseline = run;
+    this.ticksChanged();
+  }
 
   open(run) {
     this.list.opened = run;
@@ -163,11 +164,17 @@ class RunTable {
   changed() {
     sessionStorage.setItem(KEPT, JSON.stringify(this.list.keep()));
     this.draw();
+    this.overlay.regroup((run) => this.list.groupOf(run));
   }
 
   ticksChanged() {
     this.changed();
-    this.overlay.show([...this.list.ticked]);
+    this.showOverlay();
+  }
+
+  showOverlay() {
+    const { overlaid, baseline } = this.list;
+    this.overlay.show(overlaid, { baseline, groupOf: (run) => this.list.groupOf(run) });
   }
 
   untick() {
