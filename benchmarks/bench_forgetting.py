@@ -169,7 +169,7 @@ def _log_likelihoods(model: Any, batch: Batch) -> torch.Tensor:
 def _losses_alone(run: Prepared, examples: Examples) -> None:
     """As the held-out samples are evaluated."""
     loop = run.loop
-    source, collated = loop.prefix_sources[2], loop._collated
+    source, collated = loop.prefix_sources[2], loop.collated
     EvaluationPass(loop.trainee, examples, source, collated, loop.group).losses(BATCH)
 
 

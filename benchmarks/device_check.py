@@ -403,7 +403,7 @@ def proof(check: Check) -> None:
         kept = loop.prefix_sources[0].fetch(first)
         assert kept is not None
         vocabulary = loop.trainee.model.config.vocab_size
-        short, size = proof_batch(loop._training, first, vocabulary, 0)
+        short, size = proof_batch(loop.training, first, vocabulary, 0)
         found = prove(loop.trainee, short.to(check.device), kept[: len(short.indexes), :size])
         check.say("proof", found.passed, run=plan, loss=found.loss, gradient=found.gradient)
     curves = []

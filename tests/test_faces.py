@@ -39,9 +39,8 @@ PUBLIC = {
     "model.weights": """
         MAX_SPECTRUM_SIDE MEASURES Place Spectrum Statistics StoredTensor StoredWeights WeightGrid
         Conversion WeightsCheck check_weights copy_companions folder_fingerprint load_model
-        load_tokenizer
-        measure_weights quantization_of read_rows read_weights refuse_misfit refuse_quantized
-        rehearse spectrum tensor_statistics
+        load_tokenizer measure_weights quantization_of read_rows read_weights refuse_misfit
+        refuse_quantized rehearse spectrum tensor_statistics PiecewiseModel
         computes_bfloat16 training_dtype unread_weights weights_folder weights_of
         why_no_weights write_rows
     """,
@@ -92,7 +91,7 @@ PUBLIC = {
     "engine": """
         AS_TRAINED BASE Delta Dialled Exchange HIGHEST Measured Message Prepared RateSearch
         Sampling Side Strengths SuggestedRate Talk TokenLosses Trainer Written exact_matches
-        token_accuracy parse_strength parse_strengths WeightChanges
+        token_accuracy parse_strength parse_strengths WeightChanges StreamError
         loadable_name loading_snippet read_delta write_adapter apply_delta as_worker auto_dtype
         check_spec
         check_spec_within_limits checked_spec delta_file search_steps set_up step_of

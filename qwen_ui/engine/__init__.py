@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from qwen_ui.engine.setup import Prepared, set_up
     from qwen_ui.engine.snippet import loadable_name, loading_snippet
     from qwen_ui.engine.step_price import as_worker, auto_dtype, step_of
+    from qwen_ui.engine.stream.refusal import StreamError
     from qwen_ui.engine.strengths import (
         AS_TRAINED,
         HIGHEST,
@@ -52,6 +53,7 @@ __all__ = [
     "RateSearch",
     "Sampling",
     "Side",
+    "StreamError",
     "Strengths",
     "SuggestedRate",
     "Talk",

@@ -61,11 +61,15 @@ class EvaluationPass:
         # MPS has no float64; sums of one sample are exact enough in float32 there.
         self.dtype = torch.float32 if group.device.type == "mps" else torch.float64
 
+    def batches(self, size: int) -> list[tuple[int, ...]]:
+        """The examples of each batch of `size` sequences, over all processes."""
+        examples = self.examples.items
+        by_length = sorted(range(len(examples)), key=lambda i: len(examples[i].tokens))
+        return [tuple(by_length[i : i + size]) for i in range(0, len(by_length), size)]
+
     def parts(self, size: int) -> Iterator[Part]:
         """This process's batches, of `size` sequences each."""
-        examples, group = self.examples.items, self.group
-        by_length = sorted(range(len(examples)), key=lambda i: len(examples[i].tokens))
-        chunks = [tuple(by_length[i : i + size]) for i in range(0, len(by_length), size)]
+        chunks, group = self.batches(size), self.group
         with evaluating(self.trainee), torch.no_grad():
             for first in range(0, len(chunks), group.world_size):
                 number = first + group.rank

@@ -19,7 +19,8 @@ from qwen_ui.data import IGNORED, Batch
 from qwen_ui.engine.chunked_loss import head_loss, head_losses
 from qwen_ui.engine.divergence import wide_linear
 from qwen_ui.engine.fused_loss import fused_head_loss
-from qwen_ui.engine.prefix_cut import cut_prefix
+from qwen_ui.engine.prefix_cut import Cut, cut_prefix
+from qwen_ui.engine.stream.refusal import StreamError
 from qwen_ui.freeze import Selection
 from qwen_ui.model.libraries import PreTrainedModel
 
@@ -33,6 +34,7 @@ class Trainee(nn.Module):
         model: the causal language model; a plan has been applied to it.
         selection: that plan, resolved.
         cache_prefix: whether to cut the model at its first trained block.
+        cut: a cut that was made already, in its place.
 
     Attributes:
         anatomy: of the model.
@@ -48,7 +50,14 @@ class Trainee(nn.Module):
     body: nn.Module
     head: nn.Module | None
 
-    def __init__(self, model: PreTrainedModel, selection: Selection, *, cache_prefix: bool) -> None:
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        selection: Selection,
+        *,
+        cache_prefix: bool,
+        cut: Cut | None = None,
+    ) -> None:
         super().__init__()
         self.model = model
         self.anatomy = selection.anatomy
@@ -57,7 +66,10 @@ class Trainee(nn.Module):
         self.__dict__["head"] = model.get_output_embeddings()
         # Exactly a linear layer: one that an adapter wraps adds to what its weight gives.
         self.chunked = isinstance(self.head, nn.Linear) and self.body is not model
-        self.cut, self.why_uncut = cut_prefix(model, selection) if cache_prefix else (None, "")
+        self.cut: Cut | None = cut
+        self.why_uncut = ""
+        if cut is None and cache_prefix:
+            self.cut, self.why_uncut = cut_prefix(model, selection)
         self.maskless = False
         self.fused = False
         self.autocast: Callable[[], Any] = nullcontext
@@ -160,14 +172,28 @@ class Trainee(nn.Module):
 
     def _shortened(self, prefix_BTH: torch.Tensor | None) -> Any:
         """Context in which forward passes begin after the prefix, where its output is given."""
-        if self.cut is None or prefix_BTH is None:
+        if self.cut is None:
             return nullcontext()
-        return self.cut.suffix_only(prefix_BTH)
+        return self.cut.whole() if prefix_BTH is None else self.cut.suffix_only(prefix_BTH)
 
     def generate(self, **arguments: Any) -> Any:
         """The model's own generation."""
         generate: Any = self.model.generate
-        return generate(**arguments)
+        with self._shortened(None):
+            return generate(**arguments)
+
+    def go_uncut(self, why: str) -> None:
+        """Run the frozen blocks at every step from here on.
+
+        Raises:
+            StreamError: they are not in memory; it says why that is needed.
+        """
+        if self.cut is not None and not self.cut.holds_prefix:
+            raise StreamError(
+                f"The frozen blocks cannot be read one by one in this model. {why} Set prefix to "
+                "keep, which loads all of them."
+            )
+        self.cut = None
 
     @property
     def prefix_blocks(self) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 
 import torch
@@ -26,7 +26,10 @@ from qwen_ui.engine.verify import proof_batch, verify_shortcuts
 
 # Given the width and the dtype of the prefix's outputs: the caches of those of the training and of
 # the evaluation examples, and of the text to keep.
-OpenCaches = Callable[[int, torch.dtype], tuple[Cache | None, Cache | None, Cache | None]]
+Caches = tuple[Cache | None, Cache | None, Cache | None]
+OpenCaches = Callable[[int, torch.dtype], Caches]
+# Fills caches that blocks read one by one have to fill before the first step; see `stream`.
+FillCaches = Callable[["Loop", Caches, int, torch.dtype], None]
 # Lengths on a GPU are rounded up to it: each shape has its own kernels and graphs.
 GPU_LENGTHS = 64
 
@@ -45,6 +48,7 @@ class Loop:
         seed: of data order and dropout.
         pad: token that fills up short sequences.
         open_caches: asked for where the prefix's outputs can be cached; None caches none.
+        fill_caches: called with them where the prefix's weights are not held.
         group: the processes that train together.
         steps: of the run, as far as that is known.
         prefix_sources: those of a loop on the same trainee and examples, to be shared; None makes
@@ -68,6 +72,7 @@ class Loop:
         seed: int = 0,
         pad: int = 0,
         open_caches: OpenCaches | None = None,
+        fill_caches: FillCaches | None = None,
         group: ProcessGroup | None = None,
         steps: int | None = None,
         keep: Examples | None = None,
@@ -76,12 +81,13 @@ class Loop:
         self.group = group or ProcessGroup()
         self.trainee, self.optimizer = trainee, optimizer
         trainee.autocast = self.group.autocast
-        self._training = training
+        self.training = training
         self._rate, self._batch_size, self._pad = rate, batch_size, pad
         self._accumulation, self._seed = gradient_accumulation_steps, seed
         self._order = Order(training, batch_size * self.group.world_size, seed)
         agree: Callable[[bool], bool] = self.group.all if self.group.sharded else bool
         passes = math.inf if steps is None else float(steps * gradient_accumulation_steps)
+        self._micro_batches = passes
         epoch = len(training.items) / batch_size
         self.graphs = StepGraphs.for_device(
             trainee, optimizer.parameters, self.group, passes, min(passes, epoch)
@@ -90,12 +96,12 @@ class Loop:
         self.prefix_sources = prefix_sources or tuple(
             PrefixSource(trainee, None, agree, run) for _ in range(3)
         )
-        self._open_caches = open_caches
+        self._open_caches, self._fill_caches = open_caches, fill_caches
         self._multiple = 1 if self.group.device.type == "cpu" else GPU_LENGTHS
         self._next: tuple[int, list[Batch]] | None = None
         judged = [evaluation] if keep is None else [evaluation, keep]
         self.passes = [
-            EvaluationPass(trainee, examples, source, self._collated, self.group)
+            EvaluationPass(trainee, examples, source, self.collated, self.group)
             for examples, source in zip(judged, self.prefix_sources[1:], strict=False)
         ]
         self.keep = None if keep is None else Keep(self.passes[1], batch_size)
@@ -113,7 +119,7 @@ class Loop:
             ModelError: the model lets tokens see later ones.
             SettingsError: samples are packed and the model lets them see each other.
         """
-        all_data = [self._training, *(one.examples for one in self.passes)]
+        all_data = [self.training, *(one.examples for one in self.passes)]
         items = tuple(item for examples in all_data for item in examples.items)
         check_packing(
             self.trainee, Examples(items), self._pad, self.group.device, rows=self._batch_size
@@ -124,7 +130,7 @@ class Loop:
         check_causal(self.trainee, batch)
         self.trainee.maskless = self.group.all(prove_maskless(self.trainee, batch, self._pad))
         if self.trainee.cut is not None and (problem := self._prepare_prefix(batch)):
-            self.trainee.cut = None
+            self.trainee.go_uncut(problem)
             said.append(problem)
         if self.trainee.chunked:
             problem = prove_head(self.trainee, self.trainee.inputs(batch))
@@ -134,7 +140,7 @@ class Loop:
         if self.trainee.cut is not None or self.trainee.chunked or self.trainee.maskless:
             prefix = self.prefix_sources[0].fetch(batch)
             vocabulary = self.trainee.model.config.get_text_config().vocab_size
-            short, length = proof_batch(self._training, batch, vocabulary, self._pad)
+            short, length = proof_batch(self.training, batch, vocabulary, self._pad)
             short = short.to(self.group.device)
             if prefix is not None and short is not batch:
                 prefix = prefix[: len(short.indexes), :length]
@@ -151,7 +157,23 @@ class Loop:
             caches = self._open_caches(proven.shape[-1], proven.dtype)
             for source, cache in zip(self.prefix_sources, caches, strict=True):
                 source.cache = cache
+            if self._fill_caches is not None:
+                self._fill_caches(self, caches, proven.shape[-1], proven.dtype)
         return ""
+
+    def first_batches(self) -> Iterator[tuple[int, ...]]:
+        """The examples of this process's micro-batches of the first epoch, or of all steps."""
+        together = self._batch_size * self.group.world_size
+        epoch = math.ceil(len(self.training.items) / together)
+        for number in range(int(min(epoch, self._micro_batches))):
+            yield self._share(number)
+
+    def judged_batches(self) -> list[tuple[Examples, list[tuple[int, ...]]]]:
+        """The evaluation examples, and the text to keep, with this process's batches of each."""
+        rank, world_size = self.group.rank, self.group.world_size
+        return [
+            (one.examples, one.batches(self._batch_size)[rank::world_size]) for one in self.passes
+        ]
 
     def step(self, step: int) -> StepReport:
         """Take the step with this number, counted from 1, and wait for its numbers.
@@ -215,13 +237,15 @@ class Loop:
     def _batches(self, step: int) -> list[Batch]:
         """This process's micro-batches of a step."""
         first = (step - 1) * self._accumulation
-        begin = self.group.rank * self._batch_size
         return [
-            self._collated(
-                self._training, self._order.batch(first + number)[begin : begin + self._batch_size]
-            )
+            self.collated(self.training, self._share(first + number))
             for number in range(self._accumulation)
         ]
+
+    def _share(self, number: int) -> tuple[int, ...]:
+        """This process's examples of a micro-batch."""
+        begin = self.group.rank * self._batch_size
+        return self._order.batch(number)[begin : begin + self._batch_size]
 
     def _taken_batches(self, step: int) -> list[Batch]:
         held, self._next = self._next, None
@@ -237,7 +261,8 @@ class Loop:
             self._next = (step + 1, self._batches(step + 1))
             self.prefix_sources[0].prepare(self._next[1][0])
 
-    def _collated(self, examples: Examples, indexes: tuple[int, ...]) -> Batch:
+    def collated(self, examples: Examples, indexes: tuple[int, ...]) -> Batch:
+        """The batch of these examples, on the device."""
         masked = not self.trainee.maskless
         batch = collate(examples, indexes, self._pad, masked=masked, multiple=self._multiple)
         return batch.to(self.group.device)
@@ -247,7 +272,7 @@ class Loop:
         first = (step - 1) * self._accumulation
         numbers = range(first, first + self._accumulation)
         indexes = [i for number in numbers for i in self._order.batch(number)]
-        carrying, bounds = self._training.loss_tokens, self._training.arrays.bounds
+        carrying, bounds = self.training.loss_tokens, self.training.arrays.bounds
         return sum(carrying[i] for i in indexes), sum(bounds[i + 1] - bounds[i] for i in indexes)
 
     def _epochs(self, step: int) -> float:

@@ -12,7 +12,7 @@ import hashlib
 import json
 import os
 import zlib
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +47,10 @@ class PrefixKey:
     dtype: str
     device: str
     versions: str
+
+    def on_the_way(self, depth: int) -> PrefixKey:
+        """Of what a run that reads the frozen blocks one by one leaves after fewer of them."""
+        return replace(self, depth=depth, versions=f"{self.versions} on the way")
 
     @property
     def name(self) -> str:
@@ -83,8 +87,35 @@ class PrefixCache:
         self._width, self._dtype = width, dtype
         self._starts, self._lengths = ends - lengths, lengths
         self._verified: set[int] = set()
+        self.key, self.examples = key, examples
         if self.capacity:
             self._open(key, self.bytes, budget if total is None else total)
+
+    def on_the_way(self, depth: int, *, new: bool) -> PrefixCache | None:
+        """The cache of the outputs after fewer blocks, which lasts until the next one has run.
+
+        Args:
+            new: whether to make one where there is none; else None is the answer.
+        """
+        key = self.key.on_the_way(depth)
+        if not new and not self._stem(key).with_suffix(DATA_SUFFIX).exists():
+            return None
+        # Beside everything else: what is cached for good does not make room for it.
+        most = max(self.bytes, 1)
+        return PrefixCache(key, self.examples, self._width, self._dtype, most, total=2**62)
+
+    def fits(self, prefix_BTH: torch.Tensor) -> bool:
+        """Whether these outputs are of the width and dtype that are cached."""
+        return prefix_BTH.shape[-1] == self._width and prefix_BTH.dtype == self._dtype
+
+    def row_bytes(self, index: int) -> int:
+        """Bytes of an example's output."""
+        return int(self._lengths[index]) * self._row_bytes
+
+    def remove(self) -> None:
+        """Remove the files."""
+        for suffix in (SUMS_SUFFIX, DATA_SUFFIX):
+            self._stem(self.key).with_suffix(suffix).unlink(missing_ok=True)
 
     @property
     def bytes(self) -> int:
@@ -94,12 +125,15 @@ class PrefixCache:
         last = self.capacity - 1
         return int(self._starts[last] + self._lengths[last]) * self._row_bytes
 
-    def _open(self, key: PrefixKey, size: int, total: int) -> None:
-        folder = home() / "prefixes"
-        folder.mkdir(parents=True, exist_ok=True)
+    def _stem(self, key: PrefixKey) -> Path:
+        """The files without their endings."""
         # The capacity is part of the name: files of two budgets are not of one size.
-        stem = folder / f"{key.name}-{self.capacity}"
-        make_room(folder, stem.name, total - size)
+        return home() / "prefixes" / f"{key.name}-{self.capacity}"
+
+    def _open(self, key: PrefixKey, size: int, total: int) -> None:
+        stem = self._stem(key)
+        stem.parent.mkdir(parents=True, exist_ok=True)
+        make_room(stem.parent, stem.name, total - size)
         self._data = _File(stem.with_suffix(DATA_SUFFIX), size, np.uint8)
         self._sums = _File(stem.with_suffix(SUMS_SUFFIX), self.capacity * 8, np.uint64)
 

@@ -10,8 +10,8 @@ positions to embeddings (docs/decisions/engine.md).
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from typing import Any
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any, Protocol
 
 import torch
 from torch import nn
@@ -25,20 +25,21 @@ class CutError(RuntimeError):
     """A model's blocks are not what a cut needs: the message says in which way."""
 
 
-class _PassThrough(nn.Module):
+class PassThrough(nn.Module):
     """Stands in for a block: returns its input, or `output` where one is set.
 
     Attributes:
         length: how many values the block returns together; 0 where it returns the tensor alone.
             Those beside the hidden state are None.
         output: what it returns in place of its input.
+        calls: how often it has run.
     """
 
     def __init__(self, block: nn.Module) -> None:
         super().__init__()
         # Not registered as a child: its parameters are not the pass-through block's.
         self.__dict__["block"] = block
-        self.length = 0
+        self.length = self.calls = 0
         self.output: torch.Tensor | None = None
 
     def __getattr__(self, name: str) -> Any:
@@ -48,10 +49,39 @@ class _PassThrough(nn.Module):
             return getattr(self.__dict__["block"], name)
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
+        self.calls += 1
         hidden = self.output
         if hidden is None:
             hidden = args[0] if args else kwargs["hidden_states"]
         return (hidden, *[None] * (self.length - 1)) if self.length else hidden
+
+
+class Cut(Protocol):
+    """A model cut before block `depth`; `PrefixCut`, and `stream.StreamedCut`.
+
+    Attributes:
+        depth: number of blocks of the prefix.
+        blocks: all of the model's, in their order.
+        holds_prefix: whether the prefix's weights are in memory.
+        block_bytes: of each block that is in memory only while it runs.
+    """
+
+    depth: int
+    blocks: list[nn.Module]
+    holds_prefix: bool
+    block_bytes: list[int]
+
+    def run_prefix(self, inputs: dict[str, Any]) -> torch.Tensor:
+        """The output of the prefix (B, T, H) for these arguments of the model's forward."""
+        ...
+
+    def suffix_only(self, prefix_BTH: torch.Tensor) -> AbstractContextManager[None]:
+        """Inside, the model's forward begins after the prefix, from this output of the prefix."""
+        ...
+
+    def whole(self) -> AbstractContextManager[None]:
+        """Inside, the model's forward runs every block."""
+        ...
 
 
 class PrefixCut:
@@ -70,7 +100,8 @@ class PrefixCut:
         assert 0 < depth <= len(blocks), (depth, len(blocks))
         self._body, self._list, self.depth = body, blocks, depth
         self.blocks = list(blocks)
-        self._pass_through = [_PassThrough(block) for block in self.blocks]
+        self.holds_prefix, self.block_bytes = True, list[int]()
+        self._pass_through = [PassThrough(block) for block in self.blocks]
 
     def run_prefix(self, inputs: dict[str, Any]) -> torch.Tensor:
         """The output of block `depth - 1` (B, T, H), without a graph; later blocks are not run.
@@ -113,6 +144,10 @@ class PrefixCut:
         finally:
             last.output = None
 
+    def whole(self) -> AbstractContextManager[None]:
+        """Inside, the model's forward runs every block: as it always does."""
+        return nullcontext()
+
     @contextmanager
     def _replaced(self, indexes: range) -> Iterator[None]:
         modules = self._list._modules
@@ -142,13 +177,18 @@ def cut_prefix(model: PreTrainedModel, selection: Selection) -> tuple[PrefixCut 
     if not depth:
         return None, ""
     blocks = block_list(model, selection.anatomy)
-    suffix = {id(m) for block in blocks[depth:] for m in block.modules()}
-    if uses_dropout(m for m in model.modules() if id(m) not in suffix):
+    if drops_below(model, blocks, depth):
         return None, (
             "The frozen blocks use dropout in training, so their outputs change from step to step "
             "and are not cached. Set the dropout in the model's configuration to 0."
         )
     return PrefixCut(model.base_model, blocks, depth), ""
+
+
+def drops_below(model: nn.Module, blocks: nn.ModuleList, depth: int) -> bool:
+    """Whether something before block `depth` drops values at random while the model trains."""
+    suffix = {id(m) for block in blocks[depth:] for m in block.modules()}
+    return uses_dropout(m for m in model.modules() if id(m) not in suffix)
 
 
 def uses_dropout(modules: Iterable[nn.Module]) -> bool:

@@ -40,6 +40,11 @@ class ResidentPrefix:
         """Whether this example's output is held."""
         return index in self._held
 
+    def fits(self, prefix_BTH: torch.Tensor) -> bool:
+        """Whether these outputs are of the width and dtype that are held."""
+        held = self._rows_NH
+        return prefix_BTH.shape[-1] == held.shape[-1] and prefix_BTH.dtype == held.dtype
+
     def put(self, batch: Batch, prefix_BTH: torch.Tensor) -> None:
         """Hold the outputs of a batch."""
         places = self._places(batch, self._tokens + 1)

@@ -138,11 +138,11 @@ def _check_optimizer(spec: RunSpec) -> None:
 
 
 def _check_prefix(spec: RunSpec) -> None:
-    """Refuse what the engine cannot do yet."""
-    if spec.resources.prefix == "stream":
+    """Refuse settings that exclude each other."""
+    if spec.resources.prefix == "stream" and spec.resources.sharded:
         raise SettingsError(
-            "Frozen blocks cannot be streamed from the files yet. Choose the prefix keep, which "
-            "loads them and caches their outputs."
+            "Frozen blocks that are read one by one are never held, so that sharding the weights "
+            "saves nothing of them. Turn sharded off, or set the prefix to keep."
         )
 
 

@@ -3,70 +3,38 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import torch
 from accelerate import Accelerator
 
-from qwen_ui.data import Examples, padding_id
+from qwen_ui.data import padding_id
 from qwen_ui.engine.accelerator import make_accelerator, make_process_group
 from qwen_ui.engine.forward import Trainee
-from qwen_ui.engine.loop import Loop, OpenCaches
+from qwen_ui.engine.loop import Loop
 from qwen_ui.engine.lora import adapted_modules, add_adapters
 from qwen_ui.engine.optimizer import MasterAdamW
-from qwen_ui.engine.prefix_cache import PrefixCache, PrefixKey
+from qwen_ui.engine.parts import Base, TokenizedData
 from qwen_ui.engine.prefix_cut import block_list
-from qwen_ui.engine.prefix_resident import ResidentPrefix, resident_budget, resident_bytes
-from qwen_ui.engine.prefix_source import Cache
+from qwen_ui.engine.prefix_opening import cache_opener
 from qwen_ui.engine.rates import SuggestedRate, peak_rate
 from qwen_ui.engine.recompute import recompute
 from qwen_ui.engine.schedule import rate_of
 from qwen_ui.engine.split import read_split
+from qwen_ui.engine.stream.streamed_cut import StreamedCut
+from qwen_ui.engine.stream.streamed_run import cache_filler, cut_without_prefix, streams
 from qwen_ui.errors import PlanError, SettingsError
-from qwen_ui.freeze import FreezePlan, Selection, apply, resolve
+from qwen_ui.freeze import FreezePlan, apply, resolve
 from qwen_ui.model import Anatomy, embedding_rows, length_note, open_model
-from qwen_ui.model.libraries import PreTrainedModel, transformers_version
+from qwen_ui.model.libraries import PreTrainedModel
 from qwen_ui.model.weights import (
     computes_bfloat16,
-    folder_fingerprint,
     load_model,
     load_tokenizer,
     training_dtype,
     weights_folder,
 )
 from qwen_ui.runs import RunSpec, Tell, tell_nobody
-
-# Share of the cache's budget that the evaluation examples get, and the text to keep again.
-EVALUATION_SHARE = 10
-
-
-@dataclass(frozen=True)
-class Base:
-    """The weights that a run starts from, and which of them it trains."""
-
-    selection: Selection
-    folder: Path
-
-    @cached_property
-    def fingerprint(self) -> str:
-        """Of the weights; reads all of them when it is first asked for."""
-        return folder_fingerprint(self.folder)
-
-
-@dataclass(frozen=True, slots=True)
-class TokenizedData:
-    """The examples of a run, and the tokenizer that made them.
-
-    Attributes:
-        keep: of the text to keep; None where there is none.
-    """
-
-    tokenizer: Any
-    training: Examples
-    evaluation: Examples
-    keep: Examples | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +82,7 @@ def set_up(spec: RunSpec, folder: Path, tell: Tell = tell_nobody) -> Prepared:
     narrowed = bfloat16_note(spec, base.selection.anatomy, accelerator.device)
     trainee = _load(spec, base, accelerator.device)
     rate = peak_rate(spec, base.selection)
-    loop = _make_loop(spec, base, data, accelerator, trainee, rate.rate)
+    loop = _make_loop(spec, base, data, accelerator, trainee, rate.rate, tell)
     tell("proving")
     told = [note for note in data.evaluation.notes if note not in data.training.notes]
     notes = [
@@ -178,13 +146,17 @@ def _load(spec: RunSpec, base: Base, device: torch.device) -> Trainee:
     dtype = training_dtype(spec.model.dtype, anatomy, device)
     # Sharded weights go to their devices a shard at a time.
     place = torch.device("cpu") if spec.resources.sharded else device
-    model = load_model(base.folder, anatomy, dtype, place)
+    cut: StreamedCut | None = None
+    if spec.resources.prefix == "stream":
+        model, cut = cut_without_prefix(base.folder, base.selection, dtype, place)
+    else:
+        model = load_model(base.folder, anatomy, dtype, place)
     apply(base.selection, model)
     if spec.model.lora_rank:
         add_adapters(model, base.selection, spec.model.lora_rank, spec.optimization.seed)
     if spec.resources.gradient_checkpointing:
         recompute(block_list(model, anatomy)[base.selection.prefix_blocks :])
-    return Trainee(model, base.selection, cache_prefix=spec.resources.caches_prefix)
+    return Trainee(model, base.selection, cache_prefix=spec.resources.caches_prefix, cut=cut)
 
 
 def _make_loop(
@@ -194,6 +166,7 @@ def _make_loop(
     accelerator: Accelerator,
     trainee: Trainee,
     peak_rate: float,
+    tell: Tell,
 ) -> Loop:
     settings = spec.optimization
     blocks = block_list(trainee.model, base.selection.anatomy) if spec.resources.sharded else None
@@ -216,57 +189,11 @@ def _make_loop(
         gradient_accumulation_steps=settings.gradient_accumulation_steps,
         seed=settings.seed,
         pad=padding_id(data.tokenizer, embedding_rows(base.selection.anatomy)),
-        open_caches=_cache_opener(spec, base, data, trainee, group.device),
+        open_caches=cache_opener(spec, base, data, trainee, group.device),
+        fill_caches=cache_filler(spec.resources.prefix_budget_bytes, tell)
+        if streams(trainee)
+        else None,
         group=group,
         steps=settings.steps,
         keep=data.keep,
     )
-
-
-def _cache_opener(
-    spec: RunSpec, base: Base, data: TokenizedData, trainee: Trainee, device: torch.device
-) -> OpenCaches:
-    """Opens the caches of the prefix's outputs for the examples of each kind."""
-
-    def opened(width: int, dtype: torch.dtype) -> tuple[Cache | None, Cache | None, Cache | None]:
-        room = resident_budget(device)
-
-        def cache(examples: Examples, budget: int) -> Cache:
-            nonlocal room
-            taken = resident_bytes(examples, width, dtype)
-            if taken <= room:
-                room -= taken
-                return ResidentPrefix(examples, width, dtype, device)
-            key = PrefixKey(
-                weights=base.fingerprint,
-                configuration=trainee.model.config.to_json_string(),
-                tokens=examples.fingerprint,
-                depth=trainee.prefix_blocks,
-                dtype=f"{dtype} of {trainee.model.dtype} {spec.resources.mixed_precision}",
-                device=device.type,
-                versions=f"{torch.__version__} {transformers_version}",
-            )
-            total = spec.resources.prefix_budget_bytes
-            return PrefixCache(key, examples, width, dtype, budget, total)
-
-        budget = spec.resources.prefix_budget_bytes
-        for_evaluation = budget // EVALUATION_SHARE
-        # Those of the evaluation examples are read after every run, and so is the text to keep.
-        evaluation = cache(data.evaluation, for_evaluation)
-        keep = None if data.keep is None else cache(data.keep, for_evaluation)
-        # On a CPU keeping costs a run of one epoch 8 % and saves the next run with the same frozen
-        # blocks two thirds (docs/decisions/engine.md); a GPU computes them anew for less.
-        if device.type != "cpu" and not _read_again(spec, data):
-            return None, evaluation, keep
-        return cache(data.training, budget - 2 * for_evaluation), evaluation, keep
-
-    return opened
-
-
-def _read_again(spec: RunSpec, data: TokenizedData) -> bool:
-    """Whether the run comes to training examples a second time."""
-    settings = spec.optimization
-    if settings.learning_rate_finder:  # every rate is tried on the same ones
-        return True
-    batch = settings.batch_size * settings.gradient_accumulation_steps * spec.resources.processes
-    return settings.steps * batch > len(data.training.items)

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from qwen_ui.data import Examples
+from qwen_ui.engine.forward import Trainee
 from qwen_ui.engine.hardware import device_name
 from qwen_ui.engine.setup import Prepared
 
@@ -25,6 +26,8 @@ def start_fields(run: Prepared, *, step: int, steps: int) -> dict[str, Any]:
         "threads": torch.get_num_threads(),
         "dtype": str(next(run.model.parameters()).dtype).removeprefix("torch."),
         "prefix_blocks": loop.trainee.prefix_blocks,
+        "prefix": _prefix_way(loop.trainee),
+        "loaded_bytes": loaded_bytes(loop.trainee),
         "trainable_parameters": trained,
         "total_parameters": total + (trained if run.spec.model.lora_rank else 0),
         "learning_rate": run.rate.rate,
@@ -36,6 +39,20 @@ def start_fields(run: Prepared, *, step: int, steps: int) -> dict[str, Any]:
         "fingerprint": run.base.fingerprint,
         **_keep_fields(run.data.keep),
     }
+
+
+def _prefix_way(trainee: Trainee) -> str:
+    """What becomes of the frozen blocks below: `off`, `kept` or `streamed`."""
+    if trainee.cut is None:
+        return "off"
+    return "kept" if trainee.cut.holds_prefix else "streamed"
+
+
+def loaded_bytes(trainee: Trainee) -> int:
+    """Bytes of weights that are in memory at once, on all processes together."""
+    held = sum(p.numel() * p.element_size() for p in trainee.model.parameters())
+    cut = trainee.cut
+    return held if cut is None else held + max(cut.block_bytes, default=0)
 
 
 def _keep_fields(keep: Examples | None) -> dict[str, Any]:

@@ -98,7 +98,8 @@ def verify_shortcuts(
     trainee.chunked = False
     if chunked and all_agree(prove(trainee, batch, prefix_BTH).passed):
         return [_sentence("the chunked head", proof)]
-    trainee.cut, trainee.chunked = None, chunked
+    trainee.go_uncut(_sentence("the cached prefix", proof))
+    trainee.chunked = chunked
     if chunked and not all_agree(prove(trainee, batch, None).passed):
         trainee.chunked = False
         return [_sentence("the cached prefix and the chunked head", proof)]

@@ -26,11 +26,11 @@ def _is_movement(value: Any) -> bool:
 _COUNTS = (
     *("step", "steps", "processes", "threads", "prefix_blocks", "trainable_parameters"),
     *("total_parameters", "training_examples", "evaluation_examples"),
-    *("keep_examples", "keep_tokens"),
+    *("keep_examples", "keep_tokens", "loaded_bytes"),
 )
 _TEXTS = (
     *("device", "device_name", "dtype", "learning_rate_source", "evaluation_fingerprint"),
-    *("fingerprint", "keep_fingerprint", "training_fingerprint"),
+    *("fingerprint", "keep_fingerprint", "training_fingerprint", "prefix"),
 )
 _KEPT = ("keep_error", "kl", "kl_error")
 # Steps are many, and are checked column by column (`fold`).

@@ -15,10 +15,14 @@ from qwen_ui.errors import UserError
 from qwen_ui.runs import (
     OF_MEMORY,
     NullWriter,
+    PhaseName,
     Phases,
+    RunSpec,
     RunWriter,
     Superseded,
+    Tell,
     Terminated,
+    Writer,
     first_process,
     read_spec,
     reason_for,
@@ -27,6 +31,10 @@ from qwen_ui.runs import (
 from qwen_ui.workers.measuring import MeasuringWriter
 from qwen_ui.workers.memory_advice import available_memory, with_advice, write_advice
 from qwen_ui.workers.slurm import read_notice, requeue
+
+
+class _Stopped(Exception):
+    """A person asked to stop before the first step."""
 
 
 def main(folder: Path) -> int:
@@ -41,9 +49,12 @@ def main(folder: Path) -> int:
             from qwen_ui.engine import RateSearch, Trainer, set_up  # noqa: PLC0415
 
             tell = Phases(writer)
-            prepared = set_up(spec, folder, tell)
+            prepared = set_up(spec, folder, _stoppable(tell, writer, spec))
             finds = spec.optimization.learning_rate_finder
             (RateSearch if finds else Trainer)(prepared, writer, tell).run()
+        except _Stopped as stopped:
+            writer.event("end", status="stopped", reason=str(stopped))
+            writer.status("stopped", str(stopped))
         except Superseded:
             print("Slurm has started this run elsewhere; this worker ends.", file=sys.stderr)
             return 1
@@ -52,6 +63,23 @@ def main(folder: Path) -> int:
         except BaseException as error:
             return _failed(writer, error)
     return 0
+
+
+def _stoppable(tell: Phases, writer: Writer, spec: RunSpec) -> Tell:
+    """Tells as `tell` does, and ends a run that a person stops while its frozen blocks are read.
+
+    Of several processes the others would wait: those stop at their first step.
+    """
+
+    def told(phase: PhaseName, done: int = 0, total: int = 0) -> None:
+        tell(phase, done, total)
+        if phase == "prefix" and spec.resources.processes == 1 and writer.stop_requested:
+            raise _Stopped(
+                "Stopped by the user while the frozen blocks were read. Resume continues at the "
+                "block that was running."
+            )
+
+    return told
 
 
 def tell_terminated(writer: Any, ended: Terminated) -> int:

@@ -135,7 +135,10 @@ def test_recomputed_blocks_save_their_input_alone() -> None:
         ({"optimizer": "adamw_8bit", "optimizer_offload": True}, "exclude each other"),
         ({"sharded": True, "optimizer_offload": True, "processes": 2}, "exclude each other"),
         ({"optimizer": "adamw_8bit"}, "pip install bitsandbytes"),
-        ({"prefix": "stream"}, "cannot be streamed from the files yet. Choose the prefix keep"),
+        (
+            {"prefix": "stream", "sharded": True, "processes": 2},
+            "read one by one are never held, so that sharding",
+        ),
     ],
 )
 def test_what_cannot_be_is_told_before_launch(

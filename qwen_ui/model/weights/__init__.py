@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         weights_folder,
     )
     from qwen_ui.model.weights.measures import MEASURES
+    from qwen_ui.model.weights.piecewise import PiecewiseModel
     from qwen_ui.model.weights.quantization import quantization_of, refuse_quantized
     from qwen_ui.model.weights.rehearsal import Place, rehearse
     from qwen_ui.model.weights.rows import read_rows, write_rows
@@ -47,6 +48,7 @@ __all__ = [
     "MAX_SPECTRUM_SIDE",
     "MEASURES",
     "Conversion",
+    "PiecewiseModel",
     "Place",
     "Spectrum",
     "Statistics",

@@ -6,7 +6,7 @@ import codecs
 import json
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -61,13 +61,15 @@ def load_model(
 ) -> PreTrainedModel:
     """The language model with its weights, on this device. Remote code is never run.
 
-    Every parameter has come from the files and is finite; nothing is as chance made it.
+    Every parameter has come from the files and is finite; nothing is as chance made it. On the
+    device `meta` names, shapes and dtypes are all there is: no value is read.
 
     Raises:
         ModelError: the files do not hold this model, or hold NaN or infinite values.
     """
     # A progress bar on standard error would fill the run's log.
     disable_progress_bar()
+    weightless = device.type == "meta"
     try:
         model, info = auto_class(anatomy.configuration).from_pretrained(
             folder,
@@ -86,8 +88,9 @@ def load_model(
             f"The weights in '{folder}' cannot be loaded ({' '.join(str(error).split())[:300]})."
         ) from error
     refuse_misfit(anatomy, _check_of(anatomy, info))
-    _refuse_untied(anatomy, model)
-    refuse_not_finite(model, anatomy, folder)
+    if not weightless:
+        _refuse_untied(anatomy, model)
+        refuse_not_finite(model.named_parameters(), anatomy, folder)
     model.config.use_cache = False
     return model.train()
 
@@ -111,26 +114,37 @@ def _refuse_untied(anatomy: Anatomy, model: PreTrainedModel) -> None:
     tensors = dict(model.named_parameters(remove_duplicate=False))
     for group in anatomy.tied:
         if len({id(tensors[name]) for name in group if name in tensors}) > 1:
-            raise ModelError(
-                f"The configuration ties {' and '.join(group)}, and the files hold different "
-                'values for them, so that they are two tensors. Set `"tie_word_embeddings": false` '
-                "in the config.json."
-            )
+            raise untied_error(group)
 
 
-def refuse_not_finite(model: PreTrainedModel, anatomy: Anatomy, folder: Path) -> None:
+def untied_error(names: tuple[str, ...]) -> ModelError:
+    """That the files hold several tensors for what the configuration ties."""
+    return ModelError(
+        f"The configuration ties {' and '.join(names)}, and the files hold different values for "
+        'them, so that they are two tensors. Set `"tie_word_embeddings": false` in the config.json.'
+    )
+
+
+def refuse_not_finite(
+    parameters: Iterable[tuple[str, torch.Tensor]], anatomy: Anatomy, folder: Path
+) -> None:
     """Refuse weights that hold NaN or infinity: the first step would make all of them NaN.
 
     One pass over the values: the extremes of a tensor are NaN or infinite where one of it is.
+
+    Args:
+        parameters: with their names.
 
     Raises:
         ModelError: names the first such tensor, and its file.
     """
     floating = [
         (name, parameter.detach())
-        for name, parameter in model.named_parameters()
+        for name, parameter in parameters
         if parameter.numel() and parameter.is_floating_point()
     ]
+    if not floating:
+        return
     extremes = [torch.stack(values.aminmax()).isfinite().all() for _, values in floating]
     # Asked once: a GPU answers each question only after all that it was told before.
     for (name, values), finite in zip(floating, torch.stack(extremes).tolist(), strict=True):

@@ -1,0 +1,86 @@
+"""What a run does otherwise where its frozen blocks are read one by one from the files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+
+from qwen_ui.engine.prefix_cut import block_list, drops_below
+from qwen_ui.engine.stream.prefix_pass import PrefixPass, Reading, refuse_beyond_budget
+from qwen_ui.engine.stream.refusal import StreamError
+from qwen_ui.engine.stream.sequences import covering
+from qwen_ui.engine.stream.streamed_cut import StreamedCut
+from qwen_ui.freeze import Selection
+from qwen_ui.model.libraries import PreTrainedModel
+from qwen_ui.model.weights import PiecewiseModel
+from qwen_ui.runs import Tell
+
+if TYPE_CHECKING:
+    from qwen_ui.engine.forward import Trainee
+    from qwen_ui.engine.loop import Caches, FillCaches, Loop
+
+
+def cut_without_prefix(
+    folder: Path, selection: Selection, dtype: torch.dtype, device: torch.device
+) -> tuple[PreTrainedModel, StreamedCut]:
+    """The model with all its weights but those of the frozen blocks below, cut there.
+
+    Raises:
+        StreamError: nothing is frozen below, or what is changes from step to step.
+        ModelError: the files do not hold this model.
+    """
+    anatomy, depth = selection.anatomy, selection.prefix_blocks
+    if not depth:
+        raise StreamError(
+            "This plan freezes no block below the first one that trains, so there is nothing to "
+            "read once and drop. Set prefix to keep, or train blocks further up."
+        )
+    pieces = PiecewiseModel(folder, anatomy, dtype, device)
+    if drops_below(pieces.model, block_list(pieces.model, anatomy), depth):
+        raise StreamError(
+            "The frozen blocks use dropout in training, so their outputs change from step to step "
+            "and cannot be computed once. Set the dropout in the model's configuration to 0, or "
+            "set prefix to keep."
+        )
+    return pieces.model, StreamedCut(pieces, anatomy, depth)
+
+
+def streams(trainee: Trainee) -> bool:
+    """Whether this trainee's frozen blocks are read one by one."""
+    return trainee.cut is not None and not trainee.cut.holds_prefix
+
+
+def cache_filler(budget: int, tell: Tell) -> FillCaches:
+    """Fills the caches of a run's loop by one pass over the frozen blocks.
+
+    Args:
+        budget: bytes that the outputs may take.
+        tell: told how far it is.
+    """
+
+    def fill(loop: Loop, caches: Caches, width: int, dtype: torch.dtype) -> None:
+        readings = _readings(loop, caches)
+        refuse_beyond_budget(readings, width, dtype, budget)
+        cut, trainee = loop.trainee.cut, loop.trainee
+        assert isinstance(cut, StreamedCut), type(cut)
+        with trainee.autocast():
+            passing = PrefixPass(cut, loop.collated, trainee.inputs, loop.group, tell)
+            passing.run(readings, width, dtype)
+
+    return fill
+
+
+def _readings(loop: Loop, caches: Caches) -> list[Reading]:
+    """What this process takes through the blocks: what it would compute itself, each once."""
+    training, *judged = caches
+    first = covering(loop.first_batches(), loop.training)
+    kinds = [(loop.training, first, training, True)]
+    for (examples, batches), cache in zip(loop.judged_batches(), judged, strict=False):
+        kinds.append((examples, batches, cache, False))
+    readings = []
+    for examples, batches, held, trains in kinds:
+        assert held is not None, "blocks that are read one by one need a cache"
+        readings.append(Reading(examples, batches, held, trains))
+    return readings

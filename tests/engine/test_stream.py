@@ -1,0 +1,165 @@
+"""Frozen blocks that are read one by one from the files: to the last bit what they are together."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from qwen_ui.engine import StreamError
+from qwen_ui.errors import SettingsError
+from qwen_ui.freeze import preset
+from qwen_ui.model import open_model
+from qwen_ui.runs import RunWriter, create_run, run_summary
+from qwen_ui.workers.worker import main
+from tests.helpers.checkpoint_families import save_family
+from tests.helpers.runs import events_of, losses_of, spec_for
+from tests.helpers.runs import train as work
+from tests.helpers.streamed import last, train
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+WITHOUT_DROPOUT = {"resid_pdrop": 0.0, "embd_pdrop": 0.0, "attn_pdrop": 0.0}
+NANO = Path("assets/nano").resolve()
+
+
+@pytest.fixture(scope="module")
+def families(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny model of each family that these tests train."""
+    folder = tmp_path_factory.mktemp("families")
+    for family in ("llama", "gemma2", "qwen2_moe"):
+        save_family(folder / family, family)
+    save_family(folder / "gpt2", "gpt2", **WITHOUT_DROPOUT)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("family", "depth"),
+    [("llama", 1), ("llama", 2), ("llama", 3), ("gemma2", 2), ("gpt2", 2)],
+)
+def test_losses_norms_and_evaluations_are_equal(
+    families: Path, sentences: Path, tmp_path: Path, family: str, depth: int
+) -> None:
+    held, streamed = (
+        train(families / family, sentences, last(4 - depth), tmp_path / way, prefix=way)
+        for way in ("keep", "stream")
+    )
+    assert held.prepared.loop.trainee.prefix_blocks == depth
+    assert streamed.prepared.loop.trainee.prefix_blocks == depth
+    assert streamed.figures == held.figures
+
+
+def test_a_mixture_of_experts_is_equal_where_nothing_is_padded(
+    families: Path, sentences: Path, tmp_path: Path
+) -> None:
+    """Padding goes to experts too, and with others beside them the sums of real tokens round
+    otherwise: what lies on the way holds no padding."""
+    long = tmp_path / "long.txt"
+    parts = [f"{number} {'of many words in a row ' * 4}" for number in range(20)]
+    long.write_text("\n\n".join(parts), encoding="utf-8")
+    for data, equal in ((long, 0.0), (sentences, 1e-6)):
+        held, streamed = (
+            train(
+                families / "qwen2_moe", data, last(2), tmp_path / f"{data.stem}-{way}", prefix=way
+            )
+            for way in ("keep", "stream")
+        )
+        lengths = {len(item.tokens) for item in held.prepared.data.training.items}
+        assert (len(lengths) == 1) == (equal == 0.0)
+        assert streamed.losses == pytest.approx(held.losses, rel=equal, abs=0.0)
+        assert streamed.after == pytest.approx(held.after, rel=equal, abs=0.0)
+
+
+def test_nano_is_equal(sentences: Path, tmp_path: Path) -> None:
+    held, streamed = (
+        train(NANO, sentences, last(4), tmp_path / way, prefix=way) for way in ("keep", "stream")
+    )
+    assert streamed.figures == held.figures
+
+
+def test_frozen_blocks_have_no_weights_while_the_others_train(
+    families: Path, sentences: Path, tmp_path: Path
+) -> None:
+    streamed = train(families / "llama", sentences, last(1), tmp_path / "a", prefix="stream")
+    model, anatomy = streamed.prepared.model, open_model(str(families / "llama"))
+    held = {name for name, _ in model.named_parameters()}
+    absent = {p.name for p in anatomy.parameters if p.block in (0, 1, 2)}
+    assert held == {p.name for p in anatomy.parameters} - absent
+    assert not any(parameter.is_meta for parameter in model.parameters())
+
+
+def test_what_was_kept_is_shared_both_ways(
+    families: Path, sentences: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run that holds the blocks reads what one that streamed them left, and the other way."""
+    base, home = families / "llama", tmp_path / "home"
+    train(base, sentences, last(2), home, prefix="stream")
+    files = {file.name: file.stat().st_size for file in (home / "prefixes").iterdir()}
+    home.with_suffix(".run").rename(tmp_path / "first")
+    train(base, sentences, last(2), home, prefix="keep")
+    assert {file.name: file.stat().st_size for file in (home / "prefixes").iterdir()} == files
+    assert len([name for name in files if name.endswith(".kept")]) == 2
+
+
+@pytest.mark.parametrize(
+    ("plan", "said"),
+    [(preset("embeddings"), "freezes no block below"), (preset("full"), "freezes no block below")],
+)
+def test_a_plan_without_a_prefix_is_refused(
+    families: Path, sentences: Path, tmp_path: Path, plan: object, said: str
+) -> None:
+    with pytest.raises(StreamError, match=said):
+        train(families / "llama", sentences, plan, tmp_path / "a", prefix="stream")  # type: ignore[arg-type]
+
+
+def test_dropout_below_is_refused(sentences: Path, tmp_path: Path) -> None:
+    base = save_family(tmp_path / "gpt2", "gpt2")
+    with pytest.raises(StreamError, match="use dropout in training"):
+        train(base, sentences, last(2), tmp_path / "a", prefix="stream")
+
+
+def test_outputs_beyond_the_budget_are_refused(
+    families: Path, sentences: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(SettingsError, match="prefix_budget_bytes allows"):
+        train(
+            families / "llama", sentences, last(2), tmp_path / "a",
+            prefix="stream", prefix_budget_bytes=1000,
+        )  # fmt: skip
+
+
+def test_a_worker_streams_and_says_so(
+    families: Path, sentences: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("qwen_ui.runs.phases.TELL_SECONDS", 0.0)
+    base = families / "llama"
+    settings = {"layers": "last:1", "dtype": "float32", "device": "cpu"}
+    streamed, held = (
+        work(spec_for(base, sentences, prefix=way, **settings)) for way in ("stream", "keep")
+    )
+    assert losses_of(streamed) == losses_of(held)
+    told, none = (
+        [event for event in events_of(folder, "phase") if event["phase"] == "prefix"]
+        for folder in (streamed, held)
+    )
+    done = [event["done"] for event in told]
+    assert done == sorted(done)
+    assert done[-1] == told[-1]["total"] > 3
+    assert none == []
+    starts = [events_of(folder, "start")[0] for folder in (streamed, held)]
+    assert [start["prefix"] for start in starts] == ["streamed", "kept"]
+    assert starts[0]["loaded_bytes"] < starts[1]["loaded_bytes"]
+
+
+def test_a_person_stops_a_run_whose_blocks_are_read(
+    families: Path, sentences: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("qwen_ui.runs.phases.TELL_SECONDS", 0.0)
+    spec = spec_for(families / "llama", sentences, prefix="stream", layers="last:1")
+    folder = create_run(spec.to_dict(), spec.plan)
+    with monkeypatch.context() as patch:
+        patch.setattr(RunWriter, "stop_requested", True)
+        assert main(folder) == 0
+    assert run_summary(folder)["status"] == "stopped"
+    assert "frozen blocks were read" in run_summary(folder)["reason"]
+    assert main(folder) == 0
+    assert run_summary(folder)["status"] == "completed"
