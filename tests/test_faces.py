@@ -29,7 +29,7 @@ PUBLIC = {
         check_pattern children_by_parent compare_models config_int config_text config_value
         embedding_rows fake_model find_folds group_kinds head_size hub_id is_bias key_value_heads
         build_on_meta is_hub_id language_config length_note match_names matched_groups
-        most_positions needed_beside_tokens
+        most_positions needed_beside_tokens group_label
         long_pass once_per_anatomy open_model open_within_limits pattern_for preset_models
         refuse_length step_inputs trace_block trust_remote_code_of unreached
     """,

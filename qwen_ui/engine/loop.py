@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 
 import torch
 
@@ -56,6 +58,7 @@ class Loop:
 
     Attributes:
         keep: measures what the model has lost of the text to keep; None where there is none.
+        watching: entered with the step's number around the optimizer's step.
         passes: over the evaluation examples, and over those of the text to keep.
     """
 
@@ -80,6 +83,7 @@ class Loop:
     ) -> None:
         self.group = group or ProcessGroup()
         self.trainee, self.optimizer = trainee, optimizer
+        self.watching: Callable[[int], AbstractContextManager[None]] = lambda step: nullcontext()
         trainee.autocast = self.group.autocast
         self.training = training
         self._rate, self._batch_size, self._pad = rate, batch_size, pad
@@ -214,7 +218,8 @@ class Loop:
             self.optimizer.average_sums(group)
         loss = group.all_reduce_sum(summed) / carrying
         rate = self._rate(step)
-        norm = self.optimizer.step(rate, loss)
+        with self.watching(step):
+            norm = self.optimizer.step(rate, loss)
         self.optimizer.zero_grad()
         self.tokens += seen
         report = StepReport(step, math.nan, rate, math.nan, self.tokens, self._epochs(step))

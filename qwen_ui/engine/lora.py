@@ -176,6 +176,14 @@ def by_weight(model: nn.Module, tensors: dict[str, torch.Tensor]) -> dict[str, t
     return found
 
 
+def adapted_weights(model: nn.Module) -> dict[str, str]:
+    """Name of each adapted layer of the model to the name of the weight that it adapts."""
+    return {
+        name: layer.weight if layer.experts else f"{layer.weight}.weight"
+        for name, layer in _adapted_layers(model)
+    }
+
+
 def put_adapters(model: nn.Module, tensors: dict[str, torch.Tensor]) -> None:
     """Give the adapters of this model these values: the way back from `by_weight`.
 

@@ -163,6 +163,10 @@ class MasterAdamW:
             self._update(names, scale)
         return norm
 
+    def gradients(self) -> dict[str, torch.Tensor | None]:
+        """Of the step that is about to be taken, before clipping, by name."""
+        return {name: self._gradient(name) for name in self.parameters}
+
     def _gradient(self, name: str) -> torch.Tensor | None:
         return self._sums.get(name, self.parameters[name].grad)
 

@@ -15,6 +15,7 @@ from qwen_ui.engine.delta import write_delta
 from qwen_ui.engine.early_stopping import EarlyStopping
 from qwen_ui.engine.forecast import Forecast
 from qwen_ui.engine.hardware import peak_bytes
+from qwen_ui.engine.live_grid import LiveGrid
 from qwen_ui.engine.lora import by_weight
 from qwen_ui.engine.movement import BaseFiles, Movement
 from qwen_ui.engine.sample import Sampler
@@ -74,6 +75,14 @@ class Trainer:
             lora=spec.model.lora_rank > 0,
             base=BaseFiles(prepared.base.folder, prepared.model.dtype),
         )
+        self._grid = LiveGrid(
+            loop.optimizer,
+            prepared.base.selection,
+            prepared.model,
+            self._steps,
+            active=loop.group.rank == 0,
+        )
+        loop.watching = self._grid.watching
         self._stopping = EarlyStopping(
             loop.optimizer, patience=spec.evaluation.early_stopping_patience
         )
@@ -162,6 +171,9 @@ class Trainer:
         checkpoints = _due(step, self._spec.resources.checkpoint_every) and not last
         if not self._late or last or evaluates or samples or moves or checkpoints:
             self._settle()
+        if picture := self._grid.take():
+            self._settle()
+            self._writer.event("grid", **picture)
         if evaluates:
             self._judge()
         if samples:

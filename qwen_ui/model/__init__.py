@@ -33,7 +33,14 @@ if TYPE_CHECKING:
     )
     from qwen_ui.model.dataflow import Dataflow, Part, trace_block
     from qwen_ui.model.difference import Difference, compare_models
-    from qwen_ui.model.folding import Fold, KindGroup, children_by_parent, find_folds, group_kinds
+    from qwen_ui.model.folding import (
+        Fold,
+        KindGroup,
+        children_by_parent,
+        find_folds,
+        group_kinds,
+        group_label,
+    )
     from qwen_ui.model.limits import (
         embedding_rows,
         length_note,
@@ -81,6 +88,7 @@ __all__ = [
     "fake_model",
     "find_folds",
     "group_kinds",
+    "group_label",
     "head_size",
     "hub_id",
     "is_bias",

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from qwen_ui.formats import index_ranges
-from qwen_ui.model.anatomy import Anatomy, Module, Role
+from qwen_ui.model.anatomy import Anatomy, Module, Parameter, Role
 
 # Ranges shown of the indexes of a long pattern.
 _MAX_RANGES = 4
@@ -106,11 +106,20 @@ class KindGroup:
     blocks: int
 
 
+def group_label(parameter: Parameter) -> str:
+    """What the group of a tensor is called: its kind, outside the blocks with `*` for indexes."""
+    return parameter.kind if parameter.block is not None else _starred(parameter.kind)
+
+
+def _starred(name: str) -> str:
+    return re.sub(r"(?<=\.)\d+(?=\.)", "*", name)
+
+
 def group_kinds(anatomy: Anatomy) -> tuple[KindGroup, ...]:
     """Every kind; a vision tower's 27 layers are not 27 kinds each."""
     groups: dict[tuple[bool, str, Role], KindGroup] = {}
     for kind in anatomy.kinds:
-        label = kind.kind if kind.blocks else re.sub(r"(?<=\.)\d+(?=\.)", "*", kind.kind)
+        label = kind.kind if kind.blocks else _starred(kind.kind)
         key = (bool(kind.blocks), label, kind.role)
         before = groups.get(key)
         groups[key] = KindGroup(

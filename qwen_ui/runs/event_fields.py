@@ -23,6 +23,27 @@ def _is_movement(value: Any) -> bool:
     )
 
 
+def _is_grid_row(value: Any) -> bool:
+    """(kind, cells) of a picture of the live grid."""
+    return (
+        isinstance(value, list)
+        and len(value) == 2
+        and is_text(value[0])
+        and isinstance(value[1], list)
+        and all(map(_is_cell, value[1]))
+    )
+
+
+def _is_cell(value: Any) -> bool:
+    """(block, or null outside the blocks; ratio; gradient norm)."""
+    return (
+        isinstance(value, list)
+        and len(value) == 3
+        and (value[0] is None or is_count(value[0]))
+        and all(number is None or is_number(number) for number in value[1:])
+    )
+
+
 _COUNTS = (
     *("step", "steps", "processes", "threads", "prefix_blocks", "trainable_parameters"),
     *("total_parameters", "training_examples", "evaluation_examples"),
@@ -51,6 +72,7 @@ FIELDS: dict[str, Checks] = {
         **dict.fromkeys(("busy_percent", "used_bytes", "celsius", "watts"), is_number),
     },
     "movement": {"step": is_count, "blocks": list_of(_is_movement)},
+    "grid": {"step": is_count, "rows": list_of(_is_grid_row)},
     "trial": {
         "steps": is_count,
         **dict.fromkeys(("rate", "loss", "elapsed"), is_number),

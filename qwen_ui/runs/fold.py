@@ -37,7 +37,7 @@ class RunFold:
         columns: the numbers of every step, by name (`STEP_COLUMNS`); None where a step has none.
         recorded: names of the columns that steps record at all.
         phase: what the worker told last of what it does; {} where it told nothing.
-        evals, samples, movements, machine, trials, logs: these events, in order.
+        evals, samples, movements, grids, machine, trials, logs: these events, in order.
         unreadable: lines that were no events, and steps with a value that is no number.
     """
 
@@ -49,6 +49,7 @@ class RunFold:
     evals: list[Event] = field(default_factory=list)
     samples: list[Event] = field(default_factory=list)
     movements: list[Event] = field(default_factory=list)
+    grids: list[Event] = field(default_factory=list)
     machine: list[Event] = field(default_factory=list)
     trials: list[Event] = field(default_factory=list)
     logs: list[Event] = field(default_factory=list)
@@ -65,6 +66,7 @@ class RunFold:
             "eval": self.evals,
             "sample": self.samples,
             "movement": self.movements,
+            "grid": self.grids,
             "machine": self.machine,
             "trial": self.trials,
             "log": self.logs,
@@ -126,7 +128,7 @@ class RunFold:
             self.recorded.clear()
         if not back:
             self.trials.clear()
-        for events in (self.evals, self.samples, self.movements, self.machine):
+        for events in (self.evals, self.samples, self.movements, self.grids, self.machine):
             # A run that begins anew measures again what it did before its first step.
             events[:] = [event for event in events if back and _step_of(event) <= back]
 

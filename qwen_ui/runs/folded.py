@@ -24,9 +24,9 @@ from qwen_ui.runs.fold import STEP_COLUMNS, Column, RunFold
 
 FILE_NAME = ".fold"
 WORTH_BYTES = 4 * 1024 * 1024  # of the log, that were read beyond what the file holds
-_HEADING = b"qwen-ui fold 1\n"
+_HEADING = b"qwen-ui fold 2\n"
 _TAIL_BYTES = 4096  # before the offset; a log that has the same is the same log
-_LISTS = ("evals", "samples", "movements", "machine", "trials", "logs")
+_LISTS = ("evals", "samples", "movements", "grids", "machine", "trials", "logs")
 
 
 def fold_from(folder: Path, offset: int = 0) -> tuple[RunFold, int]:
