@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
-from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
