@@ -39,6 +39,10 @@ def active(page: Page) -> str:
     return page.locator(f"#{cell}").get_attribute("aria-label") or ""
 
 
+def more_options(page: Page) -> None:
+    page.get_by_role("button", name="More options").click()
+
+
 def trains(page: Page, count: str) -> None:
     """The browser's own count, and Python's after it."""
     expect(page.locator(".qs-trainable")).to_have_text(count)
@@ -162,6 +166,7 @@ def test_undo_takes_back_the_last_that_the_hand_did_though_python_answered_later
     for come in ("0", "1", "24"):
         freeze.get_by_role("button", name="Redo").click()
         expect(freeze.locator(".qs-tensors")).to_have_text(f"{come} of 338")
+    more_options(freeze)
     freeze.get_by_role("radio", name="Add").click()
     freeze.get_by_role("button", name="Norms").click()
     cell(freeze, 0, "self_attn.q_proj.weight").click()
@@ -173,6 +178,7 @@ def test_undo_takes_back_the_last_that_the_hand_did_though_python_answered_later
 
 
 def test_presets_combine(freeze: Page) -> None:
+    more_options(freeze)
     freeze.get_by_role("radio", name="Add").click()
     freeze.get_by_role("button", name="Norms").click()
     trains(freeze, f"{22_028_288 + 87_552:,}")
@@ -190,11 +196,12 @@ def test_layers_and_regular_expressions(freeze: Page) -> None:
     layers.press("Enter")
     expect(freeze.locator(".qs-said")).to_contain_text("is not understood")
     trains(freeze, f"{2 * 5_507_072:,}")
+    more_options(freeze)
     pattern = freeze.get_by_label("Regular expression over names")
     pattern.fill(r"layers\.2\.")
     expect(freeze.locator(".qs-said")).to_have_text("12 tensors match, 46,797,824 parameters")
     expect(freeze.locator(".qs-marked")).to_have_count(12)
-    freeze.get_by_role("button", name="Use").click()
+    freeze.get_by_role("button", name="Use", exact=True).click()
     trains(freeze, "46,797,824")
     pattern.fill("(q|")
     expect(freeze.locator(".qs-said")).to_contain_text("not a valid regular expression")
@@ -259,6 +266,7 @@ def test_the_grid_answers_the_keyboard(freeze: Page) -> None:
 
 
 def test_the_tree_shows_the_same_selection(freeze: Page) -> None:
+    more_options(freeze)
     freeze.get_by_role("radio", name="Tree").click()
     tree = freeze.get_by_role("treegrid")
     expect(tree.get_by_role("checkbox", name="model.layers.24", exact=True)).to_have_attribute(
@@ -281,6 +289,7 @@ def test_the_logarithmic_scale_shows_what_the_linear_one_hides(freeze: Page) -> 
     box_of_bar = bar.bounding_box()
     assert box_of_bar is not None
     assert box_of_bar["width"] < 1
+    more_options(freeze)
     freeze.get_by_role("radio", name="Log").click()
     freeze.wait_for_function(
         "() => document.querySelector('.qs-wide i').getBoundingClientRect().width > 60"
@@ -353,6 +362,34 @@ def test_a_quick_hand_is_never_undone(freeze: Page) -> None:
         # The hand's own pace, at which answers arrive between the clicks.
         freeze.wait_for_timeout(40 + 30 * (block % 5))
     trains(freeze, f"{12 * 1536:,}")
+
+
+def test_few_choices_at_first_and_what_is_in_use_is_told(freeze: Page) -> None:
+    choices = "#qs-main :is(button, input, select):visible"
+    before = "node => node.closest('.qs-choose, .qs-tools') !== null"
+    assert sum(choice.evaluate(before) for choice in freeze.locator(choices).all()) == 10
+    layers = freeze.get_by_role("textbox", name="Layers")
+    expect(layers).to_have_attribute("placeholder", "last:4")
+    freeze.get_by_role("button", name="MLP").click()
+    expect(layers).to_have_attribute("placeholder", "all")
+    more = freeze.get_by_role("button", name="More options")
+    expect(more).to_have_attribute("aria-expanded", "false")
+    more.click()
+    freeze.get_by_role("radio", name="Remove").click()
+    more.click()
+    expect(freeze.get_by_role("button", name="More options (in use)")).to_be_visible()
+    expect(freeze.get_by_role("radio", name="Remove")).to_be_hidden()
+
+
+def test_price_and_export_are_beside_the_grid(freeze: Page) -> None:
+    brief = freeze.locator(".qf-brief")
+    expect(brief).to_contain_text("8.12 TFLOP (42.8 %)")
+    place = freeze.locator(".qf-export").bounding_box()
+    assert place
+    assert place["y"] < 900
+    brief.get_by_role("button", name="All figures and settings").click()
+    expect(freeze.get_by_label("Batch", exact=True)).to_be_focused()
+    expect(freeze.locator(".qf-price h2")).to_be_in_viewport()
 
 
 def test_cells_are_shaded_and_the_top_blocks_taken(freeze: Page) -> None:

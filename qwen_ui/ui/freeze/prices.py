@@ -165,6 +165,7 @@ def _whole(asked: dict[str, Any], key: str, words: str) -> int:
 def _row(plan: Cost, full: Cost, name: str, label: str, text: Any) -> dict[str, Any]:
     part, whole = getattr(plan, name), getattr(full, name)
     return {
+        "name": name,
         "label": label,
         "plan": text(part),
         "full": text(whole),

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import gradio as gr
 
-from qwen_ui.freeze import preset_plans
+from qwen_ui.freeze import default_layers, preset_plans
 from qwen_ui.freeze.cost import optimizer_names
 from qwen_ui.ui.freeze.actions import server_functions
 from qwen_ui.ui.page import mounted_by, render
@@ -56,5 +56,6 @@ def shell() -> str:
     return render(
         "freeze/selector.html",
         presets={name: _LABELS.get(name, name.capitalize()) for name in preset_plans()},
+        layers={name: default_layers(name) for name in preset_plans()},
         optimizers={name: _OPTIMIZERS.get(name, name) for name in optimizer_names()},
     )

@@ -7,6 +7,7 @@ import { tellEdit } from "./edits.js";
 import { ExportPanel } from "./export_panel.js";
 import { GridView } from "./grid_view.js";
 import { HeatControl } from "./heat_control.js";
+import { MoreOptions } from "./more_options.js";
 import { PlanActions } from "./plan_actions.js";
 import { PresetsBar } from "./presets_bar.js";
 import { PricePanel } from "./price_panel.js";
@@ -36,6 +37,7 @@ class FreezeTab {
     this.totals = new Totals(this);
     this.presets = new PresetsBar(this);
     this.tools = new ViewTools(this);
+    this.options = new MoreOptions(this); // after those whose choices it tells of
     this.actions = new PlanActions(this);
     this.panels = [new HeatControl(this), new PricePanel(this), new ExportPanel(this)];
     this.loader = new Poller({

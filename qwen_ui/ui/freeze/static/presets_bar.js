@@ -20,7 +20,7 @@ export class PresetsBar {
     this.queue = Promise.resolve(); // presets are taken one after the other
     this.wanted = ""; // a preset clicked before the model was read
     this.matched = null; // {ranges, tensors, parameters}
-    this.bar = tab.find(".qs-presets");
+    this.bar = tab.find(".qs-choose");
     this.layers = tab.find(".qs-layers");
     this.pattern = tab.find(".qs-regex");
     this.useButton = tab.find(".qs-use");
@@ -66,6 +66,8 @@ export class PresetsBar {
     for (const button of this.bar.querySelectorAll("[data-preset]")) {
       const pressed = name !== "" && button.dataset.preset === name.split(" on ")[0];
       button.setAttribute("aria-pressed", pressed);
+      // What the preset takes where nothing is typed.
+      if (pressed) this.layers.placeholder = button.dataset.layers;
     }
   }
 

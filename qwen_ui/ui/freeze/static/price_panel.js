@@ -51,14 +51,22 @@ export class PricePanel {
       (error) => this.showCards([], messageOf(error)),
     );
     this.root.addEventListener("input", () => this.follow());
+    this.brief = tab.find(".qf-brief");
+    this.brief.querySelector(".qf-to-price").addEventListener("click", () => this.reveal());
     // A dozen steps are traced for it, so it is asked for by those who open it.
     this.find(".qf-cards").addEventListener("toggle", () => this.askCards());
+  }
+
+  /** Below the grid: scrolled to, and its first setting has the focus. */
+  reveal() {
+    this.root.scrollIntoView();
+    this.setting("batch_size").focus({ preventScroll: true });
   }
 
   follow() {
     if (!this.tab.selection) return;
     if (this.structure !== this.tab.structure) this.clear();
-    this.root.classList.add("qf-waits");
+    this.waits(true);
     this.find(".qf-ways").classList.add("qf-old");
     const worker = this.setting("worker").checked;
     for (const name of OF_THE_WORKER) this.setting(name).disabled = worker;
@@ -72,7 +80,8 @@ export class PricePanel {
   /** No figures of another model. */
   clear() {
     this.structure = this.tab.structure;
-    write(this.find(".qf-sentence"), "Tracing a step …");
+    write(this.brief.querySelector(".qf-sentence"), "Tracing a step …");
+    this.showBrief([]);
     this.find("tbody").replaceChildren();
     this.showWays([]);
     this.showCards([]);
@@ -103,11 +112,26 @@ export class PricePanel {
   }
 
   showPrice({ sentence = "", rows = [], problem = "" }) {
-    this.root.classList.remove("qf-waits");
+    this.waits(false);
     this.showFit("–", "–", "");
     this.find("tbody").replaceChildren(...rows.map((row) => this.priceRow(row)));
+    this.showBrief(rows);
     this.showSentence(problem || sentence, problem !== "");
     if (problem) this.showWays([]);
+  }
+
+  waits(on) {
+    for (const node of [this.root, this.brief]) node.classList.toggle("qf-waits", on);
+  }
+
+  /** The figures that count, beside the grid. */
+  showBrief(rows) {
+    const plan = Object.fromEntries(rows.map((row) => [row.name, row]));
+    for (const cell of this.brief.querySelectorAll("[data-brief]")) {
+      const row = plan[cell.dataset.brief];
+      write(cell, row ? `${row.plan} (${percent(row.ratio)})` : "–");
+      cell.title = row?.exact ?? "";
+    }
   }
 
   showProblem(problem) {
@@ -116,7 +140,7 @@ export class PricePanel {
   }
 
   showSentence(text, wrong) {
-    const line = this.find(".qf-sentence");
+    const line = this.brief.querySelector(".qf-sentence");
     write(line, text);
     line.classList.toggle("qs-problem", wrong);
   }
@@ -184,7 +208,7 @@ export class PricePanel {
   }
 
   showFit(plan, full, where) {
-    write(this.find(".qf-fit-plan"), plan);
+    for (const part of [this.root, this.brief]) write(part.querySelector(".qf-fit-plan"), plan);
     write(this.find(".qf-fit-full"), full);
     write(this.find(".qf-fit-where"), where);
   }

@@ -1,4 +1,4 @@
-/* The bar above grid and tree: which of them is shown, the scale of the bars, undo and redo. */
+/* Which of grid and tree is shown, the scale of the bars, undo and redo. */
 import { write } from "qwen/page/dom.js";
 import { checkOne } from "./radio.js";
 
@@ -17,7 +17,10 @@ export class ViewTools {
     this.undo = tab.find("[data-do=undo]");
     this.redo = tab.find("[data-do=redo]");
     write(tab.find(".qs-hint"), HINTS.grid);
-    tab.find(".qs-tools").addEventListener("click", (event) => this.onClick(event.target));
+    tab.find(".qs-choose").addEventListener("click", (event) => {
+      const button = event.target.closest("button");
+      if (button) this.onClick(button);
+    });
     tab.root.addEventListener("keydown", (event) => this.onKey(event));
   }
 
@@ -26,6 +29,7 @@ export class ViewTools {
     const { past, future } = this.tab.selection.history;
     this.undo.disabled = !past.length;
     this.redo.disabled = !future.length;
+    this.undo.hidden = this.redo.hidden = !past.length && !future.length;
   }
 
   onClick(button) {
