@@ -1,10 +1,11 @@
 """Pictures of every tab, for the README and for whoever changes the page.
 
-    python -m scripts.screenshots           # every tab, width and theme, in screenshots/
+    python -m scripts.screenshots           # every tab, empty and full, by width and theme
     make images                             # those that the documents show, in docs/images/
 
-Starts a dashboard of its own on an empty folder, and with `--readme` lets it compare the two plans
-first, so that there is something to see.
+Starts a dashboard of its own on an empty folder and lets it compare the two plans, so that there
+is something to see; without `--readme`, the pictures of empty tabs are taken before that. They lie
+in screenshots/ as TAB-CONTENT-THEME-WIDTH.png.
 """
 
 from __future__ import annotations
@@ -20,14 +21,17 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import product
 from pathlib import Path
 
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 ROOT = Path(__file__).resolve().parent.parent
 TABS = ("Inspect", "Freeze", "Train", "Runs", "Compare")
+THEMES = ("light", "dark")
+SIZES = ((390, 844), (1024, 768), (1440, 900))
 FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
-SETTLE_MS = 2500
+SETTLE_MS = 1500
 # A loaded machine is slow; the comparison makes several runs.
 PATIENCE_MS, RUNS_MS = 60_000, 900_000
 
@@ -50,14 +54,46 @@ def main() -> None:
 
 
 def all_pictures(browser: Browser, url: str, output: Path) -> None:
-    for theme in ("light", "dark"):
-        for width, height in ((1440, 900), (1024, 768)):
+    """Every tab, empty and then full, at every width, in both themes."""
+    for content in ("empty", "full"):
+        if content == "full":
+            compare(browser, url)
+        for theme, (width, height) in product(THEMES, SIZES):
             page = opened(browser, url, theme, width, height)
             for tab in TABS:
                 show(page, tab)
-                file = output / f"{tab.lower()}-{theme}-{width}.png"
-                page.screenshot(path=file, full_page=True)
+                if content == "full":
+                    fill(page, tab)
+                name = f"{tab}-{content}-{theme}-{width}.png".lower()
+                page.screenshot(path=output / name, full_page=True)
             page.context.close()
+
+
+def compare(browser: Browser, url: str) -> None:
+    """Let the dashboard compare the two plans, on one seed."""
+    page = opened(browser, url, "light", 1440, 900)
+    show(page, "Compare")
+    form = page.locator("#qc-form")
+    form.get_by_label("Seeds").fill("1")
+    form.get_by_label("Seeds").press("Tab")
+    page.locator("#qc-classic").click()
+    verdict = page.locator("#qc-view").get_by_role("status")
+    expect(verdict).to_contain_text("this is no verdict", timeout=RUNS_MS)
+    page.context.close()
+
+
+def fill(page: Page, tab: str) -> None:
+    """What a person who works on a tab has there."""
+    if tab == "Inspect":
+        page.get_by_role("searchbox", name="Search modules and tensors").fill("24 k_proj")
+    elif tab == "Freeze":
+        page.locator("[data-preset=bitfit]").click()
+        page.get_by_label("Heat of the cells").select_option("count")
+    elif tab == "Runs":
+        page.locator(".qr-open").first.click()
+        for box in page.locator(".qr-runs tbody input").all()[:2]:
+            box.check()
+    page.wait_for_timeout(SETTLE_MS)
 
 
 def readme_pictures(browser: Browser, url: str, output: Path) -> None:

@@ -78,6 +78,13 @@ def build(session: Session) -> Header:
             js_on_load=mounted_by("page/language_switch.js"),
             padding=False,
         )
+        gr.HTML(
+            render("page/switches.html"),
+            js_on_load=mounted_by("page/switches.js"),
+            apply_default_css=False,
+            elem_id="q-switches",
+            padding=False,
+        )
     if session.limits is not None:
         notice = render("page/public.html", limits=session.limits)
         gr.HTML(notice, elem_id="q-public", padding=False)

@@ -24,7 +24,7 @@ from qwen_ui.ui.page.templates import script
 
 ROOMS = ("page", "inspect", "freeze", "train", "runs", "compare")
 # No modules: they run before gradio's scripts.
-FIRST = ("page/first_language.js", "page/idle_clock.js")
+FIRST = ("page/first_language.js", "page/theme_choice.js", "page/idle_clock.js")
 OPENED = "inspect/inspector.js"  # mounted on the tab that a page opens with
 PLOTLY = "plotly.min.js"
 LANGUAGE = "page/language.js"  # starts by itself, before gradio's scripts

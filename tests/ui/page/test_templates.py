@@ -215,7 +215,13 @@ def test_no_hostile_text_is_read_as_html(hostile: Anatomy, tmp_path: Path) -> No
         runs_report(),
         compare_report(),
     ]
-    shells = ("page/brand.html", "freeze/edits.html", "inspect/shell.html", "inspect/heading.html")
+    shells = (
+        "page/brand.html",
+        "freeze/edits.html",
+        "inspect/shell.html",
+        "inspect/heading.html",
+        "page/switches.html",
+    )
     ours = [
         shell(),
         mount_point("x"),

@@ -1,7 +1,16 @@
 /* The view of a comparison (Compare tab). All DOM is owned here; the server is asked where the
    comparison stands as long as it runs. */
 import { Api, attempt, isRefusal, messageOf } from "qwen/page/api.js";
-import { button, make, problemLine, rowOf, select, tableOf, write } from "qwen/page/dom.js";
+import {
+  button,
+  make,
+  makeScroller,
+  problemLine,
+  rowOf,
+  select,
+  tableOf,
+  write,
+} from "qwen/page/dom.js";
 import { save } from "qwen/page/download.js";
 import { colour, CONFIG, layout, onTheme, plotly } from "qwen/page/plotly.js";
 import { placeOf, Poller } from "qwen/page/poller.js";
@@ -66,7 +75,7 @@ class Comparison {
       buttons: make("div", "qc-bar"),
       wrong: problemLine(),
       charts: make("div", "qc-charts"),
-      table: make("div", "qc-scroll"),
+      table: makeScroller("div", "qc-scroll", "Plans side by side"),
       notes: make("ul", "qc-notes"),
       samples: make("div", "qc-samples"),
     };

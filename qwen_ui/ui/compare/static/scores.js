@@ -1,7 +1,16 @@
 /* Scores of the blocks by every method (Compare tab): a row a method, a column a block, and how far
    the methods agree. */
 import { Api, messageOf } from "qwen/page/api.js";
-import { button, choice, make, problemLine, rowOf, tableOf, write } from "qwen/page/dom.js";
+import {
+  button,
+  choice,
+  make,
+  makeScroller,
+  problemLine,
+  rowOf,
+  tableOf,
+  write,
+} from "qwen/page/dom.js";
 import { placeOf, Poller } from "qwen/page/poller.js";
 import {
   methodsOf,
@@ -33,7 +42,7 @@ const rowHead = (text, title) => {
 const topOf = ({ order }) => order.slice(0, TOP).sort((a, b) => a - b);
 
 const scrolled = (caption, table) => {
-  const node = make("div", "qc-scroll");
+  const node = makeScroller("div", "qc-scroll", caption);
   table.prepend(make("caption", "", caption));
   node.append(table);
   return node;

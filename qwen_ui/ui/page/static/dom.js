@@ -10,6 +10,20 @@ export const make = (tag, className = "", text = undefined) => {
   return node;
 };
 
+/**
+ * A new element that scrolls what is too wide or too high for it: a stop of the keyboard, because
+ * only what has the focus can be scrolled by keys.
+ *
+ * @param {string} name what is in it, for a screen reader
+ */
+export const makeScroller = (tag, className, name) => {
+  const node = make(tag, className);
+  node.tabIndex = 0;
+  node.setAttribute("role", "group");
+  node.setAttribute("aria-label", name);
+  return node;
+};
+
 /** Set a node's text where it is another: a write of the same text costs a layout too. */
 export const write = (node, text) => {
   if (englishOf(node) !== text) node.textContent = text;

@@ -1,15 +1,13 @@
 /* The end of the worker's log, kept up to date as long as it is open. */
-import { make } from "./dom.js";
+import { makeScroller } from "./dom.js";
 
 export class RunLog {
   /** `read(size)` gives {text, size}: the log where its size is another than this. */
   constructor(read) {
     this.read = read;
     this.size = -1;
-    this.node = make("pre", "qr-log");
-    this.node.tabIndex = 0;
+    this.node = makeScroller("pre", "qr-log", "Log of the worker");
     this.node.hidden = true;
-    this.node.setAttribute("aria-label", "Log of the worker");
   }
 
   async toggle(open = this.node.hidden) {

@@ -1,6 +1,6 @@
 /* Turn it: a slider over what was measured at several strengths, and a button that measures. */
 import { copyFrom } from "qwen/page/clipboard.js";
-import { button, make, rowOf, tableOf, write } from "qwen/page/dom.js";
+import { button, make, makeScroller, rowOf, tableOf, write } from "qwen/page/dom.js";
 import { applyCommand, figures, firstIndex, nats, usable } from "./dial_data.js";
 import { RunSection } from "./run_section.js";
 import { changesSection } from "./token_changes.js";
@@ -208,10 +208,7 @@ class Dial extends RunSection {
       row.strength = point.strength;
       return row;
     });
-    const wrap = make("div", "qr-dial-table");
-    wrap.tabIndex = 0;
-    wrap.setAttribute("role", "region");
-    wrap.setAttribute("aria-label", "All strengths");
+    const wrap = makeScroller("div", "qr-dial-table", "All strengths");
     wrap.append(
       tableOf(
         "",

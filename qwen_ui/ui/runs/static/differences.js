@@ -1,5 +1,5 @@
 /* Where the settings and plans of several runs differ. */
-import { make, rowOf, tableOf } from "qwen/page/dom.js";
+import { make, makeScroller, rowOf, tableOf } from "qwen/page/dom.js";
 import { commonValue } from "./overlay_lines.js";
 
 const headOf = (name, colour) => {
@@ -31,7 +31,7 @@ export const differences = (names, colours, rows) => {
     [make("th", "", "setting"), ...heads],
     rows.map(settingRow),
   );
-  const scroll = make("div", "qr-scroll");
+  const scroll = makeScroller("div", "qr-scroll", "Settings that differ");
   scroll.append(table);
   return [title, scroll];
 };
