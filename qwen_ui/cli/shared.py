@@ -144,11 +144,20 @@ def plan_in(file: Path, model: str | Anatomy) -> FreezePlan:
     Raises:
         PlanError: there is no such file, or it cannot be read.
     """
+    text = text_in(file)
+    if text.lstrip().startswith("{"):
+        return FreezePlan.from_json(text)
+    return import_plan(text, open_model(model) if isinstance(model, str) else model)
+
+
+def text_in(file: Path) -> str:
+    """The text of a plan, or of another tool's selection.
+
+    Raises:
+        PlanError: there is no such file, or it is too large.
+    """
     if not file.is_file():
         raise PlanError(f"There is no plan file '{file}'.")
     if file.stat().st_size > MAX_IMPORT_BYTES:
         raise PlanError(f"'{file}' is larger than 16 MiB, which is too large for a plan.")
-    text = file.read_text(encoding="utf-8-sig", errors="replace")
-    if text.lstrip().startswith("{"):
-        return FreezePlan.from_json(text)
-    return import_plan(text, open_model(model) if isinstance(model, str) else model)
+    return file.read_text(encoding="utf-8-sig", errors="replace")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
@@ -11,11 +11,12 @@ from typing import Annotated
 import typer
 
 from qwen_ui import verify as verify_room
-from qwen_ui.cli.shared import AsJson, ModelWithWeights, app, plan_in, say, write
+from qwen_ui.cli.shared import AsJson, ModelWithWeights, app, plan_in, say, text_in, write
 from qwen_ui.cli.table import table
 from qwen_ui.errors import PlanError
 from qwen_ui.formats import short_bytes
 from qwen_ui.freeze import FreezePlan
+from qwen_ui.freeze.lint import lint_text
 from qwen_ui.model import Anatomy
 from qwen_ui.verify import OnProgress, Verification
 
@@ -38,7 +39,7 @@ def verify(
     ] = None,
     config: Annotated[
         Path | None,
-        typer.Option(help="The same, as another tool's file: names or Axolotl's patterns."),
+        typer.Option(help="The same, as a file of another tool's, in any form that `lint` reads."),
     ] = None,
     intruders: Annotated[
         bool,
@@ -55,23 +56,38 @@ def verify(
 
     Exit code 1: the plan was not kept, or the checkpoint has an error of its own.
     """
-    if plan is not None and config is not None:
-        raise PlanError("Give the selection once: with --plan or with --config.")
-    file = plan if plan is not None else config
-
-    def read(anatomy: Anatomy) -> FreezePlan:
-        assert file is not None
-        return plan_in(file, anatomy)
-
     with _progress() as tell:
         found = verify_room.verify(
-            base, tuned, None if file is None else read, intruders=intruders, on_progress=tell
+            base, tuned, _chosen(plan, config), intruders=intruders, on_progress=tell
         )
     if output is not None:
         write(output, verify_room.verification_markdown(found))
     say(verify_room.verification_record(found), as_json, verification_text(found))
     if not found.kept:
         sys.exit(1)
+
+
+def _chosen(plan: Path | None, config: Path | None) -> Callable[[Anatomy], FreezePlan] | None:
+    """What reads the selection that the options name, once the model is known."""
+    if plan is not None and config is not None:
+        raise PlanError("Give the selection once: with --plan or with --config.")
+    if plan is not None:
+        return lambda anatomy: plan_in(plan, anatomy)
+    if config is not None:
+        return lambda anatomy: _linted(config, anatomy)
+    return None
+
+
+def _linted(file: Path, anatomy: Anatomy) -> FreezePlan:
+    """The plan of another tool's selection.
+
+    Raises:
+        PlanError: it cannot be read, or `lint` finds it wrong.
+    """
+    found = lint_text(text_in(file), anatomy, file.name)
+    if found.errors:
+        raise PlanError(found.errors[0])
+    return found.plan
 
 
 @contextmanager

@@ -20,8 +20,9 @@ from torch.distributed.tensor import DTensor
 
 from qwen_ui.engine.lora import adapted_weights
 from qwen_ui.engine.optimizer import MasterAdamW
+from qwen_ui.formats import index_ranges
 from qwen_ui.freeze import Selection
-from qwen_ui.model import group_label
+from qwen_ui.model import Anatomy, group_label
 
 PICTURES = 40  # of a run, at most
 SHARE = 0.01  # of the time since training began
@@ -61,6 +62,7 @@ class LiveGrid:
         self._every = 0
         if active and pictures and not sharded:
             self._every = max(math.ceil(steps / pictures), len(self._parts))
+        self._kinds: list[list[Any]] | None = _kinds(selection.anatomy)
         self._sums: dict[Cell, list[float]] = {}
         self._part = 0
         self._done: dict[str, Any] | None = None
@@ -85,7 +87,9 @@ class LiveGrid:
 
         `rows` are [label of the kind, [[block, ratio, gradient norm], ...]] of what trains; the
         block is null outside the blocks. The ratio is the norm of what the step changed over the
-        norm of what was there, and both are of all tensors of a cell together.
+        norm of what was there, and both are of all tensors of a cell together. The first picture
+        has the grid's `kinds`, too: [label, role, blocks that have it ("0-27")], those outside the
+        blocks with "".
         """
         done, self._done = self._done, None
         return done
@@ -129,6 +133,8 @@ class LiveGrid:
         self._part += 1
         if self._part == len(self._parts):
             self._done = {"step": step, "rows": _rows(self._sums)}
+            if self._kinds is not None:
+                self._done["kinds"], self._kinds = self._kinds, None
             self._sums, self._part = {}, 0
 
 
@@ -141,6 +147,16 @@ def _cells(optimizer: MasterAdamW, selection: Selection, model: torch.nn.Module)
         parameter = by_name[name if name in by_name else places[name.partition(".lora_")[0]]]
         found[name] = group_label(parameter), parameter.block
     return found
+
+
+def _kinds(anatomy: Anatomy) -> list[list[Any]]:
+    """The columns of the grid, in tree order, and the blocks that have each."""
+    blocks: dict[tuple[str, str], list[int]] = {}
+    for parameter in anatomy.parameters:
+        held = blocks.setdefault((group_label(parameter), str(parameter.role)), [])
+        if parameter.block is not None:
+            held.append(parameter.block)
+    return [[*place, index_ranges(sorted(set(held)))] for place, held in blocks.items()]
 
 
 def _size(cells: set[Cell]) -> int:

@@ -34,6 +34,11 @@ def _is_grid_row(value: Any) -> bool:
     )
 
 
+def _is_kind(value: Any) -> bool:
+    """(label, role, blocks) of a column of the live grid."""
+    return isinstance(value, list) and len(value) == 3 and all(map(is_text, value))
+
+
 def _is_cell(value: Any) -> bool:
     """(block, or null outside the blocks; ratio; gradient norm)."""
     return (
@@ -72,7 +77,7 @@ FIELDS: dict[str, Checks] = {
         **dict.fromkeys(("busy_percent", "used_bytes", "celsius", "watts"), is_number),
     },
     "movement": {"step": is_count, "blocks": list_of(_is_movement)},
-    "grid": {"step": is_count, "rows": list_of(_is_grid_row)},
+    "grid": {"step": is_count, "rows": list_of(_is_grid_row), "kinds": list_of(_is_kind)},
     "trial": {
         "steps": is_count,
         **dict.fromkeys(("rate", "loss", "elapsed"), is_number),

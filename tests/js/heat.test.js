@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { barWidth } from "qwen/freeze/bar_scale.js";
-import { endOfScale, Heat, Scale } from "qwen/freeze/heat.js";
+import { Heat } from "qwen/freeze/heat.js";
+import { endOfScale, Scale } from "qwen/page/scale.js";
 import { Structure } from "qwen/freeze/structure.js";
 import { structureRecord } from "./small_model.js";
 

@@ -5,12 +5,14 @@ It carries plotly.js within itself and asks for nothing.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
 from qwen_ui.runs import best_run, fold_run, run_curves, run_folder, setting_differences
 from qwen_ui.ui.page import SERIES_COLOURS, plotly_script, render, script
+from qwen_ui.ui.runs.live_grid import grid_record
 
 SHOWN_SAMPLES = 12
 
@@ -33,6 +35,7 @@ def report(runs: Sequence[str], rows: Sequence[dict[str, Any]]) -> str:
         figures=_figures(rows, best_run(rows), kept=kept),
         runs=list(runs),
         differences=_differences(runs),
+        grids=[grid for run in runs if (grid := _grid(run)) is not None],
         samples=[cells for run in runs for cells in _samples(run)],
         drawn=drawn,
         plotly=script(plotly_script().read_text(encoding="utf-8")),
@@ -88,6 +91,37 @@ def _samples(run: str) -> list[tuple[str, ...]]:
     shown = events[:2] + events[2:][-(SHOWN_SAMPLES - 2) :]
     cells = ((run, *(event.get(key) for key in ("step", "prompt", "text"))) for event in shown)
     return [tuple("" if cell is None else str(cell) for cell in row) for row in cells]
+
+
+def _grid(run: str) -> dict[str, Any] | None:
+    """The last picture of a run's live grid, as rows of cells; None where it has none.
+
+    A cell is (what it says, its shade in per cent or None for frozen), None for no such tensor.
+    """
+    pictures = fold_run(run_folder(run)).grids
+    if not pictures:
+        return None
+    record = grid_record(pictures[-1:], pictures)
+    inside = [(label, blocks) for label, _, blocks in record["kinds"] if blocks]
+    if not inside:
+        return None
+    last = record["pictures"][0]
+    ratios = {(label, block): ratio for label, row in last["rows"] for block, ratio, _ in row}
+    sizes = [ratio for ratio in ratios.values() if ratio]
+    low, high = (math.log(min(sizes)), math.log(max(sizes))) if sizes else (0.0, 0.0)
+
+    def cell(label: str, block: int) -> tuple[str, float | None]:
+        ratio = ratios.get((label, block)) or 0.0
+        text = f"{label}, block {block}: {ratio:.3g}"
+        if not ratio:
+            return text, None
+        return text, 15 + 85 * (math.log(ratio) - low) / (high - low) if high > low else 60
+
+    rows = [
+        (block, [cell(label, block) if block in blocks else None for label, blocks in inside])
+        for block in range(1 + max(max(blocks) for _, blocks in inside))
+    ]
+    return {"run": run, "step": last["step"], "kinds": [label for label, _ in inside], "rows": rows}
 
 
 def _rounded(value: float | None) -> str:

@@ -37,6 +37,7 @@ from qwen_ui.ui.page import (
 )
 from qwen_ui.ui.runs.about import build_about
 from qwen_ui.ui.runs.dial import build_dial
+from qwen_ui.ui.runs.live_grid import build_live_grid
 from qwen_ui.ui.runs.playground import build_playground
 from qwen_ui.ui.runs.report import report
 from qwen_ui.ui.runs.take_away import build_take_away
@@ -49,6 +50,7 @@ class RunsTab:
     Attributes:
         table: the runs, the overlay of those that are ticked; its value is the run to open.
         view: the run that is opened.
+        live: its cells, picture by picture.
         dial: the run at other strengths.
         about: its settings, its origin, how to repeat it.
         talk: base and runs asked the same thing.
@@ -57,6 +59,7 @@ class RunsTab:
 
     table: gr.HTML
     view: gr.HTML
+    live: gr.HTML
     dial: gr.HTML
     about: gr.HTML
     talk: gr.HTML
@@ -74,7 +77,9 @@ def build(session: Session) -> RunsTab:
         server_functions=[server_function(f) for f in (listing, overlaid, remove, exported)],
     )
     view = build_run_view("qr-opened")
-    return RunsTab(table, view, build_dial(), build_about(), build_playground(), build_take_away())
+    # In this order below each other.
+    sections = (build_live_grid(), build_dial(), build_about(), build_playground())
+    return RunsTab(table, view, *sections, build_take_away())
 
 
 def wire(tab: RunsTab, header: Header, session: Session) -> None:
@@ -82,7 +87,7 @@ def wire(tab: RunsTab, header: Header, session: Session) -> None:
     quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
     tab.table.change(lambda run: run or "", tab.table, tab.view, **quiet)
     # A run is opened from its view as well: a retry opens the new one.
-    sections = [tab.dial, tab.about, tab.talk, tab.take]
+    sections = [tab.live, tab.dial, tab.about, tab.talk, tab.take]
     tab.view.change(lambda run: (run or "",) * len(sections), tab.view, sections, **quiet)
 
 

@@ -87,6 +87,7 @@ MISTAKES: dict[str, dict[str, tuple[dict[str, Any], str | None]]] = {
 }
 MISTAKES["qr-opened"] = MISTAKES["qt-run"]
 MISTAKES |= {
+    "qr-live": {"look_at_grid": ({"run": "gone"}, "RunError")},
     "qr-about": {"about": ({"run": "gone"}, "RunError")},
     "qr-talk": {
         "talk_state": ({"run": "gone"}, "RunError"),

@@ -82,6 +82,7 @@ def finished_run(visit: Visit) -> str:
 SIDE = {"run": "gone", "messages": [{"role": "user", "content": "x"}]}
 # What the sections of an opened run are asked.
 OPENED: dict[str, dict[str, tuple[dict[str, Any], str | None]]] = {
+    "qr-live": {"look_at_grid": ({"run": "gone"}, "RunError")},
     "qr-about": {"about": ({"run": "gone"}, "RunError")},
     "qr-talk": {
         "talk_state": ({"run": "gone"}, "RunError"),

@@ -3,7 +3,8 @@
 import { isRefusal, messageOf } from "qwen/page/api.js";
 import { make, write } from "qwen/page/dom.js";
 import { placeOf, Poller } from "qwen/page/poller.js";
-import { endOfScale, Heat } from "./heat.js";
+import { endOfScale } from "qwen/page/scale.js";
+import { Heat } from "./heat.js";
 
 const ASK_AGAIN_MS = 500;
 const COUNT = "count"; // the one heat that needs no measuring
