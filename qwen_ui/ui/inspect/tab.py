@@ -12,6 +12,7 @@ from qwen_ui.model import DEFAULT_MODEL
 from qwen_ui.ui.inspect import more as inspect_more
 from qwen_ui.ui.inspect.actions import server_functions
 from qwen_ui.ui.inspect.more import More
+from qwen_ui.ui.inspect.verifying import build_verifying
 from qwen_ui.ui.page import Header, Session, default_plan, mounted_by, render
 
 
@@ -23,10 +24,12 @@ class InspectTab:
         tree: search, tree and panel; its value names model and plan (JSON), its DOM is
             JavaScript's.
         more: what lies below.
+        verifying: a checkpoint held against the model; its value is as the tree's.
     """
 
     tree: gr.HTML
     more: More
+    verifying: gr.HTML
 
 
 def build(session: Session) -> InspectTab:
@@ -39,16 +42,17 @@ def build(session: Session) -> InspectTab:
         elem_id="qi-main",
         server_functions=server_functions(session),
     )
-    return InspectTab(tree, inspect_more.build(session))
+    shown = _shown(DEFAULT_MODEL, default_plan())
+    return InspectTab(tree, inspect_more.build(session), build_verifying(shown, session))
 
 
 def wire(tab: InspectTab, header: Header, session: Session) -> None:
     """Reload the tree and what lies below when another model was opened, mark what trains."""
-    header.along.append((tab.tree, _shown))
+    header.along.extend([(tab.tree, _shown), (tab.verifying, _shown)])
     header.plan.change(
-        _shown,
+        lambda source, plan: (_shown(source, plan),) * 2,
         [header.model, header.plan],
-        tab.tree,
+        [tab.tree, tab.verifying],
         show_progress="hidden",
         trigger_mode="always_last",
         api_visibility="private",

@@ -29,6 +29,12 @@ MISTAKES: dict[str, dict[str, tuple[dict[str, Any], str | None]]] = {
         "diagram": ({"source": "nano", "block": 99}, "ModelError"),
         "pattern": ({"names": ["model.norm.weight"]}, None),
     },
+    "qi-verify": {
+        "verify_begin": ({"source": "nano", "tuned": " "}, "ModelError"),
+        "verify_state": ({"key": "gone"}, "ModelError"),
+        "verify_report": ({"key": "gone"}, "ModelError"),
+        "verify_stop": ({"key": "gone"}, "ModelError"),
+    },
     "qs-main": {
         "structure": (NO_MODEL, "ModelError"),
         "choose_preset": ({"source": "nano", "name": "mlp", "layers": "top4"}, "PlanError"),
