@@ -30,12 +30,7 @@ def check_causal(trainee: Trainee, batch: Batch) -> None:
     Raises:
         ModelError: they do.
     """
-    tokens_BT = batch.tokens_BT[:1, :TOKENS]
-    # Packed samples begin anew within the sequence: what separates them is proven elsewhere.
-    single = replace(
-        batch, tokens_BT=tokens_BT, mask_BT=torch.ones_like(tokens_BT), positions_BT=None
-    )
-    half = tokens_BT.shape[1] // 2
+    single, half = start_of(batch)
     if half == 0:
         return
     depends_BT = influence(trainee, single, slice(None, half))
@@ -45,3 +40,13 @@ def check_causal(trainee: Trainee, batch: Batch) -> None:
             "tokens, so it does not predict them: its loss would be that of copying. Choose a "
             "causal language model; an encoder may become one by `is_decoder` in its config.json."
         )
+
+
+def start_of(batch: Batch) -> tuple[Batch, int]:
+    """The start of a batch's first sequence, as one sample; half its length."""
+    tokens_BT = batch.tokens_BT[:1, :TOKENS]
+    # Packed samples begin anew within the sequence: what separates them is proven elsewhere.
+    single = replace(
+        batch, tokens_BT=tokens_BT, mask_BT=torch.ones_like(tokens_BT), positions_BT=None
+    )
+    return single, tokens_BT.shape[1] // 2

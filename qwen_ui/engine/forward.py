@@ -93,17 +93,19 @@ class Trainee(nn.Module):
             each: the losses themselves, in the order of the batch's `rows`; without gradients.
                 (Sharded weights are whole within this call alone.)
         """
-        with self.autocast(), self._shortened(None if plain else prefix_BTH):
+        inputs = batch.inputs if plain else self.inputs(batch)
+        prefix_BTH = self._below(inputs, None if plain else prefix_BTH)
+        with self.autocast(), self._shortened(prefix_BTH):
             if self.chunked and not plain:
                 assert self.head is not None
-                hidden_BTH = self.body(**self.inputs(batch)).last_hidden_state
+                hidden_BTH = self.body(**inputs).last_hidden_state
                 hidden_NH = hidden_BTH.flatten(0, 1).index_select(0, batch.rows)
                 if batch.spare_rows:
                     hidden_NH = hidden_NH * (batch.targets >= 0).to(hidden_NH.dtype).unsqueeze(1)
                 loss = head_losses if each else fused_head_loss if self.fused else head_loss
                 return loss(hidden_NH, self.head, batch.targets)
             # From the model's own logits.
-            logits = self.model(**(batch.inputs if plain else self.inputs(batch))).logits
+            logits = self.model(**inputs).logits
             logits_NV = logits.flatten(0, 1).index_select(0, batch.rows).float()
             return F.cross_entropy(
                 logits_NV, batch.targets, reduction="none" if each else "sum", ignore_index=IGNORED
@@ -158,6 +160,7 @@ class Trainee(nn.Module):
         """
         if self.body is self.model:
             return self.logits(inputs, prefix_BTH)
+        prefix_BTH = self._below(inputs, prefix_BTH)
         with self.autocast(), self._shortened(prefix_BTH):
             states: torch.Tensor = self.body(**inputs).last_hidden_state
             return states
@@ -166,20 +169,29 @@ class Trainee(nn.Module):
         self, inputs: dict[str, Any], prefix_BTH: torch.Tensor | None = None
     ) -> torch.Tensor:
         """The model's own logits (B, T, V)."""
+        prefix_BTH = self._below(inputs, prefix_BTH)
         with self.autocast(), self._shortened(prefix_BTH):
             logits: torch.Tensor = self.model(**inputs).logits
             return logits
 
     def _shortened(self, prefix_BTH: torch.Tensor | None) -> Any:
         """Context in which forward passes begin after the prefix, where its output is given."""
-        if self.cut is None:
+        if self.cut is None or prefix_BTH is None:
             return nullcontext()
-        return self.cut.whole() if prefix_BTH is None else self.cut.suffix_only(prefix_BTH)
+        return self.cut.suffix_only(prefix_BTH)
+
+    def _below(
+        self, inputs: dict[str, Any], prefix_BTH: torch.Tensor | None
+    ) -> torch.Tensor | None:
+        """The prefix's output for these inputs where a forward pass cannot do without it."""
+        if prefix_BTH is None and self.cut is not None and not self.cut.runs_whole:
+            return self.run_prefix(inputs)
+        return prefix_BTH
 
     def generate(self, **arguments: Any) -> Any:
         """The model's own generation."""
         generate: Any = self.model.generate
-        with self._shortened(None):
+        with self.cut.all_here() if self.cut is not None else nullcontext():
             return generate(**arguments)
 
     def go_uncut(self, why: str) -> None:

@@ -11,7 +11,10 @@ from typing import Any
 import torch
 
 from qwen_ui.data import Batch
+from qwen_ui.engine.derivative import depends_on
 from qwen_ui.engine.forward import Trainee
+from qwen_ui.engine.stream.streamed_cut import StreamedCut
+from qwen_ui.engine.stream.streamed_run import streams
 
 
 def influence(trainee: Trainee, batch: Batch, states: slice) -> torch.Tensor | None:
@@ -24,6 +27,8 @@ def influence(trainee: Trainee, batch: Batch, states: slice) -> torch.Tensor | N
     Returns:
         (B, T) booleans; None where the model cannot be differentiated.
     """
+    if streams(trainee):
+        return _part_by_part(trainee, batch.inputs, states)
     leaves: list[torch.Tensor] = []
 
     def leaf(_module: Any, _given: Any, embedded: torch.Tensor) -> torch.Tensor:
@@ -35,10 +40,18 @@ def influence(trainee: Trainee, batch: Batch, states: slice) -> torch.Tensor | N
         found = trainee.states(batch.inputs)[:, states]
     finally:
         handle.remove()
-    if not leaves or not found.requires_grad:
-        return None
-    # By random numbers: the sum of a normalised state is the same for every state.
-    generator = torch.Generator().manual_seed(0)
-    direction = torch.randn(found.shape, generator=generator).to(found)
-    gradient = torch.autograd.grad(found, leaves[0], direction, allow_unused=True)[0]
-    return None if gradient is None else (gradient != 0).any(-1)
+    return depends_on(found, leaves[0]) if leaves else None
+
+
+def _part_by_part(trainee: Trainee, inputs: dict[str, Any], states: slice) -> torch.Tensor | None:
+    """The same of a model whose blocks are never together: what any part of it looks at.
+
+    Where no part lets these positions look at another one, the whole does not.
+    """
+    cut = trainee.cut
+    assert isinstance(cut, StreamedCut), type(cut)
+    with trainee.autocast():
+        below_BT = cut.influence(inputs, states)
+    leaf_BTH = trainee.run_prefix(inputs).detach().requires_grad_()
+    above_BT = depends_on(trainee.states(inputs, leaf_BTH.clone())[:, states], leaf_BTH)
+    return None if below_BT is None or above_BT is None else below_BT | above_BT

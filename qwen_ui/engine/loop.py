@@ -22,6 +22,8 @@ from qwen_ui.engine.prefix_source import Cache, PrefixSource
 from qwen_ui.engine.process_group import ProcessGroup
 from qwen_ui.engine.step_graph import StepGraphs
 from qwen_ui.engine.step_report import Evaluation, PendingStep, StepReport
+from qwen_ui.engine.stream.foresight import foresee
+from qwen_ui.engine.stream.streamed_run import forget, streams
 from qwen_ui.engine.verify import proof_batch, verify_shortcuts
 
 # Given the width and the dtype of the prefix's outputs: the caches of those of the training and of
@@ -129,6 +131,11 @@ class Loop:
         said = []
         self.trainee.eval()
         batch = self._batches(1)[0]
+        vocabulary = self.trainee.model.config.get_text_config().vocab_size
+        short, length = proof_batch(self.training, batch, vocabulary, self._pad)
+        short = short.to(self.group.device)
+        if streams(self.trainee):
+            foresee(self.trainee, batch, short, self._pad)
         check_causal(self.trainee, batch)
         self.trainee.maskless = self.group.all(prove_maskless(self.trainee, batch, self._pad))
         if self.trainee.cut is not None and (problem := self._prepare_prefix(batch)):
@@ -141,12 +148,10 @@ class Loop:
                 said.append(problem or "In another process the loss cannot be computed in chunks.")
         if self.trainee.cut is not None or self.trainee.chunked or self.trainee.maskless:
             prefix = self.prefix_sources[0].fetch(batch)
-            vocabulary = self.trainee.model.config.get_text_config().vocab_size
-            short, length = proof_batch(self.training, batch, vocabulary, self._pad)
-            short = short.to(self.group.device)
             if prefix is not None and short is not batch:
                 prefix = prefix[: len(short.indexes), :length]
             said += verify_shortcuts(self.trainee, short, prefix, self.group.all)
+        forget(self.trainee)
         self.trainee.train()
         return said
 

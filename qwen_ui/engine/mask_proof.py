@@ -8,6 +8,7 @@ mask in another way keeps it.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 
@@ -29,29 +30,43 @@ def prove_maskless(trainee: Trainee, batch: Batch, pad: int) -> bool:
         batch: any of the run; the start of its first sequence is looked at, whole and padded.
         pad: token that fills up short sequences.
     """
-    row_1T = batch.tokens_BT[:1, :TOKENS]
-    real = row_1T.shape[1] // 2
-    if batch.positions_BT is not None or real == 0:
+    asked = padded_inputs(batch, pad)
+    if not asked:
         return False
-    padded_BT = row_1T.repeat(2, 1)
-    mask_BT = torch.ones_like(padded_BT)
-    padded_BT[1, real:], mask_BT[1, real:] = pad, 0
-    exchanged_BT = padded_BT.clone()
-    exchanged_BT[1, real:] = row_1T[0, real:].flip(0)
+    real = asked[0]["input_ids"].shape[1] // 2
 
-    def states(tokens_BT: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
-        inputs = {"input_ids": tokens_BT, "attention_mask": mask, "use_cache": False}
+    def states(inputs: dict[str, Any]) -> torch.Tensor:
         return trainee.states(inputs)[1, :real]
 
     with torch.no_grad():
-        masked = states(padded_BT, mask_BT)
-        bare = _unless_raised(lambda: states(padded_BT, None))
-        other = _unless_raised(lambda: states(exchanged_BT, None))
+        masked = states(asked[0])
+        bare = _unless_raised(lambda: states(asked[1]))
+        other = _unless_raised(lambda: states(asked[2]))
     if bare is None or other is None:
         return False
     return difference(other, bare) <= rounding(trainee, bare) and difference(
         bare, masked
     ) <= rounding(trainee, masked, TOLERANCES)
+
+
+def padded_inputs(batch: Batch, pad: int) -> list[dict[str, Any]]:
+    """Arguments of the model's forward for a sequence whole and half padding.
+
+    With a mask, without one, and without one and with other padding; [] where nothing can be shown.
+    """
+    row_1T = batch.tokens_BT[:1, :TOKENS]
+    real = row_1T.shape[1] // 2
+    if batch.positions_BT is not None or real == 0:
+        return []
+    padded_BT = row_1T.repeat(2, 1)
+    mask_BT = torch.ones_like(padded_BT)
+    padded_BT[1, real:], mask_BT[1, real:] = pad, 0
+    exchanged_BT = padded_BT.clone()
+    exchanged_BT[1, real:] = row_1T[0, real:].flip(0)
+    return [
+        {"input_ids": tokens_BT, "attention_mask": mask, "use_cache": False}
+        for tokens_BT, mask in ((padded_BT, mask_BT), (padded_BT, None), (exchanged_BT, None))
+    ]
 
 
 def _unless_raised(run: Callable[[], torch.Tensor]) -> torch.Tensor | None:

@@ -64,11 +64,13 @@ class Cut(Protocol):
         blocks: all of the model's, in their order.
         holds_prefix: whether the prefix's weights are in memory.
         block_bytes: of each block that is in memory only while it runs.
+        runs_whole: whether a forward pass by itself runs the frozen blocks now.
     """
 
     depth: int
     blocks: list[nn.Module]
     holds_prefix: bool
+    runs_whole: bool
     block_bytes: list[int]
 
     def run_prefix(self, inputs: dict[str, Any]) -> torch.Tensor:
@@ -80,7 +82,11 @@ class Cut(Protocol):
         ...
 
     def whole(self) -> AbstractContextManager[None]:
-        """Inside, the model's forward runs every block."""
+        """Inside, the model's forward runs every block, one in memory at a time where it must."""
+        ...
+
+    def all_here(self) -> AbstractContextManager[None]:
+        """Inside, all blocks are in memory, and the model's forward runs them."""
         ...
 
 
@@ -100,7 +106,8 @@ class PrefixCut:
         assert 0 < depth <= len(blocks), (depth, len(blocks))
         self._body, self._list, self.depth = body, blocks, depth
         self.blocks = list(blocks)
-        self.holds_prefix, self.block_bytes = True, list[int]()
+        self.holds_prefix = self.runs_whole = True
+        self.block_bytes = list[int]()
         self._pass_through = [PassThrough(block) for block in self.blocks]
 
     def run_prefix(self, inputs: dict[str, Any]) -> torch.Tensor:
@@ -146,6 +153,10 @@ class PrefixCut:
 
     def whole(self) -> AbstractContextManager[None]:
         """Inside, the model's forward runs every block: as it always does."""
+        return nullcontext()
+
+    def all_here(self) -> AbstractContextManager[None]:
+        """Inside, all blocks are in memory: as they always are."""
         return nullcontext()
 
     @contextmanager

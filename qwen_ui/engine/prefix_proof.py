@@ -26,6 +26,12 @@ ROUNDING = {torch.float32: 1e-5, torch.bfloat16: 1e-3}
 _WITHOUT = "so they are run at every step."
 
 
+def asked_of_prefix(inputs: dict[str, Any]) -> list[tuple[dict[str, Any], bool]]:
+    """What the prefix is run on for the proof: arguments, and whether in training mode."""
+    few = first_tokens(inputs)
+    return [(few, False), (few, True), (few, True)]
+
+
 def first_tokens(inputs: dict[str, Any]) -> dict[str, Any]:
     """A few tokens of a batch's first rows."""
     return {n: v[:ROWS, :TOKENS] if torch.is_tensor(v) else v for n, v in inputs.items()}
@@ -43,22 +49,28 @@ def prove_prefix(trainee: Trainee, inputs: dict[str, Any]) -> tuple[torch.Tensor
         why, else "".
     """
     few = first_tokens(inputs)
-    with torch.no_grad(), _counted(trainee) as runs:
+    assert trainee.cut is not None
+    with torch.no_grad(), _counted(trainee) as runs, trainee.cut.whole():
         whole_BTH = trainee.states(few)
     try:
         with torch.no_grad():
             return _proven(trainee, few, whole_BTH, runs), ""
     except (MemoryError, torch.OutOfMemoryError):
         raise
-    except CutError as error:
-        return None, f"The outputs of the frozen blocks are not cached: {error}, {_WITHOUT}"
     except Exception as error:
         # The model's own code between stand-ins may raise anything; without them it just ran.
-        said = (str(error).strip().splitlines() or ["no message"])[0][:200]
-        return None, (
-            "The frozen blocks cannot be run apart from the others in this model "
-            f"({type(error).__name__}: {said}), {_WITHOUT}"
-        )
+        return None, why_not_apart(error)
+
+
+def why_not_apart(error: Exception) -> str:
+    """Why the frozen blocks' outputs cannot be cached, by what running them apart raised."""
+    if isinstance(error, CutError):
+        return f"The outputs of the frozen blocks are not cached: {error}, {_WITHOUT}"
+    said = (str(error).strip().splitlines() or ["no message"])[0][:200]
+    return (
+        "The frozen blocks cannot be run apart from the others in this model "
+        f"({type(error).__name__}: {said}), {_WITHOUT}"
+    )
 
 
 def _proven(

@@ -9,6 +9,7 @@ import torch
 
 from qwen_ui.data import Example, Examples
 from qwen_ui.engine.forward import Trainee
+from qwen_ui.engine.stream.streamed_run import can_sample
 from qwen_ui.model import Anatomy, most_positions
 from qwen_ui.model.libraries import GenerationConfig, PreTrainedModel
 
@@ -92,6 +93,11 @@ class Sampler:
         self._prompts = tuple(prompts) or (prompt_from(evaluation, tokenizer),)
 
     def samples(self) -> Iterator[tuple[str, str]]:
-        """(prompt, continuation) of each. Every process has to ask: sharded weights need all."""
+        """(prompt, continuation) of each; none where the whole model is too much to hold for them.
+
+        Every process has to ask: sharded weights need all.
+        """
+        if not can_sample(self._trainee):
+            return
         for prompt in self._prompts if self._tokens else ():
             yield prompt, continuation(self._trainee, self._tokenizer, prompt, self._tokens)

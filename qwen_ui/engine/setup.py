@@ -22,7 +22,12 @@ from qwen_ui.engine.recompute import recompute
 from qwen_ui.engine.schedule import rate_of
 from qwen_ui.engine.split import read_split
 from qwen_ui.engine.stream.streamed_cut import StreamedCut
-from qwen_ui.engine.stream.streamed_run import cache_filler, cut_without_prefix, streams
+from qwen_ui.engine.stream.streamed_run import (
+    cache_filler,
+    cut_without_prefix,
+    samples_note,
+    streams,
+)
 from qwen_ui.errors import PlanError, SettingsError
 from qwen_ui.freeze import FreezePlan, apply, resolve
 from qwen_ui.model import Anatomy, embedding_rows, length_note, open_model
@@ -93,6 +98,8 @@ def set_up(spec: RunSpec, folder: Path, tell: Tell = tell_nobody) -> Prepared:
     ]
     if spec.model.lora_rank:
         notes.append(adapted_modules(base.selection).note)
+    if spec.evaluation.sample_tokens:
+        notes.append(samples_note(trainee))
     notes += [rate.note, narrowed, trainee.why_uncut, *loop.verify()]
     return Prepared(
         spec, base, data, accelerator, rate, loop, notes=tuple(note for note in notes if note)

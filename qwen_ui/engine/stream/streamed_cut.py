@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from qwen_ui.engine.prefix_cut import CutError, PassThrough, block_list
-from qwen_ui.engine.stream.passengers import Carried, Passenger
+from qwen_ui.engine.stream.passengers import Carried, Influence, Passenger
 from qwen_ui.model import Anatomy
 from qwen_ui.model.weights import PiecewiseModel
 
@@ -44,6 +44,7 @@ class StreamedCut:
     Attributes:
         blocks: all blocks, in their order; those of the prefix without weights.
         holds_prefix: False.
+        runs_whole: whether forward passes run the frozen blocks now (within `whole`).
         block_bytes: bytes of each block of the prefix in memory.
     """
 
@@ -57,7 +58,9 @@ class StreamedCut:
         pieces.load(name for name in pieces.names if name not in below)
         self.block_bytes = [pieces.bytes(names) for names in self._names]
         self._stand_ins = [_Absent(block) for block in self.blocks]
+        self.runs_whole = False
         self._known: dict[tuple[Any, ...], list[torch.Tensor]] = {}
+        self._influences: dict[tuple[Any, ...], torch.Tensor | None] = {}
         for index in range(depth):
             self._list._modules[str(index)] = self._stand_ins[index]
 
@@ -115,22 +118,69 @@ class StreamedCut:
     def run_prefix(self, inputs: dict[str, Any]) -> torch.Tensor:
         """The output of the last frozen block (B, T, H), without a graph.
 
-        Reads all frozen blocks, unless these inputs were remembered.
+        Reads all frozen blocks, unless these inputs were foreseen.
 
         Raises:
             CutError: as `run_block`.
         """
-        known = self._known.get(_key(inputs, self._body.training))
+        training = self._body.training
+        known = self._known.get(_key(inputs, training))
         if known:
             # In training each run is a new one: whether they are equal is what is asked.
-            return known.pop() if self._body.training else known[0]
-        carried = Carried(inputs, training=self._body.training)
+            return known.pop() if training else known[0]
+        carried = Carried(inputs, training=training)
         self.stream([carried])
         return carried.output
 
-    def remember(self, inputs: dict[str, Any], training: bool, output_BTH: torch.Tensor) -> None:
-        """Have `run_prefix` give this output for these inputs."""
-        self._known.setdefault(_key(inputs, training), []).append(output_BTH)
+    def influence(self, inputs: dict[str, Any], states: slice) -> torch.Tensor | None:
+        """Whether any frozen block lets these positions look at each token (B, T).
+
+        Reads all frozen blocks, unless this was foreseen. None where one cannot be asked.
+        """
+        key = (_key(inputs, False), states.start, states.stop)
+        if key not in self._influences:
+            asked = Influence(inputs, states)
+            self.stream([asked])
+            return asked.depends_BT
+        return self._influences[key]
+
+    def foresee(
+        self, runs: Iterable[tuple[dict[str, Any], bool]], influences: Iterable[Influence]
+    ) -> None:
+        """Answer what will be asked about a few tokens, reading the frozen blocks once for all.
+
+        Args:
+            runs: arguments of the model's forward, and whether it is in training mode.
+            influences: asked for by `influence`.
+        """
+        carried = [Carried(inputs, training=training) for inputs, training in runs]
+        asked = list(influences)
+        self.stream([*carried, *asked])
+        for one in (one for one in carried if one.error is None):
+            self._known.setdefault(_key(one.inputs, one.training), []).append(one.output)
+        for other in asked:
+            key = (_key(other.inputs, False), other.states.start, other.states.stop)
+            self._influences[key] = other.depends_BT
+
+    def forget(self) -> None:
+        """Let go of what was foreseen."""
+        self._known.clear()
+        self._influences.clear()
+
+    @property
+    def embedding(self) -> nn.Module:
+        """The model's input embedding."""
+        found: nn.Module = self._pieces.model.get_input_embeddings()
+        return found
+
+    @contextmanager
+    def all_here(self) -> Iterator[None]:
+        """Inside, all blocks are in memory and in their places."""
+        with ExitStack() as here:
+            here.enter_context(self._in_place(range(self.depth)))
+            for names in self._names:
+                here.enter_context(self._pieces.here(names))
+            yield
 
     @contextmanager
     def suffix_only(self, prefix_BTH: torch.Tensor) -> Iterator[None]:
@@ -158,9 +208,11 @@ class StreamedCut:
                 block.register_forward_hook(lambda *_: here.close()),
             ]
         try:
+            self.runs_whole = True
             with self._in_place(range(self.depth)):
                 yield
         finally:
+            self.runs_whole = False
             here.close()
             for handle in handles:
                 handle.remove()

@@ -12,10 +12,14 @@ from qwen_ui.engine.stream.prefix_pass import PrefixPass, Reading, refuse_beyond
 from qwen_ui.engine.stream.refusal import StreamError
 from qwen_ui.engine.stream.sequences import covering
 from qwen_ui.engine.stream.streamed_cut import StreamedCut
+from qwen_ui.formats import short_bytes
 from qwen_ui.freeze import Selection
 from qwen_ui.model.libraries import PreTrainedModel
 from qwen_ui.model.weights import PiecewiseModel
 from qwen_ui.runs import Tell
+
+# Frozen blocks up to this size are all loaded for as long as a sample takes.
+SAMPLED_BYTES = 256 * 1024**2
 
 if TYPE_CHECKING:
     from qwen_ui.engine.forward import Trainee
@@ -50,6 +54,28 @@ def cut_without_prefix(
 def streams(trainee: Trainee) -> bool:
     """Whether this trainee's frozen blocks are read one by one."""
     return trainee.cut is not None and not trainee.cut.holds_prefix
+
+
+def forget(trainee: Trainee) -> None:
+    """Let go of what was foreseen for the proofs."""
+    if isinstance(trainee.cut, StreamedCut):
+        trainee.cut.forget()
+
+
+def can_sample(trainee: Trainee) -> bool:
+    """Whether the whole model may be in memory while it writes a sample."""
+    return trainee.cut is None or sum(trainee.cut.block_bytes) <= SAMPLED_BYTES
+
+
+def samples_note(trainee: Trainee) -> str:
+    """That no samples are written, and why; "" where they are."""
+    if trainee.cut is None or can_sample(trainee):
+        return ""
+    more = short_bytes(sum(trainee.cut.block_bytes))
+    return (
+        f"No samples are written: that takes the whole model, {more} "
+        "more than is held while it trains. The merged model writes them (`apply`)."
+    )
 
 
 def cache_filler(budget: int, tell: Tell) -> FillCaches:
