@@ -27,9 +27,9 @@ PUBLIC = {
         Anatomy Block DEFAULT_MODEL Dataflow Difference FakeModel Fold Kind KindGroup Module NANO
         Parameter Part Role TRACED_TOKENS anchored_patterns bias_beside block_pattern
         check_pattern children_by_parent compare_models config_int config_text config_value
-        embedding_rows fake_model find_folds group_kinds head_size hub_id is_bias key_value_heads
-        build_on_meta is_hub_id language_config length_note match_names matched_groups
-        most_positions needed_beside_tokens group_label
+        dtype_bytes embedding_rows fake_model find_folds group_kinds head_size hub_id is_bias
+        key_value_heads build_on_meta is_hub_id language_config length_note match_names
+        matched_groups most_positions needed_beside_tokens group_label
         long_pass once_per_anatomy open_model open_within_limits pattern_for preset_models
         refuse_length step_inputs trace_block trust_remote_code_of unreached
     """,
@@ -52,7 +52,8 @@ PUBLIC = {
     """,
     "freeze.cost": """
         MAX_CHUNKED_TOKENS MAX_TOKENS Cost Engine StepSettings estimate_cost full_cost
-        optimizer_names price
+        optimizer_names price OVERHEAD_BYTES WORTHWHILE PassTime Speed Way choose_way pass_time
+        streamed_parameters streamed_sentence
     """,
     "freeze.export": """
         export_formats export_text import_plan
@@ -92,6 +93,8 @@ PUBLIC = {
         AS_TRAINED BASE Delta Dialled Exchange HIGHEST Measured Message Prepared RateSearch
         Sampling Side Strengths SuggestedRate Talk TokenLosses Trainer Written exact_matches
         token_accuracy parse_strength parse_strengths WeightChanges StreamError
+        PORTION_BYTES PrefixChoice choose_prefix
+        known_speed pass_sentence run_need
         loadable_name loading_snippet read_delta write_adapter apply_delta as_worker auto_dtype
         check_spec
         check_spec_within_limits checked_spec delta_file search_steps set_up step_of
@@ -103,11 +106,11 @@ PUBLIC = {
     """,
     "workers": """
         ExportState default_output export_states push start_export
-        ADVICE Answer AskedSide CARDS Card CardFit OVERHEAD_BYTES Playground SlurmRequest
+        ADVICE Answer AskedSide CARDS Card CardFit Playground SlurmRequest
         Supervisor child_environment cores dispatch find_devices fits_on_cards has_slurm kill
         largest_batch look_at_jobs partitions preload queue_position queued_runs resume retry
         retry_at_found_rate start stop wait
-        free_place start_process worker_pid write_for_cluster
+        free_place prefix_notice start_process worker_pid write_for_cluster
         Housekeeper
     """,
     "compare": """

@@ -35,6 +35,7 @@ from qwen_ui.compare import (
 from qwen_ui.engine import search_steps
 from qwen_ui.formats import short_bytes
 from qwen_ui.runs import command_line
+from qwen_ui.workers import prefix_notice
 
 
 @app.command(context_settings={"token_normalize_func": present_name})
@@ -92,6 +93,8 @@ def compare(
         sequence_length=sequence_length,
         prefix=prefix,
     )
+    notices = [(entry.label, prefix_notice(entry.spec)) for entry in comparison.entries]
+    tell_notes(f"{label}: {notice}" for label, notice in notices if notice)
     sought = search_steps(steps) * len(comparison.searches)
     label, length = f"comparison {comparison.name}", steps * len(comparison.entries) + sought
     with typer.progressbar(length=length, label=label, file=sys.stderr) as bar:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -29,10 +29,13 @@ from qwen_ui.freeze import cost as pricing
 from qwen_ui.freeze.cost import optimizer_names
 from qwen_ui.library import freeze_record
 from qwen_ui.model import DEFAULT_MODEL, length_note, open_model
+from qwen_ui.runs import Prefix, free_memory
 
 if TYPE_CHECKING:
     from qwen_ui.freeze.cost import Cost
     from qwen_ui.workers import CardFit
+
+GIGABYTE = 10**9
 
 
 @app.command()
@@ -73,9 +76,23 @@ def cost(
     optimizer: Annotated[
         str, typer.Option(help=f"Optimizer: {', '.join(optimizer_names())}.")
     ] = "adamw",
-    keep_prefix: Annotated[
-        bool, typer.Option(help="Assume that the frozen blocks' outputs are cached.")
-    ] = False,
+    prefix: Annotated[
+        Prefix | None,
+        typer.Option(
+            help="What becomes of the frozen blocks below: keep caches their outputs; stream reads "
+            "them once from the files and never holds them; off runs them at every step; auto "
+            "chooses by --memory."
+        ),
+    ] = None,
+    keep_prefix: Annotated[bool, typer.Option(help="The same as --prefix keep.")] = False,
+    memory: Annotated[
+        float | None,
+        typer.Option(help="Gigabytes that --prefix auto may take; by default what is free here."),
+    ] = None,
+    sequences: Annotated[
+        int,
+        typer.Option(min=1, help="Sequences that the frozen blocks are run over once, of a run."),
+    ] = 1000,
     checkpointing: Annotated[bool, typer.Option(help="Assume gradient checkpointing.")] = False,
     worker: Annotated[
         bool,
@@ -97,12 +114,18 @@ def cost(
     if worker:
         settings = engine.as_worker(settings, dtype="float32", keep_prefix=True)
     selection = resolve(read_plan(model, preset_name, plan, match, layers), open_model(model))
+    settings = _by_way(prefix, selection, settings, memory)
     priced = pricing.price(selection.anatomy, selection, settings)
     full = pricing.full_cost(selection.anatomy, settings)
     long = length_note(selection.anatomy, sequence_length)
     warnings = [*selection.warnings, *([long] if long else [])]
     record = {"model": selection.anatomy.source, **asdict(priced), "full": asdict(full)}
     text = cost_text(selection, priced, full, warnings)
+    if priced.streamed_bytes:
+        tokens, dtype = sequences * sequence_length, settings.dtype or selection.anatomy.dtype
+        record["pass"] = pass_record(priced, tokens, dtype)
+        said = engine.pass_sentence(priced, tokens, "cpu", dtype)
+        text += f"\n\n{pricing.streamed_sentence(priced)} {said}"
     if gpus:
         from qwen_ui.workers import fits_on_cards  # noqa: PLC0415  loads torch
 
@@ -110,6 +133,44 @@ def cost(
         record["gpus"] = [asdict(fit) for fit in found]
         text += f"\n\n{gpus_text(found)}"
     say(record | {"warnings": warnings}, as_json, text)
+
+
+def _by_way(
+    prefix: Prefix | None,
+    selection: Selection,
+    settings: pricing.StepSettings,
+    memory: float | None,
+) -> pricing.StepSettings:
+    """The step with its frozen blocks as `--prefix` asks for."""
+    if prefix is None:
+        return settings
+    kept, streamed = (
+        replace(settings, keep_prefix=True, stream_prefix=stream) for stream in (False, True)
+    )
+    free, needs = 0.0, [0.0, 0.0]
+    if prefix == "auto":
+        free = memory * GIGABYTE if memory is not None else free_memory()
+        prices = (pricing.price(selection.anatomy, selection, way) for way in (kept, streamed))
+        needs = [cost.peak_bytes + pricing.OVERHEAD_BYTES for cost in prices]
+    way = pricing.choose_way(prefix, kept=needs[0], streamed=needs[1], free=free)
+    off = replace(settings, keep_prefix=False, stream_prefix=False)
+    return {"off": off, "keep": kept, "stream": streamed}[way]
+
+
+def pass_record(cost: Cost, tokens: int, dtype: str) -> dict[str, Any]:
+    """The pass over the frozen blocks: what it reads and leaves, and seconds by either part."""
+    speed = engine.known_speed("cpu", dtype)
+    found = pricing.pass_time(cost, tokens, speed, engine.PORTION_BYTES)
+    return {
+        "tokens": tokens,
+        "kept_bytes": tokens * cost.kept_bytes_per_token,
+        "read_bytes": found.readings * cost.pass_read_bytes,
+        "flops": tokens * cost.pass_flops_per_token,
+        "disk_seconds": found.disk,
+        "compute_seconds": found.compute,
+        "seconds": found.seconds,
+        "speed": asdict(speed),
+    }
 
 
 def freeze_text(selection: Selection) -> str:

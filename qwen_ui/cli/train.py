@@ -30,7 +30,7 @@ from qwen_ui.compare import seal_of, write_seal
 from qwen_ui.engine import checked_spec, search_steps
 from qwen_ui.errors import SettingsError
 from qwen_ui.runs import copy_results, recorded_settings, run_folder
-from qwen_ui.workers import SlurmRequest, start, wait
+from qwen_ui.workers import SlurmRequest, prefix_notice, start, wait
 from qwen_ui.workers import resume as resume_run
 
 
@@ -70,6 +70,8 @@ def train(
         raise SettingsError("The learning-rate finder trains nothing that could be sealed.")
     chosen = read_plan(model, preset_name, plan, match, layers)
     spec = checked_spec(model=model, plan=chosen, data=data, steps=steps, **settings)
+    if not slurm and (notice := prefix_notice(spec)):
+        tell_notes([notice])
     job = SlurmRequest(slurm_partition, slurm_gpus, slurm_cpus, round(slurm_hours * 60))
     _follow(start(spec, job if slurm else None), as_json, output, seal)
 

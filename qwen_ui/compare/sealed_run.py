@@ -15,6 +15,7 @@ from qwen_ui.compare.seal import Kept, Learned, Machine, Seal, Taken, Told, clos
 from qwen_ui.errors import ModelError, RunError
 from qwen_ui.files import parse_json, read_json
 from qwen_ui.freeze import FreezePlan, resolve
+from qwen_ui.freeze.cost import OVERHEAD_BYTES, Way
 from qwen_ui.model import open_model
 from qwen_ui.runs import (
     DELTA_NAME,
@@ -31,7 +32,6 @@ from qwen_ui.runs import (
     standard_error,
     train_command,
 )
-from qwen_ui.workers import OVERHEAD_BYTES
 
 # What a run's worker writes once, or only appends to until it ends.
 COVERED = (
@@ -195,6 +195,8 @@ def _told(folder: Path, device: str) -> Told | None:
         anatomy = open_model(spec.model.source)
     except ModelError:
         return None
-    step = engine.step_of(spec, anatomy, device, keep_prefix=spec.resources.caches_prefix)
-    cost = price(anatomy, resolve(FreezePlan.from_dict(spec.plan), anatomy), step)
+    streamed = fold_run(folder).start.get("prefix") == "streamed"
+    way: Way = "stream" if streamed else "keep" if spec.resources.caches_prefix else "off"
+    selection = resolve(FreezePlan.from_dict(spec.plan), anatomy)
+    cost = price(anatomy, selection, engine.step_of(spec, anatomy, device, way))
     return Told(peak_bytes=int(cost.peak_bytes + OVERHEAD_BYTES), flops_step=cost.flops_step)

@@ -17,6 +17,13 @@ if TYPE_CHECKING:
     from qwen_ui.engine.dialled import Dialled, Measured
     from qwen_ui.engine.exchange import BASE, Exchange
     from qwen_ui.engine.lora import WeightChanges
+    from qwen_ui.engine.pass_speed import known_speed
+    from qwen_ui.engine.prefix_choice import (
+        PrefixChoice,
+        choose_prefix,
+        pass_sentence,
+        run_need,
+    )
     from qwen_ui.engine.rate_finder import search_steps
     from qwen_ui.engine.rate_search import RateSearch
     from qwen_ui.engine.rates import SuggestedRate, suggest_learning_rate
@@ -28,6 +35,7 @@ if TYPE_CHECKING:
     from qwen_ui.engine.setup import Prepared, set_up
     from qwen_ui.engine.snippet import loadable_name, loading_snippet
     from qwen_ui.engine.step_price import as_worker, auto_dtype, step_of
+    from qwen_ui.engine.stream.prefix_pass import PORTION_BYTES
     from qwen_ui.engine.stream.refusal import StreamError
     from qwen_ui.engine.strengths import (
         AS_TRAINED,
@@ -44,11 +52,13 @@ __all__ = [
     "AS_TRAINED",
     "BASE",
     "HIGHEST",
+    "PORTION_BYTES",
     "Delta",
     "Dialled",
     "Exchange",
     "Measured",
     "Message",
+    "PrefixChoice",
     "Prepared",
     "RateSearch",
     "Sampling",
@@ -67,13 +77,17 @@ __all__ = [
     "check_spec",
     "check_spec_within_limits",
     "checked_spec",
+    "choose_prefix",
     "delta_file",
     "exact_matches",
+    "known_speed",
     "loadable_name",
     "loading_snippet",
     "parse_strength",
     "parse_strengths",
+    "pass_sentence",
     "read_delta",
+    "run_need",
     "search_steps",
     "set_up",
     "step_of",

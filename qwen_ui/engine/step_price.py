@@ -9,7 +9,7 @@ from qwen_ui.engine.early_stopping import MAX_BEST_BYTES
 from qwen_ui.engine.movement import HELD_BYTES
 from qwen_ui.engine.optimizer import GPU_PORTION_BYTES, PORTION_BYTES
 from qwen_ui.freeze import StepSettings
-from qwen_ui.freeze.cost import Engine
+from qwen_ui.freeze.cost import Engine, Way
 from qwen_ui.model import Anatomy
 from qwen_ui.runs import RunSpec, setting_choices
 
@@ -33,6 +33,7 @@ def as_worker(
     *,
     dtype: str | None,
     keep_prefix: bool,
+    stream_prefix: bool = False,
     on_gpu: bool = False,
     offload: bool = False,
     holds_best: bool = False,
@@ -42,6 +43,7 @@ def as_worker(
     Args:
         dtype: of the weights in memory, as `auto_dtype` says; None for the model's own.
         keep_prefix: whether the frozen blocks' outputs are cached.
+        stream_prefix: whether the frozen blocks are read one by one for that, and never held.
         on_gpu: whether a GPU computes it.
         offload: whether masters and moments are held in main memory.
         holds_best: whether the best trained tensors so far are held, for early stopping.
@@ -52,6 +54,7 @@ def as_worker(
         engine=replace(engine, offloads=offload, best_limit=MAX_BEST_BYTES if holds_best else 0),
         dtype=dtype,
         keep_prefix=keep_prefix,
+        stream_prefix=stream_prefix,
         optimizer=settings.optimizer if settings.optimizer in OPTIMIZERS else OPTIMIZERS[0],
         masters=True,
         padded=False,
@@ -63,13 +66,13 @@ def auto_dtype(anatomy: Anatomy, *, on_gpu: bool) -> str:
     return "bfloat16" if on_gpu and anatomy.dtype == "bfloat16" else "float32"
 
 
-def step_of(spec: RunSpec, anatomy: Anatomy, device: str, *, keep_prefix: bool) -> StepSettings:
+def step_of(spec: RunSpec, anatomy: Anatomy, device: str, way: Way) -> StepSettings:
     """The step of a run, as it is priced.
 
     Args:
         anatomy: of its model.
         device: the type of the one that computes it: `cpu`, `cuda` or `mps`.
-        keep_prefix: whether outputs of frozen blocks are cached.
+        way: what becomes of the frozen blocks below.
     """
     settings, resources = spec.optimization, spec.resources
     plain = StepSettings(
@@ -84,7 +87,8 @@ def step_of(spec: RunSpec, anatomy: Anatomy, device: str, *, keep_prefix: bool) 
     return as_worker(
         plain,
         dtype=auto_dtype(anatomy, on_gpu=on_gpu) if dtype == "auto" else dtype,
-        keep_prefix=keep_prefix,
+        keep_prefix=way != "off",
+        stream_prefix=way == "stream",
         on_gpu=on_gpu,
         offload=resources.optimizer_offload,
         holds_best=spec.evaluation.early_stopping_patience > 0,

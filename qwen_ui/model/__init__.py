@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         Parameter,
         Role,
         bias_beside,
+        dtype_bytes,
         is_bias,
     )
     from qwen_ui.model.config_values import (
@@ -84,6 +85,7 @@ __all__ = [
     "config_int",
     "config_text",
     "config_value",
+    "dtype_bytes",
     "embedding_rows",
     "fake_model",
     "find_folds",

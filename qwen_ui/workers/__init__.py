@@ -27,8 +27,9 @@ if TYPE_CHECKING:
         start,
         wait,
     )
-    from qwen_ui.workers.memory_advice import ADVICE, OVERHEAD_BYTES
+    from qwen_ui.workers.memory_advice import ADVICE
     from qwen_ui.workers.playground import Answer, AskedSide, Playground
+    from qwen_ui.workers.prefix_notice import prefix_notice
     from qwen_ui.workers.processes import child_environment
     from qwen_ui.workers.queue import dispatch, queue_position, queued_runs
     from qwen_ui.workers.slurm import SlurmRequest, has_slurm, partitions
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
 __all__ = [
     "ADVICE",
     "CARDS",
-    "OVERHEAD_BYTES",
     "Answer",
     "AskedSide",
     "Card",
@@ -63,6 +63,7 @@ __all__ = [
     "largest_batch",
     "look_at_jobs",
     "partitions",
+    "prefix_notice",
     "preload",
     "push",
     "queue_position",

@@ -7,10 +7,9 @@ from dataclasses import dataclass, replace
 
 from qwen_ui.engine import as_worker, auto_dtype
 from qwen_ui.freeze import Selection, StepSettings, canonical_plan, resolve
-from qwen_ui.freeze.cost import MAX_CHUNKED_TOKENS, MAX_TOKENS, price
+from qwen_ui.freeze.cost import MAX_CHUNKED_TOKENS, MAX_TOKENS, OVERHEAD_BYTES, price
 from qwen_ui.model import Anatomy
 from qwen_ui.workers.cards import CARDS, Card
-from qwen_ui.workers.memory_advice import OVERHEAD_BYTES
 
 # A way to take less memory: (what is asked) -> the settings, None where they are so already.
 Change = Callable[[StepSettings], StepSettings | None]
@@ -39,6 +38,13 @@ def _cached_prefix(settings: StepSettings) -> StepSettings | None:
     return None if settings.keep_prefix else replace(settings, keep_prefix=True)
 
 
+def _streamed_prefix(settings: StepSettings) -> StepSettings | None:
+    """Only our worker does it."""
+    if settings.engine is None or settings.stream_prefix:
+        return None
+    return replace(settings, stream_prefix=True)
+
+
 def _checkpointing(settings: StepSettings) -> StepSettings | None:
     return None if settings.checkpointing else replace(settings, checkpointing=True)
 
@@ -59,6 +65,7 @@ def _offload(settings: StepSettings) -> StepSettings | None:
 EIGHT_BITS, OFFLOAD = "8-bit AdamW", "the optimizer's state in main memory"
 CHANGES: dict[str, Change] = {
     "cached outputs": _cached_prefix,
+    "frozen blocks read once": _streamed_prefix,
     "gradient checkpointing": _checkpointing,
     EIGHT_BITS: _eight_bits,
     OFFLOAD: _offload,
@@ -131,6 +138,7 @@ def _on(card: Card, settings: StepSettings, anatomy: Anatomy) -> StepSettings:
         settings,
         dtype=auto_dtype(anatomy, on_gpu=card.bfloat16),
         keep_prefix=settings.keep_prefix,
+        stream_prefix=settings.stream_prefix,
         on_gpu=True,
         offload=settings.engine.offloads,
         holds_best=settings.engine.best_limit > 0,

@@ -18,6 +18,7 @@ import psutil
 from qwen_ui.errors import UserError
 from qwen_ui.files import write_json
 from qwen_ui.formats import short_bytes
+from qwen_ui.freeze.cost import OVERHEAD_BYTES, Way
 from qwen_ui.runs import (
     OF_MEMORY,
     RunSpec,
@@ -31,8 +32,6 @@ from qwen_ui.runs import (
 )
 
 ADVICE = "advice.json"
-# A process needs some hundred MB beside the tensors of a step; see `qwen_ui.freeze.cost.estimate`.
-OVERHEAD_BYTES = 6e8
 # What other programs hold is worth a word from here on.
 NOTABLE_BYTES = 1e9
 MIN_LENGTH = 16
@@ -83,6 +82,7 @@ class Saving:
 RECOMPUTE = Saving({"gradient_checkpointing": True}, "gradient checkpointing")
 EIGHT_BIT = Saving({"optimizer": "adamw_8bit"}, "an 8-bit AdamW")
 OFFLOAD = Saving({"optimizer_offload": True}, "the optimizer's state in main memory")
+STREAM = Saving({"prefix": "stream"}, "frozen blocks read once and never held")
 
 
 def memory_advice(
@@ -152,9 +152,15 @@ def _halves(number: int) -> list[int]:
     return found
 
 
-def savings_of(spec: RunSpec, device: str) -> list[Saving]:
-    """What this run can do to hold less, and does not do yet."""
+def savings_of(spec: RunSpec, device: str, *, streams: bool = True) -> list[Saving]:
+    """What this run can do to hold less, and does not do yet.
+
+    Args:
+        streams: whether it reads its frozen blocks once already, or has none.
+    """
     found = []
+    if not streams and not spec.resources.sharded:
+        found.append(STREAM)
     if not spec.resources.gradient_checkpointing:
         found.append(RECOMPUTE)
     plain = spec.optimization.optimizer == "adamw" and not spec.resources.sharded
@@ -164,8 +170,11 @@ def savings_of(spec: RunSpec, device: str) -> list[Saving]:
     return found
 
 
-def advice_for(spec: RunSpec, available: AvailableMemory, *, keep_prefix: bool = False) -> Advice:
+def advice_for(spec: RunSpec, available: AvailableMemory, *, way: Way = "off") -> Advice:
     """`memory_advice` with the price of this very run.
+
+    Args:
+        way: what became of the frozen blocks below.
 
     Raises:
         UserError: the model or the plan can no longer be read.
@@ -180,10 +189,13 @@ def advice_for(spec: RunSpec, available: AvailableMemory, *, keep_prefix: bool =
     selection = resolve(FreezePlan.from_dict(spec.plan), anatomy)
 
     def peak(run: RunSpec) -> float:
-        step = step_of(run, anatomy, available.device, keep_prefix=keep_prefix)
+        streamed: Way = "stream" if run.resources.prefix == "stream" else way
+        step = step_of(run, anatomy, available.device, streamed)
         return price(anatomy, selection, step).peak_bytes
 
-    return memory_advice(spec, available, peak, savings_of(spec, available.device))
+    streams = way == "stream" or not selection.prefix_blocks
+    savings = savings_of(spec, available.device, streams=streams)
+    return memory_advice(spec, available, peak, savings)
 
 
 def available_memory() -> AvailableMemory:
@@ -206,8 +218,10 @@ def write_advice(folder: Path, available: AvailableMemory) -> Advice:
     Raises:
         UserError: the model or the plan can no longer be read.
     """
-    kept = bool(fold_run(folder).start.get("prefix_blocks"))
-    advice = advice_for(read_spec(folder), available, keep_prefix=kept)
+    start = fold_run(folder).start
+    kept: Way = "keep" if start.get("prefix_blocks") else "off"
+    way: Way = "stream" if start.get("prefix") == "streamed" else kept
+    advice = advice_for(read_spec(folder), available, way=way)
     write_json(folder / ADVICE, asdict(advice))
     return advice
 

@@ -30,6 +30,7 @@ from typing import Any
 from qwen_ui.errors import ModelError, RunError, UserError
 from qwen_ui.files import read_json
 from qwen_ui.formats import short_bytes
+from qwen_ui.freeze.cost import OVERHEAD_BYTES
 from qwen_ui.runs import DELTA_NAME, OF_MEMORY, free_memory, reason_for, run_folder
 
 START = "start.json"
@@ -39,8 +40,6 @@ OUT_OF_MEMORY = (
 )
 IDLE = "Nobody has talked for a while, so the model was unloaded. The next message loads it again."
 INTERNAL = "Internal error. Details are in the playground's log."
-# What loading takes beside the weights.
-OVERHEAD_BYTES = 6e8
 
 
 def main(folder: Path) -> int:

@@ -103,14 +103,14 @@ def test_the_seal_has_the_figures_of_the_run(run: Path) -> None:
 def test_the_price_told_is_that_of_the_train_page(run: Path) -> None:
     from qwen_ui.engine import step_of  # noqa: PLC0415  loads torch
     from qwen_ui.freeze import FreezePlan, resolve  # noqa: PLC0415
+    from qwen_ui.freeze.cost import OVERHEAD_BYTES  # noqa: PLC0415
     from qwen_ui.model import open_model  # noqa: PLC0415
     from qwen_ui.runs import read_spec  # noqa: PLC0415
-    from qwen_ui.workers import OVERHEAD_BYTES  # noqa: PLC0415
 
     spec = read_spec(run)
     anatomy = open_model(spec.model.source)
     selection = resolve(FreezePlan.from_dict(spec.plan), anatomy)
-    cost = price(anatomy, selection, step_of(spec, anatomy, "cpu", keep_prefix=True))
+    cost = price(anatomy, selection, step_of(spec, anatomy, "cpu", "keep"))
     told = Told(peak_bytes=int(cost.peak_bytes + OVERHEAD_BYTES), flops_step=cost.flops_step)
     assert seal_run(run.name).price_told == told
 

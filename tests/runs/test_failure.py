@@ -10,12 +10,12 @@ import torch
 
 from qwen_ui.errors import DataError
 from qwen_ui.freeze import preset
+from qwen_ui.freeze.cost import OVERHEAD_BYTES
 from qwen_ui.runs import RunSpec, create_run, failure, make_spec, reason_for
 from qwen_ui.runs.failure import SENTENCES, last_words
 from qwen_ui.runs.status import recorded_status
 from qwen_ui.workers import worker
 from qwen_ui.workers.memory_advice import (
-    OVERHEAD_BYTES,
     AvailableMemory,
     advice_for,
     memory_advice,

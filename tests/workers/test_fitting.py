@@ -8,9 +8,9 @@ import pytest
 
 from qwen_ui.engine import as_worker
 from qwen_ui.freeze import FreezePlan, StepSettings, full_cost, preset, resolve
-from qwen_ui.freeze.cost import price
+from qwen_ui.freeze.cost import OVERHEAD_BYTES, price
 from qwen_ui.model import Anatomy, open_model
-from qwen_ui.workers import CARDS, OVERHEAD_BYTES, Card, fits_on_cards
+from qwen_ui.workers import CARDS, Card, fits_on_cards
 
 STEP = StepSettings(batch_size=8, sequence_length=64)
 GIGABYTE = 10**9

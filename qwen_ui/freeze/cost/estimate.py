@@ -12,6 +12,9 @@ The peak is the most of these at once, on top of the weights and the optimizer's
     backward of block i   what blocks up to i save + gradients of those above + what i allocates
     the optimizer         all gradients
 
+Frozen blocks that are read once take no memory in a step; the peak is then that of a step or that
+of their pass, when one of them is there on top of the weights that stay (`streaming`).
+
 Where several micro-batches make a step, or gradients have fixed places (a replayed CUDA graph's),
 all are held throughout, and each new one only until it has been added.
 
@@ -29,6 +32,7 @@ from typing import TYPE_CHECKING
 from qwen_ui.freeze.cost.optimizers import optimizer_bytes
 from qwen_ui.freeze.cost.segments import BlockState, Segment
 from qwen_ui.freeze.cost.step import Cost, StepSettings
+from qwen_ui.freeze.cost.streaming import PrefixPass, prefix_pass
 from qwen_ui.freeze.cost.tracer_cache import StepSegments, segments_for
 from qwen_ui.freeze.plan import FreezePlan, Rule
 from qwen_ui.freeze.selection import Selection, resolve
@@ -78,7 +82,7 @@ def estimate_cost(
 def full_cost(anatomy: Anatomy, settings: StepSettings) -> Cost:
     """The same step, training everything."""
     everything = resolve(FreezePlan(rules=(Rule(),)), anatomy)
-    return price(anatomy, everything, replace(settings, keep_prefix=False))
+    return price(anatomy, everything, replace(settings, keep_prefix=False, stream_prefix=False))
 
 
 def price(anatomy: Anatomy, selection: Selection, settings: StepSettings) -> Cost:
@@ -100,6 +104,11 @@ def price(anatomy: Anatomy, selection: Selection, settings: StepSettings) -> Cos
     forward = micro_batches * sum(segment.flops_forward for segment in (outside, *blocks))
     backward = micro_batches * sum(segment.flops_backward for segment in (outside, *blocks))
     held = _held(anatomy, selection, settings, tracer.itemsize)
+    passing = PrefixPass()
+    if settings.keep_prefix:
+        tokens, stream = settings.shape.tokens, settings.stream_prefix
+        passing = prefix_pass(selection, tracer, tokens, stream=stream)
+    stays = held.weights - passing.streamed
     keep_bytes = _keep_bytes(anatomy, selection, settings, tracer)
     fixed = settings.engine is not None and settings.engine.fixed_gradients
     if accumulates or fixed:
@@ -117,10 +126,17 @@ def price(anatomy: Anatomy, selection: Selection, settings: StepSettings) -> Cos
         master_bytes=held.masters,
         origin_bytes=held.origin,
         keep_bytes=keep_bytes,
-        peak_bytes=held.throughout + keep_bytes + max(passes, held.gradients + held.wide_gradients),
+        peak_bytes=max(
+            stays + held.beside_weights + keep_bytes + max(passes, held.steps),
+            stays + held.masters + passing.largest + passing.forward_peak,
+        ),
         prefix_blocks=prefix,
         prefix_kept=settings.keep_prefix and prefix > 0,
         kept_bytes_per_token=tracer.hidden_bytes_per_token,
+        loaded_bytes=stays + passing.largest,
+        streamed_bytes=passing.streamed,
+        pass_read_bytes=passing.read,
+        pass_flops_per_token=passing.flops_per_token,
     )
 
 
@@ -136,8 +152,13 @@ class _Held:
     wide_gradients: int
 
     @property
-    def throughout(self) -> int:
-        return self.weights + self.optimizer + self.masters + self.origin
+    def beside_weights(self) -> int:
+        return self.optimizer + self.masters + self.origin
+
+    @property
+    def steps(self) -> int:
+        """While the optimizer steps."""
+        return self.gradients + self.wide_gradients
 
 
 def _held(anatomy: Anatomy, selection: Selection, settings: StepSettings, width: int) -> _Held:

@@ -12,6 +12,8 @@ from qwen_ui.freeze.cost.segments import StepShape
 if TYPE_CHECKING:
     from qwen_ui.freeze.cost.segments import HeadLoss
 
+# A process needs some hundred MB beside the tensors of a step: libraries, a CUDA context, holes.
+OVERHEAD_BYTES = 6e8
 MAX_TOKENS = 1 << 24
 # Of a step whose loss goes through the head in chunks: each chunk is traced, 10 ms.
 MAX_CHUNKED_TOKENS = 1 << 18
@@ -36,6 +38,11 @@ class Cost:
         prefix_blocks: blocks that need no backward pass.
         prefix_kept: whether their output is cached, so that they need no forward pass either.
         kept_bytes_per_token: what caching it takes per token of the training data.
+        loaded_bytes: the most weights that are in memory at once: all of them, or what stays and
+            the largest of the frozen blocks that are read once.
+        streamed_bytes: weights that are read once and never held; 0 where all are held.
+        pass_read_bytes: of these in the files.
+        pass_flops_per_token: of running the frozen blocks once; 0 where nothing is cached.
     """
 
     flops_forward: int
@@ -51,6 +58,10 @@ class Cost:
     prefix_blocks: int
     prefix_kept: bool
     kept_bytes_per_token: int
+    loaded_bytes: int
+    streamed_bytes: int
+    pass_read_bytes: int
+    pass_flops_per_token: float
 
     def _repr_html_(self) -> str:
         """How it shows itself in a notebook."""
@@ -96,6 +107,8 @@ class StepSettings:
         masters: float32 master weights of what trains, where the model's dtype is narrower.
         keep_prefix: the output of the blocks before the first trained one is cached, so that these
             are not run.
+        stream_prefix: the frozen blocks are read from the files one by one for that, and never held
+            together; takes `keep_prefix` with it.
         checkpointing: gradient checkpointing (Chen et al., arXiv 1604.06174) of the blocks in the
             graph, as torch's `checkpoint(use_reentrant=False)` does it.
         padded: the batch has padding, so that attention gets a mask; without one it saves less
@@ -111,6 +124,7 @@ class StepSettings:
     optimizer: str = "adamw"
     masters: bool = True
     keep_prefix: bool = False
+    stream_prefix: bool = False
     checkpointing: bool = False
     padded: bool = True
     dtype: str | None = None
@@ -123,6 +137,8 @@ class StepSettings:
         return StepShape(self.batch_size, self.sequence_length, self.padded)
 
     def __post_init__(self) -> None:
+        if self.stream_prefix:
+            object.__setattr__(self, "keep_prefix", True)
         if self.batch_size < 1 or self.sequence_length < 2:
             raise SettingsError(
                 f"A step cannot have {self.batch_size} x {self.sequence_length} tokens. "

@@ -221,6 +221,7 @@ def _wire_preview(tab: TrainTab, header: Header, session: Session, quiet: dict[s
 def _wire_price(tab: TrainTab, header: Header, session: Session, quiet: dict[str, Any]) -> None:
     priced = (
         "keep",
+        "steps",
         "batch_size",
         "sequence_length",
         "gradient_accumulation_steps",
@@ -257,15 +258,17 @@ def _wire_price(tab: TrainTab, header: Header, session: Session, quiet: dict[str
         # An empty field counts as the setting's default.
         given = {n: v for n, v in zip(priced, values, strict=True) if v not in {None, NONE}}
         length = int(given.get("sequence_length", 128))
+        free = None if on_slurm else found.free_bytes
+        given["processes"] = 1 if on_slurm else int(processes or 1)
         try:
             model = priced_model(session, source, plan)
-            need = needs(session, model, plan, kind=kind, **given)
+            need = needs(session, model, plan, kind=kind, free=free, **given)
         except UserError as error:
             return unpriced_html(error)
         note = length_note(session.anatomy(model), length)
         if on_slurm:
             return price_html(need, None, 1, SLURM, note)
-        return price_html(need, found.free_bytes, int(processes or 1), found.label, note)
+        return price_html(need, free, int(processes or 1), found.label, note)
 
     gr.on(
         [header.model.change, header.plan.change, *(component.change for component in watched)],

@@ -35,7 +35,7 @@ from qwen_ui.ui.page.templates import mount_point, paragraph, script
 from qwen_ui.ui.runs.report import report
 from qwen_ui.ui.train.form import intent
 from qwen_ui.ui.train.preview import preview_html
-from qwen_ui.ui.train.price import price_html
+from qwen_ui.ui.train.price import Needs, price_html
 
 PACKAGE = Path(__file__).resolve().parents[3] / "qwen_ui"
 HOSTILE = "<img src=x onerror=alert(1)>"
@@ -226,7 +226,7 @@ def test_no_hostile_text_is_read_as_html(hostile: Anatomy, tmp_path: Path) -> No
         shell(),
         mount_point("x"),
         read_modules().head,
-        price_html(2e9, 1e9, 2, HOSTILE),
+        price_html(Needs(2e9, HOSTILE), 1e9, 2, HOSTILE),
         render("page/public.html", limits=public_limits()),
         *(render(name) for name in shells),
     ]

@@ -224,22 +224,37 @@ def test_the_price_is_marked_where_it_does_not_fit(session: Session) -> None:
         "gradient_accumulation_steps": 1,
         "dtype": "auto",
         "kind": "cpu",
+        "free": 1e12,
         "prefix": "auto",
     }
     kept = needs(session, "nano", preset("attention"), **sizes)
     full = needs(session, "nano", preset("full"), **sizes)
-    assert 6e8 < kept < full
+    assert 6e8 < kept.bytes < full.bytes
+    assert kept.streamed == ""
     summed = needs(
         session,
         "nano",
         preset("full"),
         **sizes | {"gradient_accumulation_steps": 2},
     )
-    assert summed > full
-    assert "qt-bad" not in price_html(kept, 2 * kept, 1, "the CPU")
-    assert "will not fit" in price_html(kept, kept / 2, 1, "the CPU")
-    assert "for 2 processes" in price_html(kept, kept * 1.5, 2, "the CPU")
-    assert "will not fit" in price_html(kept, kept * 1.5, 2, "the CPU")
+    assert summed.bytes > full.bytes
+    assert "qt-bad" not in price_html(kept, 2 * kept.bytes, 1, "the CPU")
+    assert "will not fit" in price_html(kept, kept.bytes / 2, 1, "the CPU")
+    both = needs(session, "nano", preset("attention"), **sizes, processes=2)
+    assert "for 2 processes" in price_html(both, kept.bytes * 1.5, 2, "the CPU")
+    assert "will not fit" in price_html(both, kept.bytes * 1.5, 2, "the CPU")
+
+
+def test_what_is_read_once_is_said_beside_the_price(session: Session) -> None:
+    sizes: dict[str, Any] = {"batch_size": 1, "sequence_length": 64, "kind": "cpu"}
+    plan = preset("attention", "last:2")
+    held = needs(session, "qwen2.5-1.5b-instruct", plan, free=1e12, **sizes)
+    streamed = needs(session, "qwen2.5-1.5b-instruct", plan, free=held.bytes / 2, **sizes)
+    assert held.streamed == ""
+    assert streamed.bytes < held.bytes / 2
+    shown = price_html(streamed, held.bytes / 2, 1, "the CPU")
+    assert "4.87 GB of weights are read once and never held; 1.31 GB stay." in shown
+    assert "will not fit" not in shown
 
 
 def test_the_finder_fills_in_the_rate_that_it_found() -> None:
