@@ -202,8 +202,8 @@ class Trainee(nn.Module):
         """
         if self.cut is not None and not self.cut.holds_prefix:
             raise StreamError(
-                f"The frozen blocks cannot be read one by one in this model. {why} Set prefix to "
-                "keep, which loads all of them."
+                f"The frozen blocks of this model have to be in memory together. {why} Set prefix "
+                "to keep, which loads all of them."
             )
         self.cut = None
 

@@ -39,7 +39,9 @@ def foresee(trainee: Trainee, batch: Batch, short: Batch, pad: int) -> None:
     try:
         with trainee.autocast():
             cut.foresee(runs, influences)
-            cut.run_prefix(runs[0][0])
+        with torch.no_grad():
+            # The blocks above may want more of those below than their outputs (shared keys).
+            trainee.states(runs[0][0])
     except (MemoryError, torch.OutOfMemoryError):
         raise
     except Exception as error:
