@@ -111,7 +111,7 @@ def plain_gradient(*batches: tuple[int, int]) -> list[float]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("prefix", ["keep", "off"])
+@pytest.mark.parametrize("prefix", ["keep", "stream", "off"])
 def test_two_processes_give_the_losses_of_one_with_the_double_batch(
     tiny: Path, sentences: Path, prefix: str
 ) -> None:
