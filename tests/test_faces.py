@@ -66,6 +66,7 @@ PUBLIC = {
     """,
     "data": """
         DATA_SUFFIXES IGNORED Batch Example Examples Order Preview check_data check_within_limits
+        Measure measure_data measure_within_limits mistakes_in mistakes_within_limits
         collate data_path has_ids_beyond load_examples load_kept_text load_split padding_id
         measured_part
         parse_columns preview_data preview_within_limits refuse_ids_beyond shared_note shipped_data
@@ -138,7 +139,8 @@ PUBLIC = {
     "ui.page": """
         AUTH_VARIABLE CHAT Header Jobs KJV NONE OWN SERIES_COLOURS Serving Session Tick build_app
         Place Smoothing
-        build_figure build_run_view check_choice data_files data_preview default_plan figure_value
+        build_figure build_run_view check_choice data_files data_measure data_preview default_plan
+        figure_value
         guarded
         is_known_data keep_fields kept_files kept_text_file launch_options mount_point
         mounted_by own_columns own_file paragraph plotly_script render script

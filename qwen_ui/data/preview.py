@@ -12,6 +12,7 @@ from qwen_ui.errors import SettingsError
 
 SAMPLES = 3
 RECORDS = 24
+MOST_BROWSED = 900  # sequences that can be looked at
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +49,15 @@ class Preview:
 
     Attributes:
         sequences: as the model gets them.
+        first: the place of the first of them in the data, from 0.
+        more: whether others follow.
         notes: sentences on what was taken for what, and on what was truncated or left out.
     """
 
     sequences: tuple[Sequence, ...]
     notes: tuple[str, ...]
+    first: int = 0
+    more: bool = False
 
 
 def preview_data(
@@ -64,10 +69,12 @@ def preview_data(
     columns: str | None = None,
     rows: int | None = None,
     model: str = "",
+    first: int = 0,
 ) -> Preview:
-    """The first sequences of a source, made by the same code as those of a run.
+    """Sequences of a source, made by the same code as those of a run.
 
     Args:
+        first: the place of the first that is shown, from 0; the last ones where it is beyond them.
         columns: which columns of the data are which part, by hand; see `reading.read_records`.
         rows: of the embedding of this model; None where they are not known.
 
@@ -80,15 +87,21 @@ def preview_data(
         raise SettingsError(
             f"A sequence cannot have {sequence_length} tokens. Give a length of at least 2."
         )
-    loaded = read_records(source, columns, most=RECORDS)
+    first = min(max(0, first), MOST_BROWSED)
+    # A sample that is left out is no sequence: some more are read than are shown.
+    loaded = read_records(source, columns, most=RECORDS + 2 * first)
     records = loaded.records
     examples, counts = make_examples(records, tokenizer, sequence_length, packing=packing)
     if rows is not None:
         refuse_ids_beyond(((e.where, e.tokens) for e in examples), tokenizer, rows, model)
     cut = counts.sentence(sequence_length)
-    shown = tuple(_sequence(example, tokenizer) for example in examples[:SAMPLES])
+    first = min(first, (len(examples) - 1) // SAMPLES * SAMPLES)
+    page = examples[first : first + SAMPLES]
+    shown = tuple(_sequence(example, tokenizer) for example in page)
     of_first = (f"Of the first {len(records)}: {cut}",) if cut else ()
-    return Preview(shown, (*loaded.notes, *template_notes(records, tokenizer), *of_first))
+    notes = (*loaded.notes, *template_notes(records, tokenizer), *of_first)
+    more = first + SAMPLES < min(len(examples), MOST_BROWSED)
+    return Preview(shown, notes, first, more)
 
 
 def _sequence(example: Example, tokenizer: Any) -> Sequence:

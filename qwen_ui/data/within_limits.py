@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from qwen_ui.data.measuring import Measure
 from qwen_ui.data.preview import Preview, Sequence, Token
 from qwen_ui.errors import DataError
 from qwen_ui.limited import WARM, Limits
@@ -38,6 +39,7 @@ def preview_within_limits(
     columns: str | None = None,
     rows: int | None = None,
     model: str = "",
+    first: int = 0,
 ) -> Preview:
     """As `preview_data`, with the tokenizer of this folder.
 
@@ -52,6 +54,7 @@ def preview_within_limits(
         "columns": columns,
         "rows": rows,
         "model": model,
+        "first": first,
     }
     found = WARM.run(
         "qwen_ui.data.task:previewed", asked, READING, lambda why: _refusal(source, why)
@@ -62,7 +65,45 @@ def preview_within_limits(
             for sequence in found["sequences"]
         ),
         tuple(found["notes"]),
+        found["first"],
+        found["more"],
     )
+
+
+def measure_within_limits(
+    source: str,
+    tokenizer: Path,
+    sequence_length: int,
+    *,
+    packing: bool = False,
+    columns: str | None = None,
+) -> Measure:
+    """As `measure_data`, with the tokenizer of this folder.
+
+    Raises:
+        UserError: as `measure_data` and `load_tokenizer`; or it takes more than `READING` allows.
+    """
+    asked = {
+        "source": source,
+        "tokenizer": str(tokenizer),
+        "sequence_length": sequence_length,
+        "packing": packing,
+        "columns": columns,
+    }
+    task = "qwen_ui.data.task:measured"
+    return Measure(**WARM.run(task, asked, READING, lambda why: _refusal(source, why)))
+
+
+def mistakes_within_limits(source: str, columns: str | None = None) -> tuple[list[str], int]:
+    """As `mistakes_in`.
+
+    Raises:
+        UserError: as `mistakes_in`; or it takes more than `READING` allows.
+    """
+    asked = {"source": source, "columns": columns}
+    task = "qwen_ui.data.task:mistaken"
+    said, count = WARM.run(task, asked, READING, lambda why: _refusal(source, why))
+    return said, count
 
 
 def _refusal(source: str, why: str) -> DataError:

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 from playwright.sync_api import Page, expect
 
-from qwen_ui.runs import MOST_POINTS
+from qwen_ui.runs import MOST_POINTS, RunWriter, create_run
 from tests.browser.conftest import Dashboard
-from tests.helpers.browser_runs import begin, finished, open_tab, reload, train_view
+from tests.helpers.browser_runs import (
+    SOME,
+    begin,
+    finished,
+    open_tab,
+    queue_held,
+    reload,
+    train_view,
+)
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 ROWS = ".qr-runs tbody tr"
@@ -21,7 +32,7 @@ def same_home(dashboard: Dashboard, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_two_runs_are_overlaid_and_reported(page: Page, dashboard: Dashboard) -> None:
     slow, fast = finished("slow-fall", 0.01), finished("fast-fall", 0.05)
     open_tab(page, "Runs")
-    page.get_by_label("Filter runs").fill("-fall")
+    page.get_by_label("Filter runs").fill("fall")
     expect(page.locator(ROWS)).to_have_count(2)
     for folder in (slow, fast):
         page.locator(f'[data-hold="tick {folder.name}"]').check()
@@ -30,8 +41,19 @@ def test_two_runs_are_overlaid_and_reported(page: Page, dashboard: Dashboard) ->
     plot = overlay.locator(".qr-overlay-plot")
     assert sorted(plot.evaluate("p => p.data.map(t => t.x.length)")) == [2, 2, 40, 40]
     expect(overlay.locator(".qr-label")).to_have_count(2)
+    # Names say what sets the runs apart, and whole steps have the ticks.
+    expect(overlay.locator(".qr-labels")).to_contain_text("learning rate 0.05")
+    ticks = overlay.locator(".xtick text").all_inner_texts()
+    assert ticks
+    assert all(tick.isdecimal() for tick in ticks), ticks
     expect(overlay.locator(".qr-differences")).to_contain_text("learning rate")
     expect(page.locator(".qr-best")).to_contain_text("best 4")
+    # The better one becomes the baseline; the other is told beside it.
+    page.locator(f'[data-hold="pin {fast.name}"]').click()
+    expect(page.locator(".qr-pinned")).to_contain_text("baseline")
+    expect(page.locator(".qr-beside")).to_have_text(["+1.600"])
+    page.locator(f'[data-hold="pin {fast.name}"]').click()
+    expect(page.locator(".qr-beside")).to_have_count(0)
     overlay.locator(".qr-label").first.click()
     expect(overlay.locator(".qr-label").first).to_have_attribute("aria-pressed", "false")
     overlay.get_by_label("X axis").select_option("elapsed")
@@ -94,6 +116,86 @@ def test_runs_are_named_tagged_sorted_and_deleted(page: Page) -> None:
     rows.get_by_role("checkbox").check()
     page.get_by_role("button", name="Delete").click()
     expect(rows).to_have_count(0)
+
+
+def test_a_filter_that_finds_nothing_says_so_and_columns_can_be_hidden(page: Page) -> None:
+    finished("sought", 0.02)
+    open_tab(page, "Runs")
+    page.get_by_label("Filter runs").fill("sought status:failed")
+    expect(page.locator(".qr-missed")).to_contain_text("No run is found")
+    page.get_by_role("button", name="Clear the filter").click()
+    expect(page.locator(ROWS).first).to_be_visible()
+    expect(page.get_by_label("Filter runs")).to_be_focused()
+    page.locator(".qr-columns summary").click()
+    page.get_by_label("started", exact=True).uncheck()
+    expect(page.locator("th.qr-col-created")).to_have_count(0)
+    reload(page)
+    open_tab(page, "Runs")
+    expect(page.locator(ROWS).first).to_be_visible()
+    expect(page.locator("th.qr-col-created")).to_have_count(0)
+
+
+def test_on_a_phone_the_runs_are_cards_within_the_page(page: Page) -> None:
+    folder = finished("on-a-phone", 0.02)
+    open_tab(page, "Runs")
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.locator(f'[data-hold="tick {folder.name}"]').check()
+    expect(page.locator(".qr-overlay .qr-label").first).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+    scroll = "e => [e.scrollWidth, e.clientWidth]"
+    wide, shown = page.locator(".qr-runs-scroll").evaluate(scroll)
+    assert wide == shown
+
+
+def test_a_zoom_of_one_chart_is_a_zoom_of_all_and_shows_what_was_thinned(page: Page) -> None:
+    folder = long_run(5_000)
+    open_tab(page, "Runs")
+    page.locator(f'[data-hold="open {folder.name}"]').click()
+    view = page.locator("#qr-opened .qr-view")
+    plot = view.locator(".qr-main .qr-plot")
+    expect(view).to_have_attribute("data-points", SOME)
+    assert plot.evaluate("p => p.data[0].x.length") <= MOST_POINTS
+    small = view.locator(".qr-chart:not(.qr-main):not([hidden]) .main-svg").first
+    small.scroll_into_view_if_needed()
+    expect(small).to_be_visible()
+    box = plot.locator(".nsewdrag").first
+    box.scroll_into_view_if_needed()
+    area = box.bounding_box()
+    assert area is not None
+    middle = area["y"] + area["height"] / 2
+    page.mouse.move(area["x"] + area["width"] * 0.50, middle)
+    page.mouse.down()
+    page.mouse.move(area["x"] + area["width"] * 0.52, middle, steps=4)
+    page.mouse.up()
+    page.wait_for_function(
+        "document.querySelector('#qr-opened .qr-main .qr-plot').data[0].x.length < 400"
+    )
+    x = plot.evaluate("p => p.data[0].x")
+    assert x == list(range(x[0], x[-1] + 1)), "every step of the part"
+    low, high = plot.evaluate("p => p.layout.xaxis.range")
+    ranges = view.locator(".qr-chart:not([hidden]) .js-plotly-plot").evaluate_all(
+        "all => all.map(p => p.layout.xaxis.range)"
+    )
+    assert len(ranges) > 1
+    assert ranges == [[low, high]] * len(ranges)
+    page.mouse.dblclick(area["x"] + area["width"] / 2, middle)
+    page.wait_for_function(
+        "document.querySelector('#qr-opened .qr-main .qr-plot').data[0].x.at(-1) === 5000"
+    )
+
+
+def long_run(steps: int) -> Path:
+    """A finished run of so many steps, with a gradient norm for a second chart."""
+    folder = create_run({"model": "nano", "steps": steps}, {"name": "long"})
+    with queue_held(), RunWriter(folder) as run:
+        run.status("completed", step=steps)
+    events = [{"event": "start", "step": 0, "steps": steps}]
+    for step in range(1, steps + 1):
+        told = {"loss": 5 - step / steps, "gradient_norm": 1.0 + step % 7, "elapsed": 0.1 * step}
+        events.append({"event": "step", "step": step, **told})
+    lines = "".join(json.dumps(event) + "\n" for event in events)
+    (folder / "events.jsonl").write_text(lines)
+    return folder
 
 
 @pytest.mark.long

@@ -19,7 +19,7 @@ from qwen_ui.model import embedding_rows, open_model
 from qwen_ui.model.weights import load_model, load_tokenizer
 from qwen_ui.runs import make_spec
 from qwen_ui.ui.page import Session
-from qwen_ui.ui.train.preview import preview_html
+from qwen_ui.ui.train.preview import shown_data
 from tests.helpers.checkpoint_families import save_family
 from tests.helpers.tiny_models import SENTENCES, byte_tokenizer
 
@@ -44,7 +44,7 @@ def test_a_token_without_a_row_is_refused_everywhere(tmp_path: Path) -> None:
         checked_spec(model=model, plan=plan, data=data, steps=1)
     with pytest.raises(ModelError, match=SAID):
         set_up(make_spec(model=model, plan=plan.to_dict(), data=data, steps=1), tmp_path)
-    shown = preview_html(Session(), model, data, 64, False)
+    shown = shown_data(Session(), model, data, 64, False).tokens
     assert "one-more" in shown
     assert "has 260 rows" in shown
 
@@ -78,5 +78,5 @@ def test_sampling_stays_within_learned_positions(tmp_path: Path, prompt: str, to
 
 def test_the_note_on_long_sequences_is_in_the_preview(tmp_path: Path) -> None:
     model, data = _model(tmp_path, "nothing new here")
-    assert "beyond the 128 positions" in preview_html(Session(), model, data, 129, False)
-    assert "beyond" not in preview_html(Session(), model, data, 128, False)
+    assert "beyond the 128 positions" in shown_data(Session(), model, data, 129, False).tokens
+    assert "beyond" not in shown_data(Session(), model, data, 128, False).tokens

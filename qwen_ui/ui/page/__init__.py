@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from qwen_ui.markup import SERIES_COLOURS, render
     from qwen_ui.ui.page.api import INTERNAL, server_function
     from qwen_ui.ui.page.app import build_app, launch_options
-    from qwen_ui.ui.page.data_check import check_choice, data_preview
+    from qwen_ui.ui.page.data_check import check_choice, data_measure, data_preview
     from qwen_ui.ui.page.data_choice import (
         CHAT,
         KJV,
@@ -72,6 +72,7 @@ __all__ = [
     "build_run_view",
     "check_choice",
     "data_files",
+    "data_measure",
     "data_named",
     "data_names",
     "data_preview",

@@ -7,8 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qwen_ui.data import check_within_limits, preview_within_limits
+from qwen_ui.data import (
+    check_within_limits,
+    measure_within_limits,
+    mistakes_within_limits,
+    preview_within_limits,
+)
 from qwen_ui.errors import DataError, ModelError, UserError
+from qwen_ui.markup import render
 from qwen_ui.model import embedding_rows
 from qwen_ui.model.weights import why_no_weights
 from qwen_ui.ui.page.data_choice import OWN
@@ -18,7 +24,7 @@ from qwen_ui.ui.page.stand_in import trained_model
 from qwen_ui.ui.page.templates import paragraph
 
 if TYPE_CHECKING:
-    from qwen_ui.data import Preview
+    from qwen_ui.data import Measure, Preview
     from qwen_ui.model import Anatomy
     from qwen_ui.ui.page.session import Session
 
@@ -77,8 +83,23 @@ def check_choice(
         if anatomy is not None:
             data_preview(anatomy, upload, int(length or LENGTH), packing=packing, columns=columns)
     except UserError as error:
-        return DataCheck(False, paragraph(str(error), "q-data-note q-bad"))
+        return DataCheck(False, _said_wrong(upload, columns, error))
     return DataCheck(True, paragraph(" ".join(notes), "q-data-note") if notes else "")
+
+
+def _said_wrong(upload: str, columns: str | None, error: UserError) -> str:
+    """What is wrong with a file: every mistake by its line, or the one that ended the reading."""
+    said, count = [str(error)], 1
+    if isinstance(error, DataError):
+        try:
+            found = _mistakes_of.get(
+                (*_version(upload), columns), lambda: mistakes_within_limits(upload, columns)
+            )
+        except UserError:
+            found = ([], 0)  # the first error says it
+        if found[1] > 1:
+            said, count = found
+    return render("page/data_mistakes.html", mistakes=said, count=count)
 
 
 def _checked_keep(upload: str | None) -> DataCheck:
@@ -98,16 +119,16 @@ def data_preview(
     *,
     packing: bool = False,
     columns: str | None = None,
+    first: int = 0,
 ) -> Preview:
-    """The first sequences of a file for a model that has weights; kept while neither changes.
+    """Sequences of a file for a model that has weights, from this place on; kept while neither
+    changes.
 
     Raises:
         UserError: as `preview_within_limits`.
     """
-    folder = anatomy.weights_folder
-    if folder is None:
-        raise ModelError(why_no_weights(anatomy))
-    key = (*_version(data), str(folder), anatomy.source, length, packing, columns)
+    folder = _folder_of(anatomy)
+    key = (*_version(data), str(folder), anatomy.source, length, packing, columns, first)
     return _previews.get(
         key,
         lambda: preview_within_limits(
@@ -118,11 +139,40 @@ def data_preview(
             columns=columns,
             rows=embedding_rows(anatomy),
             model=anatomy.source,
+            first=first,
         ),
     )
 
 
+def data_measure(
+    anatomy: Anatomy,
+    data: str,
+    length: int,
+    *,
+    packing: bool = False,
+    columns: str | None = None,
+) -> Measure:
+    """How much a file holds for a model that has weights; kept while neither changes.
+
+    Raises:
+        UserError: as `measure_within_limits`.
+    """
+    folder = _folder_of(anatomy)
+    return _measures.get(
+        (*_version(data), str(folder), length, packing, columns),
+        lambda: measure_within_limits(data, folder, length, packing=packing, columns=columns),
+    )
+
+
+def _folder_of(anatomy: Anatomy) -> Path:
+    if anatomy.weights_folder is None:
+        raise ModelError(why_no_weights(anatomy))
+    return anatomy.weights_folder
+
+
 _previews: Kept[tuple[Hashable, ...], Preview] = Kept(MOST_PREVIEWS)
+_measures: Kept[tuple[Hashable, ...], Measure] = Kept(MOST_PREVIEWS)
+_mistakes_of: Kept[tuple[Hashable, ...], tuple[list[str], int]] = Kept(MOST_PREVIEWS)
 _notes_of: Kept[tuple[Hashable, ...], tuple[str, ...]] = Kept(MOST_PREVIEWS)
 
 

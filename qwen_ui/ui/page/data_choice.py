@@ -23,7 +23,12 @@ HELD_OUT = {KJV: "kjv-eval.txt"}
 def own_file(label: str, elem_id: str) -> gr.File:
     """Takes a data file; shown where "My own file" is chosen."""
     return gr.File(
-        label=label, file_types=list(DATA_SUFFIXES), visible=False, elem_id=elem_id, height=110
+        label=label,
+        file_types=list(DATA_SUFFIXES),
+        visible=False,
+        elem_id=elem_id,
+        elem_classes="q-upload",
+        height=116,
     )
 
 

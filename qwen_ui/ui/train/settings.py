@@ -67,14 +67,21 @@ class Form:
     Attributes:
         settings: the fields.
         data_note: what the own file's columns were taken for, or what is wrong with it.
-        preview: the tokens of the first sequences.
+        verdict: how much data there is, and what a sequence cuts off.
+        preview: the tokens of some sequences.
+        first: the place of the first of them.
+        back, on: show the sequences before them and after them.
         find_rate: starts the learning-rate finder.
         rate_note: what it found.
     """
 
     settings: Settings
     data_note: gr.HTML
+    verdict: gr.HTML
     preview: gr.HTML
+    first: gr.State
+    back: gr.Button
+    on: gr.Button
     find_rate: gr.Button
     rate_note: gr.HTML
 
@@ -91,12 +98,16 @@ def build_form() -> Form:
     made["upload"] = own_file("Training data", "qt-upload")
     made["columns"] = own_columns("qt-columns")
     data_note = gr.HTML("", apply_default_css=False, elem_id="qt-data-note")
+    verdict = gr.HTML("", apply_default_css=False, elem_id="qt-verdict")
     made["eval_upload"] = own_file(
         "Evaluation data (default: a part is held out)", "qt-eval-upload"
     )
-    made["keep"], made["keep_upload"] = keep_fields("qt")
     with gr.Accordion("What the model will see", open=False, elem_id="qt-preview"):
         preview = gr.HTML("", apply_default_css=False)
+        with gr.Row():
+            back = gr.Button("Earlier", size="sm", interactive=False, min_width=80)
+            on = gr.Button("Later", size="sm", interactive=False, min_width=80)
+    made["keep"], made["keep_upload"] = keep_fields("qt")
     with gr.Row():
         made["steps"] = _whole("steps", 60, 1)
         made["batch_size"] = _whole("batch_size", 8, 1)
@@ -116,7 +127,10 @@ def build_form() -> Form:
         _optimizer(made)
         _checks(made)
         _machine(made)
-    return Form(Settings(**made), data_note, preview, find_rate, rate_note)
+    first = gr.State(0)
+    return Form(
+        Settings(**made), data_note, verdict, preview, first, back, on, find_rate, rate_note
+    )
 
 
 def _optimizer(made: dict[str, Any]) -> None:

@@ -8,16 +8,12 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from qwen_ui.engine import check_spec_within_limits
-from qwen_ui.errors import DataError, UserError
 from qwen_ui.freeze import FreezePlan
-from qwen_ui.model import length_note
 from qwen_ui.ui.page import (
-    NONE,
     OWN,
     Header,
     Session,
     check_choice,
-    data_files,
     guarded,
     shown_with_own,
     trained_model,
@@ -30,8 +26,8 @@ from qwen_ui.ui.train.form import (
     spec_of,
 )
 from qwen_ui.ui.train.launching import wire_launch
-from qwen_ui.ui.train.preview import preview_html
-from qwen_ui.ui.train.price import needs, price_html, priced_model, unpriced_html
+from qwen_ui.ui.train.previewing import wire_preview
+from qwen_ui.ui.train.pricing import wire_price
 from qwen_ui.ui.train.settings import Settings
 from qwen_ui.ui.train.slurm_fields import SLURM, shown_fields
 from qwen_ui.workers import find_devices
@@ -57,8 +53,8 @@ def wire(tab: TrainTab, header: Header, session: Session) -> None:
     fields_of = tab.settings
     wire_keep(header, session, fields_of.data, fields_of.keep, fields_of.keep_upload, quiet)
     _wire_intent(tab, header, session, quiet)
-    _wire_preview(tab, header, session, quiet)
-    _wire_price(tab, header, session, quiet)
+    wire_preview(tab, header, session, quiet)
+    wire_price(tab, header, session, quiet)
     wire_launch(tab, header, session, asked, quiet)
     # Fires once after the page is loaded: the run that goes on is found again.
     header.model.change(lambda shown: shown or latest_run(), tab.view, tab.view, **quiet)
@@ -176,105 +172,4 @@ def _wire_intent(tab: TrainTab, header: Header, session: Session, quiet: dict[st
     )
     settings.processes.change(
         lambda count: gr.Checkbox(visible=count > 1), settings.processes, settings.sharded, **quiet
-    )
-
-
-def _wire_preview(tab: TrainTab, header: Header, session: Session, quiet: dict[str, Any]) -> None:
-    settings = tab.settings
-    # gradio gives components their events at run time.
-    watched: list[Any] = [
-        settings.data,
-        settings.upload,
-        settings.sequence_length,
-        settings.packing,
-        settings.columns,
-    ]
-
-    @guarded
-    def on_change(
-        source: str,
-        choice: str,
-        upload: str | None,
-        length: float | None,
-        packing: bool,
-        columns: str,
-    ) -> str:
-        if not source:
-            return ""
-        try:
-            data, _ = data_files(choice, upload)
-        except DataError:
-            data = None
-        by_hand = columns.strip() if choice == OWN else ""
-        return preview_html(session, source, data, length, packing, by_hand or None)
-
-    gr.on(
-        [header.model.change, *(component.change for component in watched)],
-        on_change,
-        [header.model, *watched],
-        tab.form.preview,
-        trigger_mode="always_last",
-        **quiet,
-    )
-
-
-def _wire_price(tab: TrainTab, header: Header, session: Session, quiet: dict[str, Any]) -> None:
-    priced = (
-        "keep",
-        "steps",
-        "batch_size",
-        "sequence_length",
-        "gradient_accumulation_steps",
-        "optimizer",
-        "early_stopping_patience",
-        "dtype",
-        "prefix",
-        "gradient_checkpointing",
-        "optimizer_offload",
-    )
-    watched: list[Any] = [
-        tab.settings.device,
-        tab.settings.processes,
-        tab.slurm.where,
-        tab.slurm.gpus,
-        *(getattr(tab.settings, name) for name in priced),
-    ]
-
-    @guarded
-    def on_change(
-        source: str,
-        plan: FreezePlan,
-        device: str,
-        processes: int,
-        where: str,
-        gpus: int | None,
-        *values: Any,
-    ) -> str:
-        if not source:
-            return ""
-        found = find_devices(device)
-        on_slurm = where == SLURM
-        kind = ("cuda" if gpus else "cpu") if on_slurm else found.kind
-        # An empty field counts as the setting's default.
-        given = {n: v for n, v in zip(priced, values, strict=True) if v not in {None, NONE}}
-        length = int(given.get("sequence_length", 128))
-        free = None if on_slurm else found.free_bytes
-        given["processes"] = 1 if on_slurm else int(processes or 1)
-        try:
-            model = priced_model(session, source, plan)
-            need = needs(session, model, plan, kind=kind, free=free, **given)
-        except UserError as error:
-            return unpriced_html(error)
-        note = length_note(session.anatomy(model), length)
-        if on_slurm:
-            return price_html(need, None, 1, SLURM, note)
-        return price_html(need, free, int(processes or 1), found.label, note)
-
-    gr.on(
-        [header.model.change, header.plan.change, *(component.change for component in watched)],
-        on_change,
-        [header.model, header.plan, *watched],
-        tab.price,
-        trigger_mode="always_last",
-        **quiet,
     )

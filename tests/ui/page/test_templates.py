@@ -34,7 +34,7 @@ from qwen_ui.ui.page.session import Session
 from qwen_ui.ui.page.templates import mount_point, paragraph, script
 from qwen_ui.ui.runs.report import report
 from qwen_ui.ui.train.form import intent
-from qwen_ui.ui.train.preview import preview_html
+from qwen_ui.ui.train.preview import shown_data
 from qwen_ui.ui.train.price import Needs, price_html
 
 PACKAGE = Path(__file__).resolve().parents[3] / "qwen_ui"
@@ -170,10 +170,10 @@ def compare_report() -> str:
 def previewed(session: Session, tmp_path: Path) -> str:
     file = tmp_path / "data.jsonl"
     file.write_text(json.dumps({"prompt": HOSTILE, "completion": HOSTILE}), encoding="utf-8")
-    seen = preview_html(session, "nano", str(file), 256, True)
+    seen = shown_data(session, "nano", str(file), 256, True).tokens
     # Every token is an element of its own: none of them begins one.
     assert re.search(r'qt-token[^>]*">&lt;', seen)
-    return seen + preview_html(session, "nano", HOSTILE, 8, False)
+    return seen + shown_data(session, "nano", HOSTILE, 8, False).tokens
 
 
 def inspected(hostile: Anatomy) -> list[str]:
@@ -212,6 +212,7 @@ def test_no_hostile_text_is_read_as_html(hostile: Anatomy, tmp_path: Path) -> No
         render("train/intent.html", problem="", rate="0.1", **launch),
         render("train/machines.html", folder=HOSTILE),
         render("train/heading.html", text=HOSTILE),
+        render("page/data_mistakes.html", mistakes=[HOSTILE, HOSTILE], count=3),
         runs_report(),
         compare_report(),
     ]

@@ -28,7 +28,7 @@ from qwen_ui.ui.train.form import (
     spec_of,
 )
 from qwen_ui.ui.train.machines import written
-from qwen_ui.ui.train.preview import preview_html
+from qwen_ui.ui.train.preview import shown_data
 from qwen_ui.ui.train.price import needs, price_html
 from qwen_ui.ui.train.settings import Settings
 
@@ -195,7 +195,7 @@ def test_quantized_weights_cannot_be_launched(session: Session, tmp_path: Path) 
 def test_the_preview_marks_what_carries_loss_and_escapes(session: Session, tmp_path: Path) -> None:
     file = tmp_path / "mine.jsonl"
     file.write_text('{"prompt": "<b>why?</b>\\n", "completion": " because"}\n')
-    shown = preview_html(session, "nano", str(file), 64, False)
+    shown = shown_data(session, "nano", str(file), 64, False).tokens
     assert "<b>" not in shown.replace("<b>mine", "")
     assert "mine.jsonl, line 1" in shown
     carried = re.findall(r'qt-carries">([^<]*)<', shown)[1:]
@@ -206,15 +206,41 @@ def test_the_preview_marks_what_carries_loss_and_escapes(session: Session, tmp_p
 def test_the_preview_says_what_is_wrong_with_the_data(session: Session, tmp_path: Path) -> None:
     file = tmp_path / "mine.jsonl"
     file.write_text('{"text": "fine"}\n{"words": 1}\n')
-    assert "mine.jsonl, line 2" in preview_html(session, "nano", str(file), 64, False)
-    assert "Upload a file" in preview_html(session, "nano", None, 64, False)
+    assert "mine.jsonl, line 2" in shown_data(session, "nano", str(file), 64, False).tokens
+    assert "Upload a file" in shown_data(session, "nano", None, 64, False).tokens
+
+
+def test_the_data_are_judged_and_looked_through(session: Session, tmp_path: Path) -> None:
+    file = tmp_path / "mine.jsonl"
+    rows = [{"prompt": "a", "completion": "b c " * (40 if n == 3 else 1)} for n in range(8)]
+    file.write_text("\n".join(map(json.dumps, rows)))
+    found = shown_data(session, "nano", str(file), 16, False, batch=2, steps=12)
+    facts = re.findall(r"<dt>(.+?)</dt><dd>(.+?)</dd>", found.verdict)
+    assert ("samples", "8") in facts
+    assert ("sequences of 16", "8") in facts
+    assert ("times seen", "3") in facts
+    assert "Samples cut at 16 tokens: 1 of 8" in found.verdict
+    assert (found.first, found.more) == (0, True)
+    assert "3. mine.jsonl, line 3" in found.tokens
+    later = shown_data(session, "nano", str(file), 16, False, first=6)
+    assert (later.first, later.more) == (6, False)
+    assert "8. mine.jsonl, line 8" in later.tokens
+
+
+def test_every_mistake_of_own_data_is_said_at_once(session: Session, tmp_path: Path) -> None:
+    file = tmp_path / "mine.jsonl"
+    file.write_text('{"text": "fine"}\n{"words": 1}\n{"text": \n{"text": "x"}\n7\n')
+    found = check_choice(session, "nano", OWN, str(file), "")
+    assert not found.usable
+    assert "3 lines cannot be used" in found.text
+    assert re.findall(r"<li>mine.jsonl, line (\d+)", found.text) == ["2", "3", "5"]
 
 
 def test_a_packed_preview_shows_where_samples_begin(session: Session, tmp_path: Path) -> None:
     file = tmp_path / "mine.jsonl"
     file.write_text('{"text": "one"}\n{"text": "two"}\n')
-    assert "qt-begins" in preview_html(session, "nano", str(file), 64, True)
-    assert "qt-begins" not in preview_html(session, "nano", str(file), 64, False)
+    assert "qt-begins" in shown_data(session, "nano", str(file), 64, True).tokens
+    assert "qt-begins" not in shown_data(session, "nano", str(file), 64, False).tokens
 
 
 def test_the_price_is_marked_where_it_does_not_fit(session: Session) -> None:
