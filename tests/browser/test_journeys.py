@@ -62,3 +62,19 @@ def test_blocks_are_ranked_and_taken(page: Page) -> None:
     print(hand.told("ranked by activations, and taken"))
     assert hand.clicks <= 4
     assert hand.keys <= 0
+
+
+def test_a_run_is_launched_by_seven_keys(page: Page) -> None:
+    launch = page.locator("#qt-launch")
+    page.wait_for_selector("#q-tabs [role=tab][tabindex='-1']")
+    hand = Hand(page)
+    while page.evaluate("document.activeElement.getAttribute('role')") != "tab":
+        hand.press("Tab")
+    hand.press("ArrowRight", "ArrowRight")
+    expect(launch).to_be_enabled()
+    hand.press("Control+Enter")
+    expect(page.locator("#qt-run .qr-run")).not_to_be_empty()
+    print(hand.told("a run launched by keys"))
+    assert hand.clicks == 0
+    assert hand.keys <= 12
+    page.locator("#qt-run").get_by_role("button", name="Stop").click()

@@ -1,6 +1,7 @@
 /* What is chosen of the page itself, at the header's end: its theme. */
 import { put } from "./dom.js";
 import { onTheme } from "./plotly.js";
+import { pressByKey } from "./primary_key.js";
 import { moveByArrows } from "./tab_keys.js";
 
 const KEPT = "qwen-ui-theme"; // theme_choice.js reads it when the page is opened
@@ -27,6 +28,7 @@ export const mount = ({ element }) => {
   onTheme(show);
   show();
   moveByArrows();
+  pressByKey();
   // Written anew whenever the plan changes, on whichever tab: read out when it does.
   document.getElementById("q-summary").ariaLive = "polite";
 };
