@@ -79,6 +79,7 @@ export class GridHead {
   kindCell({ label, short, kinds, index }) {
     const cell = this.cell(1, index + 1, short, "qs-kind");
     const several = kinds.length > 1 && label.includes("*");
+    cell.firstChild.translate = false;
     cell.title = several ? `${label} (${kinds.length} kinds)` : label;
     return cell;
   }

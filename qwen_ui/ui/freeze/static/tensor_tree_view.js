@@ -54,7 +54,7 @@ export class TensorTreeView extends TreeView {
     twist.dataset.twist = "";
     const box = make("span", "qs-box");
     box.setAttribute("role", "checkbox");
-    name.append(twist, box, make("span", "qs-node-label"), make("span", "qs-tied"));
+    name.append(twist, box, make("span", "qs-node-label notranslate"), make("span", "qs-tied"));
     const meter = make("div", "qs-meter");
     meter.append(make("i"));
     row.append(name, make("span", "qs-shape"), meter, make("div", "qs-count"));

@@ -86,6 +86,7 @@ export class ModuleTreeView extends TreeView {
     const twist = make("span", "qi-twist");
     twist.dataset.twist = "";
     const parts = ["dot", "label", "tied", "layer-type"].map((part) => make("span", `qi-${part}`));
+    parts[1].translate = false;
     name.append(twist, ...parts);
     const bar = make("span", "qi-bar");
     bar.append(make("i"));
@@ -144,6 +145,7 @@ export class ModuleTreeView extends TreeView {
     const { tree } = this;
     const part = tree.total ? tree.count[row] / tree.total : 0;
     what.hidden = tree.type[row] === FOLD; // a fold's name takes two columns
+    what.translate = tree.depth[row] === 0; // "the whole model"; all others are classes and shapes
     writeWithTitle(what, tree.what[row], tree.what[row]);
     const parameters = `${exact(tree.count[row])} parameters`;
     writeWithTitle(count, shortCount(tree.count[row]), parameters);

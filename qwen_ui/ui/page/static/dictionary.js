@@ -9,18 +9,33 @@ const MOST_SENTENCES = 40;
 const DEEPEST = 5; // a hole in a hole in a hole
 const EDGES = /^([^\p{L}\p{N}'"`“{]*)(.*?)([^\p{L}\p{N}'"`”}]*)$/su;
 
+const CONTINUES = /^[;,:] /;
+const CONTINUES_SAID = /^[；，：、;,:] ?/;
+
+const APART = " · "; // between texts that have nothing to do with each other
+
 const otherCase = (text) => {
   const first = text[0];
   const lower = first.toLowerCase();
   return (first === lower ? first.toUpperCase() : lower) + text.slice(1);
 };
 
+/* What continues a sentence, "; it looks back", also stands in a list, where the mark is gone. */
+const withParts = (texts) =>
+  Object.entries(texts).flatMap(([english, translation]) => {
+    const bare = english.replace(CONTINUES, "");
+    const apart = bare !== english && !(bare in texts);
+    const both = [[english, translation]];
+    if (apart) both.push([bare, translation.replace(CONTINUES_SAID, "")]);
+    return both;
+  });
+
 export class Dictionary {
   /** @param {{texts: Object, ends: Object, lists: Object}} file as `zh-CN.json` */
   constructor({ texts, ends = {}, lists = {} }) {
     this.exact = new Map();
     const templates = [];
-    for (const [english, translation] of Object.entries(texts)) {
+    for (const [english, translation] of withParts(texts)) {
       if (hasHole(english)) templates.push(new Template(english, translation));
       else this.exact.set(english, translation);
     }
@@ -33,6 +48,19 @@ export class Dictionary {
 
   /** {text, whole}: the translation, and whether nothing of it had to stay English. */
   translate(english, depth = 0) {
+    return this.inLines(english, depth) ?? this.inOneLine(english, depth);
+  }
+
+  /* Lines of their own, where each is known; in markup a line's end is a space. */
+  inLines(english, depth) {
+    const lines = english.trim().split("\n");
+    if (lines.length < 2 || lines.length > MOST_SENTENCES) return null;
+    const said = lines.map((line) => this.inOneLine(line, depth));
+    if (!said.every(({ whole }) => whole)) return null;
+    return { text: said.map(({ text }) => text).join("\n"), whole: true };
+  }
+
+  inOneLine(english, depth) {
     const key = normal(english);
     let found = this.remembered.get(key);
     if (!found) {
@@ -46,7 +74,9 @@ export class Dictionary {
   looked(key, depth) {
     const nothing = { text: key, whole: !isLanguage(key) };
     if (!key || key.length > LONGEST || depth > DEEPEST) return nothing;
-    const known = this.simply(key, depth);
+    if (key in this.ends) return { text: this.ends[key], whole: true };
+    const apart = key.includes(APART) ? this.asListOf(key, APART, APART, depth) : null;
+    const known = apart ?? this.simply(key, depth);
     return known?.whole || nothing.whole ? (known ?? nothing) : this.inParts(key, depth, known);
   }
 
@@ -135,16 +165,21 @@ export class Dictionary {
   /* "attention, mlp" where both are known. */
   asList(key, depth) {
     for (const [mark, translation] of this.lists) {
-      const parts = key.split(mark);
-      if (parts.length < 2) continue;
-      const said = parts.map((part) => this.translate(part, depth + 1));
-      if (said.every(({ whole }) => whole)) {
-        return { text: setApart(said.map(({ text }) => text).join(translation)), whole: true };
-      }
+      const found = this.asListOf(key, mark, translation, depth);
+      if (found) return found;
     }
     return null;
   }
+
+  asListOf(key, mark, translation, depth) {
+    const parts = key.split(mark);
+    if (parts.length < 2) return null;
+    const said = parts.map((part) => this.translate(part, depth + 1));
+    if (!said.every(({ whole }) => whole)) return null;
+    return { text: setApart(said.map(({ text }) => text).join(translation)), whole: true };
+  }
 }
 
-/** Whether a text is worth looking up at all: most numbers of a busy page are not. */
-export const mayBeLanguage = (text) => wordsOf(text).length > 0;
+/** Whether a text is worth looking up at all: most numbers of a busy page are not. A full stop behind
+    a name in bold is a text of its own. */
+export const mayBeLanguage = (text) => wordsOf(text).length > 0 || text.trim() === ".";

@@ -1,5 +1,6 @@
 /* The page in another language than English: what enters the document is translated before it is
    drawn. English costs nothing, for then nobody watches. How it works: docs/language.md. */
+import { restoreChoices, translateChoices } from "./choices.js";
 import { Dictionary, mayBeLanguage } from "./dictionary.js";
 import {
   isAttributeTranslated,
@@ -14,9 +15,10 @@ const NAMES = [
   ...["aria-label", "aria-description", "aria-valuetext", "aria-roledescription"],
   ...["title", "placeholder", "alt", "data-wait"],
 ];
-/* Not language: what is marked so, code, and what a person writes. */
-const LEFT = '[translate="no"], code, pre, kbd, samp, script, style, textarea, [contenteditable]';
-const LEFT_ATTRIBUTES = '[translate="no"], script, style';
+/* Not language: code, what a person writes, and what is marked so, by HTML's attribute or by the class
+   that stands for it. The nearest mark counts. */
+const MARKS = "[translate], .notranslate";
+const CODE = "code, pre, kbd, samp, script, style, textarea, [contenteditable]";
 const LABELLED = NAMES.map((name) => `[${name}]`).join(", ");
 const { offered, tag: first, dictionary: firstFile } = window.qwenLanguage;
 
@@ -34,6 +36,11 @@ export const languages = () => ({
   ...Object.fromEntries(Object.entries(offered).map(([tag, { name }]) => [tag, name])),
 });
 
+const isMarked = (element) => {
+  const marked = element.closest(MARKS);
+  return marked !== null && marked.getAttribute("translate") !== "yes";
+};
+
 const said = (english) => {
   const { text, whole } = dictionary.translate(english);
   if (!whole) misses.add(english.trim());
@@ -44,7 +51,8 @@ const said = (english) => {
 
 const translateText = (node) => {
   if (!mayBeLanguage(node.data) || isTranslated(node)) return;
-  if (!node.parentElement || node.parentElement.closest(LEFT)) return;
+  const parent = node.parentElement;
+  if (!parent || parent.closest(CODE) || isMarked(parent)) return;
   const shown = said(node.data);
   if (shown !== node.data) showText(node, shown);
 };
@@ -52,7 +60,7 @@ const translateText = (node) => {
 const translateAttribute = (element, name) => {
   const english = element.getAttribute(name);
   if (!english || !mayBeLanguage(english) || isAttributeTranslated(element, name)) return;
-  if (element.closest(LEFT_ATTRIBUTES)) return;
+  if (isMarked(element)) return;
   const shown = said(english);
   if (shown !== english) showAttribute(element, name, shown);
 };
@@ -75,6 +83,7 @@ const eachAttribute = (root, work) => {
 const translateAll = (root) => {
   eachText(root, translateText);
   eachAttribute(root, translateAttribute);
+  translateChoices(root, (english) => (mayBeLanguage(english) ? said(english) : english));
 };
 
 const watcher = new MutationObserver((changes) => {
@@ -102,6 +111,7 @@ const end = () => {
   misses.clear();
   eachText(document, restoreText);
   eachAttribute(document, restoreAttribute);
+  restoreChoices();
 };
 
 /** Speak this language from now on, and in this browser from then on. */

@@ -26,7 +26,7 @@ const BUTTONS = {
     shown: WHEN_OVER,
   },
   describe: { text: "Edit …", title: "Name, tags and note", shown: ALWAYS },
-  log: { text: "Log", title: "The worker's log", shown: ALWAYS },
+  log: { text: "Logs", title: "The worker's log", shown: ALWAYS },
   csv: { text: "CSV", title: "Download every recorded step as CSV", shown: ALWAYS },
   delete: {
     text: "Delete",
@@ -41,13 +41,13 @@ export class RunHead {
   constructor(name, actions) {
     Object.assign(this, { name, actions });
     this.badge = make("span", "qr-badge");
-    this.title = make("span", "qr-title");
-    this.tags = make("span", "qr-tags");
+    this.title = make("span", "qr-title notranslate");
+    this.tags = make("span", "qr-tags notranslate");
     this.bar = make("progress", "qr-bar");
     this.bar.max = 1;
     this.bar.setAttribute("aria-label", "Progress of the run");
     this.facts = make("div", "qr-facts");
-    this.note = make("p", "qr-note");
+    this.note = make("p", "qr-note notranslate");
     this.reason = make("span");
     this.mend = make("span", "qr-mend");
     this.line = make("p", "qr-reason");
@@ -61,7 +61,7 @@ export class RunHead {
     const head = make("div", "qr-head");
     const said = make("span", "qr-said");
     const row = make("span", "qr-actions");
-    said.append(this.badge, this.title, this.tags, make("span", "qr-run", this.name));
+    said.append(this.badge, this.title, this.tags, make("span", "qr-run notranslate", this.name));
     this.buttons = Object.fromEntries(
       Object.entries(BUTTONS).map(([key, { text, title, question }]) => {
         const onclick = () => {

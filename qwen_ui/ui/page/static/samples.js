@@ -66,8 +66,10 @@ export class Samples {
     );
     const rows = [...this.texts.prompts].map(([prompt, texts]) =>
       rowOf(
-        make("td", "qr-prompt", prompt ?? ""),
-        ...columns.map(({ step }) => make("td", "", (texts.get(step) ?? "–").trimStart())),
+        make("td", "qr-prompt notranslate", prompt ?? ""),
+        ...columns.map(({ step }) =>
+          make("td", "notranslate", (texts.get(step) ?? "–").trimStart()),
+        ),
       ),
     );
     const table = tableOf("qr-samples", [make("th", "", "prompt"), ...heads], rows);

@@ -8,6 +8,7 @@
 import { wordsOf } from "./wording.js";
 
 const HOLE = /\{([A-Za-z][\w]*)\}/g;
+const ADJACENT = /(\{\w+\})(?:\{\w+\})+/g; // where one ends and the next begins nobody can tell
 const NUMBER = /^[+−±~<>≤≥-]?[\d.,]*\d(?:[\d.,e+−-]*)(?: ?(?:%|[kMGTK]?B|[MGTK]|[MGTP]?FLOP))?$/;
 const IN_WORD = /[A-Za-z']/;
 
@@ -16,7 +17,7 @@ const kindOf = (name) => (/^(n|raw)\d*$/.exec(name) ?? [null, "text"])[1];
 /** A template: the words around its holes, and the holes' names. */
 export class Template {
   constructor(text, translation) {
-    const pieces = text.split(HOLE);
+    const pieces = text.replace(ADJACENT, "$1").split(HOLE);
     this.text = text;
     this.translation = translation;
     this.literals = pieces.filter((_, place) => place % 2 === 0);
@@ -57,9 +58,9 @@ export class Template {
 
   /** The translation with these values in its holes. */
   filled(values) {
-    return this.translation.replace(HOLE, (whole, name) => {
+    return this.translation.replace(HOLE, (_, name) => {
       const place = this.holes.indexOf(name);
-      return place < 0 ? whole : values[place];
+      return place < 0 ? "" : values[place];
     });
   }
 }

@@ -73,7 +73,7 @@ class AboutRun {
     for (const { text, run } of lineage) {
       const line = make("li", "", run ? `${text} ` : text);
       if (run) {
-        const link = make("a", "qr-link", run);
+        const link = make("a", "qr-link notranslate", run);
         link.href = linkTo(run);
         line.append(link);
       }

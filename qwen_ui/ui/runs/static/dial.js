@@ -171,7 +171,7 @@ class Dial extends RunSection {
     );
     sample.replaceChildren();
     for (const { prompt, text } of point.samples) {
-      const line = make("p");
+      const line = make("p", "notranslate");
       line.append(make("span", "qr-dial-prompt", prompt), ` ${text}`);
       sample.append(line);
     }

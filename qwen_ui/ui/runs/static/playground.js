@@ -141,14 +141,14 @@ class Playground extends RunSection {
       const name = blind ? `Answer ${number + 1}` : sideName(side, this.names);
       const parts = {
         name: make("b", "", name),
-        text: make("p", "qr-answer-text"),
+        text: make("p", "qr-answer-text notranslate"),
         remark: make("span", "q-hint"),
       };
       cell.append(parts.name, parts.text, parts.remark);
       answers.append(cell);
       return parts;
     });
-    turn.append(make("p", "qr-asked", prompt), answers);
+    turn.append(make("p", "qr-asked notranslate", prompt), answers);
     this.log.append(turn);
     this.votes.replaceChildren();
   }

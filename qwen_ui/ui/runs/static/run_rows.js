@@ -124,9 +124,10 @@ const pinOf = (record, baseline, pin) => {
 const nameOf = (record, text, open, baseline) => {
   const opener = button(text, "qr-open", () => open(record.run), `Open ${record.run} below`);
   opener.dataset.hold = `open ${record.run}`;
-  const nodes = [opener, ...record.tags.map((tag) => make("span", "qr-tag", tag))];
+  opener.classList.add("notranslate");
+  const nodes = [opener, ...record.tags.map((tag) => make("span", "qr-tag notranslate", tag))];
   if (record.run === baseline?.run) nodes.push(make("span", "qr-tag qr-baseline", "baseline"));
-  if (record.note) nodes.push(make("div", "qr-remark", record.note));
+  if (record.note) nodes.push(make("div", "qr-remark notranslate", record.note));
   if (isBad(record) && record.reason) {
     const why = make("div", "qr-remark qr-bad", record.reason);
     why.title = record.reason;

@@ -21,7 +21,7 @@ const piece = ([text, before, after]) => {
 const sample = ({ where, before, after, tokens, pieces }) => {
   const node = make("li");
   const about = `${where}: ${nats(before)} to ${nats(after)} nats a token, ${tokens} tokens`;
-  const text = make("p", "qr-token-text");
+  const text = make("p", "qr-token-text notranslate");
   text.append(...pieces.map(piece));
   node.append(make("span", "q-hint", about), text);
   return node;

@@ -1,0 +1,1 @@
+"""How `scripts/page_texts.py` finds texts in sources, and looks them up."""

@@ -1,0 +1,119 @@
+"""The page in Simplified Chinese: one whole journey, and nothing left in English on its way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser.conftest import PATIENCE_MS, Dashboard
+from tests.helpers.waiting import until
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+MISSES = "import('qwen/page/language.js').then((language) => [...language.misses])"
+TEXT = "document.querySelector('.gradio-container').innerText"
+SWITCH = "#q-language select"
+
+
+@pytest.fixture
+def opened(browser: Browser, dashboard: Dashboard) -> Iterator[Page]:
+    """The nano twin, in a browser whose user reads Chinese."""
+    context = browser.new_context(viewport={"width": 1440, "height": 900}, locale="zh-CN")
+    context.set_default_timeout(PATIENCE_MS)
+    page = context.new_page()
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.goto(f"{dashboard.url}?model=nano")
+    page.wait_for_selector(".q-facts")
+    yield page
+    context.close()
+    assert errors == []
+
+
+def tab(page: Page, name: str) -> None:
+    page.locator("#q-tabs").get_by_role("tab", name=name, exact=True).click()
+
+
+def all_told(page: Page) -> None:
+    """Nothing that the page has shown so far had to stay English; all that is folded is opened."""
+    page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
+    page.evaluate("new Promise((done) => setTimeout(done, 300))")
+    assert page.evaluate(MISSES) == []
+
+
+def test_a_journey_in_chinese(opened: Page) -> None:
+    page = opened
+    expect(page.locator("html")).to_have_attribute("lang", "zh-CN")
+    expect(page.locator(".q-facts")).to_contain_text("参数量")
+    expect(page.locator(".q-summary")).to_contain_text("第 24-27 层")
+    tree = page.locator(".qi-tree")
+    expect(page.locator(".qi-found")).to_contain_text("个模块和张量")
+    page.locator(".qi-open").click()
+    tree.locator(".qi-label", has_text="k_proj").first.click()
+    panel = page.locator(".qi-panel")
+    expect(panel).to_contain_text("键投影：每个位置以什么被找到")
+    # Names of modules, and what is code, stay as they are.
+    expect(panel.locator("h2")).to_have_text("model.layers.0.self_attn.k_proj")
+    expect(tree).to_contain_text("embed_tokens")
+    all_told(page)
+    picker = page.locator("#q-picker input")
+    picker.fill("nanoo")
+    picker.press("Enter")
+    expect(page.locator(".toast-wrap")).to_contain_text("没有模型“nanoo”")
+    all_told(page)
+    picker.fill("nano")
+    picker.press("Enter")
+    for name, shown in (("冻结", ".qf-total, #q-tabs"), ("任务", "#qr-table"), ("对比", "#q-tabs")):
+        tab(page, name)
+        expect(page.locator(shown).first).to_be_visible()
+        all_told(page)
+
+
+def test_a_run_is_launched_and_watched_in_chinese(opened: Page) -> None:
+    page = opened
+    tab(page, "训练")
+    steps = page.get_by_label("步数", exact=True)
+    steps.fill("8")
+    steps.press("Tab")
+    expect(page.get_by_label("保留文本").first).to_be_visible()
+    all_told(page)
+    page.get_by_role("button", name="在 CPU 上启动").click()
+    view = page.locator("#qt-run")
+    expect(view.locator(".qr-badge")).to_have_text("已完成", timeout=240_000)
+    expect(view).to_contain_text("评估损失")
+    # What the model wrote is nobody's to translate.
+    expect(view.locator(".qr-prompt").first).to_have_text("And it came to pass")
+    all_told(page)
+    tab(page, "任务")
+    page.locator(".qr-open").first.click()
+    expect(page.locator("#qr-opened")).to_contain_text("关于本任务")
+    until(lambda: "与它对话" in str(page.evaluate(TEXT)), 60, lambda: str(page.evaluate(TEXT)))
+    all_told(page)
+
+
+def test_the_switch_goes_there_and_back_without_a_reload(page: Page) -> None:
+    expect(page.locator("html")).to_have_attribute("lang", "en")
+    expect(page.locator(".qi-found")).to_contain_text("modules and tensors")
+    expect(page.locator(".qi-diagram svg")).to_be_visible()
+    before = page.evaluate(TEXT)
+    page.locator(SWITCH).select_option("zh-CN")
+    expect(page.locator("html")).to_have_attribute("lang", "zh-CN")
+    expect(page.locator(".qi-found")).to_contain_text("个模块和张量")
+    page.locator(SWITCH).select_option("en")
+    expect(page.locator("html")).to_have_attribute("lang", "en")
+    assert page.evaluate(TEXT) == before
+    page.locator(SWITCH).select_option("zh-CN")
+    page.reload()
+    expect(page.locator(".q-facts")).to_contain_text("参数量")
+    expect(page.locator("html")).to_have_attribute("lang", "zh-CN")
+
+
+def test_english_is_english_in_a_chinese_browser(opened: Page) -> None:
+    page = opened
+    page.locator(SWITCH).select_option("en")
+    page.reload()
+    expect(page.locator(".q-facts")).to_contain_text("parameters")
+    expect(page.locator("html")).to_have_attribute("lang", "en")
+    text = page.evaluate(TEXT).replace("简体中文", "").replace("文A", "")
+    assert not any("\u4e00" <= sign <= "\u9fff" for sign in text)
