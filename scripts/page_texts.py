@@ -72,9 +72,9 @@ def _scripts() -> Iterator[Found]:
     ours = [one for one in PACKAGE.glob("ui/*/static/*.js") if not one.name.endswith(".min.js")]
     paths = sorted(path.relative_to(ROOT).as_posix() for path in ours)
     for line in _node("script_texts.js", *paths).splitlines():
-        found = Found(**json.loads(line))
-        if is_text(found.text, shown=False):
-            yield found
+        found = json.loads(line)
+        if is_text(found["text"], shown=found["shown"]):
+            yield Found(found["text"], found["place"])
 
 
 def checked(dictionary: Path, texts: Sequence[Found]) -> tuple[list[Found], list[str]]:

@@ -17,7 +17,7 @@ _MACHINE = re.compile(
     r"%s|</|/>|\\[bdswS(*]|\(\?:|\w\|\w|^q[a-z]*-[\w-]+|^\.q|^\[|^'self'"
     r"|^(?:CREATE|INSERT|DELETE|SELECT) "
     r"|^(?:set|export|exec|srun|python) |=> |; \)|^, \w+: |max-age|prefers-|use strict|system-ui"
-    r"|^span |^code, pre|^# |^element\.|qwen_ui \w+ 1$"
+    r"|^(?:span|pin) |^code, pre|^# |^element\.|qwen_ui \w+ 1$"
 )
 
 

@@ -1,4 +1,4 @@
-/* The texts in the page's scripts, as JSON lines {text, place}: strings and template literals, but for
+/* The texts in the page's scripts, as JSON lines {text, place, shown}: strings and template literals, but for
    what only programs read. Called by `scripts/page_texts.py`, which says what a text for people is. */
 import { readFileSync } from "node:fs";
 import process from "node:process";
@@ -9,9 +9,20 @@ const MOST_VARIANTS = 24;
 const NAMED = {
   ...{ addEventListener: 1, getAttribute: 9, setAttribute: 1, querySelector: 9, closest: 9 },
   ...{ querySelectorAll: 9, matches: 9, createElement: 9, add: 9, remove: 9, toggle: 9, put: 2 },
-  ...{ contains: 9, getElementById: 9, call: 1, make: 2, tableOf: 1, Error: 9, TypeError: 9 },
+  ...{
+    contains: 9,
+    getElementById: 9,
+    call: 1,
+    make: 2,
+    button: 0,
+    tableOf: 1,
+    Error: 9,
+    TypeError: 9,
+  },
   ...{ startsWith: 9, endsWith: 9, split: 9, includes: 9, getItem: 9, setItem: 1, RangeError: 9 },
 };
+/* Where one word is a text: what these are given, and properties of these names. */
+const SHOWN = new Set(["make", "button", "choice", "write", "title", "text", "label", "hint"]);
 const UNSEEN = new Set(["ImportDeclaration", "ExportAllDeclaration", "SwitchCase"]);
 const hole = (name) => ({ hole: name });
 
@@ -88,12 +99,16 @@ const partsOf = (node) => {
   return children(node);
 };
 
-const visit = (node, tell) => {
+const isShown = (node) =>
+  (node.type === "CallExpression" && SHOWN.has(nameOf(node.callee))) ||
+  (node.type === "Property" && SHOWN.has(nameOf(node.key)));
+
+const visit = (node, tell, shown = false) => {
   if (!isString(node)) {
-    partsOf(node).forEach((child) => visit(child, tell));
+    partsOf(node).forEach((child) => visit(child, tell, isShown(node)));
     return;
   }
-  for (const way of waysOf(node)) tell(written(way), node.loc.start.line);
+  for (const way of waysOf(node)) tell(written(way), node.loc.start.line, shown);
   const inner = node.type === "TemplateLiteral" ? node.expressions : children(node);
   inner.filter((child) => !isString(child)).forEach((child) => visit(child, tell));
 };
@@ -104,7 +119,7 @@ for (const path of process.argv.slice(2)) {
     sourceType: "module",
     loc: true,
   });
-  visit(tree, (text, line) => {
-    process.stdout.write(`${JSON.stringify({ text, place: `${path}:${line}` })}\n`);
+  visit(tree, (text, line, shown) => {
+    process.stdout.write(`${JSON.stringify({ text, place: `${path}:${line}`, shown })}\n`);
   });
 }

@@ -10,6 +10,7 @@ import { wordsOf } from "./wording.js";
 const HOLE = /\{([A-Za-z][\w]*)\}/g;
 const ADJACENT = /(\{\w+\})(?:\{\w+\})+/g; // where one ends and the next begins nobody can tell
 const NUMBER = /^[+−±~<>≤≥-]?[\d.,]*\d(?:[\d.,e+−-]*)(?: ?(?:%|[kMGTK]?B|[MGTK]|[MGTP]?FLOP))?$/;
+const QUOTE = /['"“`]$/;
 const IN_WORD = /[A-Za-z']/;
 
 const kindOf = (name) => (/^(n|raw)\d*$/.exec(name) ?? [null, "text"])[1];
@@ -46,8 +47,10 @@ export class Template {
     for (const [place, kind] of this.kinds.entries()) {
       const literal = this.literals[place + 1];
       const isLast = place === this.kinds.length - 1;
-      const to = isLast ? end : text.indexOf(literal, from + 1);
-      if (to <= from || to > end) return null;
+      // Between quotes there may be nothing: a search for "".
+      const least = QUOTE.test(this.literals[place]) ? 0 : 1;
+      const to = isLast ? end : text.indexOf(literal, from + least);
+      if (to < from + least || to > end) return null;
       const value = text.slice(from, to);
       if (kind === "n" && !NUMBER.test(value)) return null;
       taken.push(value);
