@@ -25,9 +25,8 @@ DICTIONARIES = PACKAGE / "ui/page/static"
 NOT_ON_THE_PAGE = (
     *("cli/", "library/", "report/", "markup/", "limited/", "ui/programs/", "ui/dashboard.py"),
     *("ui/page/serving.py", "__main__.py", "lazy.py", "model/families.py"),
-    # Seals, replays, shipping and verification are the command line's.
+    # Seals, replays and shipping are the command line's.
     *("compare/seal", "compare/replaying.py", "compare/shipping.py", "workers/model_card.py"),
-    "verify/",
     # Texts for other programs, and files that are downloaded.
     *("compare/report.py", "ui/compare/report.py", "ui/runs/report.py", "engine/snippet.py"),
     *("freeze/export/scripts.py", "freeze/export/formats.py"),

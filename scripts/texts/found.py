@@ -17,7 +17,7 @@ _MACHINE = re.compile(
     r"%s|</|/>|\\[bdswS(*]|\(\?:|\w\|\w|^q[a-z]*-[\w-]+|^\.q|^\[|^'self'"
     r"|^(?:CREATE|INSERT|DELETE|SELECT) "
     r"|^(?:set|export|exec|srun|python) |=> |; \)|^, \w+: |max-age|prefers-|use strict|system-ui"
-    r"|^(?:span|pin) |^code, pre|^# |^element\.|qwen_ui \w+ 1$"
+    r"|^(?:span|pin) |^code, pre|^#+ |^- \w+: |^element\.|qwen_ui \w+ 1$"
 )
 
 
@@ -56,7 +56,7 @@ def written(pieces: Pieces) -> str:
     text = ""
     for piece in pieces:
         if isinstance(piece, str):
-            text += piece.replace("{", "(").replace("}", ")") if "{" in piece else piece
+            text += piece
             continue
         names[piece.name] = names.get(piece.name, 0) + 1
         count = names[piece.name]
