@@ -418,14 +418,29 @@ def test_cells_are_shaded_and_the_top_blocks_taken(freeze: Page) -> None:
     assert re.search(r"rank by activation: 0\.\d+", row.get_attribute("title") or "")
 
 
-def test_pasted_names_are_taken_and_what_does_not_exist_is_named(freeze: Page) -> None:
-    freeze.get_by_text("Paste a plan, names or patterns").click()
-    text = freeze.locator(".qs-text")
+def test_a_pasted_selection_is_read_by_its_tool_s_rule_and_becomes_the_plan(freeze: Page) -> None:
+    panel = freeze.locator(".qf-pasted")
+    text, said = panel.locator(".qs-text"), panel.locator(".qf-pasted-said")
     text.fill("model.norm.weight\nmodel.layers.3.mlp.up_proj.weight")
-    freeze.locator("[data-do=paste]").click()
+    panel.get_by_role("button", name="Read it").click()
+    expect(said).to_contain_text("2 train")
+    expect(panel.locator("tbody tr")).to_have_count(2)
+    expect(panel.locator("tbody tr").first).to_contain_text("model.norm.weight")
+    panel.get_by_role("button", name="Use as plan").click()
     expect(freeze.locator(".qs-tensors")).to_have_text("2 of 338")
+    # A typo is named with what was meant, and what is right is still taken.
+    text.fill(json.dumps({"peft_type": "LORA", "target_modules": ["q_porj", "v_proj"]}))
+    panel.get_by_role("button", name="Read it").click()
+    expect(panel.locator(".qf-pasted-error")).to_contain_text("The nearest name is 'q_proj'")
+    panel.get_by_role("button", name="Use as plan").click()
+    expect(freeze.locator(".qs-tensors")).to_have_text("28 of 338")
     kinds = ["self_attn.q_proj.bias", "self_attn.q_norm.weight"]
     text.fill(json.dumps({"schema": 1, "rules": [{"layers": "last:1", "kinds": kinds}]}))
-    freeze.locator("[data-do=paste]").click()
-    expect(freeze.locator(".qs-tensors")).to_have_text("1 of 338")
-    expect(freeze.locator(".qs-said")).to_contain_text("doesn't have: self_attn.q_norm")
+    panel.get_by_role("button", name="Read it").click()
+    expect(panel.locator(".qf-pasted-problems")).to_contain_text("doesn't have: self_attn.q_norm")
+    # What is nothing of the kind is refused, and the plan stays.
+    text.fill("merge_method: slerp")
+    panel.get_by_role("button", name="Read it").click()
+    expect(said).to_contain_text("recipe of mergekit")
+    expect(panel.get_by_role("button", name="Use as plan")).to_be_hidden()
+    expect(freeze.locator(".qs-tensors")).to_have_text("28 of 338")

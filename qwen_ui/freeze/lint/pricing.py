@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from qwen_ui.freeze.cost import StepSettings, full_cost, price
 from qwen_ui.freeze.lint.linting import Lint
 
 
@@ -17,6 +16,8 @@ def lint_price(lint: Lint, batch_size: int, sequence_length: int) -> dict[str, A
     Raises:
         SettingsError: a size that no step has.
     """
+    from qwen_ui.freeze.cost import StepSettings, full_cost, price  # noqa: PLC0415  loads torch
+
     settings = StepSettings(batch_size=batch_size, sequence_length=sequence_length)
     if not lint.names:
         return None

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from qwen_ui.freeze.plan import FreezePlan
-from qwen_ui.freeze.selection import rule_names
-from qwen_ui.freeze.tools.findings import Entry, Reading, in_tree_order
+from qwen_ui.freeze.selection import resolve, rule_names
+from qwen_ui.freeze.tools.findings import Entry, Problem, Reading, in_tree_order
 from qwen_ui.model import Anatomy, match_names
 
 
@@ -14,7 +14,7 @@ def read_plan(values: object, anatomy: Anatomy) -> Reading:
     """What a plan trains, rule by rule.
 
     Raises:
-        PlanError: it is no plan of a schema that this version reads.
+        PlanError: it is no plan of a schema that this version reads, or nothing trains.
     """
     plan = FreezePlan.from_dict(values)
     trained: set[str] = set()
@@ -24,7 +24,12 @@ def read_plan(values: object, anatomy: Anatomy) -> Reading:
             Entry("rules", rule.describe(), in_tree_order(anatomy, names), not rule.train)
         )
         trained = trained | names if rule.train else trained - names
-    return Reading("plan", tuple(entries), frozenset(trained))
+    told = tuple(
+        Problem("warning", warning)
+        for warning in resolve(plan, anatomy).warnings
+        if not warning.startswith("A rule matches nothing")  # which the entry says
+    )
+    return Reading("plan", tuple(entries), frozenset(trained), problems=told)
 
 
 def read_names(items: Sequence[str], anatomy: Anatomy, format: str = "names") -> Reading:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from qwen_ui.model import Anatomy, fake_model, once_per_anatomy
+from qwen_ui.model import Anatomy, once_per_anatomy
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +53,7 @@ def parts_of(anatomy: Anatomy) -> Parts:
     """
     from torch import nn  # noqa: PLC0415  seconds
 
+    from qwen_ui.model import fake_model  # noqa: PLC0415
     from qwen_ui.model.libraries import Conv1D  # noqa: PLC0415
 
     kinds = (

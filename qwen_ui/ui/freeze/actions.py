@@ -13,6 +13,7 @@ from qwen_ui.formats import short_bytes
 from qwen_ui.model import match_names
 from qwen_ui.ui.freeze import saved_plans
 from qwen_ui.ui.freeze.heat import list_heats, measure_heat, take_top
+from qwen_ui.ui.freeze.pasted import lint_plan
 from qwen_ui.ui.freeze.selection_data import chosen, names_of, ranges_of, structure_record
 from qwen_ui.ui.page import server_function
 
@@ -153,6 +154,7 @@ ACTIONS: tuple[Callable[..., dict[str, Any]], ...] = (
     count_layers,
     match,
     load_plan,
+    lint_plan,
     plan_text,
     save_plan,
     list_saved,

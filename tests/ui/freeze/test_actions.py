@@ -93,3 +93,16 @@ def test_a_kept_plan_needs_a_name_and_a_damaged_one_is_left_out(home_of_its_own:
     actions.save_plan(QWEN, "0", "good")
     (home_of_its_own / "plans" / "bad.json").write_text("{")
     assert saved_plans.names() == ["good"]
+
+
+def test_a_pasted_selection_is_answered_with_entries_problems_and_ranges() -> None:
+    text = "unfrozen_parameters:\n- model.layers.2\n- model.layer.3.\n"
+    found = actions.lint_plan(QWEN, text, "axolotl.yaml")
+    assert [(e["entry"], e["matches"]) for e in found["entries"]] == [
+        ("model.layers.2", 108),
+        ("model.layer.3.", 0),
+    ]
+    assert [p["severity"] for p in found["problems"]] == ["error", "warning"]
+    assert not found["clean"]
+    assert len(names_of(QWEN, found["ranges"])) == len(found["names"]) == 108
+    assert found["more_names"] == found["more_entries"] == 0

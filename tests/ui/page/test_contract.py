@@ -41,6 +41,7 @@ MISTAKES: dict[str, dict[str, tuple[dict[str, Any], str | None]]] = {
         "count_layers": ({"source": "nano", "layers": "top4"}, "PlanError"),
         "match": ({"source": "nano", "pattern": "(q|"}, "PlanError"),
         "load_plan": ({"source": "nano", "text": "{}"}, "PlanError"),
+        "lint_plan": ({"source": "nano", "text": "a: 1", "file": ""}, "PlanError"),
         "plan_text": ({"source": "nano", "ranges": "x", "name": ""}, "PlanError"),
         "save_plan": ({"source": "nano", "ranges": "0", "name": ""}, "PlanError"),
         "list_saved": (NO_MODEL, "ModelError"),

@@ -8,6 +8,7 @@ import { ExportPanel } from "./export_panel.js";
 import { GridView } from "./grid_view.js";
 import { HeatControl } from "./heat_control.js";
 import { MoreOptions } from "./more_options.js";
+import { PastedPanel } from "./pasted_panel.js";
 import { PlanActions } from "./plan_actions.js";
 import { PresetsBar } from "./presets_bar.js";
 import { PricePanel } from "./price_panel.js";
@@ -39,7 +40,8 @@ class FreezeTab {
     this.tools = new ViewTools(this);
     this.options = new MoreOptions(this); // after those whose choices it tells of
     this.actions = new PlanActions(this);
-    this.panels = [new HeatControl(this), new PricePanel(this), new ExportPanel(this)];
+    this.panels = [new HeatControl(this), new PricePanel(this)];
+    this.panels.push(new ExportPanel(this), new PastedPanel(this));
     this.loader = new Poller({
       ask: (current) => this.load(current),
       every: () => null, // once it was answered

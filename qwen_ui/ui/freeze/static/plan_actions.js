@@ -24,7 +24,6 @@ export class PlanActions {
       link: async (button) => copyFrom(button, linkTo(tab.source, (await this.plan()).json)),
       download: async () => save("plan.json", (await this.plan()).json, "text/plain"),
       load: () => this.file.click(),
-      paste: () => tab.takePlan("load_plan", { text: tab.find(".qs-text").value }),
       keep: () => this.keep(),
       take: ({ dataset }) => tab.takePlan("choose_saved", { name: dataset.name }),
       forget: async ({ dataset }) =>
