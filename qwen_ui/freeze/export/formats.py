@@ -1,8 +1,8 @@
 """A selection as text for the tools that people train with.
 
 Every export trains exactly the selection's names, which tests verify by running it: scripts in a
-fresh interpreter, the matching rules of Axolotl and LLaMA-Factory as in their sources. Where a tool
-cannot express a selection, the export is a comment that says so, never something close.
+fresh interpreter, settings of other tools by these tools' rules, read back by `freeze.lint`. Where
+a tool cannot express a selection, the export is a comment that says so, never something close.
 """
 
 from __future__ import annotations
@@ -12,6 +12,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from qwen_ui.errors import PlanError
+from qwen_ui.freeze.export.adapter_texts import (
+    cannot,
+    ms_swift_text,
+    peft_text,
+    torchtune_text,
+    unsloth_text,
+)
 from qwen_ui.freeze.export.axolotl import axolotl_patterns
 from qwen_ui.freeze.export.llama_factory import freeze_settings, why_not
 from qwen_ui.freeze.export.scripts import freeze_function, model_for_transformers
@@ -191,10 +198,7 @@ def _axolotl(selection: Selection) -> str:
 def _llama_factory(selection: Selection) -> str:
     settings = freeze_settings(selection)
     if settings is None:
-        return (
-            f"# LLaMA-Factory's freeze tuning cannot express this plan: {why_not(selection)}.\n"
-            "# Freeze the model by the PyTorch export instead.\n"
-        )
+        return cannot("LLaMA-Factory's freeze tuning", why_not(selection))
     extra = f"freeze_extra_modules: {','.join(settings.extra)}\n" if settings.extra else ""
     return (
         f"# {selection.summary}\n"
@@ -213,6 +217,10 @@ _FORMATS = {
     "accelerate": ExportFormat("accelerate launch", "train.sh", _accelerate),
     "axolotl": ExportFormat("Axolotl", "axolotl.yaml", _axolotl),
     "llama-factory": ExportFormat("LLaMA-Factory", "llama_factory.yaml", _llama_factory),
+    "ms-swift": ExportFormat("ms-swift", "ms_swift.yaml", ms_swift_text),
+    "peft": ExportFormat("PEFT adapter", "adapter_config.json", peft_text),
+    "unsloth": ExportFormat("Unsloth", "unsloth_adapter.py", unsloth_text),
+    "torchtune": ExportFormat("torchtune", "torchtune.yaml", torchtune_text),
     "names": ExportFormat("Names", "names.txt", _names),
     "regex": ExportFormat("Regular expression", "regex.txt", _regex),
 }

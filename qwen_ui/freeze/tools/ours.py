@@ -49,8 +49,26 @@ def read_expressions(items: Sequence[str], anatomy: Anatomy) -> Reading:
         PlanError: as `model.match_names`.
     """
     known = tuple(anatomy.by_name)
+    items = [part for item in items for part in alternatives(item)]
     entries = tuple(
         Entry("regex", item, in_tree_order(anatomy, (known[i] for i in found)), candidates=known)
         for item, found in zip(items, match_names(items, known), strict=True)
     )
     return Reading("regex", entries, frozenset(n for e in entries for n in e.names))
+
+
+def alternatives(expression: str) -> list[str]:
+    """The alternatives of an expression; our own exports have one for each pattern."""
+    found, depth, start, index = [], 0, 0, 0
+    while index < len(expression):
+        letter = expression[index]
+        if letter == "\\":
+            index += 1
+        elif letter == "[":
+            return [expression]
+        depth += {"(": 1, ")": -1}.get(letter, 0)
+        if letter == "|" and depth == 0:
+            found.append(expression[start:index])
+            start = index + 1
+        index += 1
+    return [*found, expression[start:]]

@@ -132,7 +132,7 @@ def test_every_format_has_a_title_and_a_file_name() -> None:
 
 def test_an_unknown_format_is_named_with_those_that_exist(qwen: Anatomy) -> None:
     with pytest.raises(PlanError, match="axolotl"):
-        export_text(resolve(preset("attention"), qwen), "unsloth")
+        export_text(resolve(preset("attention"), qwen), "keras")
 
 
 def test_a_preset_is_exported_for_its_hub_id(qwen: Anatomy) -> None:

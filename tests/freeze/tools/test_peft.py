@@ -95,8 +95,9 @@ def test_names_and_counts_are_those_of_peft(family: str, data: st.DataObject) ->
 
 
 @pytest.mark.long
+@pytest.mark.timeout(3000)
 @pytest.mark.parametrize("family", FAMILIES)
-@settings(max_examples=60, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_names_and_counts_are_those_of_peft_on_every_family(
     family: str, data: st.DataObject

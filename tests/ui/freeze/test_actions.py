@@ -10,6 +10,7 @@ from qwen_ui.errors import PlanError
 from qwen_ui.freeze import FreezePlan, preset, resolve
 from qwen_ui.model import open_model
 from qwen_ui.ui.freeze import actions, saved_plans
+from qwen_ui.ui.freeze.pasted import lint_plan
 from qwen_ui.ui.freeze.selection_data import names_of, ranges_of
 from qwen_ui.ui.page.session import Session
 
@@ -97,7 +98,7 @@ def test_a_kept_plan_needs_a_name_and_a_damaged_one_is_left_out(home_of_its_own:
 
 def test_a_pasted_selection_is_answered_with_entries_problems_and_ranges() -> None:
     text = "unfrozen_parameters:\n- model.layers.2\n- model.layer.3.\n"
-    found = actions.lint_plan(QWEN, text, "axolotl.yaml")
+    found = lint_plan(QWEN, text, "axolotl.yaml")
     assert [(e["entry"], e["matches"]) for e in found["entries"]] == [
         ("model.layers.2", 108),
         ("model.layer.3.", 0),
