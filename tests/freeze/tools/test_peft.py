@@ -88,7 +88,7 @@ def check(family: str, values: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("family", FAST)
-@settings(max_examples=12, suppress_health_check=list(HealthCheck))
+@settings(max_examples=8, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_names_and_counts_are_those_of_peft(family: str, data: st.DataObject) -> None:
     check(family, data.draw(adapters(model(family)[1])))
