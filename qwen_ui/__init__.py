@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         preset,
         resolve,
     )
+    from qwen_ui.freeze.lint import Lint, lint_text
     from qwen_ui.library import (
         ComparedPlans,
         Run,
@@ -49,6 +50,7 @@ __all__ = [
     "ComparedPlans",
     "Cost",
     "FreezePlan",
+    "Lint",
     "Ranking",
     "Run",
     "RunList",
@@ -61,6 +63,7 @@ __all__ = [
     "find_comparison",
     "find_run",
     "import_plan",
+    "lint_text",
     "list_runs",
     "open_model",
     "preset",

@@ -21,6 +21,7 @@ from qwen_ui.freeze import (
     preset_plans,
     resolve,
 )
+from qwen_ui.freeze.lint import lint_record, lint_text
 from qwen_ui.library import freeze_record, inspect_record
 from qwen_ui.model import DEFAULT_MODEL, NANO, preset_models
 from qwen_ui.paths import runs_folder
@@ -73,6 +74,19 @@ def functions(session: Session, permits: Permits) -> tuple[Callable[..., Record]
             layers: a layer expression such as last:4; empty for the preset's own.
         """
         return freeze_record(selection_of(model, plan, layers))
+
+    def lint_selection(model: str, text: str, file: str = "") -> Record:
+        """What another tool's selection trains in a model, entry by entry, and what is wrong.
+
+        PEFT, LLaMA-Factory, ms-swift, Unsloth, Axolotl, Spectrum, torchtune, TRL, a plan, or names.
+        Scripts are read and never run.
+
+        Args:
+            model: a name of `list_models`.
+            text: of the tool's file.
+            file: its name, which decides where the text leaves a doubt.
+        """
+        return lint_record(lint_text(text, session.anatomy(model), file))
 
     def price_step(
         model: str,
@@ -183,7 +197,8 @@ def functions(session: Session, permits: Permits) -> tuple[Callable[..., Record]
     # `read_comparison` is what programs call it; here that is the function which reads the file.
     read_comparison_of.__name__ = "read_comparison"
     return (
-        *(list_models, list_plans, inspect_model, resolve_plan, price_step, preview_data),
+        *(list_models, list_plans, inspect_model, resolve_plan, lint_selection),
+        *(price_step, preview_data),
         *(list_runs, read_run, read_comparison_of),
         *(permitted_settings, launch_training, launch_comparison),
     )

@@ -28,6 +28,10 @@ MISTAKES: dict[str, list[tuple[dict[str, Any], str]]] = {
         ({"model": "nano", "plan": "{}"}, "."),
         ({"model": "nano", "plan": '{"schema": 1, "rules": []}', "layers": "last:4"}, "layers of"),
     ],
+    "lint_selection": [
+        ({"model": "nano", "text": "merge_method: slerp"}, "recipe of mergekit"),
+        ({"model": "nope", "text": "model.norm.weight"}, "no model 'nope'"),
+    ],
     "price_step": [({"model": "nano", "plan": "mlp", "batch_size": 0}, "A step cannot have")],
     "preview_data": [
         ({"data": "/etc/passwd"}, "There are no data '/etc/passwd'"),
@@ -93,6 +97,8 @@ def test_reading_is_free(program: Program) -> None:
     as_json = json.dumps(resolved["plan"])
     again = program("resolve_plan", model=DEFAULT_MODEL, plan=as_json)
     assert again["trainable_names"] == resolved["trainable_names"]
+    linted = program("lint_selection", model="nano", text='{"target_modules": ["q_porj"]}')
+    assert [(e["matches"], "q_proj" in e["problem"]) for e in linted["entries"]] == [(0, True)]
     priced = program("price_step", model="nano", plan="attention", batch_size=2)
     assert 0 < priced["flops_step"] < priced["full"]["flops_step"]
     preview = program("preview_data", data="kjv-train.txt", sequence_length=32)
