@@ -30,6 +30,7 @@ NOT_ON_THE_PAGE = (
     # Texts for other programs, and files that are downloaded.
     *("compare/report.py", "ui/compare/report.py", "ui/runs/report.py", "engine/snippet.py"),
     *("freeze/export/scripts.py", "freeze/export/formats.py"),
+    "freeze/export/adapter_texts.py",
 )
 # What is called the same in every language, and what the page hands on without showing it.
 _NAMES = frozenset(

@@ -119,7 +119,7 @@ const problemItem = ({ severity, message }) => {
 
 const entryRow = ({ setting, entry, matches, freezes, problem, example }) => {
   const row = rowOf(
-    cell(freezes ? `${setting} (freezes)` : setting),
+    cell(freezes ? `${setting} (freezes)` : setting, freezes ? "" : "notranslate"),
     cell("", "qf-pasted-entry"),
     cell(matches.toLocaleString("en")),
     cell("", "qf-pasted-entry"),
