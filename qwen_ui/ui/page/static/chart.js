@@ -70,11 +70,21 @@ export class Chart {
     const watch = new IntersectionObserver(
       (entries) => {
         this.seen = entries.at(-1).isIntersecting;
-        if (this.seen) this.flush();
+        if (!this.seen) return;
+        this.fit();
+        this.flush();
       },
       { rootMargin: NEAR },
     );
     watch.observe(this.node);
+  }
+
+  /* A plot follows the window while it is shown: one that was hidden meanwhile has the old width. */
+  fit() {
+    const { clientWidth } = this.frame;
+    if (this.drawn && clientWidth && this.plot._fullLayout?.width !== clientWidth) {
+      drawer().Plots.resize(this.plot);
+    }
   }
 
   get height() {
