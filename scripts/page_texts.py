@@ -28,7 +28,7 @@ NOT_ON_THE_PAGE = (
     # Seals, replays and shipping are the command line's.
     *("compare/seal", "compare/replaying.py", "compare/shipping.py", "workers/model_card.py"),
     # Texts for other programs, and files that are downloaded.
-    *("compare/report.py", "ui/compare/report.py", "ui/runs/report.py", "engine/snippet.py"),
+    *("ui/compare/report.py", "ui/runs/report.py", "engine/snippet.py"),
     *("freeze/export/scripts.py", "freeze/export/formats.py"),
     "freeze/export/adapter_texts.py",
 )

@@ -66,6 +66,21 @@ test("marks around a text, and lists of known texts, need no entries of their ow
   assert.equal(whole(texts, "attention, norm, q_proj"), "注意力、归一化、q_proj");
 });
 
+test("what a text may leave out needs no entry of its own", () => {
+  const texts = {
+    "The memory ran out. {advice}": "内存不足。{advice}",
+    "{said} Its last line: {raw}": "{said}最后一行：{raw}",
+    "All names fit{extra}.": "所有名称相符{extra}。",
+    "Resume it.": "请恢复。",
+  };
+  assert.equal(whole(texts, "The memory ran out."), "内存不足。");
+  assert.equal(
+    whole(texts, "The memory ran out. Resume it. Its last line: x"),
+    "内存不足。请恢复。最后一行：x",
+  );
+  assert.equal(whole(texts, "All names fit."), "所有名称相符。");
+});
+
 test("numbers, names and what stands in quotes are not language", () => {
   for (const text of [
     "1,543,714,304",

@@ -1,15 +1,20 @@
 /* One language's dictionary, as its file has it (`zh-CN.json`), and what it makes of an English text.
    No DOM. docs/language.md says how a text is looked up. */
-import { Template, TemplateIndex, hasHole } from "./templates.js";
+import { Template, TemplateIndex, hasHole, holesOf } from "./templates.js";
 import { isLanguage, normal, sentencesOf, setApart, wordsOf } from "./wording.js";
 
 const MOST_REMEMBERED = 5000;
 const LONGEST = 4000; // a longer text is no sentence of the page's
 const MOST_SENTENCES = 40;
+const LEAST_SAID = 3; // a third of the text
 const DEEPEST = 5; // a hole in a hole in a hole
 const EDGES = /^([^\p{L}\p{N}'"`“{]*)(.*?)([^\p{L}\p{N}'"`”}]*)$/su;
 
+const STOP = /[.!?]/;
 const CONTINUES = /^[;,:] /;
+const OPTIONAL = /([a-z]{2}|\})\{\w+\}(?=[.,;:)]|$)/;
+const BEFORE = /^\{\w+\} (?=['"A-Z])()/;
+const BEHIND = /([.!?)])(?: \{\w+\})+$/;
 const CONTINUES_SAID = /^[；，：、;,:] ?/;
 
 const APART = " · "; // between texts that have nothing to do with each other
@@ -20,15 +25,35 @@ const otherCase = (text) => {
   return (first === lower ? first.toUpperCase() : lower) + text.slice(1);
 };
 
-/* What continues a sentence, "; it looks back", also stands in a list, where the mark is gone. */
-const withParts = (texts) =>
-  Object.entries(texts).flatMap(([english, translation]) => {
+/* What continues a sentence, "; it looks back", also stands in a list, where the mark is gone. A hole
+   right behind a word, "fits the architecture{extra}.", and one for whole sentences before or after,
+   are for what may be left out. */
+const withParts = (texts) => {
+  const all = { ...texts };
+  const add = (english, translation) => {
+    if (!(english in all)) all[english] = translation;
+  };
+  for (const [english, translation] of Object.entries(texts)) {
     const bare = english.replace(CONTINUES, "");
-    const apart = bare !== english && !(bare in texts);
-    const both = [[english, translation]];
-    if (apart) both.push([bare, translation.replace(CONTINUES_SAID, "")]);
-    return both;
-  });
+    if (bare !== english) add(bare, translation.replace(CONTINUES_SAID, ""));
+    for (const optional of [OPTIONAL, BEFORE, BEHIND]) {
+      const left = english.replace(optional, "$1");
+      if (left !== english) add(left, without(translation, english, left));
+    }
+  }
+  return Object.entries(all);
+};
+
+/* The translation without the holes that a text no longer has. */
+const without = (translation, english, left) => {
+  const kept = new Set(holesOf(left));
+  const gone = holesOf(english).filter((hole) => !kept.has(hole));
+  return gone.reduce((text, hole) => text.replace(`{${hole}}`, ""), translation).trim();
+};
+
+/* Whether a piece of a sentence took hold of more than one. */
+const reaches = (template, taken) =>
+  !STOP.test(template.text) && taken.some((value) => sentencesOf(value).length > 1);
 
 export class Dictionary {
   /** @param {{texts: Object, ends: Object, lists: Object}} file as `zh-CN.json` */
@@ -102,7 +127,7 @@ export class Dictionary {
     let partly = null;
     for (const template of this.templates.for(key)) {
       const taken = template.match(key);
-      if (!taken) continue;
+      if (!taken || reaches(template, taken)) continue;
       const filled = taken.map((value, place) =>
         template.kinds[place] === "raw"
           ? { text: value, whole: true }
@@ -116,7 +141,8 @@ export class Dictionary {
         this.used.add(template.text);
         return found;
       }
-      partly ??= found;
+      // A template that says little of a text says it wrongly more often than not.
+      if (template.weight * LEAST_SAID >= key.length) partly ??= found;
     }
     return partly;
   }

@@ -92,3 +92,6 @@ export class TemplateIndex {
 }
 
 export const hasHole = (text) => text.search(HOLE) >= 0;
+
+/** The names of a text's holes. */
+export const holesOf = (text) => [...text.matchAll(HOLE)].map(([, name]) => name);
