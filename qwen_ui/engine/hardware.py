@@ -7,6 +7,8 @@ import sys
 
 import torch
 
+from qwen_ui.runs import free_memory
+
 
 def peak_bytes(device: torch.device) -> int:
     """The most memory that this process has held so far, on its device."""
@@ -17,6 +19,13 @@ def peak_bytes(device: torch.device) -> int:
     # Kilobytes on Linux, bytes on a Mac; see getrusage(2).
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def free_bytes(device: torch.device) -> float:
+    """Memory that this process could still take on its device."""
+    if device.type == "cuda":
+        return float(torch.cuda.mem_get_info(device)[0])
+    return float(free_memory())
 
 
 def device_name(device: torch.device) -> str:

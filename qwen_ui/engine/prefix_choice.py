@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from qwen_ui.engine.pass_speed import known_speed, speed_words
+from qwen_ui.engine.pass_speed import known_speed, note_speed, speed_words
 from qwen_ui.engine.step_price import auto_dtype, step_of
 from qwen_ui.engine.stream.prefix_pass import PORTION_BYTES
+from qwen_ui.engine.stream.streamed_run import Passed
 from qwen_ui.errors import UserError
 from qwen_ui.formats import duration, short_bytes, short_count
 from qwen_ui.freeze import Cost, Selection
@@ -17,6 +18,7 @@ from qwen_ui.freeze.cost import (
     OVERHEAD_BYTES,
     WORTHWHILE,
     PassTime,
+    Speed,
     Way,
     choose_way,
     pass_time,
@@ -112,13 +114,35 @@ def pass_sentence(cost: Cost, tokens: int, device: str, dtype: str) -> str:
     )
 
 
+def note_pass(spec: RunSpec, selection: Selection, device: str, passed: Passed) -> None:
+    """Remember how fast this machine ran a pass."""
+    try:
+        cost = run_cost(spec, selection, device, "stream")
+    except UserError:
+        return  # without a price nothing is known of what it computed
+    anything = Speed(1.0, 1.0, measured=False)
+    readings = pass_time(cost, passed.tokens, anything, PORTION_BYTES).readings
+    note_speed(
+        device,
+        _dtype(spec, selection, device),
+        read=readings * cost.pass_read_bytes,
+        flops=passed.tokens * cost.pass_flops_per_token,
+        seconds=passed.seconds,
+    )
+
+
+def _dtype(spec: RunSpec, selection: Selection, device: str) -> str:
+    anatomy = selection.anatomy
+    return step_of(spec, anatomy, device, "stream").dtype or anatomy.dtype
+
+
 def _told(spec: RunSpec, selection: Selection, device: str, way: Way) -> PrefixChoice:
     if way != "stream":
         return PrefixChoice(way)
     cost = run_cost(spec, selection, device, way)
     if not cost.streamed_bytes:
         return PrefixChoice(way)
-    dtype = step_of(spec, selection.anatomy, device, way).dtype or selection.anatomy.dtype
+    dtype = _dtype(spec, selection, device)
     passing = pass_sentence(cost, tokens_at_most(spec), device, dtype)
     return PrefixChoice(way, f"{streamed_sentence(cost)} {passing}")
 

@@ -140,9 +140,10 @@ class ResourceSettings(Settings):
     )
     """Keep the optimizer's moments and float32 weights in main memory, and step them there."""
     prefix: Prefix = Field(default="auto", title="Frozen blocks below")
-    """What becomes of the frozen blocks below the trained ones: keep (and auto) runs them once and
-    caches their outputs; stream reads them once from the files, block by block, and never holds
-    them together; off runs them at every step."""
+    """What becomes of the frozen blocks below the trained ones: keep runs them once and caches
+    their outputs; stream reads them once for that from the files, block by block, and never holds
+    them together; off runs them at every step; auto keeps where all weights fit into the free
+    memory, and else streams."""
     prefix_budget_bytes: int = Field(default=4 * GIB, ge=0)
     """Maximum bytes of cached outputs on disk; what exceeds them is computed at every step. On a
     GPU, outputs that fit into its memory are not put on disk."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from qwen_ui.lazy import lazy_face
 
 if TYPE_CHECKING:
+    from qwen_ui.workers.before_launch import prefix_notice
     from qwen_ui.workers.cards import CARDS, Card
     from qwen_ui.workers.cluster import write_for_cluster
     from qwen_ui.workers.devices import cores, find_devices
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     )
     from qwen_ui.workers.memory_advice import ADVICE
     from qwen_ui.workers.playground import Answer, AskedSide, Playground
-    from qwen_ui.workers.prefix_notice import prefix_notice
     from qwen_ui.workers.processes import child_environment
     from qwen_ui.workers.queue import dispatch, queue_position, queued_runs
     from qwen_ui.workers.slurm import SlurmRequest, has_slurm, partitions

@@ -135,3 +135,26 @@ def test_cost_says_which_cards_it_fits_on(capsys: pytest.CaptureFixture[str]) ->
     _, text, _ = run([*asked, "--gpus"], capsys)
     assert "what would make it fit" in text
     assert "RTX 4090, 24 GB" in text
+
+
+def test_the_price_of_frozen_blocks_that_are_read_once(capsys: pytest.CaptureFixture[str]) -> None:
+    asked = ["cost", "qwen2.5-1.5b-instruct", "--preset", "attention", "--batch-size", "1"]
+    asked += ["--sequence-length", "64"]
+    plain = record(asked, capsys)
+    assert plain["loaded_bytes"] == plain["weight_bytes"]
+    assert "pass" not in plain
+    streamed = record([*asked, "--prefix", "stream", "--sequences", "10"], capsys)
+    assert streamed["peak_bytes"] < plain["peak_bytes"]
+    assert streamed["streamed_bytes"] == 24 * 46_797_824 * 2
+    assert streamed["loaded_bytes"] == plain["weight_bytes"] - 23 * 46_797_824 * 2
+    passed = streamed["pass"]
+    assert passed["kept_bytes"] == 640 * 2 * 1536
+    assert passed["seconds"] == max(passed["disk_seconds"], passed["compute_seconds"])
+    assert not passed["speed"]["measured"]
+    code, out, _ = run([*asked, "--prefix", "stream", "--sequences", "10"], capsys)
+    assert code == 0
+    assert "2.25 GB of weights are read once and never held; 841 MB stay." in out
+    fits = record([*asked, "--prefix", "auto", "--memory", "8"], capsys)
+    tight = record([*asked, "--prefix", "auto", "--memory", "2"], capsys)
+    assert (fits["streamed_bytes"], fits["prefix_kept"]) == (0, True)
+    assert tight["peak_bytes"] == streamed["peak_bytes"]

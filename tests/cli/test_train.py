@@ -55,3 +55,15 @@ def test_a_former_name_is_no_option_that_help_shows(capsys: pytest.CaptureFixtur
     code, _, err = run(["train", "nano", "--no-such-option", "1"], capsys)
     assert code == 2
     assert "--no-such-option" in err
+
+
+def test_what_is_never_held_is_said_before_the_launch(
+    short_text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["train", "nano", "--preset", "bitfit", "--data", short_text, "--steps", "1"]
+    arguments += ["--sequence-length", "32", "--sample-tokens", "0", "--prefix", "stream"]
+    code, out, err = run([*arguments, "--json"], capsys)
+    assert code == 0, err
+    assert json.loads(out)["status"] == "completed"
+    before, _, _ = err.partition("\n")
+    assert before.startswith("Note: 18.9 MB of weights are read once and never held; 5.25 MB stay.")

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from qwen_ui.engine import PrefixChoice, choose_prefix, prefix_choice, run_need
+from qwen_ui.engine import (
+    PrefixChoice,
+    StreamError,
+    choose_prefix,
+    prefix_choice,
+    run_need,
+    setup,
+)
 from qwen_ui.engine.pass_speed import known_speed, note_speed
 from qwen_ui.freeze import FreezePlan, Selection, preset, resolve
 from qwen_ui.model import Anatomy, open_model
 from qwen_ui.runs import RunSpec, make_spec
+from tests.helpers.checkpoint_families import save_family
+from tests.helpers.streamed import last, train
 
+pytestmark = pytest.mark.filterwarnings("ignore")
 GB = 1e9
 
 
@@ -77,3 +88,41 @@ def test_a_pass_on_this_machine_tells_its_speed() -> None:
     assert not known_speed("cpu", "bfloat16").measured
     spec, selection = run(open_model("nano"), prefix="stream")
     assert "measured here before" in choose_prefix(spec, selection, "cpu", None).sentence
+
+
+@pytest.fixture(scope="module")
+def families(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("families")
+    save_family(folder / "llama", "llama")
+    save_family(folder / "gpt2", "gpt2")  # its frozen blocks use dropout
+    return folder
+
+
+def test_a_run_that_does_not_fit_reads_once_and_says_so(
+    families: Path, sentences: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = train(families / "llama", sentences, last(1), tmp_path / "held")
+    assert held.prepared.loop.trainee.cut is not None
+    assert held.prepared.loop.trainee.cut.holds_prefix
+    monkeypatch.setattr(setup, "free_bytes", lambda device: 1e5)
+    found = train(families / "llama", sentences, last(1), tmp_path / "streamed")
+    cut = found.prepared.loop.trainee.cut
+    assert cut is not None
+    assert not cut.holds_prefix
+    assert found.figures == held.figures
+    (note,) = (said for said in found.prepared.notes if "never held" in said)
+    assert "of weights are read once and never held" in note
+    # The pass told how fast this machine is.
+    monkeypatch.setenv("QWEN_UI_HOME", str(tmp_path / "streamed"))
+    assert known_speed("cpu", "float32").measured
+
+
+def test_what_cannot_be_read_once_is_held_where_nobody_asked(
+    families: Path, sentences: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(setup, "free_bytes", lambda device: 1e5)
+    found = train(families / "gpt2", sentences, last(1), tmp_path / "auto", steps=1)
+    assert found.prepared.loop.trainee.cut is None
+    assert not any("never held" in note for note in found.prepared.notes)
+    with pytest.raises(StreamError, match="dropout"):
+        train(families / "gpt2", sentences, last(1), tmp_path / "asked", prefix="stream")

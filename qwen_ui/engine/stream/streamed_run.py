@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +19,7 @@ from qwen_ui.formats import short_bytes
 from qwen_ui.freeze import Selection
 from qwen_ui.model.libraries import PreTrainedModel
 from qwen_ui.model.weights import PiecewiseModel
-from qwen_ui.runs import Tell
+from qwen_ui.runs import PhaseName, Tell
 
 # Frozen blocks up to this size are all loaded for as long as a sample takes.
 SAMPLED_BYTES = 256 * 1024**2
@@ -78,12 +81,21 @@ def samples_note(trainee: Trainee) -> str:
     )
 
 
-def cache_filler(budget: int, tell: Tell) -> FillCaches:
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """A pass of all that a run reads through all its frozen blocks: its tokens, its seconds."""
+
+    tokens: int
+    seconds: float
+
+
+def cache_filler(budget: int, tell: Tell, noted: Callable[[Passed], None]) -> FillCaches:
     """Fills the caches of a run's loop by one pass over the frozen blocks.
 
     Args:
         budget: bytes that the outputs may take.
         tell: told how far it is.
+        noted: told of a pass that was not begun before, by a process that runs all of it.
     """
 
     def fill(loop: Loop, caches: Caches, width: int, dtype: torch.dtype) -> None:
@@ -91,11 +103,36 @@ def cache_filler(budget: int, tell: Tell) -> FillCaches:
         refuse_beyond_budget(readings, width, dtype, budget)
         cut, trainee = loop.trainee.cut, loop.trainee
         assert isinstance(cut, StreamedCut), type(cut)
+        work, began = _Work(tell), time.monotonic()
         with trainee.autocast():
-            passing = PrefixPass(cut, loop.collated, trainee.inputs, loop.group, tell)
+            passing = PrefixPass(cut, loop.collated, trainee.inputs, loop.group, work)
             passing.run(readings, width, dtype)
+        if work.whole and loop.group.world_size == 1:
+            noted(Passed(sum(map(_tokens, readings)), time.monotonic() - began))
 
     return fill
+
+
+class _Work:
+    """Hands on how far a pass is, and knows whether all of it was work: nothing was found done."""
+
+    def __init__(self, tell: Tell) -> None:
+        self._tell, self._done, self._skipped, self._total = tell, 0, 0, 0
+
+    def __call__(self, phase: PhaseName, done: int = 0, total: int = 0) -> None:
+        self._skipped += max(0, done - self._done - 1)
+        self._done, self._total = done, total
+        self._tell(phase, done, total)
+
+    @property
+    def whole(self) -> bool:
+        return self._done == self._total > 0 and not self._skipped
+
+
+def _tokens(reading: Reading) -> int:
+    """Of its batches, padding included."""
+    items = reading.examples.items
+    return sum(len(b) * max(len(items[index].tokens) for index in b) for b in reading.batches)
 
 
 def _readings(loop: Loop, caches: Caches) -> list[Reading]:
