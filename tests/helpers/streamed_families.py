@@ -88,7 +88,7 @@ def _losses(folder: Path, dtype: torch.dtype, *, streamed: bool) -> tuple[tuple[
         rate=lambda step: RATE,
         batch_size=BATCH,
         open_caches=cache_opener(data, trainee.prefix_blocks, weights=f"{folder} {streamed}"),
-        fill_caches=cache_filler(2**40, tell_nobody) if streamed else None,
+        fill_caches=cache_filler(2**40, tell_nobody, lambda _: None) if streamed else None,
     )
     loop.verify()
     return tuple(loop.step(step).loss for step in range(1, STEPS + 1)), trainee.prefix_blocks
