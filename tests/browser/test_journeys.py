@@ -12,6 +12,7 @@ from tests.browser.conftest import clipboard
 from tests.helpers.hand import Hand
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
+MEASURED_MS = 240_000  # in a process of its own, on a machine that may be loaded
 
 
 def test_the_name_of_a_bias_is_copied(page: Page) -> None:
@@ -56,7 +57,9 @@ def test_blocks_are_ranked_and_taken(page: Page) -> None:
     heat = page.get_by_label("Heat of the cells")
     expect(heat.locator("optgroup")).to_have_count(2)
     hand.choose(heat, "rank:activation")
-    hand.click(page.get_by_role("button", name="Take the top"))
+    take = page.get_by_role("button", name="Take the top")
+    expect(take).to_be_visible(timeout=MEASURED_MS)
+    hand.click(take)
     expect(page.locator("#q-summary")).not_to_contain_text("blocks 24-27")
     expect(page.locator(".qs-touched")).to_have_text("4 of 28")
     print(hand.told("ranked by activations, and taken"))
