@@ -1,9 +1,11 @@
 """Training the last blocks of a model that memory does not hold: time and memory of the pass.
 
 `python -m benchmarks.bench_stream` writes a model of the 1.5B's shape (bfloat16, random weights,
-3.1 GB), trains attention on its last 4 blocks on 64 sequences of 256 tokens under a limit on
-addresses (`RLIMIT_AS`) that is smaller than its weights, with the disk cold and warm, and runs the
-frozen blocks of the same model, held, over the same batches. `--shape 7b` does the same for the
+3.1 GB), trains attention on its last 4 blocks on 64 sequences of 256 tokens under a limit on memory
+that is smaller than its weights, with the disk cold and warm, and runs the frozen blocks of the
+same model, held, over the same batches. The limit is on what the process has for itself
+(`RLIMIT_DATA`: anonymous memory and private mappings), or with `--on addresses` on all that it maps
+(`RLIMIT_AS`). `--shape 7b` does the same for the
 7B's (15 GB on the disk, removed afterwards) under 6 GB. `--folder` says where it is written;
 `--sequences` and `--rounds` make it shorter. Times are those of this machine, as busy as it is: the
 load is printed beside them.
@@ -38,11 +40,12 @@ from qwen_ui.paths import ASSETS
 from qwen_ui.runs import NullWriter, parse_spec
 
 GB = 10**9
-# Bytes that the process may address, libraries included (0.8 GB before a model is opened).
+# Bytes that the process may have, libraries included (0.3 GB before a model is opened).
 SHAPES = {
     "1.5b": ("qwen2.5-1.5b-instruct", 3.0 * GB),
     "7b": ("qwen2.5-7b-instruct", 6.0 * GB),
 }
+LIMITS = {"data": resource.RLIMIT_DATA, "addresses": resource.RLIMIT_AS}
 SHARD_BYTES = 256 * 1024**2
 LENGTH = 256
 SAMPLE_SECONDS = 0.02
@@ -115,10 +118,10 @@ def memory() -> dict[str, int]:
     return {name.rstrip(":"): int(kilobytes) * 1024 for name, kilobytes, *_ in sizes}
 
 
-def trained(folder: Path, way: str, limit: float) -> dict[str, Any]:
+def trained(folder: Path, way: str, limit: float, on: str) -> dict[str, Any]:
     """A run of this process, under this limit: seconds of its parts, memory, losses."""
     if limit:
-        resource.setrlimit(resource.RLIMIT_AS, (int(limit), int(limit)))
+        resource.setrlimit(LIMITS[on], (int(limit), int(limit)))
     spec = parse_spec(json.loads((folder / f"{way}.json").read_text(encoding="utf-8")))
     selection = resolve(FreezePlan.from_dict(spec.plan), open_model(spec.model.source))
     cost = run_cost(spec, selection, "cpu", "stream" if way == "stream" else "keep")
@@ -191,13 +194,13 @@ def make_cold(folder: Path) -> None:
             os.posix_fadvise(opened.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
 
-def measure(folder: Path, way: str, limit: float) -> dict[str, Any]:
+def measure(folder: Path, way: str, limit: float, on: str = "data") -> dict[str, Any]:
     """A run in a process of its own, its caches in a home of its own."""
     home = folder / "home"
     shutil.rmtree(home / "prefixes", ignore_errors=True)
     command = [sys.executable, "-m", "benchmarks.bench_stream", "--worker", str(folder)]
     done = subprocess.run(
-        [*command, "--way", way, "--limit", str(limit)],
+        [*command, "--way", way, "--limit", str(limit), "--on", on],
         stdout=subprocess.PIPE,
         text=True,
         check=False,
@@ -252,13 +255,13 @@ def main(asked: argparse.Namespace, folder: Path) -> None:
     # Digests of the weights are computed once a machine, and are no part of what is measured.
     folder_fingerprint(model)
     times: dict[str, list[float]] = {"cold": [], "warm": []}
-    print(f"Limit on addresses {short_bytes(limit)}, weights {short_bytes(size)}.")
+    print(f"Limit on {asked.on} {short_bytes(limit)}, weights {short_bytes(size)}.", flush=True)
     losses: list[list[float]] = []
     for _ in range(asked.rounds):
         for state in ("cold", "warm"):
             if state == "cold":
                 make_cold(model)
-            found = measure(folder, "stream", limit)
+            found = measure(folder, "stream", limit, asked.on)
             losses.append(found["losses"])
             times[state].append(found["pass"])
             told(f"streamed, disk {state}", found)
@@ -281,12 +284,13 @@ if __name__ == "__main__":
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--held", action=argparse.BooleanOptionalAction, default=True)
+    parser.add_argument("--on", choices=sorted(LIMITS), default="data")
     parser.add_argument("--worker", type=Path)
     parser.add_argument("--way")
     parser.add_argument("--limit", type=float, default=0.0)
     asked = parser.parse_args()
     if asked.worker is not None:
-        print(json.dumps(trained(asked.worker, asked.way, asked.limit)))
+        print(json.dumps(trained(asked.worker, asked.way, asked.limit, asked.on)))
     else:
         with tempfile.TemporaryDirectory(dir=asked.folder) as made:
             main(asked, Path(made))

@@ -121,7 +121,7 @@ def note_pass(spec: RunSpec, selection: Selection, device: str, passed: Passed) 
     except UserError:
         return  # without a price nothing is known of what it computed
     anything = Speed(1.0, 1.0, measured=False)
-    readings = pass_time(cost, passed.tokens, anything, PORTION_BYTES).readings
+    readings = pass_time(cost, passed.tokens, anything, PORTION_BYTES, beforehand=0).readings
     note_speed(
         device,
         _dtype(spec, selection, device),

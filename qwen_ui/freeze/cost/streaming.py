@@ -23,6 +23,8 @@ Way = Literal["off", "keep", "stream"]
 # What saves less than this share of the free memory is not worth what it costs elsewhere: samples
 # need the whole model.
 WORTHWHILE = 0.05
+# Readings of the frozen blocks before their pass: the model's own states, and all other proofs.
+PROOFS = 2
 _FROZEN = BlockState(frozenset(), input_needs_gradient=False, checkpointed=False)
 
 
@@ -65,7 +67,8 @@ class PassTime:
     """Seconds of a pass: of reading the files, and of computing; the next block is read meanwhile.
 
     Attributes:
-        readings: how often the files are read: once for every portion of the sequences.
+        readings: how often the files are read: by the proofs, and for every portion of the
+            sequences.
     """
 
     disk: float
@@ -113,15 +116,18 @@ def prefix_pass(
     return replace(computed, streamed=sum(sizes), largest=max(sizes, default=0), read=read)
 
 
-def pass_time(cost: Cost, tokens: int, speed: Speed, portion: int) -> PassTime:
+def pass_time(
+    cost: Cost, tokens: int, speed: Speed, portion: int, *, beforehand: int = PROOFS
+) -> PassTime:
     """How long the pass over this many tokens takes.
 
     Args:
         cost: of the run's step.
         portion: bytes of one block's outputs that are under way together; each portion reads the
             files anew.
+        beforehand: readings by the proofs that come before it, of a few tokens.
     """
-    readings = max(1, -(-tokens * cost.kept_bytes_per_token // portion))
+    readings = beforehand + max(1, -(-tokens * cost.kept_bytes_per_token // portion))
     return PassTime(
         disk=readings * cost.pass_read_bytes / speed.disk,
         compute=tokens * cost.pass_flops_per_token / speed.compute,
