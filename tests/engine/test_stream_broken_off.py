@@ -135,6 +135,7 @@ def prepare_in_a_child(model: Path, data: Path, home: Path) -> tuple[int, int]:
 
 
 @pytest.mark.long
+@pytest.mark.timeout(3600)
 def test_killed_at_random_moments_it_comes_to_the_same_bits(
     sentences: Path, tmp_path: Path
 ) -> None:

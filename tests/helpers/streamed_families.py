@@ -58,12 +58,23 @@ class FamilyStream:
         return "equal" if self.held == self.streamed else "off"
 
 
+class NotTrained(Exception):
+    """A family that the loop does not train by itself: no decoder, or it needs more than text."""
+
+
 def stream_family(
     model_type: str, folder: Path, dtype: torch.dtype = torch.float32
 ) -> FamilyStream:
-    """Train a tiny model of this family both ways."""
+    """Train a tiny model of this family both ways.
+
+    Raises:
+        NotTrained: it does not train with its blocks held either.
+    """
     build(model_type, dtype).save_pretrained(folder)
-    held, kept = _losses(folder, dtype, streamed=False)
+    try:
+        held, kept = _losses(folder, dtype, streamed=False)
+    except Exception as error:
+        raise NotTrained(f"{type(error).__name__}: {error}") from error
     try:
         found, _ = _losses(folder, dtype, streamed=True)
     except UserError as error:
