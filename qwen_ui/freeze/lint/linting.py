@@ -81,7 +81,7 @@ def lint_text(text: str, anatomy: Anatomy, name: str = "") -> Lint:
     order = {"error": 0, "warning": 1, "note": 2}
     by_name = anatomy.by_name
     size = reading.adapter_elements
-    whole = sum(by_name[name].numel for name in reading.whole)
+    whole = sum(by_name[name].numel for name in reading.whole) + reading.second_copies
     return Lint(
         format=found.format,
         entries=entries,

@@ -51,6 +51,7 @@ class Reading:
         whole: first names of the tensors that train themselves, or as a copy of their own.
         adapted: first names of the tensors that stay and get an adapter.
         adapter_elements: elements of the adapters; None where they are not known.
+        second_copies: elements that train a second time, in copies of both names of a tied tensor.
         problems: what the tool does beyond the text, and what it would refuse.
     """
 
@@ -60,6 +61,7 @@ class Reading:
     adapted: frozenset[str] = frozenset()
     adapter_elements: int | None = 0
     problems: tuple[Problem, ...] = ()
+    second_copies: int = 0
 
     @property
     def names(self) -> frozenset[str]:

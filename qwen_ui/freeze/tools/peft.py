@@ -79,6 +79,17 @@ def read_adapter(
         frozenset(adapted),
         adapter_elements(rule),
         tuple(problems),
+        _second_copies(rule),
+    )
+
+
+def _second_copies(rule: PeftRule) -> int:
+    """Elements of the copies that PEFT makes of a tensor beyond its first: one for each name."""
+    saved = tuple(f"{module}." for modules in rule.saved.values() for module in modules)
+    return sum(
+        p.numel * (sum(name.startswith(saved) for name in p.names) - 1)
+        for p in rule.anatomy.parameters
+        if p.aliases and any(name.startswith(saved) for name in p.names)
     )
 
 

@@ -103,3 +103,9 @@ def test_names_and_counts_are_those_of_peft_on_every_family(
     family: str, data: st.DataObject
 ) -> None:
     check(family, data.draw(adapters(model(family)[1])))
+
+
+def test_both_names_of_a_tied_tensor_are_two_copies() -> None:
+    both = {"target_modules": ["q_proj"], "modules_to_save": ["lm_head", "embed_tokens"]}
+    assert len(model("gemma2")[1].tied) == 1
+    check("gemma2", both)
