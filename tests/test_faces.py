@@ -145,6 +145,8 @@ PUBLIC = {
         is_known_data keep_fields kept_files kept_text_file launch_options mount_point
         mounted_by own_columns own_file paragraph plotly_script render script
         server_function serving_from shown_with_own stand_in_for title_of trained_model wire_keep
+        forget_saved_plan save_plan_as_named saved_plan saved_plan_names
+        BAR build_launch_state refused runs_html
         INTERNAL Permit PermitButton Permits build_permit_button data_named data_names
         open_to_visitors wire_permit_button
     """,

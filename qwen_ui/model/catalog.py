@@ -46,6 +46,8 @@ from qwen_ui.model.mistaken import (
 from qwen_ui.model.names import (
     DEFAULT_MODEL,
     is_hub_id,
+    named_model,
+    near_names,
     preset_file,
     preset_for_hub_id,
     preset_models,
@@ -76,7 +78,7 @@ def find_model(name: str) -> ModelSource:
     Raises:
         ModelError: there is no such model, or its configuration cannot be read.
     """
-    name = name.strip()
+    name = named_model(name)
     if not name:
         raise ModelError(f"No model was named. Try '{DEFAULT_MODEL}' or 'nano'.")
     file = preset_file(name)
@@ -90,6 +92,12 @@ def find_model(name: str) -> ModelSource:
         return _from_folder(name, path)
     if is_hub_id(name):
         return _from_hub(name)
+    near = near_names(name)
+    if near:
+        raise ModelError(
+            f"There is no model '{name[:100]}'. Did you mean {' or '.join(near)}? A folder with a "
+            "config.json and a hub id open as well."
+        )
     raise ModelError(
         f"There is no model '{name[:100]}'. Give a preset ({', '.join(preset_models())}), "
         "a folder with a config.json, a config.json file, or a hub id such as "

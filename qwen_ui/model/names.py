@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from functools import cache
 from pathlib import Path
@@ -15,6 +16,34 @@ NANO = "nano"
 _HUB_ID = re.compile(
     r"(?!.*(?:--|\.\.|\.git$))[A-Za-z0-9][\w.\-]{0,95}(?<=\w)/[A-Za-z0-9][\w.\-]{0,95}(?<=\w)"
 )
+
+
+_LINK = re.compile(
+    r"(?:https?://)?(?:www\.)?(?:huggingface\.co|hf\.co)/(?:models/)?([^/?#]+/[^/?#]+)(?:[/?#].*)?"
+    r"|hf://(?:models/)?([^/?#@]+/[^/?#@]+)(?:[/?#@].*)?"
+)
+_OTHER_THINGS = frozenset({"datasets", "spaces", "docs", "papers", "blog", "collections"})
+
+
+def named_model(text: str) -> str:
+    """The name that a person means by what they typed or pasted.
+
+    A link to a model on the hub is its id, wherever on the model's pages it leads; quotes that a
+    shell wanted, and `file://`, are no part of a name.
+    """
+    name = text.strip().strip("\"'").strip()
+    if found := _LINK.fullmatch(name):
+        linked: str = found[1] or found[2]
+        if linked.partition("/")[0] not in _OTHER_THINGS:
+            return linked
+    return name.removeprefix("file://")
+
+
+def near_names(name: str) -> tuple[str, ...]:
+    """Names of models that are here and are nearly this one, the nearest first."""
+    known = {preset.lower(): preset for preset in preset_models()}
+    asked = name.lower().rpartition("/")[2]
+    return tuple(known[found] for found in difflib.get_close_matches(asked, known, 2, 0.6))
 
 
 @cache

@@ -14,7 +14,7 @@ from qwen_ui.errors import ModelError
 from qwen_ui.limited import WARM, Limits
 from qwen_ui.model.anatomy import Anatomy
 from qwen_ui.model.bundled import bundled_anatomy
-from qwen_ui.model.names import DEFAULT_MODEL
+from qwen_ui.model.names import DEFAULT_MODEL, named_model
 from qwen_ui.model.record import anatomy_from_record
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def open_model(source: str | PreTrainedConfig | nn.Module = DEFAULT_MODEL) -> An
     """
     if isinstance(source, str):
         visits.refuse_model(source)
-        if (bundled := bundled_anatomy(source.strip())) is not None:
+        if (bundled := bundled_anatomy(named_model(source))) is not None:
             return bundled
     return build_anatomy(source)
 
@@ -101,7 +101,7 @@ def open_within_limits(source: str) -> Anatomy:
         ModelError: as `open_model`; or opening it takes more than `OPENING` allows.
     """
     visits.refuse_model(source)
-    name = source.strip()
+    name = named_model(source)
     if (bundled := bundled_anatomy(name)) is not None:
         return bundled
 

@@ -44,6 +44,7 @@ class Carry:
         sum, weight: of the exponential mean; `sum / weight` is the smoothed value (debiased as in
             Adam, arXiv 1412.6980, section 3).
         step, tokens, elapsed: at the last step.
+        beside, per_step: seconds that the worker expects of what is no step, and of a step.
     """
 
     sum: float = 0.0
@@ -51,6 +52,8 @@ class Carry:
     step: float = 0.0
     tokens: float = 0.0
     elapsed: float = 0.0
+    beside: float = 0.0
+    per_step: float = 0.0
 
     @classmethod
     def of(cls, record: Any) -> Carry:
@@ -59,6 +62,20 @@ class Carry:
         numbers = {name: _number(given.get(name)) for name in cls.__dataclass_fields__}
         sent = {name: n for name, n in numbers.items() if n is not None and abs(n) <= LARGEST_COUNT}
         return cls(**sent)
+
+    def heed(self, phase: Event) -> None:
+        """Take over what the worker expects, as it told last; {} where it told nothing new."""
+        for name in ("beside", "per_step"):
+            expected = _number(phase.get(name))
+            if expected is not None:
+                setattr(self, name, expected)
+
+    def remaining(self, steps: int) -> float | None:
+        """Seconds to the end of a run of so many steps; None while nothing is known of them."""
+        per_step = self.elapsed / self.step if self.step else self.per_step
+        if not per_step:
+            return None
+        return per_step * max(0.0, steps - self.step) + self.beside
 
     def record(self) -> dict[str, float]:
         return asdict(self)

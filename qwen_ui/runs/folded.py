@@ -55,6 +55,7 @@ def _keep(folder: Path, fold: RunFold, offset: int) -> None:
         "columns": [[name, kind, len(data)] for name, (kind, data) in columns.items()],
         "start": fold.start,
         "end": fold.end,
+        "phase": fold.phase,
         "recorded": sorted(fold.recorded),
         "unreadable": fold.unreadable,
         **{name: getattr(fold, name) for name in _LISTS},
@@ -91,6 +92,7 @@ def _kept(folder: Path) -> tuple[RunFold, int] | None:
     fold = RunFold(
         start=about["start"],
         end=about["end"],
+        phase=about["phase"],
         columns=columns,
         recorded=set(about["recorded"]),
         unreadable=about["unreadable"],

@@ -115,7 +115,28 @@ test("a comparison is done when all of its runs are completed", () => {
   assert.equal(data.isDone({ over: true, runs: [run("a", "stopped")] }), false);
   assert.equal(data.isDone({ over: false, runs: [run("a", "completed")] }), false);
   assert.match(data.verdictOf({ over: false, rows: [], verdict: "x" }), /once two plans/);
-  assert.equal(data.verdictOf({ over: true, rows: [], verdict: "x" }), "x");
+  const found = { rows: [1, 2], verdict: "x", model: "nano", headline: "A beats B" };
+  assert.equal(data.verdictOf({ ...found, over: true, runs: [] }), "On nano: x");
+  const runs = [{ status: "completed" }, { status: "running" }];
+  assert.equal(
+    data.verdictOf({ ...found, over: false, runs }),
+    "So far, on nano, with 1 of 2 runs over: x",
+  );
+  assert.equal(data.headlineOf({ ...found, over: false }), "So far: A beats B");
+  assert.equal(data.headlineOf({ ...found, over: true }), "A beats B");
+  assert.equal(data.headlineOf({ headline: "", over: false }), "");
+});
+
+test("how far a comparison is", () => {
+  const runs = [
+    { plan: "BitFit", seed: 0, status: "completed" },
+    { plan: "BitFit", seed: 1, status: "running", step: 12, steps: 60 },
+  ];
+  assert.equal(
+    data.progressOf({ searches: [{ plan: "BitFit", status: "completed" }], runs }),
+    "2 of 3 runs are over; BitFit, seed 1: 12 / 60",
+  );
+  assert.equal(data.progressOf({ searches: [], runs: [runs[0]] }), "1 of 1 runs are over");
 });
 
 test("the best plan and the learning rates by their source", () => {

@@ -6,12 +6,35 @@ import * as words from "qwen/page/run_words.js";
 const RUNNING = { status: "running", step: 12, steps: 200, elapsed: 75, remaining: 600 };
 
 test("a running run starts, trains and stops", () => {
-  assert.equal(words.phaseOf({ ...RUNNING, step: 0 }, null), "starting");
-  assert.equal(words.phaseOf({ ...RUNNING, step: 0 }, { event: "start" }), "running");
-  assert.equal(words.phaseOf(RUNNING, null), "running");
-  assert.equal(words.phaseOf({ ...RUNNING, stopping: true }, null), "saving");
-  assert.equal(words.phaseOf({ status: "failed" }, null), "failed");
-  assert.equal(words.titleOf("saving"), "Stopping");
+  assert.equal(words.phaseOf({ ...RUNNING, step: 0 }), "starting");
+  assert.equal(words.phaseOf({ ...RUNNING, step: 0 }, { start: { event: "start" } }), "running");
+  assert.equal(words.phaseOf(RUNNING), "running");
+  assert.equal(words.phaseOf({ ...RUNNING, stopping: true }), "stopping");
+  assert.equal(words.phaseOf({ status: "failed" }), "failed");
+  assert.equal(words.titleOf("stopping"), "Stopping");
+});
+
+test("a phase is named, with how far it is and what is left", () => {
+  const phase = { phase: "before", done: 2048, total: 4984 };
+  const answer = { status: "running", step: 0, steps: 60, remaining: 21.4 };
+  const known = { start: null, phase };
+  assert.equal(words.phaseOf(answer, known), "before");
+  assert.equal(words.saidInBar(answer, known), "Measuring before, 41 %, about 21 s left");
+  assert.equal(
+    words.reasonOf(answer, "before", known),
+    "The model is measured before training. 41 %",
+  );
+  assert.equal(words.shareOf(answer, known), 2048 / 4984);
+  const blocks = { phase: { phase: "prefix", done: 3, total: 12 } };
+  assert.equal(
+    words.saidInBar({ ...answer, remaining: null }, blocks),
+    "Computing the prefix, 3 of 12",
+  );
+  const training = { ...answer, step: 12 };
+  const told = { phase: { phase: "training", done: 0, total: 0 } };
+  assert.equal(words.saidInBar(training, told), "Training, step 12 of 60, about 21 s left");
+  assert.equal(words.shareOf(training, told), 0.2);
+  assert.equal(words.saidInBar({ status: "completed" }, told), "");
 });
 
 test("what a run was given is named, else what its worker found", () => {
@@ -45,7 +68,7 @@ test("figures that are not known are left out", () => {
 });
 
 test("the sentence below says why it ended, what it waits for, or that it is silent", () => {
-  const reason = (answer) => words.reasonOf(answer, words.phaseOf(answer, null));
+  const reason = (answer) => words.reasonOf(answer, words.phaseOf(answer));
   assert.equal(reason({ status: "failed", reason: "Out of memory." }), "Out of memory.");
   assert.match(reason({ ...RUNNING, heartbeat_age: 61 }), /No update for 1 min 01 s/);
   assert.equal(reason({ ...RUNNING, heartbeat_age: 59 }), "");

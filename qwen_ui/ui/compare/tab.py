@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -17,27 +18,35 @@ from qwen_ui.compare import (
     plan_comparison,
     start_runs,
 )
-from qwen_ui.errors import SettingsError
+from qwen_ui.errors import PlanError, SettingsError
 from qwen_ui.freeze import TOP_LAYERS, FreezePlan, preset
 from qwen_ui.rank import METHODS
 from qwen_ui.ui.compare.rank import asked_of, plan_used, ranked_plans, ranking_view
 from qwen_ui.ui.compare.view import comparison_view
 from qwen_ui.ui.page import (
+    BAR,
     CHAT,
     KJV,
     OWN,
     Header,
     PermitButton,
     Session,
+    build_launch_state,
     build_permit_button,
     check_choice,
     guarded,
     keep_fields,
     kept_files,
     kept_text_file,
+    mount_point,
+    mounted_by,
     own_columns,
     own_file,
     paragraph,
+    refused,
+    runs_html,
+    saved_plan,
+    saved_plan_names,
     shown_with_own,
     trained_model,
     wire_keep,
@@ -48,8 +57,9 @@ if TYPE_CHECKING:
     from qwen_ui.compare import Contender
 
 CLASSIC = ("attention", "bitfit")
+SAVED = "saved: "
 REFERENCE, IN_FORCE = "LoRA (reference)", "the current plan"
-PRESETS = (*CLASSIC, "mlp", "norms", "full")
+PRESETS = (*CLASSIC, "mlp", "norms", "embeddings", "full")
 CHOICES = (*PRESETS, REFERENCE, IN_FORCE)
 PROMPT = "And it came to pass"
 _TERMS = "Same model, data, order, seeds and steps; each plan at its own learning rate."
@@ -62,6 +72,9 @@ class CompareTab:
 
     Attributes:
         classic: the one primary button.
+        trains: which model would run.
+        asked: what another tab asks to compare the plan in force with.
+        others: holds the plans to tick.
         permit, ticked_permit: let a program launch what `classic` and `ticked` would.
         ticked: compares the plans that are ticked in `plans`.
         score: shows how every method scores the blocks.
@@ -71,6 +84,9 @@ class CompareTab:
     """
 
     classic: gr.Button
+    trains: gr.HTML
+    asked: gr.HTML
+    others: gr.Accordion
     permit: PermitButton
     plans: gr.CheckboxGroup
     layers: gr.Textbox
@@ -96,8 +112,6 @@ def build(session: Session) -> CompareTab:
     """The tab's components, not yet connected."""
     with gr.Row(elem_id="qc-main"):
         with gr.Column(elem_id="qc-form", scale=0):
-            classic = gr.Button("Attention-only vs BitFit", variant="primary", elem_id="qc-classic")
-            permit = build_permit_button("qc-permit", session)
             gr.HTML(paragraph(_TERMS, "qc-note"))
             data = gr.Radio([KJV, CHAT, OWN], value=KJV, label="Data", elem_id="qc-data")
             upload = own_file("Training data; a part is held out", "qc-upload")
@@ -108,7 +122,14 @@ def build(session: Session) -> CompareTab:
                 steps = gr.Number(60, label="Steps", precision=0, minimum=1, min_width=100)
                 seeds = gr.Number(2, label="Seeds", precision=0, minimum=1, min_width=100)
             find_rates = gr.Checkbox(True, label=_FIND, container=False, elem_id="qc-find-rates")
-            with gr.Accordion("Other plans", open=False):
+            asked = gr.HTML(
+                "",
+                html_template=mount_point("qc-asked"),
+                js_on_load=mounted_by("compare/asked.js", fires_input=True),
+                apply_default_css=False,
+                elem_id="qc-asked",
+            )
+            with gr.Accordion("Other plans", open=False, elem_id="qc-others") as others:
                 plans = gr.CheckboxGroup(list(CHOICES), value=list(CLASSIC), label="Plans")
                 layers = gr.Textbox(TOP_LAYERS, label="Layers", max_length=200)
                 ticked = gr.Button("Compare these plans", elem_id="qc-ticked")
@@ -122,8 +143,18 @@ def build(session: Session) -> CompareTab:
         with gr.Column(elem_id="qc-side"):
             view = comparison_view("qc-view")
             ranking = ranking_view("qc-ranking")
+    with gr.Row(elem_id="qc-bar", elem_classes=BAR):
+        classic = gr.Button(
+            "Attention-only vs BitFit", variant="primary", elem_id="qc-classic", min_width=200
+        )
+        build_launch_state("qc-launched", ["qc-classic", "qc-ticked", "qc-rank"], "qc-view")
+        trains = gr.HTML("", apply_default_css=False, elem_id="qc-trains")
+        permit = build_permit_button("qc-permit", session)
     return CompareTab(
         classic,
+        trains,
+        asked,
+        others,
         permit,
         plans,
         layers,
@@ -197,7 +228,10 @@ def wire(tab: CompareTab, header: Header, session: Session) -> None:
     kept: list[Any] = [tab.keep, tab.keep_upload]
     settings = [*chosen, *kept, tab.steps, tab.seeds, tab.find_rates]
     buttons = [tab.classic, tab.ticked, tab.by_rank, tab.score]
-    tab.classic.click(on_classic, [header.model, *settings], tab.view, **quiet)
+    tab.asked.input(guarded(plans_asked), tab.asked, [tab.plans, tab.layers, tab.others], **quiet)
+    launched = partial(refused, elem_id="qc-launched")
+    launched(tab.classic.click(on_classic, [header.model, *settings], tab.view, **quiet))
+    header.model.change(partial(runs_html, session), header.model, tab.trains, **quiet)
     permit = partial(wire_permit_button, session=session, kind="comparison")
     permit(tab.permit, settings_of=classic_settings, inputs=[header.model, *settings])
     permit(
@@ -205,18 +239,22 @@ def wire(tab: CompareTab, header: Header, session: Session) -> None:
         settings_of=ticked_settings,
         inputs=[header.model, header.plan, tab.plans, tab.layers, *settings],
     )
-    tab.ticked.click(
-        on_ticked,
-        [header.model, header.plan, tab.plans, tab.layers, *settings],
-        tab.view,
-        **quiet,
+    launched(
+        tab.ticked.click(
+            on_ticked,
+            [header.model, header.plan, tab.plans, tab.layers, *settings],
+            tab.view,
+            **quiet,
+        )
     )
     tab.score.click(on_score, [header.model, *chosen], tab.ranking, **quiet)
-    tab.by_rank.click(
-        on_rank,
-        [header.model, tab.methods, *settings],
-        [tab.view, tab.ranking],
-        api_visibility="private",
+    launched(
+        tab.by_rank.click(
+            on_rank,
+            [header.model, tab.methods, *settings],
+            [tab.view, tab.ranking],
+            api_visibility="private",
+        )
     )
     tab.ranking.input(guarded(plan_used), tab.ranking, header.plan, **quiet)
     wire_keep(header, session, tab.data, tab.keep, tab.keep_upload, quiet)
@@ -310,13 +348,43 @@ def ticked_plans(
     on = layers or None
     presets = [preset(name, on) for name in ticked if name in PRESETS]
     plans: list[FreezePlan | Contender] = [*presets]
+    plans += [saved_plan(t.removeprefix(SAVED)) for t in ticked if t.startswith(SAVED)]
     if REFERENCE in ticked:
         plans.append(lora_reference(on))
     if IN_FORCE in ticked:
-        taken = {other.name for other in presets}
+        taken = {other.name for other in plans if isinstance(other, FreezePlan)}
         name = plan.name or IN_FORCE
         plans.append(plan.model_copy(update={"name": f"{name} (mine)" if name in taken else name}))
     return plans
+
+
+def plans_asked(value: str) -> tuple[Any, ...]:
+    """The plans to tick where the plan in force is to be compared with another, named by `value`.
+
+    Raises:
+        PlanError: there is no such plan.
+    """
+    try:
+        other = str(json.loads(value)["other"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise PlanError("What to compare with was not understood. Reload the page.") from error
+    kind, _, name = other.partition(":")
+    if kind == "saved":
+        saved_plan(name)
+        ticked = SAVED + name
+    elif kind == "preset" and name in PRESETS:
+        ticked = name
+    elif kind == "lora":
+        ticked = REFERENCE
+    else:
+        raise PlanError(f"There is no plan '{other[:100]}' to compare with. Choose another.")
+    shown = gr.CheckboxGroup(choices=plan_choices(), value=[IN_FORCE, ticked])
+    return shown, TOP_LAYERS, gr.Accordion(open=True)
+
+
+def plan_choices() -> list[str]:
+    """What can be ticked: presets, the reference, the plan in force, the saved plans."""
+    return [*CHOICES, *(SAVED + name for name in saved_plan_names())]
 
 
 def latest_name() -> str:

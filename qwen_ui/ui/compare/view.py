@@ -53,6 +53,7 @@ def state(name: str, axis: Axis = "step") -> dict[str, Any]:
     ended = [search["over"] for search in searches] + [run["status"] in OVER for run in found]
     return {
         "name": comparison.name,
+        "model": comparison.entries[0].spec.model.source,
         "setup": setup_of(comparison),
         "plans": list(comparison.labels),
         "runs": [_run(record, drawn.get(record["run"], {})) for record in found],

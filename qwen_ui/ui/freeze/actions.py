@@ -11,11 +11,16 @@ from typing import TYPE_CHECKING, Any
 from qwen_ui import freeze  # lazily: its functions need torch, drawing the page does not
 from qwen_ui.formats import short_bytes
 from qwen_ui.model import match_names
-from qwen_ui.ui.freeze import saved_plans
 from qwen_ui.ui.freeze.heat import list_heats, measure_heat, take_top
 from qwen_ui.ui.freeze.pasted import lint_plan
 from qwen_ui.ui.freeze.selection_data import chosen, names_of, ranges_of, structure_record
-from qwen_ui.ui.page import server_function
+from qwen_ui.ui.page import (
+    forget_saved_plan,
+    save_plan_as_named,
+    saved_plan,
+    saved_plan_names,
+    server_function,
+)
 
 if TYPE_CHECKING:
     from qwen_ui.freeze import FreezePlan, Selection
@@ -72,24 +77,24 @@ def plan_text(anatomy: Anatomy, ranges: str, name: str) -> dict[str, Any]:
 
 def save_plan(anatomy: Anatomy, ranges: str, name: str) -> dict[str, Any]:
     """Keep the selection under a name; the same name again replaces it."""
-    saved_plans.save(plan_of(anatomy, ranges, name))
-    return {"saved": saved_plans.names()}
+    save_plan_as_named(plan_of(anatomy, ranges, name))
+    return {"saved": saved_plan_names()}
 
 
 def list_saved(anatomy: Anatomy) -> dict[str, Any]:
     """Names of the kept plans; a plan is of no one model."""
-    return {"saved": saved_plans.names()}
+    return {"saved": saved_plan_names()}
 
 
 def choose_saved(anatomy: Anatomy, name: str) -> dict[str, Any]:
     """A kept plan on this model."""
-    return chosen(freeze.resolve(saved_plans.load(name), anatomy))
+    return chosen(freeze.resolve(saved_plan(name), anatomy))
 
 
 def forget_saved(anatomy: Anatomy, name: str) -> dict[str, Any]:
     """Throw a kept plan away."""
-    saved_plans.forget(name)
-    return {"saved": saved_plans.names()}
+    forget_saved_plan(name)
+    return {"saved": saved_plan_names()}
 
 
 def price_step(anatomy: Anatomy, ranges: str, asked: dict[str, Any]) -> dict[str, Any]:

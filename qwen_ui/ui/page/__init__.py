@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from qwen_ui.ui.page.header import Header, default_plan
     from qwen_ui.ui.page.jobs import Jobs, Tick
     from qwen_ui.ui.page.keep_choice import NONE, keep_fields, kept_text_file, wire_keep
+    from qwen_ui.ui.page.launch_bar import BAR, build_launch_state, refused
     from qwen_ui.ui.page.modules import mounted_by, plotly_script
     from qwen_ui.ui.page.permit_button import (
         PermitButton,
@@ -42,14 +43,21 @@ if TYPE_CHECKING:
     from qwen_ui.ui.page.permits import Permit, Permits
     from qwen_ui.ui.page.run_view import build_run_view, title_of
     from qwen_ui.ui.page.run_zoom import Place, Smoothing
+    from qwen_ui.ui.page.saved_plans import (
+        forget_saved_plan,
+        save_plan_as_named,
+        saved_plan,
+        saved_plan_names,
+    )
     from qwen_ui.ui.page.serving import AUTH_VARIABLE, Serving, serving_from
     from qwen_ui.ui.page.session import Session
-    from qwen_ui.ui.page.stand_in import stand_in_for, trained_model
+    from qwen_ui.ui.page.stand_in import runs_html, stand_in_for, trained_model
     from qwen_ui.ui.page.templates import mount_point, paragraph, script
     from qwen_ui.ui.page.visitors import open_to_visitors
 
 __all__ = [
     "AUTH_VARIABLE",
+    "BAR",
     "CHAT",
     "INTERNAL",
     "KJV",
@@ -68,6 +76,7 @@ __all__ = [
     "Tick",
     "build_app",
     "build_figure",
+    "build_launch_state",
     "build_permit_button",
     "build_run_view",
     "check_choice",
@@ -78,6 +87,7 @@ __all__ = [
     "data_preview",
     "default_plan",
     "figure_value",
+    "forget_saved_plan",
     "guarded",
     "is_known_data",
     "keep_fields",
@@ -91,7 +101,12 @@ __all__ = [
     "own_file",
     "paragraph",
     "plotly_script",
+    "refused",
     "render",
+    "runs_html",
+    "save_plan_as_named",
+    "saved_plan",
+    "saved_plan_names",
     "script",
     "server_function",
     "serving_from",

@@ -37,7 +37,7 @@ JSON = ("application/json",)
 # A single slash after "=": a path on this machine, not an address that the server would fetch.
 _OPEN = re.compile(
     rf"/(?:(?:config|login|logout|favicon\.ico|theme\.css|robots\.txt|manifest\.json)/?"
-    rf"|(?:assets|static|modules)/.+)?"
+    rf"|(?:assets|static|modules|guides)/.+)?"
     rf"|{API}/(?:(?:user|login_check|app_id|info|startup-events|theme\.css|queue/(?:join|data|status)"
     rf"|cancel|reset|component_server|upload|upload_progress)/?"
     rf"|heartbeat/[^/]+|call/.+|file=/(?!/).*)",

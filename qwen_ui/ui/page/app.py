@@ -12,8 +12,10 @@ from starlette.middleware import Middleware
 from qwen_ui.ui.page import header as page_header
 from qwen_ui.ui.page.access import AccessControl
 from qwen_ui.ui.page.gradio_start import one_application
+from qwen_ui.ui.page.guides import guides_route
 from qwen_ui.ui.page.index_page import IndexPage
 from qwen_ui.ui.page.modules import read_modules, styles
+from qwen_ui.ui.page.next_steps import build_next_steps
 from qwen_ui.ui.page.serving import Serving
 from qwen_ui.ui.page.session import Session
 from qwen_ui.ui.page.visitors import Visitors, enter_every_event
@@ -32,8 +34,10 @@ def build_app(session: Session) -> gr.Blocks:
         header = page_header.build(session)
         with gr.Tabs(elem_id="q-tabs", overflow_behavior="wrap") as shown:
             for label, module in tabs():
-                with gr.Tab(label, id=label.lower()):
+                with gr.Tab(label, id=label.lower(), elem_id=f"q-tab-{label.lower()}"):
                     module.wire(module.build(session), header, session)
+                    if label == "Freeze":
+                        build_next_steps()
         page_header.wire(header, demo, session)
         demo.load(linked_tab, None, shown, show_progress="hidden", api_visibility="private")
         import_module("qwen_ui.ui.programs").offer_functions(session)
@@ -43,8 +47,13 @@ def build_app(session: Session) -> gr.Blocks:
 
 
 def linked_tab(request: gr.Request) -> Any:
-    """The tab that a link leads to: `?run=NAME` is a run's, which the tab itself then opens."""
-    return gr.Tabs(selected="runs") if request.query_params.get("run") else gr.skip()
+    """The tab that a link leads to: a run and a comparison are opened by their tabs themselves."""
+    asked = request.query_params
+    known = {label.lower() for label, _ in tabs()}
+    named = asked.get("tab") if asked.get("tab") in known else None
+    of_run = "runs" if asked.get("run") else "compare" if asked.get("comparison") else None
+    tab = named or of_run
+    return gr.Tabs(selected=tab) if tab else gr.skip()
 
 
 def tabs() -> tuple[tuple[str, Any], ...]:
@@ -116,7 +125,7 @@ def launch_options(serving: Serving) -> dict[str, Any]:
                 *visitors,
                 Middleware(IndexPage, modules.head, serving.policy),
             ],
-            "routes": [modules.route],
+            "routes": [modules.route, guides_route()],
         },
         "server_name": serving.address,
         "auth": serving.login,

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import functools
 import logging
+import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 import gradio as gr
+from gradio.utils import get_upload_folder
 from markupsafe import escape
 
 from qwen_ui.errors import UserError
+from qwen_ui.runs import SETTING_PLACES, setting_label
 from qwen_ui.ui.page.api import INTERNAL
+from qwen_ui.visits import own_folder
+
+_SETTING = re.compile(r"\b([Ss]etting )'(\w+)'")
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -48,4 +55,18 @@ def warn(error: UserError, title: str) -> None:
 
 def _text(error: UserError) -> str:
     """gradio shows messages as HTML."""
-    return str(escape(str(error)))
+    return str(escape(own_words(str(error))))
+
+
+def own_words(text: str) -> str:
+    """A sentence with a person's own names in it: files by what they are called, not by where the
+    dashboard put its copy, and settings by the labels of their fields.
+    """
+    for folder in (Path(get_upload_folder()), own_folder("uploads"), own_folder("configurations")):
+        text = re.sub(rf"{re.escape(str(folder))}/(?:[^/'\s]+/)*(?=[^/']+')", "", text)
+    return _SETTING.sub(_labelled, text)
+
+
+def _labelled(found: re.Match[str]) -> str:
+    name = found[2]
+    return f"{found[1]}'{setting_label(name)}'" if name in SETTING_PLACES else found[0]

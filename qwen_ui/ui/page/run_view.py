@@ -45,6 +45,7 @@ from qwen_ui.workers import ADVICE, queue_position
 
 MOST_SAMPLES = MOST_MOVEMENTS = 40
 MOST_LOGS = 20
+PHASE_KEYS = {"phase", "done", "total"}
 OF_ANOTHER = "a run of another visitor"
 
 
@@ -82,6 +83,7 @@ def poll(
     fold, end = fold_from(folder, offset)
     state = Carry.of(carry)
     lines = lines_of(fold, state, axis=axis, smoothing=smoothing)
+    state.heed(fold.phase)
     return {
         "run": folder.name,
         "offset": end,
@@ -98,14 +100,13 @@ def progress(folder: Path, status: Status, carry: Carry) -> dict[str, Any]:
     """Where a run stands: for the progress bar and the sentence below it."""
     step = int(carry.step) or status.step
     per_step = carry.elapsed / carry.step if carry.step else None
-    left = max(0, status.steps - step)
     return {
         "status": status.status,
         "reason": status.reason,
         "step": step,
         "steps": status.steps,
         "elapsed": carry.elapsed,
-        "remaining": per_step * left if per_step and status.status == "running" else None,
+        "remaining": carry.remaining(status.steps) if status.status == "running" else None,
         "seconds_per_step": per_step,
         "tokens_per_second": carry.tokens / carry.elapsed if carry.elapsed else None,
         "heartbeat_age": max(0.0, time.time() - status.heartbeat) if status.heartbeat else None,
@@ -143,6 +144,7 @@ def _facts(fold: RunFold) -> dict[str, Any]:
     logs = [event for event in fold.logs if event.get("level") != "debug"]
     return {
         "start": fold.start or None,
+        "phase": _phase(fold.phase),
         "movements": [
             {"step": event.get("step"), "blocks": event.get("blocks") or []}
             for event in fold.movements[-MOST_MOVEMENTS:]
@@ -154,6 +156,12 @@ def _facts(fold: RunFold) -> dict[str, Any]:
         "trials": _named(fold.trials, ("rate", "loss", "steps")),
         "unsure": _is_unsure(fold.end),
     }
+
+
+def _phase(event: Event) -> dict[str, Any] | None:
+    if not event.get("phase"):
+        return None
+    return {"done": 0, "total": 0} | {key: event[key] for key in event.keys() & PHASE_KEYS}
 
 
 def _is_unsure(end: Event) -> bool:

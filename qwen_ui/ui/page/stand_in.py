@@ -9,9 +9,11 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
-from qwen_ui.errors import ModelError
+from qwen_ui.errors import ModelError, UserError
 from qwen_ui.freeze import resolve
+from qwen_ui.markup import render
 from qwen_ui.model import NANO, hub_id, open_model
+from qwen_ui.ui.page.templates import paragraph
 
 if TYPE_CHECKING:
     from qwen_ui.freeze import FreezePlan
@@ -42,6 +44,17 @@ def trained_model(session: Session, source: str, plan: FreezePlan | None = None)
     if plan is not None and found is not anatomy and not _same_names(plan, anatomy, found):
         raise _no_stand_in(source, "the plan names parameters that it does not have")
     return found.source
+
+
+def runs_html(session: Session, source: str) -> str:
+    """Which model a click would run, said where another stands in for the one that is open."""
+    if not source:
+        return ""
+    try:
+        model = trained_model(session, source)
+    except UserError as error:
+        return paragraph(str(error), "q-runs q-bad")
+    return render("page/runs.html", model=model, stands_in_for=source if model != source else "")
 
 
 @cache

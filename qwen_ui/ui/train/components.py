@@ -7,8 +7,10 @@ from dataclasses import dataclass
 import gradio as gr
 
 from qwen_ui.ui.page import (
+    BAR,
     PermitButton,
     Session,
+    build_launch_state,
     build_permit_button,
     build_run_view,
     paragraph,
@@ -29,6 +31,7 @@ class TrainTab:
         form: the settings, with preview and learning-rate finder.
         machines: what starts the run on several machines.
         slurm: where it is launched, and what is asked of Slurm.
+        trains: which model would run.
         price: what the run needs and what is free.
         launch: the one primary button.
         permit: lets a program launch the same.
@@ -42,6 +45,7 @@ class TrainTab:
     form: Form
     machines: Machines
     slurm: SlurmFields
+    trains: gr.HTML
     price: gr.HTML
     launch: gr.Button
     permit: PermitButton
@@ -66,13 +70,16 @@ def build(session: Session) -> TrainTab:
             form = build_form()
             machines = build_machines(session)
             slurm = build_slurm_fields(session)
-            price = gr.HTML("", apply_default_css=False, elem_id="qt-price")
-            launch = gr.Button("Launch", variant="primary", elem_id="qt-launch")
             permit = build_permit_button("qt-permit", session)
         with gr.Column(elem_id="qt-side"):
             view = build_run_view("qt-run")
+    with gr.Row(elem_id="qt-bar", elem_classes=BAR):
+        launch = gr.Button("Launch", variant="primary", elem_id="qt-launch", min_width=160)
+        build_launch_state("qt-launched", ["qt-launch"], "qt-run")
+        trains = gr.HTML("", apply_default_css=False, elem_id="qt-trains")
+        price = gr.HTML("", apply_default_css=False, elem_id="qt-price")
     suggested, testing = gr.State(None), gr.State("")
     poll = gr.Timer(RATE_POLL_SECONDS, active=False)
     return TrainTab(
-        what, form, machines, slurm, price, launch, permit, suggested, testing, poll, view
+        what, form, machines, slurm, trains, price, launch, permit, suggested, testing, poll, view
     )

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from qwen_ui.runs import RunSpec
     from qwen_ui.ui.page import Session
 
+MOST_LOOKED_AT = 50
 WHOLE_NUMBERS = (
     "steps",
     "batch_size",
@@ -125,10 +126,14 @@ def rate_found(run: str) -> tuple[float | None, str] | None:
 
 
 def latest_run() -> str:
-    """The run to show when the page opens: the newest that goes on, else the newest, else ""."""
+    """The run to show when the page opens: one that trains, else the next that waits, else the
+    newest; "" where there is none."""
     names = [name for name in run_names() if is_own(runs_folder() / name)]
-    living = (name for name in names[:50] if not status_of(runs_folder() / name).over)
-    return next(living, names[0] if names else "")
+    found = {name: status_of(runs_folder() / name) for name in names[:MOST_LOOKED_AT]}
+    training = [name for name, status in found.items() if status.status == "running"]
+    # Of those that wait the oldest is the next.
+    waiting = [name for name, status in reversed(found.items()) if not status.over]
+    return next(iter([*training, *waiting, *names]), "")
 
 
 def _whole(name: str, value: Any) -> int:

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from qwen_ui.freeze import FreezePlan
-from qwen_ui.ui.page import Header, Session, guarded, paragraph, wire_permit_button
+from qwen_ui.ui.page import (
+    Header,
+    Session,
+    guarded,
+    paragraph,
+    refused,
+    wire_permit_button,
+)
 from qwen_ui.ui.train.components import TrainTab
 from qwen_ui.ui.train.form import rate_found
 from qwen_ui.ui.train.machines import written
@@ -62,7 +69,7 @@ def wire_launch(
 
     wire_permit_button(tab.permit, session, "training", settings_now, given)
     form, machines = tab.form, tab.machines
-    tab.launch.click(on_launch, [*given, *slurm], tab.view, **quiet)
+    refused(tab.launch.click(on_launch, [*given, *slurm], tab.view, **quiet), "qt-launched")
     form.find_rate.click(
         on_find_rate,
         given,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
@@ -15,6 +16,7 @@ from qwen_ui.ui.page import (
     Session,
     check_choice,
     guarded,
+    runs_html,
     shown_with_own,
     trained_model,
     wire_keep,
@@ -55,6 +57,7 @@ def wire(tab: TrainTab, header: Header, session: Session) -> None:
     _wire_intent(tab, header, session, quiet)
     wire_preview(tab, header, session, quiet)
     wire_price(tab, header, session, quiet)
+    header.model.change(partial(runs_html, session), header.model, tab.trains, **quiet)
     wire_launch(tab, header, session, asked, quiet)
     # Fires once after the page is loaded: the run that goes on is found again.
     header.model.change(lambda shown: shown or latest_run(), tab.view, tab.view, **quiet)

@@ -9,9 +9,10 @@ import pytest
 from qwen_ui.errors import PlanError
 from qwen_ui.freeze import FreezePlan, preset, resolve
 from qwen_ui.model import open_model
-from qwen_ui.ui.freeze import actions, saved_plans
+from qwen_ui.ui.freeze import actions
 from qwen_ui.ui.freeze.pasted import lint_plan
 from qwen_ui.ui.freeze.selection_data import names_of, ranges_of
+from qwen_ui.ui.page import saved_plan_names
 from qwen_ui.ui.page.session import Session
 
 QWEN = open_model("qwen2.5-1.5b-instruct")
@@ -93,7 +94,7 @@ def test_a_kept_plan_needs_a_name_and_a_damaged_one_is_left_out(home_of_its_own:
             actions.save_plan(QWEN, "0", name)
     actions.save_plan(QWEN, "0", "good")
     (home_of_its_own / "plans" / "bad.json").write_text("{")
-    assert saved_plans.names() == ["good"]
+    assert saved_plan_names() == ["good"]
 
 
 def test_a_pasted_selection_is_answered_with_entries_problems_and_ranges() -> None:

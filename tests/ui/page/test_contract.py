@@ -90,6 +90,8 @@ MISTAKES: dict[str, dict[str, tuple[dict[str, Any], str | None]]] = {
         "act": ({"name": "gone", "action": "stop"}, "RunError"),
         "report": ({"name": "gone", "format": "html"}, "RunError"),
     },
+    "qs-next": {"comparable": ({}, None)},
+    "q-guide": {"openable": ({}, None)},
     "qc-ranking": {"scores": ({"model": "nano", "data": "/etc/passwd"}, "DataError")},
 }
 MISTAKES["qr-opened"] = MISTAKES["qt-run"]

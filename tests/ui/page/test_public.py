@@ -29,8 +29,13 @@ from qwen_ui.freeze import preset
 from qwen_ui.model import open_model
 from qwen_ui.paths import ASSETS, home, runs_folder
 from qwen_ui.runs import RunWriter, create_run, make_spec, run_names, run_rows
-from qwen_ui.ui.freeze import saved_plans
-from qwen_ui.ui.page import Session, build_app, run_view
+from qwen_ui.ui.page import (
+    Session,
+    build_app,
+    run_view,
+    save_plan_as_named,
+    saved_plan_names,
+)
 from qwen_ui.ui.page.data_choice import is_known_data, keep_upload
 from qwen_ui.ui.page.serving import public_limits
 from qwen_ui.ui.page.visitors import COOKIE, KEY, Visitors, as_asked, enter_every_event, visitor_of
@@ -167,13 +172,13 @@ def test_comparisons_plans_and_uploads_are_a_visitor_s_own(tmp_path: Path) -> No
         found = latest_comparison()
         assert found is not None
         assert found.name == made.name
-        saved_plans.save(preset("bitfit").model_copy(update={"name": "mine"}))
+        save_plan_as_named(preset("bitfit").model_copy(update={"name": "mine"}))
         kept = keep_upload(str(file))
         assert is_known_data(kept)
         visits.admit_settings({**SHORT, "data": kept})
     with entered(BOB):
         assert latest_comparison() is None
-        assert saved_plans.names() == []
+        assert saved_plan_names() == []
         assert not is_known_data(kept)
         with pytest.raises(DataError, match="bundled texts"):
             visits.admit_settings({**SHORT, "data": kept})

@@ -27,6 +27,7 @@ from qwen_ui.ui.inspect.detail import detail_html
 from qwen_ui.ui.inspect.more import difference_html
 from qwen_ui.ui.page.facts import facts_html
 from qwen_ui.ui.page.guard import message
+from qwen_ui.ui.page.guides import guide_html
 from qwen_ui.ui.page.header import summary_html
 from qwen_ui.ui.page.modules import read_modules
 from qwen_ui.ui.page.serving import public_limits
@@ -211,6 +212,7 @@ def test_no_hostile_text_is_read_as_html(hostile: Anatomy, tmp_path: Path) -> No
         intent(session, HOSTILE, wrong, 60, 8).text,
         render("train/intent.html", problem="", rate="0.1", **launch),
         render("train/machines.html", folder=HOSTILE),
+        render("page/runs.html", model=HOSTILE, stands_in_for=HOSTILE),
         render("train/heading.html", text=HOSTILE),
         render("page/data_mistakes.html", mistakes=[HOSTILE, HOSTILE], count=3),
         runs_report(),
@@ -227,6 +229,7 @@ def test_no_hostile_text_is_read_as_html(hostile: Anatomy, tmp_path: Path) -> No
         shell(),
         mount_point("x"),
         read_modules().head,
+        guide_html("freeze"),
         price_html(Needs(2e9, HOSTILE), 1e9, 2, HOSTILE),
         render("page/public.html", limits=public_limits()),
         *(render(name) for name in shells),

@@ -2,6 +2,7 @@
    comparison stands as long as it runs. */
 import { Api, attempt, isRefusal, messageOf } from "qwen/page/api.js";
 import {
+  announce,
   button,
   make,
   makeScroller,
@@ -12,24 +13,25 @@ import {
   write,
 } from "qwen/page/dom.js";
 import { save } from "qwen/page/download.js";
+import { placeOf as placeNamed } from "qwen/page/place.js";
 import { colour, CONFIG, layout, onTheme, plotly } from "qwen/page/plotly.js";
 import { placeOf, Poller } from "qwen/page/poller.js";
 import { rateLayout, rateTraces } from "qwen/page/rate_curve.js";
 import * as data from "./comparison_data.js";
+import { comparisonExpected, sampleOf, waitingFor } from "./comparison_parts.js";
 
 const POLL_MS = 1000;
 const COLOURS = ["accent", "role-attention", "role-mlp", "role-norm", "role-head", "role-expert"];
 const HEIGHT = 320;
-const NOTHING =
-  "Nothing compared yet. One click trains attention-only and BitFit on the top 4 blocks, on the " +
-  "same data and seeds, each at a learning rate that short runs find, and says which ends lower and " +
-  "at what cost: about a minute on the small twin.";
 
 class Comparison {
   constructor({ element, props, server, watch }) {
     this.api = new Api(server);
     this.axis = "step";
     this.root = element.querySelector(".qc-view");
+    this.root.view = this;
+    this.root.dataset.view = "";
+    this.props = props;
     this.poller = new Poller({
       ask: (current) => this.ask(current),
       every: () => (this.found.over ? null : POLL_MS),
@@ -38,18 +40,50 @@ class Comparison {
       ends: isRefusal,
     });
     onTheme(() => this.found && this.draw());
+    const { comparison } = placeNamed(window.location.search);
+    if (comparison) props.value = comparison;
+    document.addEventListener("q-open", ({ detail }) => this.follow(detail));
     watch("value", () => this.open(props.value));
     this.open(props.value);
   }
 
+  /* The page's address names another comparison, or none. */
+  follow({ tab, comparison }) {
+    if (tab !== "compare" || !comparison || comparison === this.name) return;
+    this.props.value = comparison;
+    this.open(comparison);
+  }
+
+  /** A comparison was asked for, and will be shown as soon as there is one. */
+  expect() {
+    this.poller.stop();
+    this.expecting = true;
+    this.waiting = comparisonExpected();
+    this.root.replaceChildren(this.waiting);
+  }
+
+  /** It was refused: what was shown before is shown again. */
+  expectNothing() {
+    if (this.expecting) this.open(this.name);
+  }
+
+  stop() {
+    return attempt(
+      () => this.act("stop"),
+      (text) => write(this.parts.wrong, text),
+    );
+  }
+
   open(name) {
+    this.expecting = this.asked = false;
     this.poller.stop();
     this.name = name || "";
     this.found = this.parts = null;
     this.silence = problemLine(); // of the questions
-    this.waiting = make("p", "qc-empty", this.name ? "Reading the comparison …" : NOTHING);
+    this.waiting = waitingFor(this.name);
     this.root.replaceChildren(this.silence, this.waiting);
     if (this.name) this.poller.now();
+    else announce(this.root, { run: "", status: "", stopping: false, said: "" });
   }
 
   tell(error) {
@@ -63,7 +97,14 @@ class Comparison {
     if (!current()) return;
     this.found = found;
     this.plans = found.plans;
+    this.tellOf(found);
     await this.draw();
+  }
+
+  tellOf(found) {
+    const status = found.over ? "completed" : "running";
+    const said = found.over ? "" : data.progressOf(found);
+    announce(this.root, { run: found.name, status, stopping: this.asked, said });
   }
 
   build() {
@@ -121,6 +162,7 @@ class Comparison {
   }
 
   async act(action) {
+    this.asked = action === "stop";
     await this.api.call("act", { name: this.name, action });
     this.poller.now();
   }
@@ -137,7 +179,7 @@ class Comparison {
     if (!this.parts) this.build();
     const { headline, setup, verdict, runs, table, notes, samples, stop, resume } = this.parts;
     const done = data.isDone(found);
-    write(headline, found.headline);
+    write(headline, data.headlineOf(found));
     headline.hidden = !found.headline;
     write(setup, found.setup);
     write(verdict, data.verdictOf(found));
@@ -148,7 +190,9 @@ class Comparison {
     resume.hidden = !found.over || done;
     table.replaceChildren(...(found.rows.length ? this.figures(found.rows) : []));
     notes.replaceChildren(...found.notes.map((note) => make("li", "", note)));
-    samples.replaceChildren(...found.samples.map((sample) => this.sample(sample)));
+    samples.replaceChildren(
+      ...found.samples.map((sample) => sampleOf(sample, this.plan(sample.plan))),
+    );
     await this.plots();
   }
 
@@ -199,19 +243,6 @@ class Comparison {
     });
     const table = tableOf("qc-table", heads, lines);
     return [table, make("p", "qc-rates", data.ratesInWords(rows))];
-  }
-
-  sample(sample) {
-    const node = make("section");
-    const head = make("h3");
-    head.append(this.plan(sample.plan));
-    node.append(head);
-    for (const when of ["before", "after"]) {
-      const words = make("p");
-      words.append(make("small", "", `${when}: `), sample.prompt + sample[when]);
-      node.append(words);
-    }
-    return node;
   }
 
   async plots() {

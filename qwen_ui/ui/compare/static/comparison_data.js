@@ -58,11 +58,32 @@ export const columnsOf = (rows) => {
 /** Whether every run is over and completed. */
 export const isDone = ({ over, runs }) => over && runs.every((run) => run.status === "completed");
 
-/** The verdict, or when it is to be expected. */
-export const verdictOf = ({ over, rows, verdict }) =>
-  over || rows.length > 1
-    ? verdict
-    : "Running: the verdict comes once two plans have a completed run.";
+const OVER = ["completed", "stopped", "failed", "interrupted", "damaged"];
+const isOver = ({ status }) => OVER.includes(status);
+
+/** How far a comparison is: "2 of 6 are over; BitFit, seed 1: Training, 12 / 60". */
+export const progressOf = ({ searches, runs }) => {
+  const all = [...searches, ...runs];
+  const over = all.filter(isOver).length;
+  const search = searches.find(({ status }) => status === "running");
+  const run = runs.find(({ status }) => status === "running");
+  const now = run ? runInWords(run) : search ? searchInWords(search) : "";
+  const done = `${over} of ${all.length} runs are over`;
+  return now ? `${done}; ${now}` : done;
+};
+
+/** The verdict, said to be one so far until it is final, with the model that ran; or when it is to
+    be expected. */
+export const verdictOf = ({ over, rows, verdict, model, runs }) => {
+  if (over) return `On ${model}: ${verdict}`;
+  if (rows.length < 2) return "Running: the verdict comes once two plans have a completed run.";
+  const done = runs.filter(isOver).length;
+  return `So far, on ${model}, with ${done} of ${runs.length} runs over: ${verdict}`;
+};
+
+/** The verdict in a few words, while it is not final said to be one so far. */
+export const headlineOf = ({ over, headline }) =>
+  over || !headline || headline.startsWith("So far") ? headline : `So far: ${headline}`;
 
 /** A run in a few words: "BitFit, seed 0: 12 / 200". */
 export const runInWords = ({ plan, seed, status, step, steps }) =>

@@ -3,6 +3,7 @@
 import { Api, isRefusal, messageOf } from "qwen/page/api.js";
 import { make, write } from "qwen/page/dom.js";
 import { exact } from "qwen/page/format.js";
+import { placeOf } from "qwen/page/place.js";
 import { EVERYWHERE, Poller } from "qwen/page/poller.js";
 import { ModulePanel } from "./module_panel.js";
 import { ModuleTree } from "./module_tree.js";
@@ -22,6 +23,8 @@ class Inspector {
     this.panel = new ModulePanel(this.find(".qi-panel"), this.api, this.view);
     this.source = "";
     this.plan = "";
+    this.wanted = placeOf(window.location.search); // shown as soon as there is a tree
+    document.addEventListener("q-open", ({ detail }) => this.goTo(detail));
     const poller = (ask) =>
       new Poller({
         ask,
@@ -83,6 +86,13 @@ class Inspector {
     } else if (anotherPlan && source === this.root.dataset.source) this.marker.now();
   }
 
+  /* The page's address names a module; of another model, once that is open. */
+  goTo({ tab, model, module }) {
+    if (tab !== "inspect" || !module) return;
+    if (this.view.tree && (!model || model === this.root.dataset.source)) this.view.go(module);
+    else this.wanted = { module };
+  }
+
   async load(current) {
     this.say("Reading the module tree …");
     const record = await this.api.call("tree", { source: this.source });
@@ -94,6 +104,9 @@ class Inspector {
     this.search();
     this.root.dataset.source = this.source;
     this.marker.now();
+    const { module } = this.wanted;
+    if (module) this.view.go(module);
+    this.wanted = {};
     requestAnimationFrame(() => this.loaded());
   }
 

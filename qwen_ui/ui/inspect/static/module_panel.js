@@ -3,6 +3,8 @@
 import { attempt, messageOf } from "qwen/page/api.js";
 import { copyFrom } from "qwen/page/clipboard.js";
 import { make, problemLine, setMarkup, write } from "qwen/page/dom.js";
+import { openTab } from "qwen/page/tabs.js";
+import { wish } from "qwen/page/wishes.js";
 import { BlockPicture, nameOfShape } from "./block_picture.js";
 import { FOLD } from "./module_tree.js";
 
@@ -54,7 +56,22 @@ export class ModulePanel {
       this.shown = null; // a click asks again
       return;
     }
+    this.offerToTrain(tree.tensorsOf(row));
+    document.dispatchEvent(new CustomEvent("q-module", { detail: tree.name[row] }));
     await this.picture.show(tree, row, () => this.view.active);
+  }
+
+  /* The selected part can become the plan. */
+  offerToTrain(names) {
+    const beside = this.detail.querySelector("[data-copy]")?.parentElement;
+    if (!beside || !names.length) return;
+    const train = make("button", "qi-link qi-only", "Train only this");
+    train.type = "button";
+    train.addEventListener("click", () => {
+      wish({ only: names });
+      openTab("freeze");
+    });
+    beside.append(train);
   }
 
   onClick(event) {

@@ -41,6 +41,18 @@ export const setMarkup = (node, markup) => {
   node.replaceChildren(template.content);
 };
 
+/** Tell of what a view shows: {run, status, stopping, said}. Whoever asks later finds it as
+    `root.shown`. */
+export const announce = (root, shown) => {
+  root.shown = shown;
+  root.dispatchEvent(new CustomEvent("q-run", { bubbles: true, detail: shown }));
+};
+
+/** Take gradio's messages away: what was wrong before another try is no news. */
+export const clearMessages = () => {
+  for (const close of document.querySelectorAll(".toast-close")) close.click();
+};
+
 /** A line for what goes wrong; it takes no room while it is empty. */
 export const problemLine = () => {
   const node = make("p", "q-wrong");

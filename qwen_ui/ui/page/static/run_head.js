@@ -85,16 +85,16 @@ export class RunHead {
     for (const node of Object.values(this.buttons)) node.disabled = locked;
   }
 
-  /** answer: of `poll`; known: {start, epoch}, of all answers so far. */
+  /** answer: of `poll`; known: {start, epoch, phase}, of all answers so far. */
   update(answer, known) {
-    const phase = words.phaseOf(answer, known.start);
+    const phase = words.phaseOf(answer, known);
     write(this.badge, words.titleOf(phase));
     const beat = this.badge.classList.contains("qr-beat") ? "" : " qr-beat";
     this.badge.className = `qr-badge qr-${answer.status}${beat}`;
     write(this.title, answer.title);
     this.tags.replaceChildren(...answer.meta.tags.map((tag) => make("span", "qr-tag", tag)));
     write(this.note, answer.meta.note);
-    this.bar.value = answer.steps ? Math.min(1, answer.step / answer.steps) : 0;
+    this.bar.value = words.shareOf(answer, known);
     put(this.bar, "data-status", answer.status);
     this.facts.replaceChildren(
       ...words.factsOf(answer, known).map(([value, label]) => {
@@ -103,7 +103,7 @@ export class RunHead {
         return fact;
       }),
     );
-    write(this.reason, words.reasonOf(answer, phase));
+    write(this.reason, words.reasonOf(answer, phase, known));
     this.offer(answer);
     this.showButtons(answer);
   }

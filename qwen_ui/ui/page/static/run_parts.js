@@ -17,7 +17,7 @@ export class RunParts {
    * @param charts what `RunCharts` is made of, but for the run.
    */
   constructor(run, { actions, readLog, charts }) {
-    this.known = { start: null, epoch: null }; // of all answers so far
+    this.known = { start: null, epoch: null, phase: null }; // of all answers so far
     this.head = new RunHead(run, actions);
     this.form = make("div");
     this.log = new RunLog(readLog);

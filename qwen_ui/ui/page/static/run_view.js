@@ -1,13 +1,15 @@
 /* The view of one run (Train and Runs tabs). It asks for what is new since its offset, and draws it
    in place. */
 import { Api, attempt, isRefusal, messageOf } from "./api.js";
-import { make, problemLine, write } from "./dom.js";
+import { announce, problemLine, write } from "./dom.js";
 import { save } from "./download.js";
+import { placeOf as placeNamed } from "./place.js";
 import { drawer, onTheme, plotly } from "./plotly.js";
 import { placeOf, Poller } from "./poller.js";
 import { describeForm, retryForm } from "./run_forms.js";
 import { RunParts } from "./run_parts.js";
-import { isOver } from "./run_words.js";
+import { noRun, runExpected } from "./run_waiting.js";
+import { isOver, saidInBar } from "./run_words.js";
 import { ZoomDetail } from "./zoom_detail.js";
 
 const OVER_MS = 3000; // from question to question when the run is over: it may be resumed
@@ -15,9 +17,6 @@ const OVER_MS = 3000; // from question to question when the run is over: it may 
 // what is new; when it is twice as long as the server sends at most, the whole is asked for again.
 const MOST_POINTS = 2400;
 const FEW_POINTS = 1100; // so many are not thinned: a zoom has nothing more to show
-const NO_RUN =
-  "Choose what trains on the Freeze tab, pick data, and launch. Loss, samples and progress appear " +
-  "here and stay when the page is closed.";
 
 class RunView {
   constructor({ element, props, server, watch }) {
@@ -31,6 +30,7 @@ class RunView {
       show: ({ lines }) => this.parts?.charts.replace(lines),
       restore: () => this.again(),
     });
+    this.root.dataset.view = "";
     this.poller = new Poller({
       ask: (current) => this.ask(current),
       every: () => (this.over ? OVER_MS : this.parts.charts.pause),
@@ -38,14 +38,26 @@ class RunView {
       place: placeOf(element),
       ends: isRefusal,
     });
+    this.followAddress();
     this.show(props.value);
     watch("value", () => this.show(props.value));
     onTheme(() => this.recolour());
   }
 
+  /* The run of the Train tab may be named by the page's address. */
+  followAddress() {
+    if (!this.root.closest("#qt-run")) return;
+    const { tab, run } = placeNamed(window.location.search);
+    if (tab === "train" && run) this.props.value = run;
+    document.addEventListener("q-open", ({ detail }) => {
+      if (detail.tab === "train" && detail.run) this.open(detail.run);
+    });
+  }
+
   /** Show this run; "" shows that there is none. */
   show(run) {
     const name = run || "";
+    this.expecting = false;
     if (name !== this.run) {
       this.run = name;
       this.poller.stop();
@@ -55,14 +67,33 @@ class RunView {
       this.root.replaceChildren(...(name ? this.parts.nodes : this.nothing()));
     }
     if (name) this.poller.now();
-    else this.root.removeAttribute("data-status");
+    else {
+      this.root.removeAttribute("data-status");
+      announce(this.root, { run: "", status: "", stopping: false, said: "" });
+    }
+  }
+
+  /** A run was asked for, and will be shown as soon as there is one. */
+  expect() {
+    this.expecting = true;
+    this.poller.stop();
+    this.root.replaceChildren(runExpected());
+  }
+
+  /** It was refused: what was shown before is shown again. */
+  expectNothing() {
+    if (!this.expecting) return;
+    const { run } = this;
+    this.run = null;
+    this.show(run);
+  }
+
+  stop() {
+    return this.act("stop");
   }
 
   nothing() {
-    if (this.root.closest("#qr-opened")) return [];
-    const note = make("div", "q-empty");
-    note.append(make("strong", "", "No run yet"), make("p", "", NO_RUN));
-    return [note];
+    return this.root.closest("#qr-opened") ? [] : [noRun()];
   }
 
   restart() {
@@ -98,11 +129,14 @@ class RunView {
   say(answer, parts) {
     if (answer.start) parts.known.start = answer.start;
     if (answer.epoch) parts.known.epoch = answer.epoch;
+    if (answer.phase) parts.known.phase = answer.phase;
     this.over = isOver(answer);
     this.meta = answer.meta;
     this.root.dataset.status = answer.status;
     parts.head.update(answer, parts.known);
     parts.notes.take(answer.logs, answer.unsure);
+    const { run, status, stopping } = answer;
+    announce(this.root, { run, status, stopping, said: saidInBar(answer, parts.known) });
   }
 
   async draw(answer, parts) {

@@ -8,7 +8,17 @@ const TITLES = {
   queued: "Queued",
   starting: "Starting",
   running: "Training",
-  saving: "Stopping",
+  stopping: "Stopping",
+  tokenizing: "Tokenizing",
+  loading: "Loading weights",
+  proving: "Proving shortcuts",
+  prefix: "Computing the prefix",
+  before: "Measuring before",
+  training: "Training",
+  measuring: "Measuring",
+  after: "Measuring after",
+  sampling: "Sampling",
+  saving: "Saving",
   completed: "Completed",
   stopped: "Stopped",
   failed: "Failed",
@@ -19,11 +29,55 @@ const TITLES = {
 export const isOver = ({ status }) => !GOING_ON.includes(status);
 export const isBad = ({ status }) => BAD.includes(status);
 
-/** A status, or what a running one does: "saving" or "starting". `start` is its start event. */
-export const phaseOf = ({ status, stopping, step }, start) => {
+/* What each phase does, in a sentence; with how far it is where that is counted. */
+const PHASES = {
+  tokenizing: "The data are read and made into tokens.",
+  loading: "The weights are loaded.",
+  proving: "The shortcuts are proven on the first batch.",
+  prefix: "The outputs of the frozen blocks are computed.",
+  before: "The model is measured before training.",
+  measuring: "The model is measured.",
+  after: "The model is measured after training.",
+  sampling: "Text is sampled.",
+  saving: "The result is saved.",
+};
+
+/** A status, or what a running one does: a phase, "stopping" or "starting". */
+export const phaseOf = ({ status, stopping, step }, { start, phase } = {}) => {
   if (status !== "running") return status;
-  if (stopping) return "saving";
+  if (stopping) return "stopping";
+  if (phase) return phase.phase;
   return step || start ? status : "starting";
+};
+
+const isTraining = (phase) => phase === "running" || phase === "training";
+
+/** How far a run is, 0 to 1: of its steps, or before the first one of the phase under way. */
+export const shareOf = ({ status, step, steps }, { phase }) => {
+  if (status === "running" && !step && phase?.total) return Math.min(1, phase.done / phase.total);
+  return steps ? Math.min(1, step / steps) : 0;
+};
+
+const aboutLeft = ({ remaining }) =>
+  remaining === null || remaining === undefined ? "" : `about ${duration(remaining)} left`;
+
+/** What a run does, in a line: "Measuring before, 40 %, about 12 s left". */
+export const saidInBar = (answer, known) => {
+  if (answer.status === "queued") return waitingFor(answer.place);
+  if (answer.status !== "running") return "";
+  const phase = phaseOf(answer, known);
+  if (phase === "stopping") return reasonOf(answer, phase);
+  const far = isTraining(phase) ? stepsOf(answer) : shareInWords(known.phase);
+  return [titleOf(phase), far, aboutLeft(answer)].filter(Boolean).join(", ");
+};
+
+const stepsOf = ({ step, steps }) => `step ${exact(step)} of ${exact(steps)}`;
+
+const shareInWords = (phase) => {
+  if (!phase?.total) return "";
+  return phase.phase === "prefix"
+    ? `${exact(phase.done)} of ${exact(phase.total)}`
+    : `${Math.floor((100 * phase.done) / phase.total)} %`;
 };
 
 export const titleOf = (phase) => TITLES[phase] || phase;
@@ -59,14 +113,15 @@ const waitingFor = (place) => {
 };
 
 /** The sentence below the progress bar: why a run ended, or what it waits for. */
-export const reasonOf = (answer, phase) => {
-  if (phase === "saving") return "Stopping: the run saves its state first.";
-  if (phase === "running" && answer.heartbeat_age > SILENT_SECONDS) {
+export const reasonOf = (answer, phase, heard = {}) => {
+  if (phase === "stopping") return "Stopping: the run saves its state first.";
+  if (answer.status === "running" && answer.heartbeat_age > SILENT_SECONDS) {
     const silence = duration(answer.heartbeat_age);
     return `No update for ${silence}: a long step, or a worker that hangs.`;
   }
   if (answer.reason) return answer.reason;
   if (phase === "starting") return "The worker loads the model and prepares the data.";
+  if (phase in PHASES) return [PHASES[phase], shareInWords(heard.phase)].filter(Boolean).join(" ");
   return phase === "queued" ? waitingFor(answer.place) : "";
 };
 

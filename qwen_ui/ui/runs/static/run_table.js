@@ -3,6 +3,7 @@
 import { Api, attempt, messageOf } from "qwen/page/api.js";
 import { button, make, problemLine, tableOf, write } from "qwen/page/dom.js";
 import { save } from "qwen/page/download.js";
+import { placeOf as placeNamed } from "qwen/page/place.js";
 import { placeOf, Poller } from "qwen/page/poller.js";
 import { Overlay } from "./overlay.js";
 import { RunList } from "./run_list.js";
@@ -32,6 +33,7 @@ class RunTable {
     this.root = element.querySelector(".qr-list");
     this.overlay = new Overlay(this.api);
     this.build();
+    document.addEventListener("q-open", ({ detail }) => this.follow(detail));
     this.poller = new Poller({
       ask: (current) => this.ask(current),
       every: () => REFRESH_MS,
@@ -91,7 +93,7 @@ class RunTable {
   restore() {
     this.restored = true;
     if (this.list.ticked.size) this.showOverlay();
-    const linked = new URLSearchParams(window.location.search).get("run");
+    const linked = this.wanted ?? placeNamed(window.location.search).run;
     if (this.list.runs.has(linked)) {
       this.open(linked);
       return;
@@ -135,6 +137,13 @@ class RunTable {
         ...(group.rows.length > 1 ? [groupRowOf(group, means)] : []),
         ...group.rows.map((record) => rowOf(record, means)),
       ]);
+  }
+
+  /* The page's address, or a list of all that can be opened, names a run. */
+  follow({ tab, run }) {
+    if (tab !== "runs" || !run || run === this.list.opened) return;
+    if (this.list.runs.has(run)) this.open(run);
+    else this.wanted = run;
   }
 
   sortBy(key) {

@@ -15,7 +15,7 @@ MAX_SAVED = 200
 MAX_NAME = 60
 
 
-def save(plan: FreezePlan) -> None:
+def save_plan_as_named(plan: FreezePlan) -> None:
     """Keep a plan under its name; a plan of the same name is replaced.
 
     Raises:
@@ -31,7 +31,7 @@ def save(plan: FreezePlan) -> None:
     replace_text(file, plan.model_copy(update={"name": name}).to_json())
 
 
-def names() -> list[str]:
+def saved_plan_names() -> list[str]:
     """Names of the kept plans, sorted; a file that is no plan is left out."""
     found = []
     for file in _files():
@@ -42,7 +42,7 @@ def names() -> list[str]:
     return sorted(found, key=str.casefold)
 
 
-def load(name: str) -> FreezePlan:
+def saved_plan(name: str) -> FreezePlan:
     """The plan kept under this name.
 
     Raises:
@@ -54,7 +54,7 @@ def load(name: str) -> FreezePlan:
     return _read(file)
 
 
-def forget(name: str) -> None:
+def forget_saved_plan(name: str) -> None:
     """Delete the plan kept under this name, where there is one."""
     _file(name.strip()).unlink(missing_ok=True)
 

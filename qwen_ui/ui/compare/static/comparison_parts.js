@@ -1,0 +1,32 @@
+/* Small parts of a comparison's view. */
+import { make } from "qwen/page/dom.js";
+
+const NOTHING =
+  "Nothing compared yet. One click trains attention-only and BitFit on the top 4 blocks, on the " +
+  "same data and seeds, each at a learning rate that short runs find, and says which ends lower and " +
+  "at what cost: about a minute on the small twin.";
+const READING = "Reading the comparison …";
+const EXPECTED =
+  "Starting a comparison: the data are checked, then a worker begins with the first plan …";
+
+const waiting = (text) => make("p", "qc-empty", text);
+
+/** There is none yet, or its first answer is on its way. */
+export const waitingFor = (name) => waiting(name ? READING : NOTHING);
+
+/** One was asked for. */
+export const comparisonExpected = () => waiting(EXPECTED);
+
+/** A continuation before and after, under its plan. */
+export const sampleOf = (sample, plan) => {
+  const node = make("section");
+  const head = make("h3");
+  head.append(plan);
+  node.append(head);
+  for (const when of ["before", "after"]) {
+    const words = make("p");
+    words.append(make("small", "", `${when}: `), sample.prompt + sample[when]);
+    node.append(words);
+  }
+  return node;
+};

@@ -1,0 +1,41 @@
+/* The main tabs: which one is open, and opening one. */
+import { TABS } from "./place.js";
+
+const buttonOf = (tab) => document.getElementById(`q-tab-${tab}-button`);
+
+/** The tab that is open. */
+export const openedTab = () =>
+  TABS.find((tab) => buttonOf(tab)?.getAttribute("aria-selected") === "true") ?? TABS[0];
+
+/** Open a tab, as a click on it does. */
+export const openTab = (tab) => {
+  if (openedTab() !== tab) buttonOf(tab)?.click();
+};
+
+const LOOK_MS = 50,
+  PATIENCE_MS = 10_000;
+
+/** An element, once it is on the screen; null where it does not come. */
+export const whenShown = async (selector, isReady = () => true) => {
+  for (let waited = 0; waited < PATIENCE_MS; waited += LOOK_MS) {
+    const node = document.querySelector(selector);
+    if (node?.offsetParent && isReady(node)) return node;
+    await new Promise((done) => setTimeout(done, LOOK_MS));
+  }
+  return null;
+};
+
+/** Call when another tab is opened, however that is done. */
+export const onTab = (callback) => {
+  let last = openedTab();
+  const look = () => {
+    const tab = openedTab();
+    if (tab !== last) callback((last = tab));
+  };
+  const main = document.getElementById("q-tabs");
+  new MutationObserver(look).observe(main, {
+    subtree: true,
+    attributes: true,
+    attributeFilter: ["aria-selected"],
+  });
+};
