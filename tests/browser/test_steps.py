@@ -16,7 +16,7 @@ from tests.helpers.browser_runs import open_tab, reload
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(600)]
 MINUTES_MS = 270_000
-FIELDS = (("Steps", "400"), ("Batch size", "1"), ("Sequence length", "32"))
+FIELDS = (("Steps", "4000"), ("Batch size", "1"), ("Sequence length", "32"))
 
 
 @pytest.fixture(autouse=True)
@@ -89,7 +89,8 @@ def test_launch_watch_stop_reload_resume(page: Page) -> None:
     expect(launch).to_be_visible()
     passed("stopped")
     assert len(set(run_names()) - before) == 1
-    reload(page)
+    page.reload()
+    page.wait_for_selector(".q-facts", state="attached")  # out of sight on a phone
     open_tab(page, "Train")
     clicks += 1
     view.get_by_role("button", name="Resume").click()
