@@ -24,6 +24,7 @@ PUBLIC = {
         LIGHT Limits TaskServer WARM
     """,
     "model": """
+        MAX_PATTERN
         Anatomy Block DEFAULT_MODEL Dataflow Difference FakeModel Fold Kind KindGroup Module NANO
         Parameter Part Role TRACED_TOKENS anchored_patterns bias_beside block_pattern
         check_pattern children_by_parent compare_models config_int config_text config_value

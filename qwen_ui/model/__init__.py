@@ -48,7 +48,7 @@ if TYPE_CHECKING:
         most_positions,
         refuse_length,
     )
-    from qwen_ui.model.matching import check_pattern, match_names, matched_groups
+    from qwen_ui.model.matching import MAX_PATTERN, check_pattern, match_names, matched_groups
     from qwen_ui.model.names import DEFAULT_MODEL, NANO, hub_id, is_hub_id, preset_models
     from qwen_ui.model.opening import open_model, open_within_limits
     from qwen_ui.model.patterns import anchored_patterns, block_pattern, pattern_for
@@ -61,6 +61,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DEFAULT_MODEL",
+    "MAX_PATTERN",
     "NANO",
     "TRACED_TOKENS",
     "Anatomy",

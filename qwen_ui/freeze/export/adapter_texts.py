@@ -9,8 +9,7 @@ from qwen_ui.freeze.export.adapters import peft_settings, torchtune_settings, un
 from qwen_ui.freeze.export.scripts import model_for_transformers
 from qwen_ui.freeze.selection import Selection
 from qwen_ui.freeze.tools.ms_swift import read_ms_swift
-from qwen_ui.model import pattern_for
-from qwen_ui.model.matching import MAX_PATTERN
+from qwen_ui.model import MAX_PATTERN, pattern_for
 
 _ADAPTS = (
     "it adapts matrices, trains whole modules beside them as copies, and of biases all, those of "

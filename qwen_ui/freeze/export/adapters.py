@@ -18,8 +18,7 @@ from qwen_ui.freeze.tools.parts import parts_of
 from qwen_ui.freeze.tools.peft import read_peft
 from qwen_ui.freeze.tools.torchtune import ATTENTION, MLP, read_torchtune
 from qwen_ui.freeze.tools.unsloth import OWN_CLASSES, read_unsloth
-from qwen_ui.model import is_bias, pattern_for
-from qwen_ui.model.matching import MAX_PATTERN
+from qwen_ui.model import MAX_PATTERN, is_bias, pattern_for
 
 RANK = 16
 Settings = dict[str, Any]
