@@ -25,7 +25,8 @@ export const sampleOf = (sample, plan) => {
   node.append(head);
   for (const when of ["before", "after"]) {
     const words = make("p");
-    words.append(make("small", "", `${when}: `), sample.prompt + sample[when]);
+    const written = make("span", "notranslate", sample.prompt + sample[when]);
+    words.append(make("small", "", `${when}: `), written);
     node.append(words);
   }
   return node;
