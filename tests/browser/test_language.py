@@ -87,7 +87,7 @@ def test_a_run_is_launched_and_watched_in_chinese(opened: Page) -> None:
     all_told(page)
     tab(page, "任务")
     page.locator(".qr-open").first.click()
-    expect(page.locator("#qr-opened")).to_contain_text("关于本任务")
+    expect(page.get_by_text("关于本任务")).to_be_visible()
     until(lambda: "与它对话" in str(page.evaluate(TEXT)), 60, lambda: str(page.evaluate(TEXT)))
     all_told(page)
 
