@@ -60,7 +60,7 @@ def test_a_journey_in_chinese(opened: Page) -> None:
     picker = page.locator("#q-picker input")
     picker.fill("nanoo")
     picker.press("Enter")
-    expect(page.locator(".toast-wrap")).to_contain_text("没有模型“nanoo”")
+    expect(page.locator("#q-header .q-reason")).to_contain_text("没有模型“nanoo”")
     all_told(page)
     picker.fill("nano")
     picker.press("Enter")
