@@ -23,8 +23,14 @@ export class Template {
     this.translation = translation;
     this.literals = pieces.filter((_, place) => place % 2 === 0);
     this.holes = pieces.filter((_, place) => place % 2 === 1);
-    this.kinds = this.holes.map(kindOf);
+    this.kinds = this.holes.map((name, place) => (this.isQuoted(place) ? "raw" : kindOf(name)));
     this.weight = this.literals.reduce((sum, literal) => sum + literal.length, 0);
+  }
+
+  /* What stands in quotes is somebody's own. */
+  isQuoted(place) {
+    const quote = QUOTE.exec(this.literals[place]);
+    return quote !== null && /^['"”`]/.test(this.literals[place + 1]);
   }
 
   /* Words that stand in it whole: those that touch a hole may be a part of a longer one. */

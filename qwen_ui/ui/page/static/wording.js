@@ -28,8 +28,9 @@ const isName = (token) => {
   if (!/[A-Za-z]{2}/.test(bare)) return true;
   if (UNIT.test(bare)) return true;
   return (
-    /[_\d/\\=@#*<>[\]{}|$~]|^--?\w|\w[.:(+]\w|[a-z][A-Z]|^[A-Z]{2,}[a-z]*(?:-[A-Z]+)?$/.test(bare) ||
-    /[^\p{ASCII}–—…·×]/u.test(bare)
+    /[_\d/\\=@#*<>[\]{}|$~]|^--?\w|\w[.:(+]\w|[a-z][A-Z]|^[A-Z]{2,}[a-z]*(?:-[A-Z]+)?$/.test(
+      bare,
+    ) || /[^\p{ASCII}–—…·×]/u.test(bare)
   );
 };
 
