@@ -37,7 +37,8 @@ EXTRAS = {
     for lines in PROJECT["optional-dependencies"].values()
     for line in lines
 }
-NAMES = {"pynvml": "nvidia-ml-py"}  # modules whose package bears another name
+# Modules whose package bears another name.
+NAMES = {"pynvml": "nvidia-ml-py", "yaml": "pyyaml", "markdown_it": "markdown-it-py"}
 
 
 def pins(file: str) -> dict[str, str]:

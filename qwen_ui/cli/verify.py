@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -18,7 +18,9 @@ from qwen_ui.formats import short_bytes
 from qwen_ui.freeze import FreezePlan
 from qwen_ui.freeze.lint import lint_text
 from qwen_ui.model import Anatomy
-from qwen_ui.verify import OnProgress, Verification
+
+if TYPE_CHECKING:
+    from qwen_ui.verify import OnProgress, Verification
 
 SHOWN = 20
 

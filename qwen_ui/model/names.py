@@ -31,7 +31,9 @@ def named_model(text: str) -> str:
     A link to a model on the hub is its id, wherever on the model's pages it leads; quotes that a
     shell wanted, and `file://`, are no part of a name.
     """
-    name = text.strip().strip("\"'").strip()
+    name = text.strip()
+    if len(name) > 1 and name[0] == name[-1] and name[0] in "\"'":
+        name = name[1:-1].strip()
     if found := _LINK.fullmatch(name):
         linked: str = found[1] or found[2]
         if linked.partition("/")[0] not in _OTHER_THINGS:

@@ -30,12 +30,12 @@ class Termination:
     @contextmanager
     def watched(self) -> Iterator[None]:
         """Inside, the signal raises `Terminated`, or is remembered where it is held."""
-        self.asked = False
         before = signal.signal(signal.SIGTERM, self._come)
         try:
             yield
         finally:
             signal.signal(signal.SIGTERM, before)
+            self.asked = False
 
     @contextmanager
     def held(self) -> Iterator[None]:

@@ -100,8 +100,8 @@ def test_weights_that_do_not_fit_are_listed_by_name(stored: Anatomy, tmp_path: P
     tensors["model.layers.1.self_attn.v_proj.bias"] = torch.zeros(16, dtype=torch.float64)
     save_file(tensors, file)
     said = weights_html(stored)
-    assert "1 missing in the files</summary><pre>model.norm.weight<" in said
-    assert "1 not in the architecture</summary><pre>&lt;b&gt;.stranger<" in said
+    assert '1 missing in the files</summary><pre tabindex="0">model.norm.weight<' in said
+    assert '1 not in the architecture</summary><pre tabindex="0">&lt;b&gt;.stranger<' in said
     assert "k_proj.bias: [3] in the file, [16] in the architecture" in said
     assert "v_proj.bias: float64, float32" in said
 
