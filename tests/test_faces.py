@@ -40,8 +40,8 @@ PUBLIC = {
     "model.weights": """
         MAX_SPECTRUM_SIDE MEASURES Place Spectrum Statistics StoredTensor StoredWeights WeightGrid
         Conversion WeightsCheck check_weights copy_companions folder_fingerprint load_model
-        load_tokenizer measure_weights quantization_of read_rows read_weights refuse_misfit
-        refuse_quantized rehearse spectrum tensor_statistics PiecewiseModel
+        load_tokenizer measure_weights quantization_of read_rows read_tensor read_weights
+        refuse_misfit refuse_quantized rehearse spectrum tensor_statistics PiecewiseModel
         computes_bfloat16 training_dtype unread_weights weights_folder weights_of
         why_no_weights write_rows
     """,

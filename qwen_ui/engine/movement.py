@@ -12,12 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors import safe_open
 
 from qwen_ui.engine.lora import WeightChanges
 from qwen_ui.freeze import Selection
 from qwen_ui.model import Anatomy
-from qwen_ui.model.weights import StoredTensor, read_weights, rehearse
+from qwen_ui.model.weights import StoredTensor, read_tensor, read_weights, rehearse
 
 # Copies of the initial weights are held up to this size: reading takes longer than a small copy.
 HELD_BYTES = 256 * 1024**2
@@ -103,10 +102,7 @@ class Movement:
 
     def _read(self, stored: StoredTensor, like: torch.Tensor) -> torch.Tensor:
         """The tensor as it was loaded: a new one, of the trained one's dtype, on its device."""
-        # Opened for one tensor: what is mapped counts as memory until the file is closed.
-        with safe_open(stored.file, framework="pt") as opened:
-            values = opened.get_tensor(stored.name).to(self._base.dtype)
-            return values.to(like.device, like.dtype, copy=True)
+        return read_tensor(stored).to(self._base.dtype).to(like.device, like.dtype)
 
 
 def _places(anatomy: Anatomy, folder: Path) -> dict[str, StoredTensor]:

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from qwen_ui.model.weights.piecewise import PiecewiseModel
     from qwen_ui.model.weights.quantization import quantization_of, refuse_quantized
     from qwen_ui.model.weights.rehearsal import Place, rehearse
-    from qwen_ui.model.weights.rows import read_rows, write_rows
+    from qwen_ui.model.weights.rows import read_rows, read_tensor, write_rows
     from qwen_ui.model.weights.statistics import (
         MAX_SPECTRUM_SIDE,
         Spectrum,
@@ -65,6 +65,7 @@ __all__ = [
     "measure_weights",
     "quantization_of",
     "read_rows",
+    "read_tensor",
     "read_weights",
     "refuse_misfit",
     "refuse_quantized",

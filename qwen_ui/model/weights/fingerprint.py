@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import mmap
 import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -18,6 +17,7 @@ from qwen_ui.files import read_object, write_json
 from qwen_ui.model.weights.headers import DTYPES, StoredTensor, read_header
 from qwen_ui.paths import home
 
+PART_BYTES = 4 * 1024**2
 _CODES = {dtype: code for code, (dtype, _) in DTYPES.items()}
 
 
@@ -62,18 +62,22 @@ def _tensor_digests(file: Path) -> dict[str, str]:
     tensors, _ = read_header(file)
     if not tensors:
         return {}
-    with file.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
-
-        def digest(tensor: StoredTensor) -> str:
-            with memoryview(data)[tensor.start : tensor.start + tensor.bytes] as view:
-                return _digest(tensor, view)
-
-        # Hashing lets other threads run.
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            return dict(zip(tensors, pool.map(digest, tensors.values()), strict=True))
+    # Reading and hashing let other threads run.
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return dict(zip(tensors, pool.map(_digest, tensors.values()), strict=True))
 
 
-def _digest(tensor: StoredTensor, data: memoryview) -> str:
+def _digest(tensor: StoredTensor) -> str:
+    """Read a part at a time: a file that is mapped counts as memory, whole."""
     digest = hashlib.sha256(f"{_CODES[tensor.dtype]}{list(tensor.shape)}".encode())
-    digest.update(data)
+    part = memoryview(bytearray(min(tensor.bytes, PART_BYTES)))
+    left = tensor.bytes
+    with tensor.file.open("rb", buffering=0) as file:
+        file.seek(tensor.start)
+        while left:
+            read = file.readinto(part[:left])
+            if not read:
+                raise ModelError(f"'{tensor.file}' is cut off in '{tensor.name}'.")
+            digest.update(part[:read])
+            left -= read
     return digest.hexdigest()

@@ -61,15 +61,13 @@ def load_model(
 ) -> PreTrainedModel:
     """The language model with its weights, on this device. Remote code is never run.
 
-    Every parameter has come from the files and is finite; nothing is as chance made it. On the
-    device `meta` names, shapes and dtypes are all there is: no value is read.
+    Every parameter has come from the files and is finite; nothing is as chance made it.
 
     Raises:
         ModelError: the files do not hold this model, or hold NaN or infinite values.
     """
     # A progress bar on standard error would fill the run's log.
     disable_progress_bar()
-    weightless = device.type == "meta"
     try:
         model, info = auto_class(anatomy.configuration).from_pretrained(
             folder,
@@ -88,9 +86,8 @@ def load_model(
             f"The weights in '{folder}' cannot be loaded ({' '.join(str(error).split())[:300]})."
         ) from error
     refuse_misfit(anatomy, _check_of(anatomy, info))
-    if not weightless:
-        _refuse_untied(anatomy, model)
-        refuse_not_finite(model.named_parameters(), anatomy, folder)
+    _refuse_untied(anatomy, model)
+    refuse_not_finite(model.named_parameters(), anatomy, folder)
     model.config.use_cache = False
     return model.train()
 

@@ -3,22 +3,23 @@
 What is not read stands on torch's meta device: it has a name, a shape and a dtype, and takes no
 memory. A part is a module by its path (`model.layers.3`), or all that lies outside some of them.
 
-This is the only file that reaches into transformers' loading besides `rehearsal`: its own
+Besides `rehearsal` and `weightless` the only file that reaches into transformers' loading: its own
 conversion of stored names and tensors (fused projections, stacked experts), its own filling of
 buffers that no file holds (rotary frequencies), and its mark on modules that are filled already.
-`tests/model/test_piecewise.py` holds each of them, family by family.
+`tests/model/weights/test_piecewise.py` holds each of them, family by family.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from types import EllipsisType
 from typing import Any
 
 import torch
-from safetensors import safe_open
 from torch import nn
 
 from qwen_ui.errors import ModelError
@@ -30,11 +31,12 @@ from qwen_ui.model.libraries import (
     get_model_conversion_mapping,
 )
 from qwen_ui.model.weights.headers import StoredTensor, read_weights
-from qwen_ui.model.weights.loading import load_model, refuse_not_finite, untied_error
+from qwen_ui.model.weights.loading import refuse_not_finite, untied_error
 from qwen_ui.model.weights.rehearsal import rehearse
+from qwen_ui.model.weights.rows import read_tensor
+from qwen_ui.model.weights.weightless import weightless_model
 
-META = torch.device("meta")
-# Stored name -> its tensor, read already, or what safetensors gives in its place until it is.
+# Stored name -> its tensor, or what stands in its place until it is read.
 Stored = dict[str, Any]
 
 
@@ -58,11 +60,13 @@ class PiecewiseModel:
         self, folder: Path, anatomy: Anatomy, dtype: torch.dtype, device: torch.device
     ) -> None:
         self._folder, self._anatomy, self._dtype, self._device = folder, anatomy, dtype, device
-        self.model: PreTrainedModel = load_model(folder, anatomy, dtype, META)
+        weights = read_weights(folder)
+        self.model: PreTrainedModel = weightless_model(folder, anatomy, weights, dtype)
+        # Some modules of some families stay in float32 whatever is asked for.
+        self._dtypes = self.model._get_dtype_plan(dtype)
         self._absent: dict[str, torch.Tensor] = self.model.state_dict(keep_vars=True)
         self._places = {name: _place(self.model, name) for name in self._absent}
         self._ties = {name: p.names for p in anatomy.parameters for name in p.names}
-        weights = read_weights(folder)
         self._files = weights.tensors
         places = rehearse(anatomy.configuration, weights).places
         self._stored_as: dict[str, list[str]] = {}
@@ -111,13 +115,15 @@ class PiecewiseModel:
         """
         wanted = [name for name in names if not self.is_here(name)]
         groups = {self._names(name) for name in wanted}
-        with ExitStack() as files:
-            slices = self._slices(wanted, files) if read is None else read
-            rules: Any = get_model_conversion_mapping(self.model)
-            settings = LoadStateDictConfig(
-                dtype=self._dtype, device_map={"": self._device}, weight_mapping=rules
-            )
-            info, _ = convert_and_load_state_dict_in_model(self.model, slices, settings)
+        rules: Any = get_model_conversion_mapping(self.model)
+        settings = LoadStateDictConfig(
+            dtype=self._dtype,
+            dtype_plan=self._dtypes,
+            device_map={"": self._device},
+            weight_mapping=rules,
+        )
+        stored = self._unread(wanted) if read is None else read
+        info, _ = convert_and_load_state_dict_in_model(self.model, stored, settings)
         for group in groups:
             self._tie(group)
         lost = [name for name in wanted if not self.is_here(name)]
@@ -149,9 +155,8 @@ class PiecewiseModel:
 
     def read(self, names: Iterable[str]) -> Stored:
         """These tensors as they are stored, on the device: for `load`, which is then quick."""
-        with ExitStack() as files:
-            slices = self._slices([name for name in names if not self.is_here(name)], files)
-            return {name: part[...].to(self._device, copy=True) for name, part in slices.items()}
+        unread = self._unread([name for name in names if not self.is_here(name)])
+        return {name: tensor[...].to(self._device) for name, tensor in unread.items()}
 
     def read_ahead(self, names: Iterable[str]) -> None:
         """Have the system read these tensors into its memory of files meanwhile."""
@@ -169,14 +174,8 @@ class PiecewiseModel:
         every = {alias: None for name in names for alias in self._names(name)}
         return [self._files[stored] for a in every for stored in self._stored_as.get(a, ())]
 
-    def _slices(self, names: Iterable[str], files: ExitStack) -> Stored:
-        opened: dict[Path, Any] = {}
-        found: Stored = {}
-        for stored in self._stored(names):
-            if stored.file not in opened:
-                opened[stored.file] = files.enter_context(safe_open(stored.file, framework="pt"))
-            found[stored.name] = opened[stored.file].get_slice(stored.name)
-        return found
+    def _unread(self, names: Iterable[str]) -> Stored:
+        return {stored.name: _Unread(stored) for stored in self._stored(names)}
 
     def _tie(self, group: tuple[str, ...]) -> None:
         """Make the names of one tensor one tensor again: the files hold it by one of them."""
@@ -196,6 +195,19 @@ class PiecewiseModel:
     def _put(self, name: str, tensor: torch.Tensor) -> None:
         module, attribute = self._places[name]
         setattr(module, attribute, tensor)
+
+
+@dataclass(frozen=True, slots=True)
+class _Unread:
+    """A tensor in a file, read when transformers comes to it.
+
+    safetensors' own slices map the whole file, for as long as one of its tensors lasts.
+    """
+
+    stored: StoredTensor
+
+    def __getitem__(self, all_of_it: EllipsisType) -> torch.Tensor:
+        return read_tensor(self.stored)
 
 
 def _place(model: nn.Module, name: str) -> tuple[nn.Module, str]:

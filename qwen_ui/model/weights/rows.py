@@ -13,6 +13,16 @@ import torch
 from qwen_ui.model.weights.headers import StoredTensor
 
 
+def read_tensor(stored: StoredTensor) -> torch.Tensor:
+    """A whole tensor as it is stored, read from its file.
+
+    Raises:
+        OSError: the file is cut off.
+    """
+    with stored.file.open("rb") as file:
+        return read_rows(file, stored, slice(0, stored.shape[0] if stored.shape else 1))
+
+
 def read_rows(file: BinaryIO, stored: StoredTensor, rows: slice) -> torch.Tensor:
     """Rows of a tensor as they are stored; a tensor without dimensions is one row, given whole.
 

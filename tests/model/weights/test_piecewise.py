@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,8 @@ from qwen_ui.errors import ModelError
 from qwen_ui.model import Anatomy, open_model
 from qwen_ui.model.libraries import PreTrainedModel
 from qwen_ui.model.weights import PiecewiseModel, load_model
-from tests.helpers.checkpoint_families import FAMILIES, change_weights, save_family
+from tests.helpers.checkpoint_families import FAMILIES, change_weights, save_family, save_random
+from tests.helpers.tiny_families import tiny_configuration
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 CPU = torch.device("cpu")
@@ -86,3 +88,41 @@ def test_files_that_lack_a_tensor_are_refused_before_any_is_read(tmp_path: Path)
     change_weights(tmp_path, lambda w: {n: t for n, t in w.items() if n != "lm_head.weight"})
     with pytest.raises(ModelError, match="lm_head"):
         opened(tmp_path)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_weightless_model_is_the_one_that_is_loaded(family: str, tmp_path: Path) -> None:
+    save_family(tmp_path, family)
+    pieces, anatomy = opened(tmp_path, torch.bfloat16)
+    whole = load_model(tmp_path, anatomy, torch.bfloat16)
+    made = pieces.model
+    assert type(made) is type(whole)
+    assert made.training == whole.training
+    # Kept outputs are filed by it.
+    assert made.config.to_json_string() == whole.config.to_json_string()
+    assert made.generation_config == whole.generation_config
+    assert made.config._attn_implementation == whole.config._attn_implementation
+    shapes, expected = (
+        {n: (p.shape, p.dtype, type(p)) for n, p in tensors(model).items()}
+        for model in (made, whole)
+    )
+    assert shapes == expected
+    assert dict(made.named_buffers()).keys() == dict(whole.named_buffers()).keys()
+
+
+def test_what_a_family_keeps_in_float32_is_read_so(tmp_path: Path) -> None:
+    save_random(tmp_path, tiny_configuration("dots1"))
+    pieces, anatomy = opened(tmp_path, torch.bfloat16)
+    expected = tensors(load_model(tmp_path, anatomy, torch.bfloat16))
+    assert {tensor.dtype for tensor in expected.values()} == {torch.float32, torch.bfloat16}
+    pieces.load(pieces.names)
+    found = tensors(pieces.model)
+    assert {n: p.dtype for n, p in found.items()} == {n: p.dtype for n, p in expected.items()}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc is Linux's")
+def test_no_file_is_mapped_while_its_tensors_are_here(tmp_path: Path) -> None:
+    pieces, _ = opened(save_family(tmp_path, "llama"))
+    pieces.load(pieces.names)
+    assert not any(tensor.is_meta for tensor in pieces.model.parameters())
+    assert str(tmp_path) not in Path("/proc/self/maps").read_text(encoding="utf-8")
