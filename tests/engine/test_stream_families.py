@@ -6,9 +6,15 @@ from pathlib import Path
 
 import pytest
 
+from qwen_ui.engine import StreamError, proven_loop
+from qwen_ui.engine.prefix_choice import PrefixChoice
+from qwen_ui.model import open_model
 from qwen_ui.model.families import model_types
+from tests.helpers.checkpoint_families import save_random
 from tests.helpers.family_proofs import build
+from tests.helpers.streamed import last, train
 from tests.helpers.streamed_families import NotTrained, stream_family
+from tests.helpers.tiny_families import tiny_configuration
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 # Type: what is said where it is refused.
@@ -43,3 +49,26 @@ def test_every_family_is_equal_or_refused(family: str, tmp_path: Path) -> None:
         pytest.skip("trains in no way")
     assert found.verdict != "off"
     assert found.refusal == "" or found.refusal.endswith("keep, which loads all of them.")
+
+
+def test_chosen_by_itself_a_family_that_only_proofs_refuse_is_held_where_it_fits(
+    sentences: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save_random(tmp_path / "hrm", tiny_configuration("hrm_text"))
+    base, free = str(tmp_path / "hrm"), {"bytes": 0.0}
+    size = sum(parameter.numel for parameter in open_model(base).parameters) * 4
+    monkeypatch.setattr(proven_loop, "free_bytes", lambda device: free["bytes"])
+    monkeypatch.setattr(
+        "qwen_ui.engine.setup.choose_prefix", lambda *_: PrefixChoice("stream", "streamed")
+    )
+    free["bytes"] = size
+    chosen = train(tmp_path / "hrm", sentences, last(2), tmp_path / "auto")
+    assert any("All weights are held" in note for note in chosen.prepared.notes)
+    assert any("block 0 runs 6 times" in note for note in chosen.prepared.notes)
+    assert "streamed" not in chosen.prepared.notes
+    free["bytes"] = size - 1
+    with pytest.raises(StreamError, match="block 0 runs 6 times"):
+        train(tmp_path / "hrm", sentences, last(2), tmp_path / "refused")
+    monkeypatch.undo()
+    held = train(tmp_path / "hrm", sentences, last(2), tmp_path / "keep", prefix="keep")
+    assert chosen.figures == held.figures
