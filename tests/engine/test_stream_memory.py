@@ -58,3 +58,4 @@ def test_a_model_trains_where_its_weights_cannot_be_mapped(
     (tmp_path / "keep").mkdir()
     held = limited(large, sentences, tmp_path / "keep", "keep")
     assert held.returncode != 0
+    assert "memory" in held.stderr.lower(), held.stderr[-2000:]
