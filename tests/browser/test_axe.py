@@ -67,8 +67,10 @@ def filled_inspect(page: Page) -> None:
 
 def filled_freeze(page: Page) -> None:
     page.get_by_label("Heat of the cells").select_option("count")
-    for details in page.locator("#qs-main details").all():
-        details.locator("summary").click()
+    # Some are within others, which have to be opened first.
+    for summary in page.locator("#qs-main summary").all():
+        if summary.is_visible():
+            summary.click()
     page.get_by_role("button", name="More options").click()
     page.get_by_role("radio", name="Tree").click()
     expect(page.locator(".qs-tree .qs-node").first).to_be_visible()

@@ -50,7 +50,7 @@ def trains(page: Page, count: str) -> None:
 
 
 def test_presets_and_single_cells(freeze: Page) -> None:
-    freeze.get_by_role("button", name="BitFit").click()
+    freeze.get_by_role("button", name="BitFit", exact=True).click()
     trains(freeze, "8,192")
     expect(freeze.locator(".qs-share")).to_have_text("0.00053 %")
     expect(freeze.locator(".qs-notes")).to_contain_text("No bias exists")
@@ -110,7 +110,7 @@ def test_ticks_made_while_python_answers_stand(freeze: Page) -> None:
 def test_a_preset_clicked_before_the_model_is_read_is_taken(page: Page) -> None:
     page.evaluate(SLOW_SERVER)
     page.get_by_role("tab", name="Freeze").click()
-    page.get_by_role("button", name="BitFit").click()
+    page.get_by_role("button", name="BitFit", exact=True).click()
     trains(page, "8,192")
 
 
@@ -183,7 +183,7 @@ def test_presets_combine(freeze: Page) -> None:
     freeze.get_by_role("button", name="Norms").click()
     trains(freeze, f"{22_028_288 + 87_552:,}")
     freeze.get_by_role("radio", name="Remove").click()
-    freeze.get_by_role("button", name="BitFit").click()
+    freeze.get_by_role("button", name="BitFit", exact=True).click()
     trains(freeze, f"{22_028_288 + 87_552 - 8_192:,}")
 
 
@@ -283,7 +283,7 @@ def test_the_tree_shows_the_same_selection(freeze: Page) -> None:
 
 
 def test_the_logarithmic_scale_shows_what_the_linear_one_hides(freeze: Page) -> None:
-    freeze.get_by_role("button", name="BitFit").click()
+    freeze.get_by_role("button", name="BitFit", exact=True).click()
     trains(freeze, "8,192")
     bar = freeze.locator(".qs-wide i")
     box_of_bar = bar.bounding_box()
@@ -324,7 +324,7 @@ def test_plans_are_kept(freeze: Page) -> None:
 
 
 def test_sentence_and_link_are_copied(freeze: Page, browser: Browser) -> None:
-    freeze.get_by_role("button", name="BitFit").click()
+    freeze.get_by_role("button", name="BitFit", exact=True).click()
     trains(freeze, "8,192")
     freeze.get_by_role("button", name="Copy sentence").click()
     expect(freeze.get_by_role("button", name="Copied")).to_be_visible()

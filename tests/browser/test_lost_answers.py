@@ -129,7 +129,7 @@ def test_the_freeze_tab_says_that_there_is_no_answer(page: Page) -> None:
         with failing(page, function):
             page.get_by_role("button", name=button, exact=True).click()
             expect(page.locator(".qs-said")).to_have_text(NO_ANSWER)
-    page.get_by_role("button", name="BitFit").click()
+    page.get_by_role("button", name="BitFit", exact=True).click()
     expect(page.locator(".qs-said")).to_have_text("")
     expect(page.locator(".qs-trainable")).to_have_text("8,192")
     with failing(page, "price_step"):
@@ -137,7 +137,7 @@ def test_the_freeze_tab_says_that_there_is_no_answer(page: Page) -> None:
         expect(page.locator(".qf-sentence")).to_have_text(NO_ANSWER)
     with failing(page, "export_plan"):
         page.locator(".qf-format").select_option("axolotl")
-        expect(page.locator(".qf-code code")).to_have_text(NO_ANSWER)
+        expect(page.get_by_label("The plan in this format").locator("code")).to_have_text(NO_ANSWER)
 
 
 def test_the_inspect_tab_says_that_there_is_no_answer(page: Page) -> None:

@@ -32,8 +32,8 @@ export const onTab = (callback) => {
     const tab = openedTab();
     if (tab !== last) callback((last = tab));
   };
-  const main = document.getElementById("q-tabs");
-  new MutationObserver(look).observe(main, {
+  // Of the whole page: a script may ask before the tabs are there.
+  new MutationObserver(look).observe(document.body, {
     subtree: true,
     attributes: true,
     attributeFilter: ["aria-selected"],
