@@ -31,7 +31,9 @@ def test_the_name_of_a_bias_is_copied(page: Page) -> None:
 def test_attention_on_the_last_four_as_pytorch(page: Page) -> None:
     hand = Hand(page)
     hand.click(page.get_by_role("tab", name="Freeze"))
-    expect(page.get_by_label("The plan in this format")).to_contain_text("for block in range(24, 28)")
+    expect(page.get_by_label("The plan in this format")).to_contain_text(
+        "for block in range(24, 28)"
+    )
     hand.click(page.locator(".qf-export").get_by_role("button", name="Copy"))
     assert "requires_grad" in clipboard(page, "from transformers")
     print(hand.told("attention on the last 4 as PyTorch"))

@@ -100,7 +100,7 @@ def test_launch_watch_stop_reload_resume(page: Page) -> None:
     stop.click()
     clicks += 1
     expect(view.locator(".qr-badge")).to_have_text("Stopped", timeout=MINUTES_MS)
-    assert (clicks, keys) == (7, 5)
+    assert (clicks, keys) == (6, 5)
 
 
 def test_a_launch_that_is_refused_gives_the_button_back(page: Page) -> None:
@@ -113,7 +113,7 @@ def test_a_launch_that_is_refused_gives_the_button_back(page: Page) -> None:
     expect(page.locator("#qt-launch")).to_be_visible()
     expect(page.locator("#qt-run")).not_to_contain_text("Starting a run")
     # The field goes by its label, and messages of former tries do not pile up.
-    expect(page.locator(".toast-text")).to_contain_text("'Steps'")
+    expect(page.locator(".toast-body")).to_contain_text("'Steps'")
     page.locator("#qt-launch").click()
     expect(page.locator("#qt-launched .q-launched-main")).to_be_hidden()
     expect(page.locator(".toast-body")).to_have_count(1)

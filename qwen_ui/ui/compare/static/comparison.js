@@ -14,7 +14,7 @@ import {
 } from "qwen/page/dom.js";
 import { save } from "qwen/page/download.js";
 import { placeOf as placeNamed } from "qwen/page/place.js";
-import { colour, CONFIG, layout, onTheme, plotly } from "qwen/page/plotly.js";
+import { colour, CONFIG, keepFitting, layout, onTheme, plotly } from "qwen/page/plotly.js";
 import { placeOf, Poller } from "qwen/page/poller.js";
 import { rateLayout, rateTraces } from "qwen/page/rate_curve.js";
 import * as data from "./comparison_data.js";
@@ -155,7 +155,7 @@ class Comparison {
 
   figure(title) {
     const node = make("figure");
-    const plot = make("div", "qc-plot");
+    const plot = keepFitting(make("div", "qc-plot"));
     node.append(make("figcaption", "", title), plot);
     this.parts.charts.append(node);
     return plot;

@@ -1,13 +1,13 @@
 /* One figure that Python made, as plotly's JSON. It is drawn once it is in view. */
 import { attempt } from "./api.js";
 import { make, problemLine, write } from "./dom.js";
-import { CONFIG, plotly } from "./plotly.js";
+import { CONFIG, keepFitting, plotly } from "./plotly.js";
 
 class Figure {
   constructor({ element, props, watch }) {
     this.props = props;
     this.wrong = problemLine();
-    this.plot = make("div", "q-plot");
+    this.plot = keepFitting(make("div", "q-plot"));
     this.plot.setAttribute("role", "img");
     this.plot.setAttribute("aria-label", props.figure_name);
     element.querySelector(".q-figure").append(this.wrong, this.plot);

@@ -1,7 +1,7 @@
 /* How far each block's trained tensors are from where they began: now, and step by step. */
 import { make } from "./dom.js";
 import { exact } from "./format.js";
-import { colour, CONFIG, drawer, layout } from "./plotly.js";
+import { colour, CONFIG, drawer, keepFitting, layout } from "./plotly.js";
 
 const HEIGHT = 190;
 const ABOUT =
@@ -44,8 +44,8 @@ export class Movement {
   }
 
   build() {
-    this.now = make("div", "qr-plot qr-movement");
-    this.path = make("div", "qr-plot");
+    this.now = keepFitting(make("div", "qr-plot qr-movement"));
+    this.path = keepFitting(make("div", "qr-plot"));
     const pair = make("div", "qr-pair");
     pair.append(this.now, this.path);
     const title = make("h4", "", "How far the trained tensors have moved");

@@ -38,6 +38,17 @@ let tries = 0;
 /** The library where it is here, else null. */
 export const drawer = () => library;
 
+/** Keep a plot as wide as its place: plotly follows the window alone, and not while it is hidden. */
+export const keepFitting = (plot) => {
+  const fit = () => {
+    const { clientWidth } = plot;
+    const width = plot._fullLayout?.width;
+    if (library && clientWidth && width && width !== clientWidth) library.Plots.resize(plot);
+  };
+  new ResizeObserver(fit).observe(plot);
+  return plot;
+};
+
 /** The library, fetched at the first call. Throws ApiError. */
 export const plotly = () => {
   loading ||= load();

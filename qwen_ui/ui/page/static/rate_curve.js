@@ -1,6 +1,6 @@
 /* What the learning-rate finder tried: the loss of its short runs by rate, and what it found. */
 import { make } from "./dom.js";
-import { colour, CONFIG, drawer, layout } from "./plotly.js";
+import { colour, CONFIG, drawer, keepFitting, layout } from "./plotly.js";
 
 const HEIGHT = 240;
 const TITLE = "Evaluation loss of the short runs by learning rate; a star is the rate found";
@@ -45,7 +45,7 @@ export const rateLayout = (height) => {
 export class RateCurve {
   constructor() {
     this.node = make("section", "qr-section");
-    this.plot = make("div", "qr-plot");
+    this.plot = keepFitting(make("div", "qr-plot"));
     this.node.append(make("h4", "", TITLE), this.plot);
     this.clear();
   }
