@@ -199,7 +199,7 @@ def test_launch_stop_and_resume_on_the_nano_twin(page: Page) -> None:
     launch = page.locator("#qt-launch")
     expect(launch).to_contain_text("Launch on the")
     expect(launch).to_be_enabled()
-    for label, value in (("Steps", "24"), ("Batch size", "1"), ("Sequence length", "32")):
+    for label, value in (("Steps", "150"), ("Batch size", "1"), ("Sequence length", "32")):
         page.locator("#qt-form").get_by_label(label).first.fill(value)
     launch.click()
     view = page.locator("#qt-run .qr-view")
@@ -209,7 +209,7 @@ def test_launch_stop_and_resume_on_the_nano_twin(page: Page) -> None:
     expect(view.locator(".qr-badge")).to_have_text("Stopped", timeout=300_000)
     view.get_by_role("button", name="Resume").click()
     expect(view.locator(".qr-badge")).to_have_text("Completed", timeout=300_000)
-    expect(view.locator(".qr-facts")).to_contain_text("24 of 24")
+    expect(view.locator(".qr-facts")).to_contain_text("150 of 150")
     expect(view.locator(".qr-fall")).to_contain_text("nats per token")
     expect(page.locator("#qt-form").get_by_label("Text to keep")).to_have_value(
         "Jane Austen, plain text"
@@ -218,4 +218,4 @@ def test_launch_stop_and_resume_on_the_nano_twin(page: Page) -> None:
     expect(view.get_by_text("Loss on the text to keep")).to_be_visible()
     expect(view.locator("table.qr-samples th").nth(1)).to_have_text("before")
     steps = view.locator(PLOT).evaluate("p => p.data[0].x")
-    assert steps == list(range(1, 25))
+    assert steps == list(range(1, 151))
