@@ -40,7 +40,7 @@ from qwen_ui.model import open_model
 from qwen_ui.model.weights import load_tokenizer
 from qwen_ui.paths import ASSETS
 from qwen_ui.runs import make_spec
-from qwen_ui.ui.compare.tab import CLASSIC, begin_comparison
+from qwen_ui.ui.compare.asking import CLASSIC, Asked, begin_comparison
 from qwen_ui.ui.page import KJV, NONE, Session
 
 TRAIN = str(ASSETS / "data" / "kjv-train.txt")
@@ -52,7 +52,9 @@ def click(steps: int) -> None:
     for turn in ("first", "again"):
         begun = time.perf_counter()
         plans = [preset(name) for name in CLASSIC]
-        name = begin_comparison(Session(), "nano", plans, KJV, None, "", NONE, None, steps, 2)
+        name = begin_comparison(
+            Session(), "nano", plans, Asked(KJV, None, "", NONE, None, steps, 2)
+        )
         comparison = run_comparison(read_comparison(name))
         seconds = time.perf_counter() - begun
         found = results(comparison)

@@ -6,7 +6,8 @@ and a frozen head costs no gradient of its own. Shapes: N positions, H wide, V w
 
 A CPU and a GPU want it otherwise. A CPU takes a softmax in place, of as many rows as stay near its
 caches. A GPU takes thousands of rows in few kernels, and must not be asked whether a likelihood
-underflowed: each question makes it run dry. Its log-softmax needs no such question.
+underflowed: each question makes it run dry. Its log-softmax needs no such question. Both ways
+stand in this file, with what they share: one is the other's check.
 """
 
 from __future__ import annotations

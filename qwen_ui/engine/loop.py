@@ -1,4 +1,8 @@
-"""The training steps and the evaluation: no files, no clock, nothing between the steps."""
+"""The training steps and the evaluation: no files, no clock, nothing between the steps.
+
+The file is longer than others because a step and its proof read the same batches, caches and
+graphs: apart, each would hand all of them to the other.
+"""
 
 from __future__ import annotations
 

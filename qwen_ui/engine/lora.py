@@ -3,7 +3,8 @@
 W' = W + s B A with A (rank, inputs), B (outputs, rank) and B = 0 to begin with
 (arXiv 2106.09685, section 4.1). Here s = 1: `lora_alpha` equals the rank, as by `peft`'s default.
 Adapters go on linear modules, on GPT-2's `Conv1D` (a linear module that holds its weight the other
-way round) and on stacked experts (E matrices in one tensor, each with its own A and B).
+way round) and on stacked experts (E matrices in one tensor, each with its own A and B). The file is
+longer than others because every name that `peft` gives is made and read here, and nowhere else.
 """
 
 from __future__ import annotations

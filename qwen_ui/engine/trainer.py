@@ -1,4 +1,8 @@
-"""A prepared run from its first step to its last: what is done between the steps, in order."""
+"""A prepared run from its first step to its last: what is done between the steps, in order.
+
+The file is longer than others because the order is its one idea: a run that is stopped, told to end
+or resumed at any point must come out as if it had not been.
+"""
 
 from __future__ import annotations
 
@@ -8,32 +12,25 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, replace
 from typing import Any
 
-import torch
-
 from qwen_ui.engine.checkpoint import Progress, last_checkpoint, write_checkpoint
-from qwen_ui.engine.delta import write_delta
 from qwen_ui.engine.early_stopping import EarlyStopping
 from qwen_ui.engine.forecast import Forecast
 from qwen_ui.engine.hardware import peak_bytes
+from qwen_ui.engine.leavings import leave_delta, leave_held_out, trained_tensors
 from qwen_ui.engine.live_grid import LiveGrid
-from qwen_ui.engine.lora import by_weight
 from qwen_ui.engine.movement import BaseFiles, Movement
 from qwen_ui.engine.sample import Sampler
 from qwen_ui.engine.setup import Prepared
 from qwen_ui.engine.start_fields import start_fields
 from qwen_ui.engine.step_report import Evaluation, PendingStep, StepReport
 from qwen_ui.runs import (
-    DELTA_NAME,
-    HeldOut,
     KeptText,
     PhaseName,
     Phases,
     Terminated,
     Writer,
-    gain_note,
     standard_error,
     termination,
-    write_held_out,
     write_kept_text,
 )
 
@@ -70,7 +67,7 @@ class Trainer:
             tokens=spec.evaluation.sample_tokens,
         )
         self._movement = Movement(
-            self._trained(),
+            trained_tensors(self._run),
             prepared.base.selection,
             lora=spec.model.lora_rank > 0,
             base=BaseFiles(prepared.base.folder, prepared.model.dtype),
@@ -242,19 +239,6 @@ class Trainer:
         )
         return found
 
-    def _record_held_out(self, after: Evaluation) -> float | None:
-        """Leave the losses of the single samples; the standard error of the gain."""
-        before = self._progress.eval_samples
-        if len(before) != len(after.sums):  # resumed from a checkpoint of a former version
-            return None
-        held_out = HeldOut(after.tokens, before, after.sums)
-        if self._loop.group.rank == 0:
-            write_held_out(self._writer.folder, held_out)
-        note = gain_note(held_out, self._run.rate.rate)
-        if note:
-            self._writer.event("log", level="warning", message=note)
-        return held_out.gain_error if math.isfinite(held_out.gain_error) else None
-
     def _sample(self) -> None:
         with self._forecast.sampling():
             sampled = list(self._sampler.samples())
@@ -263,7 +247,7 @@ class Trainer:
 
     def _record_movement(self) -> None:
         if self._movement.measured:
-            blocks = self._movement.by_block(self._trained())
+            blocks = self._movement.by_block(trained_tensors(self._run))
             self._writer.event("movement", step=self._progress.step, blocks=blocks)
 
     def _checkpoint(self) -> None:
@@ -303,12 +287,12 @@ class Trainer:
             self._stopping.restore_best()
         self._record_movement()
         after = self._evaluate("after")
-        gain_error = self._record_held_out(after)
+        gain_error = leave_held_out(self._run, self._writer, self._progress.eval_samples, after)
         if self._kept is not None and self._loop.group.rank == 0:
             write_kept_text(self._writer.folder, self._kept)
         self._sample()
         self._tell("saving")
-        delta = self._write_delta()
+        delta = leave_delta(self._run, self._writer, self._progress.step)
         if self._spec.resources.trackers:
             self._run.accelerator.end_training()
         self._writer.event(
@@ -322,26 +306,6 @@ class Trainer:
             **({} if self._kept is None else self._kept.end_fields()),
         )
         self._writer.status(status, reason, step=self._progress.step)
-
-    def _trained(self) -> dict[str, torch.Tensor]:
-        """The trained tensors as a delta has them: adapters by the weight they belong to."""
-        trained = self._loop.optimizer.trained()
-        return by_weight(self._run.model, trained) if self._spec.model.lora_rank else trained
-
-    def _write_delta(self) -> str:
-        file = self._writer.folder / DELTA_NAME
-        # In every process: where the weights are sharded, none holds a whole tensor.
-        trained = self._trained()
-        if self._loop.group.rank == 0:
-            write_delta(
-                file,
-                trained,
-                base=self._run.base.fingerprint,
-                plan=self._spec.plan,
-                spec=self._spec.to_dict(),
-                step=self._progress.step,
-            )
-        return file.name
 
 
 def _due(step: int, every: int) -> bool:

@@ -1,7 +1,8 @@
 """A model whose frozen blocks have weights only while they run, one block at a time.
 
 The model's own forward makes masks, positions and rotary angles for a single block as it does for
-all: pass-through blocks stand in for the others, and the one before hands out what was stored.
+all: pass-through blocks stand in for the others, and the one before hands out what was stored. The
+file is longer than others because a cut of the model must be put back by whoever made it.
 """
 
 from __future__ import annotations

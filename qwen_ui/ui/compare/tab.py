@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import gradio as gr
 
-from qwen_ui.compare import (
-    comparison_from,
-    comparison_settings,
-    latest_comparison,
-    lora_reference,
-    plan_comparison,
-    start_runs,
-)
-from qwen_ui.errors import PlanError, SettingsError
-from qwen_ui.freeze import TOP_LAYERS, FreezePlan, preset
+from qwen_ui.freeze import TOP_LAYERS, FreezePlan
 from qwen_ui.rank import METHODS
+from qwen_ui.ui.compare.asking import (
+    CHOICES,
+    CLASSIC,
+    Asked,
+    asked_comparison,
+    begin_comparison,
+    classic_plans,
+    columns_of,
+    latest_name,
+    plans_asked,
+    ticked_plans,
+)
 from qwen_ui.ui.compare.rank import asked_of, plan_used, ranked_plans, ranking_view
 from qwen_ui.ui.compare.view import comparison_view
 from qwen_ui.ui.page import (
@@ -37,7 +38,6 @@ from qwen_ui.ui.page import (
     guarded,
     keep_fields,
     kept_files,
-    kept_text_file,
     mount_point,
     mounted_by,
     own_columns,
@@ -45,23 +45,12 @@ from qwen_ui.ui.page import (
     paragraph,
     refused,
     runs_html,
-    saved_plan,
-    saved_plan_names,
     shown_with_own,
     trained_model,
     wire_keep,
     wire_permit_button,
 )
 
-if TYPE_CHECKING:
-    from qwen_ui.compare import Contender
-
-CLASSIC = ("attention", "bitfit")
-SAVED = "saved: "
-REFERENCE, IN_FORCE = "LoRA (reference)", "the current plan"
-PRESETS = (*CLASSIC, "mlp", "norms", "embeddings", "full")
-CHOICES = (*PRESETS, REFERENCE, IN_FORCE)
-PROMPT = "And it came to pass"
 _TERMS = "Same model, data, order, seeds and steps; each plan at its own learning rate."
 _FIND = "Find each plan's learning rate first, by short runs"
 
@@ -182,22 +171,23 @@ def wire(tab: CompareTab, header: Header, session: Session) -> None:
 
     @guarded
     def on_classic(source: str, *settings: Any) -> str:
-        return begin_comparison(session, source, classic_plans(), *settings)
+        return begin_comparison(session, source, classic_plans(), Asked(*settings))
 
     def classic_settings(source: str, *settings: Any) -> dict[str, Any]:
-        return asked_comparison(session, source, classic_plans(), *settings)
+        return asked_comparison(session, source, classic_plans(), Asked(*settings))
 
     def ticked_settings(
         source: str, plan: FreezePlan, ticked: list[str], layers: str, *settings: Any
     ) -> dict[str, Any]:
-        return asked_comparison(session, source, ticked_plans(ticked, layers, plan), *settings)
+        plans = ticked_plans(ticked, layers, plan)
+        return asked_comparison(session, source, plans, Asked(*settings))
 
     @guarded
     def on_ticked(
         source: str, plan: FreezePlan, ticked: list[str], layers: str, *settings: Any
     ) -> str:
         plans = ticked_plans(ticked, layers, plan)
-        return begin_comparison(session, source, plans, *settings)
+        return begin_comparison(session, source, plans, Asked(*settings))
 
     @guarded
     def on_score(source: str, data: str, upload: str | None, columns: str) -> str:
@@ -205,14 +195,12 @@ def wire(tab: CompareTab, header: Header, session: Session) -> None:
         return asked_of(model, training, columns_of(data, columns))
 
     @guarded
-    def on_rank(
-        source: str, methods: list[str], data: str, upload: str | None, columns: str, *others: Any
-    ) -> tuple[str, str]:
-        model, training = trained_model(session, source), kept_files(data, upload)[0]
-        by_hand = columns_of(data, columns)
+    def on_rank(source: str, methods: list[str], *settings: Any) -> tuple[str, str]:
+        asked = Asked(*settings)
+        model, training = trained_model(session, source), kept_files(asked.data, asked.upload)[0]
+        by_hand = columns_of(asked.data, asked.columns)
         plans = ranked_plans(model, training, methods, by_hand)
-        name = begin_comparison(session, source, plans, data, upload, columns, *others)
-        return name, asked_of(model, training, by_hand)
+        return begin_comparison(session, source, plans, asked), asked_of(model, training, by_hand)
 
     @guarded
     def on_data(
@@ -269,125 +257,3 @@ def wire(tab: CompareTab, header: Header, session: Session) -> None:
     )
     # Fires once after the page is loaded: the last comparison is found again.
     header.model.change(lambda shown: shown or latest_name(), tab.view, tab.view, **quiet)
-
-
-def begin_comparison(
-    session: Session,
-    source: str,
-    plans: Sequence[FreezePlan | Contender],
-    data: str,
-    upload: str | None,
-    columns: str,
-    keep: str,
-    keep_upload: str | None,
-    steps: int,
-    seeds: int,
-    find_rates: bool = True,
-) -> str:
-    """Make a comparison of these plans and start its runs; its name.
-
-    Raises:
-        UserError: it cannot run.
-    """
-    asked = (data, upload, columns, keep, keep_upload, steps, seeds, find_rates)
-    return start_runs(comparison_from(asked_comparison(session, source, plans, *asked))).name
-
-
-def asked_comparison(
-    session: Session,
-    source: str,
-    plans: Sequence[FreezePlan | Contender],
-    data: str,
-    upload: str | None,
-    columns: str,
-    keep: str,
-    keep_upload: str | None,
-    steps: int,
-    seeds: int,
-    find_rates: bool = True,
-) -> dict[str, Any]:
-    """What such a comparison is to run, checked; nothing is written down or started.
-
-    Raises:
-        UserError: it cannot run.
-    """
-    if not steps or not seeds or steps < 1 or seeds < 1:
-        raise SettingsError("A comparison needs at least 1 step and 1 seed.")
-    training, evaluation = kept_files(data, upload)
-    planned = plan_comparison(
-        trained_model(session, source),
-        plans,
-        seeds=range(int(seeds)),
-        find_rates=find_rates,
-        data=training,
-        eval_data=evaluation,
-        keep=kept_text_file(keep, keep_upload),
-        columns=columns_of(data, columns),
-        steps=int(steps),
-        eval_every=max(1, int(steps) // 3),
-        sample_prompts=(PROMPT,),
-        within_limits=True,
-    )
-    return comparison_settings(planned)
-
-
-def classic_plans() -> list[FreezePlan | Contender]:
-    """The two plans of the demonstration."""
-    return [preset(name) for name in CLASSIC]
-
-
-def columns_of(choice: str, columns: str) -> str | None:
-    """The mapping by hand of own data; None for none."""
-    return (columns.strip() or None) if choice == OWN else None
-
-
-def ticked_plans(
-    ticked: Sequence[str], layers: str, plan: FreezePlan
-) -> list[FreezePlan | Contender]:
-    """What is ticked: presets and LoRA on these layers, and the plan in force."""
-    on = layers or None
-    presets = [preset(name, on) for name in ticked if name in PRESETS]
-    plans: list[FreezePlan | Contender] = [*presets]
-    plans += [saved_plan(t.removeprefix(SAVED)) for t in ticked if t.startswith(SAVED)]
-    if REFERENCE in ticked:
-        plans.append(lora_reference(on))
-    if IN_FORCE in ticked:
-        taken = {other.name for other in plans if isinstance(other, FreezePlan)}
-        name = plan.name or IN_FORCE
-        plans.append(plan.model_copy(update={"name": f"{name} (mine)" if name in taken else name}))
-    return plans
-
-
-def plans_asked(value: str) -> tuple[Any, ...]:
-    """The plans to tick where the plan in force is to be compared with another, named by `value`.
-
-    Raises:
-        PlanError: there is no such plan.
-    """
-    try:
-        other = str(json.loads(value)["other"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise PlanError("What to compare with was not understood. Reload the page.") from error
-    kind, _, name = other.partition(":")
-    if kind == "saved":
-        saved_plan(name)
-        ticked = SAVED + name
-    elif kind == "preset" and name in PRESETS:
-        ticked = name
-    elif kind == "lora":
-        ticked = REFERENCE
-    else:
-        raise PlanError(f"There is no plan '{other[:100]}' to compare with. Choose another.")
-    shown = gr.CheckboxGroup(choices=plan_choices(), value=[IN_FORCE, ticked])
-    return shown, TOP_LAYERS, gr.Accordion(open=True)
-
-
-def plan_choices() -> list[str]:
-    """What can be ticked: presets, the reference, the plan in force, the saved plans."""
-    return [*CHOICES, *(SAVED + name for name in saved_plan_names())]
-
-
-def latest_name() -> str:
-    """Name of the last comparison, "" where there is none."""
-    found = latest_comparison()
-    return found.name if found is not None else ""

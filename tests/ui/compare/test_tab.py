@@ -21,8 +21,8 @@ from qwen_ui.rank import METHODS, Ranking
 from qwen_ui.rank.scores import Scores, scores_of
 from qwen_ui.runs import Event, RunWriter, create_run, read_events, run_folder
 from qwen_ui.runs.events import EventLog, log_size
+from qwen_ui.ui.compare import asking
 from qwen_ui.ui.compare import rank as compare_rank
-from qwen_ui.ui.compare import tab as compare_tab
 from qwen_ui.ui.compare import view as compare_view
 from qwen_ui.ui.page.data_choice import KJV, OWN, data_files, is_known_data, uploads_folder
 from qwen_ui.ui.page.jobs import Jobs
@@ -41,17 +41,17 @@ def begun(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
         begun.append(comparison)
         return comparison
 
-    monkeypatch.setattr("qwen_ui.ui.compare.tab.start_runs", begin)
+    monkeypatch.setattr("qwen_ui.ui.compare.asking.start_runs", begin)
     return begun
 
 
 def test_one_click_is_both_plans_over_two_seeds_on_the_twin(begun: list[Any]) -> None:
-    plans = [preset(name) for name in compare_tab.CLASSIC]
-    name = compare_tab.begin_comparison(
-        Session(), "qwen2.5-1.5b-instruct", plans, KJV, None, "", AUSTEN, None, 60, 2
+    plans = [preset(name) for name in asking.CLASSIC]
+    name = asking.begin_comparison(
+        Session(), "qwen2.5-1.5b-instruct", plans, asking.Asked(KJV, None, "", AUSTEN, None, 60, 2)
     )
     (comparison,) = begun
-    assert comparison.name == name == compare_tab.latest_name()
+    assert comparison.name == name == asking.latest_name()
     assert comparison.labels == ("attention on last:4", "bitfit on last:4")
     assert [entry.seed for entry in comparison.entries] == [0, 0, 1, 1]
     assert {entry.spec.model.source for entry in comparison.entries} == {"nano"}
@@ -64,8 +64,9 @@ def test_one_click_is_both_plans_over_two_seeds_on_the_twin(begun: list[Any]) ->
 def test_plans_are_compared_on_a_file_of_ones_own(begun: list[Any], tmp_path: Path) -> None:
     file = tmp_path / "mine.txt"
     file.write_text("once upon a time\n" * 40)
-    plans = compare_tab.ticked_plans(["bitfit", compare_tab.REFERENCE], "last:1", FreezePlan())
-    compare_tab.begin_comparison(Session(), "nano", plans, OWN, str(file), "", NONE, None, 5, 1)
+    plans = asking.ticked_plans(["bitfit", asking.REFERENCE], "last:1", FreezePlan())
+    asked = asking.Asked(OWN, str(file), "", NONE, None, 5, 1)
+    asking.begin_comparison(Session(), "nano", plans, asked)
     first, second = begun[0].entries
     assert (first.spec.model.lora_rank, second.spec.model.lora_rank) == (0, 8)
     assert is_known_data(first.spec.data.source)
@@ -83,18 +84,17 @@ def test_a_request_ranks_no_file_but_those_of_the_page(file: str) -> None:
 
 @pytest.mark.parametrize(("steps", "seeds"), [(0, 2), (60, 0), (None, 1)])
 def test_no_steps_and_no_seeds_are_refused(steps: Any, seeds: Any) -> None:
-    plans = [preset(name) for name in compare_tab.CLASSIC]
+    plans = [preset(name) for name in asking.CLASSIC]
+    asked = asking.Asked(KJV, None, "", NONE, None, steps, seeds)
     with pytest.raises(SettingsError, match="at least 1"):
-        compare_tab.begin_comparison(
-            Session(), "nano", plans, KJV, None, "", NONE, None, steps, seeds
-        )
+        asking.begin_comparison(Session(), "nano", plans, asked)
 
 
 def test_the_plan_in_force_takes_part_under_a_name_of_its_own() -> None:
-    ticked = ["bitfit", compare_tab.IN_FORCE]
-    plans = compare_tab.ticked_plans(ticked, "last:2", preset("bitfit", "last:2"))
+    ticked = ["bitfit", asking.IN_FORCE]
+    plans = asking.ticked_plans(ticked, "last:2", preset("bitfit", "last:2"))
     assert [plan.name for plan in plans] == ["bitfit on last:2", "bitfit on last:2 (mine)"]
-    (unnamed,) = compare_tab.ticked_plans([compare_tab.IN_FORCE], "all", FreezePlan())
+    (unnamed,) = asking.ticked_plans([asking.IN_FORCE], "all", FreezePlan())
     assert unnamed.name == "the current plan"
 
 
@@ -170,7 +170,7 @@ def test_blocks_of_the_table_become_the_plan_in_force() -> None:
 def test_the_view_of_nothing_says_so() -> None:
     with pytest.raises(RunError, match="no comparison"):
         compare_view.state("../x")
-    assert compare_tab.latest_name() == ""
+    assert asking.latest_name() == ""
 
 
 def test_the_view_asked_again_reads_only_what_is_new(monkeypatch: pytest.MonkeyPatch) -> None:

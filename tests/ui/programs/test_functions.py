@@ -13,7 +13,7 @@ from qwen_ui.compare import read_comparison
 from qwen_ui.freeze import preset
 from qwen_ui.model import DEFAULT_MODEL
 from qwen_ui.runs import RunWriter, create_run, read_spec, run_folder, run_names
-from qwen_ui.ui.compare.tab import asked_comparison, classic_plans
+from qwen_ui.ui.compare.asking import Asked, asked_comparison, classic_plans
 from qwen_ui.ui.page import KJV, NONE, Session
 from qwen_ui.ui.programs.boundary import for_programs
 from qwen_ui.ui.programs.functions import functions
@@ -156,19 +156,8 @@ def test_a_permitted_training_is_launched_once_as_it_was_permitted(program: Prog
 
 @pytest.mark.usefixtures("step_worker")
 def test_a_permitted_comparison_is_written_down_when_it_is_launched(program: Program) -> None:
-    asked = asked_comparison(
-        program.session,
-        "nano",
-        classic_plans(),
-        KJV,
-        None,
-        "",
-        NONE,
-        None,
-        steps=2,
-        seeds=1,
-        find_rates=False,
-    )
+    form = Asked(KJV, None, "", NONE, None, steps=2, seeds=1, find_rates=False)
+    asked = asked_comparison(program.session, "nano", classic_plans(), form)
     with pytest.raises(gr.Error, match="no comparison yet"):
         program("read_comparison")
     token = program.session.permits.give("comparison", asked)

@@ -1,5 +1,6 @@
 /* The view of a comparison (Compare tab). All DOM is owned here; the server is asked where the
-   comparison stands as long as it runs. */
+   comparison stands as long as it runs. Longer than others: verdict, table and charts are drawn from
+   one answer, and what can be computed without a document is in `comparison_data.js`. */
 import { Api, attempt, isRefusal, messageOf } from "qwen/page/api.js";
 import {
   announce,

@@ -1,5 +1,6 @@
 /* The view of one run (Train and Runs tabs). It asks for what is new since its offset, and draws it
-   in place. */
+   in place. Longer than others: its parts have files of their own, and here is the order in which
+   one answer reaches them. */
 import { Api, attempt, isRefusal, messageOf } from "./api.js";
 import { announce, problemLine, write } from "./dom.js";
 import { save } from "./download.js";
