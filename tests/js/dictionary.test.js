@@ -47,6 +47,11 @@ test("the template that says most is taken", () => {
   assert.equal(whole(texts, "weights of 7"), "7 的权重");
 });
 
+test("of two templates with the same words numbers take the one for numbers", () => {
+  const texts = { "{kinds} of {layers}": "{layers}的 {kinds}", "{n} of {n2}": "{n} / {n2}" };
+  assert.equal(whole(texts, "28 of 338"), "28 / 338");
+});
+
 test("sentences that stand together are translated each, the longest stretch first", () => {
   const texts = {
     "It failed.": "失败。",

@@ -24,7 +24,9 @@ export class Template {
     this.literals = pieces.filter((_, place) => place % 2 === 0);
     this.holes = pieces.filter((_, place) => place % 2 === 1);
     this.kinds = this.holes.map((name, place) => (this.isQuoted(place) ? "raw" : kindOf(name)));
-    this.weight = this.literals.reduce((sum, literal) => sum + literal.length, 0);
+    // Of two with the same words the one that takes numbers alone says more.
+    const numbers = this.kinds.filter((kind) => kind === "n").length;
+    this.weight = this.literals.reduce((sum, literal) => sum + literal.length, numbers / 100);
   }
 
   /* What stands in quotes is somebody's own. */
