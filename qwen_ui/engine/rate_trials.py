@@ -34,13 +34,14 @@ class RateTrials:
         on_step: told of every step of every trial.
 
     Attributes:
+        start: a copy of the untrained tensors, which every trial begins with.
         before: evaluation loss of the untouched model (nats per token).
     """
 
     def __init__(self, prepared: Prepared, on_step: OnStep | None = None) -> None:
         self._run, self._on_step = prepared, on_step
         state = prepared.loop.optimizer.state_tensors()
-        self._weights = {name: tensor.clone() for name, tensor in state.items()}
+        self.start = {name: tensor.clone() for name, tensor in state.items()}
         self.before = prepared.loop.evaluate().loss
 
     def after(self, rate: float, steps: int, seed: int | None = None) -> float | None:
@@ -68,7 +69,7 @@ class RateTrials:
         # One optimizer for all trials: a new one each time would hold its moments beside the old's.
         optimizer = run.loop.optimizer
         optimizer.adam.state.clear()
-        optimizer.load_state_tensors(self._weights)
+        optimizer.load_state_tensors(self.start)
         warmup = round(settings.warmup * steps / settings.steps)
         return Loop(
             run.loop.trainee,

@@ -33,9 +33,11 @@ RATES = {
     "full": 2.5e-4,
     "lora": 1.25e-2,
 }
-# Powers by which the rate falls with the width (that of LoRA less, since the scale of its
-# adapters does not depend on the weights') and the trained blocks, and rises with the batch.
-BY_WIDTH, LORA_BY_WIDTH, BY_BLOCKS, BY_BATCH = 1.8, 0.5, 0.3, 0.25
+# Powers by which the rate falls with the width and the trained blocks, and rises with the batch.
+# Embeddings fall less with the width, for a row of theirs is no sum over it; LoRA least, since the
+# scale of its adapters does not depend on the weights'.
+BY_WIDTH, BY_BLOCKS, BY_BATCH = 1.8, 0.3, 0.25
+BY_WIDTH_OF = {"embeddings": 1.5, "lora": 0.5}
 # Of what was measured; narrower models take the rates of the narrowest.
 NARROWEST, LONGEST = 128, 200
 _ROLES = {
@@ -68,9 +70,9 @@ def suggest_learning_rate(
         batch: sequences per step, over all processes and micro-batches.
     """
     blocks = len({p.block for p in selection.parameters if p.block is not None})
-    rate = RATES[kind_of(selection, lora=lora)]
+    kind = kind_of(selection, lora=lora)
     width = max(width_of(selection), NARROWEST)
-    rate *= (WIDTH / width) ** (LORA_BY_WIDTH if lora else BY_WIDTH)
+    rate = RATES[kind] * (WIDTH / width) ** BY_WIDTH_OF.get(kind, BY_WIDTH)
     rate *= by_length(steps) / by_length(STEPS)
     rate *= (batch / BATCH) ** BY_BATCH
     rate *= (BLOCKS / max(blocks, 1)) ** BY_BLOCKS

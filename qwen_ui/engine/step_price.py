@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 
 from qwen_ui.engine.chunked_loss import gpu_head_loss, head_loss
@@ -37,6 +38,7 @@ def as_worker(
     on_gpu: bool = False,
     offload: bool = False,
     holds_best: bool = False,
+    holds_start: bool = False,
 ) -> StepSettings:
     """The same step in the worker's way: loss in chunks, AdamW, full batches.
 
@@ -47,11 +49,19 @@ def as_worker(
         on_gpu: whether a GPU computes it.
         offload: whether masters and moments are held in main memory.
         holds_best: whether the best trained tensors so far are held, for early stopping.
+        holds_start: whether the untrained ones are held, however large: a learning-rate finder
+            begins every trial with them.
     """
     engine = ON_GPU if on_gpu else WORKER
+    engine = replace(
+        engine,
+        offloads=offload,
+        best_limit=MAX_BEST_BYTES if holds_best else 0,
+        origin_limit=sys.maxsize if holds_start else engine.origin_limit,
+    )
     return replace(
         settings,
-        engine=replace(engine, offloads=offload, best_limit=MAX_BEST_BYTES if holds_best else 0),
+        engine=engine,
         dtype=dtype,
         keep_prefix=keep_prefix,
         stream_prefix=stream_prefix,
@@ -92,4 +102,5 @@ def step_of(spec: RunSpec, anatomy: Anatomy, device: str, way: Way) -> StepSetti
         on_gpu=on_gpu,
         offload=resources.optimizer_offload,
         holds_best=spec.evaluation.early_stopping_patience > 0,
+        holds_start=settings.learning_rate_finder,
     )

@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from qwen_ui.engine import set_up, suggest_learning_rate
+from qwen_ui.engine import set_up, step_price, suggest_learning_rate
 from qwen_ui.engine.rate_finder import best_rate, next_rate, trial_steps
 from qwen_ui.engine.rate_trials import RateTrials
 from qwen_ui.freeze import preset
+from qwen_ui.freeze.cost.estimate import price
 from qwen_ui.paths import ASSETS
-from qwen_ui.runs import make_spec
+from qwen_ui.runs import RunSpec, make_spec
 
 STEPS = 40
 GRID = (0.011, 0.025, 0.055)
 
 
-@pytest.mark.long
-def test_both_rates_gain_nearly_what_the_best_of_a_sweep_gains(tmp_path: Path) -> None:
+def spec_of(plan: str) -> RunSpec:
     data = ASSETS / "data"
-    spec = make_spec(
+    return make_spec(
         model="nano",
-        plan=preset("attention").to_dict(),
+        plan=preset(plan).to_dict(),
         data=str(data / "kjv-train.txt"),
         eval_data=str(data / "kjv-eval.txt"),
         steps=STEPS,
@@ -31,7 +32,29 @@ def test_both_rates_gain_nearly_what_the_best_of_a_sweep_gains(tmp_path: Path) -
         threads=1,
         device="cpu",
     )
+
+
+def test_the_price_knows_the_weights_that_every_trial_begins_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However large they are; a run itself reads where it began from the files then."""
+    monkeypatch.setattr(step_price, "WORKER", replace(step_price.WORKER, origin_limit=0))
+    spec = spec_of("full").finder()
     prepared = set_up(spec, tmp_path)
+    trials, base = RateTrials(prepared), prepared.base
+    held = sum(tensor.nbytes for tensor in trials.start.values())
+    anatomy = base.selection.anatomy
+    costs = [
+        price(anatomy, base.selection, step_price.step_of(of, anatomy, "cpu", "off"))
+        for of in (spec, spec_of("full"))
+    ]
+    assert [cost.origin_bytes for cost in costs] == [held, 0]
+    assert costs[0].peak_bytes - costs[1].peak_bytes == held
+
+
+@pytest.mark.long
+def test_both_rates_gain_nearly_what_the_best_of_a_sweep_gains(tmp_path: Path) -> None:
+    prepared = set_up(spec_of("attention"), tmp_path)
     trials = RateTrials(prepared)
     suggested = suggest_learning_rate(prepared.base.selection, steps=STEPS, batch=4).rate
     losses: dict[float, float | None] = {}
