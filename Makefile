@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export GRADIO_ANALYTICS_ENABLED := False
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: run install install-dev chromium slurm lint format test test-fast test-js test-long bench nano anatomies \
+.PHONY: run install install-dev chromium slurm lint format test test-browser test-fast test-js test-long bench nano anatomies \
   wheel notices plotly images raise-pins clean
 
 run: install
@@ -36,7 +36,7 @@ node_modules/.installed: package.json package-lock.json
 
 chromium:
 	@command -v chromium >/dev/null || (apt-get update -qq && apt-get install -y -qq chromium) \
-	  || (echo "Install Chromium with your system's package manager, then run make test again." >&2; exit 1)
+	  || (echo "Install Chromium with your system's package manager, then run make again." >&2; exit 1)
 
 # The tests of Slurm start one of their own, and are skipped where it cannot be installed.
 slurm:
@@ -56,10 +56,12 @@ format: install-dev
 	$(BIN)/ruff format .
 	npx prettier --write .
 
-# Everything but the fault suites that take many minutes (make test-long). Two files at a time, but
-# for the browser's: a browser, its dashboard and a run take both cores of a small machine already.
-test: install-dev chromium slurm test-js
+# Everything but the browser's tests and the fault suites. Two files at a time.
+test: install-dev slurm test-js
 	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -m "not long and not browser" -n 2 --dist loadfile --durations=10
+
+# One file at a time: a browser, its dashboard and a run take both cores of a small machine already.
+test-browser: install-dev chromium
 	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -m "not long and browser" --durations=10
 
 # What needs neither a browser nor more than a few seconds.
@@ -81,7 +83,7 @@ wheel: install-dev
 # is put back by `git checkout requirements.txt requirements-dev.txt`.
 raise-pins: install
 	$(BIN)/python -m scripts.raise_pins
-	$(MAKE) lint test
+	$(MAKE) lint test test-browser
 
 # What THIRD_PARTY_NOTICES.md says of the files and packages that are handed on.
 notices: install
