@@ -28,8 +28,24 @@ _T_975 = (
 )
 
 
+class _OverSeeds:
+    """What differences on several seeds come to."""
+
+    __slots__ = ()
+    differences: tuple[float, ...]
+
+    @property
+    def mean(self) -> float:
+        return fmean(self.differences)
+
+    @property
+    def half_width(self) -> float:
+        """Half of the 95 % confidence interval of the mean; infinite for fewer than two seeds."""
+        return half_width(self.differences)
+
+
 @dataclass(frozen=True, slots=True)
-class ForgettingDifference:
+class ForgettingDifference(_OverSeeds):
     """By how much more one plan forgets than another, over the seeds that both completed.
 
     Attributes:
@@ -43,15 +59,6 @@ class ForgettingDifference:
     over_samples: tuple[float, float] | None = None
 
     @property
-    def mean(self) -> float:
-        return fmean(self.differences)
-
-    @property
-    def half_width(self) -> float:
-        """Half of the 95 % confidence interval of the mean; infinite for fewer than two seeds."""
-        return half_width(self.differences)
-
-    @property
     def decided(self) -> bool:
         """Whether neither interval includes zero; of one seed, nothing is decided."""
         low, high = self.over_samples or (self.mean, self.mean)
@@ -59,7 +66,7 @@ class ForgettingDifference:
 
 
 @dataclass(frozen=True, slots=True)
-class PairedDifference:
+class PairedDifference(_OverSeeds):
     """By how much one plan ends lower than another, over the seeds that both completed.
 
     Attributes:
@@ -79,15 +86,6 @@ class PairedDifference:
     samples: int = 0
     over_samples: tuple[float, float] | None = None
     forgetting: ForgettingDifference | None = None
-
-    @property
-    def mean(self) -> float:
-        return fmean(self.differences)
-
-    @property
-    def half_width(self) -> float:
-        """Half of the 95 % confidence interval of the mean; infinite for fewer than two seeds."""
-        return half_width(self.differences)
 
     @property
     def decided(self) -> bool:

@@ -7,6 +7,7 @@ read is another's, so is the template; the page goes on whatever they do.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from qwen_ui.data.measuring import Measure
 from qwen_ui.data.preview import Preview, Sequence, Token
@@ -25,9 +26,7 @@ def check_within_limits(
     Raises:
         UserError: as `check_data`; or reading it takes more than `READING` allows.
     """
-    asked = {"source": source, "columns": columns, "required": required}
-    notes = WARM.run("qwen_ui.data.task:checked", asked, READING, lambda why: _refusal(source, why))
-    return tuple(notes)
+    return tuple(_asked("checked", source, columns=columns, required=required))
 
 
 def preview_within_limits(
@@ -46,18 +45,16 @@ def preview_within_limits(
     Raises:
         UserError: as `preview_data` and `load_tokenizer`; or it takes more than `READING` allows.
     """
-    asked = {
-        "source": source,
-        "tokenizer": str(tokenizer),
-        "sequence_length": sequence_length,
-        "packing": packing,
-        "columns": columns,
-        "rows": rows,
-        "model": model,
-        "first": first,
-    }
-    found = WARM.run(
-        "qwen_ui.data.task:previewed", asked, READING, lambda why: _refusal(source, why)
+    found = _asked(
+        "previewed",
+        source,
+        tokenizer=str(tokenizer),
+        sequence_length=sequence_length,
+        packing=packing,
+        columns=columns,
+        rows=rows,
+        model=model,
+        first=first,
     )
     return Preview(
         tuple(
@@ -83,15 +80,15 @@ def measure_within_limits(
     Raises:
         UserError: as `measure_data` and `load_tokenizer`; or it takes more than `READING` allows.
     """
-    asked = {
-        "source": source,
-        "tokenizer": str(tokenizer),
-        "sequence_length": sequence_length,
-        "packing": packing,
-        "columns": columns,
-    }
-    task = "qwen_ui.data.task:measured"
-    return Measure(**WARM.run(task, asked, READING, lambda why: _refusal(source, why)))
+    measured = _asked(
+        "measured",
+        source,
+        tokenizer=str(tokenizer),
+        sequence_length=sequence_length,
+        packing=packing,
+        columns=columns,
+    )
+    return Measure(**measured)
 
 
 def mistakes_within_limits(source: str, columns: str | None = None) -> tuple[list[str], int]:
@@ -100,10 +97,18 @@ def mistakes_within_limits(source: str, columns: str | None = None) -> tuple[lis
     Raises:
         UserError: as `mistakes_in`; or it takes more than `READING` allows.
     """
-    asked = {"source": source, "columns": columns}
-    task = "qwen_ui.data.task:mistaken"
-    said, count = WARM.run(task, asked, READING, lambda why: _refusal(source, why))
+    said, count = _asked("mistaken", source, columns=columns)
     return said, count
+
+
+def _asked(task: str, source: str, **asked: object) -> Any:
+    """What a function of `data.task` answers of this source, from the other process."""
+    return WARM.run(
+        f"qwen_ui.data.task:{task}",
+        {"source": source, **asked},
+        READING,
+        lambda why: _refusal(source, why),
+    )
 
 
 def _refusal(source: str, why: str) -> DataError:
