@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from qwen_ui.errors import SettingsError
+from qwen_ui.formats import short_bytes
 from qwen_ui.freeze import FreezePlan, StepSettings, export_formats, preset, resolve
 from qwen_ui.freeze.cost import price
 from qwen_ui.model import open_model
@@ -110,13 +111,28 @@ def test_the_panels_offer_every_optimizer() -> None:
 
 def test_the_ways_of_running_a_step_stand_beside_training_everything() -> None:
     ways = actions.price_ways(NANO, ranges("attention"), ASKED | {"checkpointing": True})["ways"]
-    plain, kept, checkpointed, both = ways
-    assert [way["label"] for way in ways] == ["plain", "prefix cached", "checkpointing", "both"]
+    plain, kept, checkpointed, both, _ = ways
+    labels = ["plain", "prefix cached", "checkpointing", "both", "prefix read once"]
+    assert [way["label"] for way in ways] == labels
     assert kept["step_ratio"] < plain["step_ratio"] < checkpointed["step_ratio"] < 1
     assert both["step_ratio"] < checkpointed["step_ratio"]
     assert checkpointed["peak_ratio"] <= plain["peak_ratio"] < 1
     full = actions.price_ways(NANO, ranges("full"), ASKED)["ways"][0]
     assert (full["step_ratio"], full["peak_ratio"]) == (1, 1)
+
+
+def test_weights_that_are_read_once_are_told_apart_from_those_that_stay() -> None:
+    answer = actions.price_ways(NANO, ranges("attention"), ASKED)
+    _, kept, _, _, streamed = answer["ways"]
+    assert streamed["step"] == kept["step"]
+    assert streamed["peak_ratio"] < kept["peak_ratio"]
+    blocks = [p for p in NANO.parameters if p.block is not None and p.block < 24]
+    read = short_bytes(sum(p.bytes for p in blocks))
+    stay = short_bytes(sum(p.bytes for p in NANO.parameters if p not in blocks))
+    assert answer["streamed"] == f"{read} of weights are read once and never held; {stay} stay."
+    everything = actions.price_ways(NANO, ranges("full"), ASKED)
+    assert everything["streamed"] == ""
+    assert len(everything["ways"]) == 4
 
 
 def test_the_train_tab_s_way_is_a_setting() -> None:

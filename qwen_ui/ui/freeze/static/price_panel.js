@@ -159,11 +159,12 @@ export class PricePanel {
   }
 
   async priceWays(current) {
-    const { ways } = await this.tab.ask("price_ways", this.asked());
-    if (current()) this.showWays(ways);
+    const { ways, streamed } = await this.tab.ask("price_ways", this.asked());
+    if (current()) this.showWays(ways, streamed);
   }
 
-  showWays(ways) {
+  showWays(ways, streamed = "") {
+    write(this.find(".qf-streamed"), streamed);
     this.find(".qf-ways").classList.remove("qf-old");
     this.find(".qf-ways tbody").replaceChildren(
       ...ways.map((way) => {
