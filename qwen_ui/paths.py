@@ -10,11 +10,16 @@ from pathlib import Path
 import platformdirs
 
 PACKAGE = Path(__file__).resolve().parent
-# Inside the package where a wheel was installed, beside it in a checkout and an editable install.
-ASSETS = next(
-    (path for path in (PACKAGE / "assets", PACKAGE.parent / "assets") if path.is_dir()),
-    PACKAGE / "assets",
-)
+
+
+def _shipped(name: str) -> Path:
+    """A folder inside the package where a wheel was installed, beside it in a checkout."""
+    inside, beside = PACKAGE / name, PACKAGE.parent / name
+    return beside if beside.is_dir() and not inside.is_dir() else inside
+
+
+ASSETS = _shipped("assets")
+DOCS = _shipped("docs")
 
 
 def python_path() -> str:

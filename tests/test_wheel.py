@@ -152,8 +152,8 @@ def in_git(*folders: str) -> set[str]:
     return {name for name in done.stdout.splitlines() if (ROOT / name).is_file()}
 
 
-def test_the_wheel_holds_the_package_and_its_assets_and_nothing_else(built: Built) -> None:
-    assets = {f"qwen_ui/{name}" for name in in_git("assets")}
+def test_the_wheel_holds_the_package_its_assets_and_its_guides(built: Built) -> None:
+    assets = {f"qwen_ui/{name}" for name in in_git("assets", "docs")}
     assert built.files == in_git("qwen_ui") | assets
     kinds = {Path(name).suffix for name in built.files}
     assert {".py", ".js", ".css", ".html", ".svg", ".typed", ".safetensors", ".jinja"} <= kinds
@@ -273,6 +273,14 @@ def served(installed: Installed, tmp_path: Path) -> Iterator[str]:
     finally:
         process.terminate()
         process.wait(timeout=30)
+
+
+@pytest.mark.slow
+def test_the_installed_dashboard_serves_its_guides_and_their_pictures(served: str) -> None:
+    page = urllib.request.urlopen(f"{served}guides/inspect.md", timeout=10).read().decode()
+    picture = urllib.request.urlopen(f"{served}guides/images/inspect.png", timeout=10)
+    assert 'src="images/inspect.png"' in page
+    assert picture.headers["content-type"] == "image/png"
 
 
 @pytest.mark.slow

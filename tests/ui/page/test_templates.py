@@ -19,7 +19,7 @@ from qwen_ui.markup import Series, chart, environment, render
 from qwen_ui.model import Anatomy, open_model
 from qwen_ui.model.dataflow import Dataflow, Part
 from qwen_ui.model.difference import Difference, Row
-from qwen_ui.paths import runs_folder
+from qwen_ui.paths import DOCS, runs_folder
 from qwen_ui.runs import RunWriter, annotate, create_run, run_rows
 from qwen_ui.ui.freeze.selector import shell
 from qwen_ui.ui.inspect import block_diagram
@@ -229,7 +229,7 @@ def test_no_hostile_text_is_read_as_html(hostile: Anatomy, tmp_path: Path) -> No
         shell(),
         mount_point("x"),
         read_modules().head,
-        guide_html("freeze"),
+        guide_html(DOCS / "freeze.md"),
         price_html(Needs(2e9, HOSTILE), 1e9, 2, HOSTILE),
         render("page/public.html", limits=public_limits()),
         *(render(name) for name in shells),

@@ -4,6 +4,7 @@ import { button, make } from "./dom.js";
 const KEYS = [
   ["Ctrl+K", "Open a tab, model, plan or run by its name"],
   ["?", "This list"],
+  ["Ctrl+Enter", "Press the tab's main button: start a run, compare the plans"],
   ["← →", "On the tabs: the tab beside; in a tree or the grid: fold, unfold, the cell beside"],
   ["Space", "In the grid: train or freeze; with Shift the row, with Ctrl the column"],
   ["Ctrl+Z", "In the grid: undo"],
