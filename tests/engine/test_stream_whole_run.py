@@ -15,7 +15,6 @@ from qwen_ui.runs import run_folder, run_summary
 from tests.helpers.runs import events_of, killed_and_resumed, losses_of, spec_for
 from tests.helpers.runs import train as work
 
-pytestmark = pytest.mark.filterwarnings("ignore")
 WAYS = ("keep", "stream")
 CLOCK = ("time", "elapsed")
 Train = Callable[..., dict[str, Path]]
