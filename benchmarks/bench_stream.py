@@ -5,10 +5,10 @@
 that is smaller than its weights, with the disk cold and warm, and runs the frozen blocks of the
 same model, held, over the same batches. The limit is on what the process has for itself
 (`RLIMIT_DATA`: anonymous memory and private mappings), or with `--on addresses` on all that it maps
-(`RLIMIT_AS`). `--shape 7b` does the same for the
-7B's (15 GB on the disk, removed afterwards) under 6 GB. `--folder` says where it is written;
-`--sequences` and `--rounds` make it shorter. Times are those of this machine, as busy as it is: the
-load is printed beside them.
+(`RLIMIT_AS`). `--shape 7b` does the same for the 7B's (untied head, 15 GB on the disk, removed
+afterwards) under 6 GB. `--folder` says where it is written; `--sequences`, `--rounds`, `--states`
+and `--no-held` make it shorter. Times are those of this machine, as busy as it is: the load is
+printed beside them.
 """
 
 from __future__ import annotations
@@ -46,6 +46,8 @@ SHAPES = {
     "7b": ("qwen2.5-7b-instruct", 6.0 * GB),
 }
 LIMITS = {"data": resource.RLIMIT_DATA, "addresses": resource.RLIMIT_AS}
+# Of the disk's pages in memory, before a run.
+STATES = ("cold", "warm")
 SHARD_BYTES = 256 * 1024**2
 LENGTH = 256
 SAMPLE_SECONDS = 0.02
@@ -254,11 +256,11 @@ def main(asked: argparse.Namespace, folder: Path) -> None:
         (folder / f"{way}.json").write_text(json.dumps(spec.to_dict()), encoding="utf-8")
     # Digests of the weights are computed once a machine, and are no part of what is measured.
     folder_fingerprint(model)
-    times: dict[str, list[float]] = {"cold": [], "warm": []}
+    times: dict[str, list[float]] = {state: [] for state in asked.states}
     print(f"Limit on {asked.on} {short_bytes(limit)}, weights {short_bytes(size)}.", flush=True)
     losses: list[list[float]] = []
     for _ in range(asked.rounds):
-        for state in ("cold", "warm"):
+        for state in asked.states:
             if state == "cold":
                 make_cold(model)
             found = measure(folder, "stream", limit, asked.on)
@@ -283,6 +285,7 @@ if __name__ == "__main__":
     parser.add_argument("--sequences", type=int, default=64)
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--states", nargs="+", choices=STATES, default=STATES)
     parser.add_argument("--held", action=argparse.BooleanOptionalAction, default=True)
     parser.add_argument("--on", choices=sorted(LIMITS), default="data")
     parser.add_argument("--worker", type=Path)

@@ -25,7 +25,7 @@ from transformers.utils import logging
 
 from qwen_ui.engine import apply_delta
 from qwen_ui.engine.forward import Trainee
-from qwen_ui.engine.packing_proof import check_packing
+from qwen_ui.engine.packing_proof import check_packing, packed_pair
 from qwen_ui.errors import SettingsError, UserError
 from qwen_ui.formats import percent
 from qwen_ui.freeze import FreezePlan, Rule, apply, estimate_cost, resolve
@@ -223,7 +223,9 @@ def _packs(row: Row, anatomy: Anatomy, base: Path) -> None:
     trainee = Trainee(model, resolve(PLAN, anatomy), cache_prefix=False)
     data, verdict = examples(packed=True), "safe"
     try:
-        check_packing(trainee, data, 0, torch.device("cpu"), rows=BATCH)
+        pair = packed_pair(trainee, data, 0, torch.device("cpu"), rows=BATCH)
+        assert pair is not None
+        check_packing(trainee.eval(), pair)
     except SettingsError:
         verdict = "not offered"
     moved, _ = what_a_neighbour_does(trainee.model.eval(), data)

@@ -29,6 +29,7 @@ PUBLIC = {
         Parameter Part Role TRACED_TOKENS anchored_patterns bias_beside block_pattern
         check_pattern children_by_parent compare_models config_int config_text config_value
         dtype_bytes embedding_rows fake_model find_folds group_kinds head_size hub_id is_bias
+        input_embedding
         key_value_heads build_on_meta is_hub_id language_config length_note match_names
         matched_groups most_positions needed_beside_tokens group_label
         long_pass once_per_anatomy open_model open_within_limits pattern_for preset_models
@@ -38,7 +39,8 @@ PUBLIC = {
         Explanation explain_module explain_shape shape_product
     """,
     "model.weights": """
-        MAX_SPECTRUM_SIDE MEASURES Place Spectrum Statistics StoredTensor StoredWeights WeightGrid
+        MAX_SPECTRUM_SIDE MEASURES Place Spectrum Statistics Stored StoredTensor StoredWeights
+        WeightGrid
         Conversion WeightsCheck check_weights copy_companions folder_fingerprint load_model
         load_tokenizer measure_weights quantization_of read_rows read_tensor read_weights
         refuse_misfit refuse_quantized rehearse spectrum tensor_statistics PiecewiseModel

@@ -30,11 +30,9 @@ def check_causal(trainee: Trainee, batch: Batch) -> None:
     Raises:
         ModelError: they do.
     """
-    single, half = start_of(batch)
-    if half == 0:
-        return
-    depends_BT = influence(trainee, single, slice(None, half))
-    if depends_BT is not None and depends_BT[:, half:].any():
+    single, states = start_of(batch)
+    depends_BT = influence(trainee, single, states)
+    if depends_BT is not None and depends_BT[:, states.stop :].any():
         raise ModelError(
             f"In this model ({trainee.model.config.model_type}) a token's states depend on later "
             "tokens, so it does not predict them: its loss would be that of copying. Choose a "
@@ -42,11 +40,12 @@ def check_causal(trainee: Trainee, batch: Batch) -> None:
         )
 
 
-def start_of(batch: Batch) -> tuple[Batch, int]:
-    """The start of a batch's first sequence, as one sample; half its length."""
+def start_of(batch: Batch) -> tuple[Batch, slice]:
+    """The start of a batch's first sequence, as one sample; the positions that are looked at."""
     tokens_BT = batch.tokens_BT[:1, :TOKENS]
     # Packed samples begin anew within the sequence: what separates them is proven elsewhere.
     single = replace(
         batch, tokens_BT=tokens_BT, mask_BT=torch.ones_like(tokens_BT), positions_BT=None
     )
-    return single, tokens_BT.shape[1] // 2
+    # A sequence of one token has none after it.
+    return single, slice(None, max(1, tokens_BT.shape[1] // 2))

@@ -20,13 +20,13 @@ from qwen_ui.engine.head_proof import prove_head
 from qwen_ui.engine.keep import Keep
 from qwen_ui.engine.mask_proof import prove_maskless
 from qwen_ui.engine.optimizer import MasterAdamW
-from qwen_ui.engine.packing_proof import check_packing
+from qwen_ui.engine.packing_proof import check_packing, packed_pair
 from qwen_ui.engine.prefix_proof import prove_prefix
 from qwen_ui.engine.prefix_source import Cache, PrefixSource
 from qwen_ui.engine.process_group import ProcessGroup
 from qwen_ui.engine.step_graph import StepGraphs
 from qwen_ui.engine.step_report import Evaluation, PendingStep, StepReport
-from qwen_ui.engine.stream.foresight import foresee
+from qwen_ui.engine.stream.foresight import foresee, foresee_masked
 from qwen_ui.engine.stream.streamed_run import forget, streams
 from qwen_ui.engine.verify import proof_batch, verify_shortcuts
 
@@ -129,7 +129,7 @@ class Loop:
         """
         all_data = [self.training, *(one.examples for one in self.passes)]
         items = tuple(item for examples in all_data for item in examples.items)
-        check_packing(
+        pair = packed_pair(
             self.trainee, Examples(items), self._pad, self.group.device, rows=self._batch_size
         )
         said = []
@@ -139,9 +139,14 @@ class Loop:
         short, length = proof_batch(self.training, batch, vocabulary, self._pad)
         short = short.to(self.group.device)
         if streams(self.trainee):
-            foresee(self.trainee, batch, short, self._pad)
+            held = foresee(self.trainee, batch, short, self._pad, pair)
+            said += [held] if held else []
+        if pair is not None:
+            check_packing(self.trainee, pair)
         check_causal(self.trainee, batch)
         self.trainee.maskless = self.group.all(prove_maskless(self.trainee, batch, self._pad))
+        if streams(self.trainee) and not self.trainee.maskless and batch.mask_BT is not None:
+            foresee_masked(self.trainee, batch)
         if self.trainee.cut is not None and (problem := self._prepare_prefix(batch)):
             self.trainee.go_uncut(problem)
             said.append(problem)

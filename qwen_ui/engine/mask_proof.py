@@ -35,24 +35,22 @@ def prove_maskless(trainee: Trainee, batch: Batch, pad: int) -> bool:
         return False
     real = asked[0]["input_ids"].shape[1] // 2
 
-    def states(inputs: dict[str, Any]) -> torch.Tensor:
-        return trainee.states(inputs)[1, :real]
-
     with torch.no_grad():
-        masked = states(asked[0])
-        bare = _unless_raised(lambda: states(asked[1]))
-        other = _unless_raised(lambda: states(asked[2]))
-    if bare is None or other is None:
+        masked = trainee.states(asked[0])[1, :real]
+        unmasked = _unless_raised(lambda: trainee.states(asked[1])[:, :real])
+    if unmasked is None:
         return False
+    bare, other = unmasked
     return difference(other, bare) <= rounding(trainee, bare) and difference(
         bare, masked
     ) <= rounding(trainee, masked, TOLERANCES)
 
 
 def padded_inputs(batch: Batch, pad: int) -> list[dict[str, Any]]:
-    """Arguments of the model's forward for a sequence whole and half padding.
+    """Arguments of the model's forward for a sequence half of which is padding.
 
-    With a mask, without one, and without one and with other padding; [] where nothing can be shown.
+    With a mask, beside the whole sequence; and without one, beside the same with other padding.
+    [] where nothing can be shown.
     """
     row_1T = batch.tokens_BT[:1, :TOKENS]
     real = row_1T.shape[1] // 2
@@ -61,11 +59,11 @@ def padded_inputs(batch: Batch, pad: int) -> list[dict[str, Any]]:
     padded_BT = row_1T.repeat(2, 1)
     mask_BT = torch.ones_like(padded_BT)
     padded_BT[1, real:], mask_BT[1, real:] = pad, 0
-    exchanged_BT = padded_BT.clone()
+    exchanged_BT = padded_BT[1:].repeat(2, 1)
     exchanged_BT[1, real:] = row_1T[0, real:].flip(0)
     return [
         {"input_ids": tokens_BT, "attention_mask": mask, "use_cache": False}
-        for tokens_BT, mask in ((padded_BT, mask_BT), (padded_BT, None), (exchanged_BT, None))
+        for tokens_BT, mask in ((padded_BT, mask_BT), (exchanged_BT, None))
     ]
 
 

@@ -9,7 +9,8 @@ positions to embeddings (docs/decisions/engine.md).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, Protocol
 
@@ -81,8 +82,17 @@ class Cut(Protocol):
         """Inside, the model's forward begins after the prefix, from this output of the prefix."""
         ...
 
-    def whole(self) -> AbstractContextManager[None]:
-        """Inside, the model's forward runs every block, one in memory at a time where it must."""
+    def reference(
+        self, inputs: dict[str, Any], run: Callable[[], torch.Tensor]
+    ) -> tuple[torch.Tensor, Counter[int]]:
+        """What `run` gives where the model's forward runs every block by itself.
+
+        Args:
+            inputs: the arguments that it runs the model with.
+
+        Returns:
+            That, and how often each block ran.
+        """
         ...
 
     def all_here(self) -> AbstractContextManager[None]:
@@ -151,9 +161,20 @@ class PrefixCut:
         finally:
             last.output = None
 
-    def whole(self) -> AbstractContextManager[None]:
-        """Inside, the model's forward runs every block: as it always does."""
-        return nullcontext()
+    def reference(
+        self, inputs: dict[str, Any], run: Callable[[], torch.Tensor]
+    ) -> tuple[torch.Tensor, Counter[int]]:
+        """What `run` gives, and how often each block ran: as the model always does."""
+        runs: Counter[int] = Counter()
+        handles = [
+            block.register_forward_hook(lambda *_, i=index: runs.update([i]))
+            for index, block in enumerate(self.blocks)
+        ]
+        try:
+            return run(), runs
+        finally:
+            for handle in handles:
+                handle.remove()
 
     def all_here(self) -> AbstractContextManager[None]:
         """Inside, all blocks are in memory: as they always are."""

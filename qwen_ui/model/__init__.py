@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     )
     from qwen_ui.model.limits import (
         embedding_rows,
+        input_embedding,
         length_note,
         most_positions,
         refuse_length,
@@ -94,6 +95,7 @@ __all__ = [
     "group_label",
     "head_size",
     "hub_id",
+    "input_embedding",
     "is_bias",
     "is_hub_id",
     "key_value_heads",

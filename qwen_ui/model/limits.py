@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from qwen_ui.errors import SettingsError
-from qwen_ui.model.anatomy import Anatomy, Role
+from qwen_ui.model.anatomy import Anatomy, Parameter, Role
 from qwen_ui.model.config_values import config_int, language_config
 from qwen_ui.model.per_anatomy import once_per_anatomy
 from qwen_ui.model.reach import unreached
@@ -108,9 +108,21 @@ def embedding_rows(anatomy: Anatomy) -> int | None:
     Some classes add rows to what the configuration names (Mllama: 8), and some models have further
     tables that are smaller (per layer, of positions).
     """
-    named = config_int(language_config(anatomy.config), "vocab_size") or 0
-    rows = [
-        parameter.shape[0]
+    rows = [parameter.shape[0] for parameter in _token_tables(anatomy)]
+    return min(rows, default=_vocabulary(anatomy) or None)
+
+
+def input_embedding(anatomy: Anatomy) -> Parameter | None:
+    """The table that gives each token id its vector; None where several may be it."""
+    tables = _token_tables(anatomy)
+    return tables[0] if len(tables) == 1 else None
+
+
+def _token_tables(anatomy: Anatomy) -> list[Parameter]:
+    """Tables outside the blocks with a row for every token id."""
+    named = _vocabulary(anatomy)
+    return [
+        parameter
         for parameter in anatomy.parameters
         if parameter.role is Role.EMBEDDING
         and parameter.block is None
@@ -118,4 +130,8 @@ def embedding_rows(anatomy: Anatomy) -> int | None:
         and parameter.shape[0] >= named
         and not any(_TABLES.search(name) for name in parameter.names)
     ]
-    return min(rows, default=named or None)
+
+
+def _vocabulary(anatomy: Anatomy) -> int:
+    """Token ids that the configuration names; 0 where it names none."""
+    return config_int(language_config(anatomy.config), "vocab_size") or 0

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from qwen_ui.engine import StreamError
 from qwen_ui.errors import SettingsError
-from qwen_ui.freeze import preset
+from qwen_ui.freeze import preset, resolve
+from qwen_ui.freeze.cost import streamed_parameters
 from qwen_ui.model import open_model
+from qwen_ui.model.weights import PiecewiseModel, Stored
 from qwen_ui.runs import RunWriter, create_run, run_summary
 from qwen_ui.workers.worker import main
-from tests.helpers.checkpoint_families import save_family
+from tests.helpers.checkpoint_families import save_family, save_random
 from tests.helpers.runs import events_of, losses_of, spec_for
 from tests.helpers.runs import train as work
 from tests.helpers.streamed import last, train
+from tests.helpers.tiny_families import tiny_configuration
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 WITHOUT_DROPOUT = {"resid_pdrop": 0.0, "embd_pdrop": 0.0, "attn_pdrop": 0.0}
@@ -76,15 +82,60 @@ def test_nano_is_equal(sentences: Path, tmp_path: Path) -> None:
     assert streamed.figures == held.figures
 
 
-def test_frozen_blocks_have_no_weights_while_the_others_train(
-    families: Path, sentences: Path, tmp_path: Path
+@pytest.mark.parametrize(("family", "spared"), [("llama", True), ("gemma2", False)])
+def test_what_is_priced_as_read_once_has_no_weights_while_the_others_train(
+    families: Path, sentences: Path, tmp_path: Path, family: str, spared: bool
 ) -> None:
-    streamed = train(families / "llama", sentences, last(1), tmp_path / "a", prefix="stream")
-    model, anatomy = streamed.prepared.model, open_model(str(families / "llama"))
+    """With the frozen blocks the embedding, unless the head is the same tensor."""
+    streamed = train(families / family, sentences, last(1), tmp_path / "a", prefix="stream")
+    model, anatomy = streamed.prepared.model, open_model(str(families / family))
     held = {name for name, _ in model.named_parameters()}
-    absent = {p.name for p in anatomy.parameters if p.block in (0, 1, 2)}
+    absent = {p.name for p in streamed_parameters(resolve(last(1), anatomy))}
     assert held == {p.name for p in anatomy.parameters} - absent
+    assert ("model.embed_tokens.weight" in absent) == spared
     assert not any(parameter.is_meta for parameter in model.parameters())
+
+
+@pytest.mark.parametrize("packing", [False, True])
+def test_files_are_read_once_for_all_proofs_and_once_for_the_pass(
+    families: Path,
+    sentences: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    packing: bool,
+) -> None:
+    read: Counter[str] = Counter()
+    load = PiecewiseModel.load
+
+    def counted(self: PiecewiseModel, names: Iterable[str], found: Stored | None = None) -> Any:
+        loaded = load(self, names, found)
+        read.update(loaded)
+        return loaded
+
+    monkeypatch.setattr(PiecewiseModel, "load", counted)
+    streamed = train(
+        families / "llama", sentences, last(2), tmp_path / "a",
+        prefix="stream", packing=packing,
+    )  # fmt: skip
+    anatomy = streamed.prepared.base.selection.anatomy
+    once = {p.name for p in streamed_parameters(streamed.prepared.base.selection)}
+    assert read == {p.name: 2 if p.name in once else 1 for p in anatomy.parameters}
+
+
+def test_an_embedding_that_later_blocks_look_at_stays_and_is_said(
+    sentences: Path, tmp_path: Path
+) -> None:
+    """Zamba 2 gives its shared blocks the embeddings beside their input."""
+    configuration = tiny_configuration("zamba2")
+    configuration.tie_word_embeddings = False
+    base = save_random(tmp_path / "zamba2", configuration)
+    held, streamed = (
+        train(base, sentences, last(1), tmp_path / way, prefix=way) for way in ("keep", "stream")
+    )
+    assert streamed.figures == held.figures
+    assert any("embedding stays in memory" in note for note in streamed.prepared.notes)
+    names = {name for name, _ in streamed.prepared.model.named_parameters()}
+    assert "model.embed_tokens.weight" in names
 
 
 def test_what_was_kept_is_shared_both_ways(

@@ -22,7 +22,7 @@ KNOWN = {
     "bamba": "",  # blocks give pairs
     "gemma4_text": "KeyError: 'sliding_attention'",  # keys and values are shared
     "hrm_text": "block 0 runs 6 times",
-    "phimoe": "they are others in training than in evaluation",
+    "phimoe": "they change at random from step to step",
     "qwen3_next": "",  # experts are stacked when they load; states of another kind
     "zamba2": "",  # blocks share tensors that the files hold once
 }

@@ -23,7 +23,7 @@ from qwen_ui.data import Example, Examples, collate
 from qwen_ui.engine.forward import Trainee
 from qwen_ui.engine.loop import Loop
 from qwen_ui.engine.optimizer import MasterAdamW
-from qwen_ui.engine.packing_proof import check_packing
+from qwen_ui.engine.packing_proof import check_packing, packed_pair
 from qwen_ui.errors import SettingsError
 from qwen_ui.freeze import FreezePlan, Rule, Selection, apply, resolve
 from qwen_ui.model import open_model
@@ -89,7 +89,9 @@ def prove_family(model_type: str, dtype: torch.dtype = torch.float32) -> FamilyP
     cpu = torch.device("cpu")
     trainee = Trainee(copy.deepcopy(model), selection, cache_prefix=False)
     try:
-        check_packing(trainee, data, 0, cpu, rows=BATCH)
+        pair = packed_pair(trainee, data, 0, cpu, rows=BATCH)
+        assert pair is not None
+        check_packing(trainee.eval(), pair)
     except SettingsError as error:
         packing = str(error)
     moved, alone = what_a_neighbour_does(trainee.model.eval(), data)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -10,40 +11,107 @@ from qwen_ui.data import Batch
 from qwen_ui.engine.causal_proof import start_of
 from qwen_ui.engine.forward import Trainee
 from qwen_ui.engine.mask_proof import padded_inputs
-from qwen_ui.engine.prefix_proof import asked_of_prefix, why_not_apart
+from qwen_ui.engine.packing_proof import PackedPair
+from qwen_ui.engine.prefix_proof import (
+    asked_of_prefix,
+    difference,
+    first_tokens,
+    rounding,
+    why_not_apart,
+)
 from qwen_ui.engine.stream.passengers import Influence
 from qwen_ui.engine.stream.streamed_cut import StreamedCut
 
+_HELD = (
+    "The input embedding stays in memory: in this model more than the first block is made from it."
+)
 
-def foresee(trainee: Trainee, batch: Batch, short: Batch, pad: int) -> None:
+
+def foresee(
+    trainee: Trainee, batch: Batch, short: Batch, pad: int, packed: PackedPair | None
+) -> str:
     """Have the answers ready; what is not foreseen here is asked by a reading of its own.
+
+    It is taken that padding needs no mask, where that can be proven at all: in a model that needs
+    one, `foresee_masked` has to follow.
 
     Args:
         trainee: in evaluation mode, its blocks read one by one.
         batch: the first of the run.
         short: the one on which the loss is proven.
         pad: token that fills up short sequences.
+        packed: on which packing is proven, where samples are packed.
+
+    Returns:
+        What has to be in memory beside what was meant to, in a sentence; "" where nothing has.
 
     Raises:
         StreamError: the frozen blocks cannot be run apart from each other.
     """
-    cut = trainee.cut
+    padded = padded_inputs(batch, pad)
+    inputs = {**batch.inputs, "attention_mask": None} if padded else batch.inputs
+    runs = [*asked_of_prefix(inputs), *((one, False) for one in (*padded, short.inputs))]
+    asked = [start_of(batch)]
+    if packed is not None:
+        runs += [(one, False) for one in packed.asked]
+        asked.append((packed.single, packed.second))
+    return _read(trainee, inputs, runs, asked)
+
+
+def foresee_masked(trainee: Trainee, batch: Batch) -> None:
+    """Have the answers ready of a model in which padding needs its mask.
+
+    Raises:
+        StreamError: as `foresee`.
+    """
+    _read(trainee, batch.inputs, asked_of_prefix(batch.inputs), [])
+
+
+def _read(
+    trainee: Trainee,
+    inputs: dict[str, Any],
+    runs: Iterable[tuple[dict[str, Any], bool]],
+    asked: Iterable[tuple[Batch, slice]],
+) -> str:
+    cut, few = trainee.cut, first_tokens(inputs)
     assert isinstance(cut, StreamedCut), type(cut)
-    variants: list[dict[str, Any]] = [batch.inputs]
-    if batch.mask_BT is not None:
-        variants.append({**batch.inputs, "attention_mask": None})
-    runs = [asked for inputs in variants for asked in asked_of_prefix(inputs)]
-    runs += [(inputs, False) for inputs in (*padded_inputs(batch, pad), short.inputs)]
-    single, half = start_of(batch)
-    influences = [Influence(single.inputs, slice(None, half))] if half else []
+    wanted, looked_at = list(runs), [(one.inputs, states) for one, states in asked]
+
+    def read() -> None:
+        influences = [Influence(one, states) for one, states in looked_at]
+        with trainee.autocast(), torch.no_grad():
+            cut.foresee(wanted, influences, (few, lambda: trainee.states(few)))
+
     try:
-        with trainee.autocast():
-            cut.foresee(runs, influences)
+        read()
+        if _agrees(trainee, few) or not cut.hold_embedding():
+            said = ""
+        else:
+            cut.forget()
+            read()
+            said = _HELD
         with torch.no_grad():
             # The blocks above may want more of those below than their outputs (shared keys).
-            trainee.states(runs[0][0])
+            trainee.states(few, trainee.run_prefix(few))
     except (MemoryError, torch.OutOfMemoryError):
         raise
     except Exception as error:
         # The model's own code between stand-ins may raise anything.
         trainee.go_uncut(why_not_apart(error))
+        raise
+    return said
+
+
+def _agrees(trainee: Trainee, few: dict[str, Any]) -> bool:
+    """Whether the blocks apart from each other give the states that the whole model gives."""
+    assert trainee.cut is not None
+    try:
+        with torch.no_grad():
+            whole_BTH, _ = trainee.cut.reference(few, lambda: trainee.states(few))
+            apart_BTH = trainee.states(few, trainee.run_prefix(few))
+    except (MemoryError, torch.OutOfMemoryError):
+        raise
+    except Exception:
+        # With the embedding it may run: that is tried next, and says what it raises.
+        return False
+    return difference(apart_BTH, whole_BTH) <= rounding(trainee, whole_BTH)

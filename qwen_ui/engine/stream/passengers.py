@@ -80,25 +80,49 @@ class Influence:
     Args:
         inputs: arguments of the model's forward.
         states: positions whose outputs are looked at.
+
+    Attributes:
+        error: what a block raised, which ended it.
     """
 
     def __init__(self, inputs: dict[str, Any], states: slice) -> None:
         self.inputs, self.states = inputs, states
+        self.error: Exception | None = None
         self._hidden_BTH: torch.Tensor | None = None
         self._found: list[torch.Tensor | None] = []
 
     @property
     def depends_BT(self) -> torch.Tensor | None:
-        """Whether any block lets them look at each token; None where one cannot be asked."""
+        """Whether any block lets them look at each token; None where one cannot be asked.
+
+        Raises what a block raised.
+        """
+        if self.error is not None:
+            raise self.error
         known = [found for found in self._found if found is not None]
         if not known or len(known) < len(self._found):
             return None
         return torch.stack(known).any(0)
 
+    @property
+    def output(self) -> torch.Tensor:
+        """What the last block gave (B, T, H), without a graph."""
+        assert self._hidden_BTH is not None, "it has been through no block yet"
+        return self._hidden_BTH
+
     def wants(self, index: int) -> bool:
-        return True
+        return self.error is None
 
     def advance(self, index: int, cut: BlockRunner) -> None:
+        try:
+            self._differentiate(index, cut)
+        except (MemoryError, torch.OutOfMemoryError):
+            raise
+        except Exception as error:
+            # As above.
+            self.error = error
+
+    def _differentiate(self, index: int, cut: BlockRunner) -> None:
         leaves: list[torch.Tensor] = []
 
         def leaf(values_BTH: torch.Tensor) -> torch.Tensor:
@@ -117,6 +141,6 @@ class Influence:
             finally:
                 if handle is not None:
                     handle.remove()
-        found = depends_on(output_BTH[:, self.states], leaves[0]) if leaves else None
+            found = depends_on(output_BTH[:, self.states], leaves[0]) if leaves else None
         self._found.append(found)
         self._hidden_BTH = output_BTH.detach()

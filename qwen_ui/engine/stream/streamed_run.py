@@ -17,6 +17,8 @@ from qwen_ui.engine.stream.sequences import covering
 from qwen_ui.engine.stream.streamed_cut import StreamedCut
 from qwen_ui.formats import short_bytes
 from qwen_ui.freeze import Selection
+from qwen_ui.freeze.cost import streamed_parameters
+from qwen_ui.model import input_embedding
 from qwen_ui.model.libraries import PreTrainedModel
 from qwen_ui.model.weights import PiecewiseModel
 from qwen_ui.runs import PhaseName, Tell
@@ -33,6 +35,8 @@ def cut_without_prefix(
     folder: Path, selection: Selection, dtype: torch.dtype, device: torch.device
 ) -> tuple[PreTrainedModel, StreamedCut]:
     """The model with all its weights but those of the frozen blocks below, cut there.
+
+    The input embedding is one of them where it is frozen and no other tensor.
 
     Raises:
         StreamError: nothing is frozen below, or what is changes from step to step.
@@ -51,7 +55,19 @@ def cut_without_prefix(
             "and cannot be computed once. Set the dropout in the model's configuration to 0, or "
             "set prefix to keep."
         )
-    return pieces.model, StreamedCut(pieces, anatomy, depth)
+    entry = _entry(pieces, selection)
+    threaded = device.type == "cuda"
+    return pieces.model, StreamedCut(pieces, anatomy, depth, entry, threaded=threaded)
+
+
+def _entry(pieces: PiecewiseModel, selection: Selection) -> tuple[str, ...]:
+    """The stored name of the input embedding, where it is read and dropped with the blocks."""
+    table = input_embedding(selection.anatomy)
+    if table is None or table not in streamed_parameters(selection):
+        return ()
+    module = table.name.rpartition(".")[0]
+    is_input = pieces.model.get_submodule(module) is pieces.model.get_input_embeddings()
+    return pieces.inside(module) if is_input else ()
 
 
 def streams(trainee: Trainee) -> bool:

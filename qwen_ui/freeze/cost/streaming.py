@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal, cast
 
 from qwen_ui.formats import short_bytes
 from qwen_ui.freeze.cost.segments import BlockState
+from qwen_ui.model import input_embedding
 
 if TYPE_CHECKING:
     from qwen_ui.freeze.cost.step import Cost
@@ -23,8 +24,8 @@ Way = Literal["off", "keep", "stream"]
 # What saves less than this share of the free memory is not worth what it costs elsewhere: samples
 # need the whole model.
 WORTHWHILE = 0.05
-# Readings of the frozen blocks before their pass: the model's own states, and all other proofs.
-PROOFS = 2
+# Readings of the frozen blocks before their pass: one for all proofs.
+PROOFS = 1
 _FROZEN = BlockState(frozenset(), input_needs_gradient=False, checkpointed=False)
 
 
@@ -36,7 +37,7 @@ class PrefixPass:
         flops_per_token: of running them.
         forward_peak: the most bytes that one of them allocates for a batch.
         streamed: bytes in memory of all that is read and dropped, if it were held.
-        largest: bytes of its largest block.
+        largest: bytes of its largest block, the first with the embedding.
         read: bytes of it in the files.
     """
 
@@ -81,15 +82,23 @@ class PassTime:
 
 
 def streamed_parameters(selection: Selection) -> tuple[Parameter, ...]:
-    """What is read once and dropped: all that lies in the frozen blocks below, and nowhere else."""
+    """What is read once and dropped: all that lies in the frozen blocks below, and nowhere else.
+
+    With the first block comes and goes the input embedding, where it is a tensor of its own: what
+    is kept of the blocks stands in its place.
+    """
     below = tuple(f"{block.name}." for block in selection.anatomy.blocks[: selection.prefix_blocks])
-    return tuple(
+    inside = [
         parameter
         for parameter in selection.anatomy.parameters
         if parameter.block is not None
         and parameter.block < selection.prefix_blocks
         and all(name.startswith(below) for name in parameter.aliases)
-    )
+    ]
+    embedding = input_embedding(selection.anatomy)
+    if not inside or embedding is None or embedding.aliases or embedding in selection.parameters:
+        return tuple(inside)
+    return (embedding, *inside)
 
 
 def prefix_pass(
@@ -110,8 +119,7 @@ def prefix_pass(
     sizes = [0] * selection.prefix_blocks
     read = 0
     for parameter in streamed_parameters(selection):
-        assert parameter.block is not None
-        sizes[parameter.block] += parameter.numel * tracer.itemsize
+        sizes[parameter.block or 0] += parameter.numel * tracer.itemsize
         read += parameter.bytes
     return replace(computed, streamed=sum(sizes), largest=max(sizes, default=0), read=read)
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
         weights_folder,
     )
     from qwen_ui.model.weights.measures import MEASURES
-    from qwen_ui.model.weights.piecewise import PiecewiseModel
+    from qwen_ui.model.weights.piecewise import PiecewiseModel, Stored
     from qwen_ui.model.weights.quantization import quantization_of, refuse_quantized
     from qwen_ui.model.weights.rehearsal import Place, rehearse
     from qwen_ui.model.weights.rows import read_rows, read_tensor, write_rows
@@ -52,6 +52,7 @@ __all__ = [
     "Place",
     "Spectrum",
     "Statistics",
+    "Stored",
     "StoredTensor",
     "StoredWeights",
     "WeightGrid",

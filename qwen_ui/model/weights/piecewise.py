@@ -12,7 +12,7 @@ buffers that no file holds (rotary frequencies), and its mark on modules that ar
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -108,7 +108,7 @@ class PiecewiseModel:
         None of them asks for a gradient: a plan is applied afterwards.
 
         Args:
-            read: from `read`, of these names; None reads them now.
+            read: by a `reader` of these names; None reads them now.
 
         Raises:
             ModelError: the files lack one of them, or hold NaN or infinite values.
@@ -153,10 +153,21 @@ class PiecewiseModel:
         finally:
             self.drop(loaded)
 
-    def read(self, names: Iterable[str]) -> Stored:
-        """These tensors as they are stored, on the device: for `load`, which is then quick."""
+    def reader(self, names: Iterable[str]) -> Callable[[], Stored]:
+        """Reads these tensors as they are stored, for `load`: may be called in another thread.
+
+        Into memory that a GPU copies from without waiting, where the model is on one.
+        """
         unread = self._unread([name for name in names if not self.is_here(name)])
-        return {name: tensor[...].to(self._device) for name, tensor in unread.items()}
+        pinned = self._device.type == "cuda"
+
+        def read() -> Stored:
+            return {
+                name: tensor[...].pin_memory() if pinned else tensor[...]
+                for name, tensor in unread.items()
+            }
+
+        return read
 
     def read_ahead(self, names: Iterable[str]) -> None:
         """Have the system read these tensors into its memory of files meanwhile."""

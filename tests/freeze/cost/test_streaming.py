@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qwen_ui.freeze import Cost, StepSettings, preset, resolve
+from qwen_ui.freeze import Cost, FreezePlan, Rule, StepSettings, preset, resolve
 from qwen_ui.freeze.cost import (
     WORTHWHILE,
     Speed,
@@ -83,6 +83,18 @@ def test_what_the_files_hold_is_read_in_their_dtype(qwen: Anatomy) -> None:
     assert wide.streamed_bytes == 2 * wide.pass_read_bytes
 
 
+def test_an_embedding_of_its_own_is_read_with_the_first_block(qwen: Anatomy) -> None:
+    large = open_model("qwen2.5-7b-instruct")
+    _, _, cost = ways(large, "last:4", "attention")
+    block, table = 233_057_792 * 2, 152_064 * 3_584 * 2
+    assert cost.streamed_bytes == 24 * block + table
+    assert cost.loaded_bytes == cost.weight_bytes - 23 * block
+    trained = resolve(FreezePlan(rules=(Rule(roles=("embedding",)),)), large)
+    assert streamed_parameters(trained) == ()
+    tied = streamed_parameters(resolve(preset("attention"), qwen))
+    assert {p.block for p in tied} == set(range(24))
+
+
 def test_a_tensor_that_a_later_block_shares_stays() -> None:
     nano = open_model("nano")
     selection = resolve(preset("attention", "last:1"), nano)
@@ -128,7 +140,7 @@ def test_the_time_is_the_slower_part_s_and_every_portion_reads_anew(qwen: Anatom
     tokens = 10_000
     portion = tokens * cost.kept_bytes_per_token // 4
     found = pass_time(cost, tokens, Speed(1e9, 1e12, measured=False), portion)
-    assert found.readings == 2 + 4
-    assert found.disk == 6 * cost.pass_read_bytes / 1e9
+    assert found.readings == 1 + 4
+    assert found.disk == 5 * cost.pass_read_bytes / 1e9
     assert found.compute == tokens * cost.pass_flops_per_token / 1e12
     assert found.seconds == max(found.disk, found.compute)

@@ -46,7 +46,7 @@ def test_parts_are_those_of_the_whole(family: str, dtype: torch.dtype, tmp_path:
     expected = tensors(whole)
     for index in range(anatomy.block_count):
         names = block(pieces, anatomy, index)
-        read = pieces.read(names) if index % 2 else None
+        read = pieces.reader(names)() if index % 2 else None
         with pieces.here(names, read):
             found = tensors(pieces.model)
             for name in names:
