@@ -4,8 +4,8 @@ The files are copied by the system, and in the copies the values of what was tra
 over those of the base, some rows at a time: shapes and dtypes stay, so every tensor keeps its
 place. The model is never in memory, however large its files are. What was not trained keeps its
 bytes. A parameter goes back under every name that the files have for it, renamed or tied. What
-transformers stacks or splits when it loads (experts) is taken apart again by transformers' own
-reverse.
+transformers stacks or splits when it loads (experts) is put together, and taken apart again by
+transformers' own reverse, a group at a time.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ import json
 import math
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,11 +25,13 @@ from qwen_ui.errors import RunError
 from qwen_ui.files import parse_json
 from qwen_ui.model import Anatomy
 from qwen_ui.model.weights import (
+    Conversion,
     Place,
     StoredTensor,
+    StoredWeights,
     copy_companions,
-    load_model,
     read_rows,
+    read_tensor,
     read_weights,
     rehearse,
     write_rows,
@@ -69,35 +72,89 @@ def write_merged(delta: Delta, anatomy: Anatomy, folder: Path, target: Path) -> 
     copy_companions(folder, target)
     _correct_tie(anatomy, target / "config.json")
     weights = read_weights(folder)
-    places = rehearse(anatomy.configuration, weights).places
-    trained = {stored: _first_name(anatomy, place) for stored, place in places.items()}
-    direct = {
-        stored: name
-        for stored, name in trained.items()
-        if name in delta.weights and not places[stored].converted
-    }
-    # At strength 0 a tensor is the base's, which is there already.
-    changed = {name for name in delta.weights if delta.strengths.get(name, 1.0)}
-    elsewhere = changed - set(direct.values())
-    converted: dict[str, torch.Tensor] = {}
-    if elsewhere:
-        whole = [name for name, place in places.items() if place.converted]
-        converted = _taken_apart(delta, anatomy, folder, elsewhere, whole)
-    rounding = Rounding()
     for file in weights.files:
         shutil.copyfile(file, target / file.name)
-    for name, stored in weights.tensors.items():
-        if name in direct and direct[name] in changed:
-            _overwrite(stored, target, delta.tuner(direct[name]), rounding)
-        elif name in converted:
-            _overwrite(stored, target, _given(converted[name]), rounding)
-    return rounding
+    merging = _Merging(delta, anatomy, weights, target)
+    # At strength 0 a tensor is the base's, which is there already.
+    changed = {name for name in delta.weights if delta.strengths.get(name, 1.0)}
+    if elsewhere := changed - merging.as_they_are(changed):
+        merging.in_groups(elsewhere)
+    return merging.rounding
 
 
-def _first_name(anatomy: Anatomy, place: Place) -> str:
+@dataclass
+class _Merging:
+    """Writes new values over a copy of the base's files."""
+
+    delta: Delta
+    anatomy: Anatomy
+    weights: StoredWeights
+    target: Path
+    rounding: Rounding = field(default_factory=Rounding)
+
+    @cached_property
+    def _places(self) -> dict[str, Place]:
+        return rehearse(self.anatomy.configuration, self.weights).places
+
+    def as_they_are(self, names: set[str]) -> set[str]:
+        """Write those of these tensors that the files hold as the model does; their names."""
+        written = set()
+        for stored, place in self._places.items():
+            name = _first_name(self.anatomy, place.name)
+            if name in names and not place.converted:
+                tensor = self.weights.tensors[stored]
+                _overwrite(tensor, self.target, self.delta.tuner(name), self.rounding)
+                written.add(name)
+        return written
+
+    def in_groups(self, names: set[str]) -> None:
+        """Write these tensors, which the files hold in parts, or together with others.
+
+        A group at a time is held: the experts of one block that are stacked, for instance.
+
+        Raises:
+            RunError: no group holds one of them, or transformers does not take it apart again.
+        """
+        conversion, groups = Conversion(self.anatomy.configuration), dict[str, list[str]]()
+        for stored, place in self._places.items():
+            if place.converted:
+                groups.setdefault(place.name, []).append(stored)
+        left = set(names)
+        for group in groups.values():
+            parts = {stored: self.weights.tensors[stored] for stored in group}
+            empty = conversion.convert({n: _without_values(part) for n, part in parts.items()})
+            first = {name: _first_name(self.anatomy, name) for name in empty}
+            if left.isdisjoint(first.values()):
+                continue
+            whole = conversion.convert({n: read_tensor(part) for n, part in parts.items()})
+            for name in whole:
+                if first[name] in left:
+                    whole[name] = self.delta.exactly_on(first[name], whole[name])
+            back = conversion.revert(whole)
+            if parts.keys() - back.keys():
+                raise RunError(
+                    f"'{min(first.values())}' was trained, and transformers does not say how to "
+                    "store it in this checkpoint's form. Save the base anew with "
+                    "`save_pretrained` and train from that."
+                )
+            for name, part in parts.items():
+                _overwrite(part, self.target, _given(back[name]), self.rounding)
+            left -= set(first.values())
+        if left:
+            raise RunError(
+                f"The base has no tensor '{min(left)}', which the delta trains. Give the base that "
+                "the run used."
+            )
+
+
+def _without_values(stored: StoredTensor) -> torch.Tensor:
+    return torch.empty(stored.shape, dtype=getattr(torch, stored.dtype), device="meta")
+
+
+def _first_name(anatomy: Anatomy, name: str) -> str:
     """The name that plans and deltas use: a tied tensor has several."""
-    parameter = anatomy.by_name.get(place.name)
-    return place.name if parameter is None else parameter.name
+    parameter = anatomy.by_name.get(name)
+    return name if parameter is None else parameter.name
 
 
 def _overwrite(stored: StoredTensor, target: Path, tuned: Tuner, rounding: Rounding) -> None:
@@ -121,38 +178,6 @@ def _portions(shape: tuple[int, ...]) -> Iterator[slice]:
     step = max(1, PORTION * rows // max(1, math.prod(shape)))
     for start in range(0, rows, step):
         yield slice(start, min(rows, start + step))
-
-
-def _taken_apart(
-    delta: Delta, anatomy: Anatomy, folder: Path, names: set[str], stored: list[str]
-) -> dict[str, torch.Tensor]:
-    """New values of stored tensors that become other tensors when they load, in float32.
-
-    The whole model is held: a conversion may need tensors of several files.
-    """
-    from qwen_ui.model.libraries import revert_weight_conversion  # noqa: PLC0415  seldom needed
-
-    model = load_model(folder, anatomy, torch.float32)
-    parameters = dict(model.named_parameters())
-    unknown = sorted(names - parameters.keys())
-    if unknown:
-        raise RunError(
-            f"The base has no tensor '{unknown[0]}', which the delta trains. Give the base that "
-            "the run used."
-        )
-    before = revert_weight_conversion(model, dict(model.state_dict()))
-    before = {name: before[name].clone() for name in stored if name in before}
-    with torch.no_grad():
-        for name in names:
-            parameters[name].copy_(delta.exactly_on(name, parameters[name]))
-    after = revert_weight_conversion(model, dict(model.state_dict()))
-    changed = {n: after[n] for n, was in before.items() if not torch.equal(after[n], was)}
-    if not changed:
-        raise RunError(
-            f"'{min(names)}' was trained, and transformers does not say how to store it in this "
-            "checkpoint's form. Save the base anew with `save_pretrained` and train from that."
-        )
-    return changed
 
 
 def _correct_tie(anatomy: Anatomy, config: Path) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file
-from transformers import Qwen2Config
+from transformers import PreTrainedConfig, Qwen2Config, Qwen3MoeConfig
 
 from qwen_ui.engine import Prepared, apply_delta
 from qwen_ui.engine.delta import write_delta
@@ -21,7 +21,7 @@ from qwen_ui.engine.strength import blended
 from qwen_ui.errors import PlanError, RunError
 from qwen_ui.freeze import FreezePlan, Rule, preset, resolve
 from qwen_ui.model import open_model
-from qwen_ui.model.weights import folder_fingerprint
+from qwen_ui.model.weights import folder_fingerprint, load_model
 from tests.helpers.checkpoint_families import (
     FAMILIES,
     SHAPE,
@@ -152,16 +152,13 @@ def test_what_is_not_trained_keeps_its_dtype_and_what_rounding_costs_is_said(
     }
 
 
-@pytest.fixture(scope="module")
-def large(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """(a base of 114 MB, a delta of its last block's attention)."""
-    folder = tmp_path_factory.mktemp("large")
-    shape = SHAPE | {"hidden_size": 1024, "intermediate_size": 2048, "num_hidden_layers": 6}
-    save_random(folder / "base", Qwen2Config(**shape))
+def save_large(folder: Path, configuration: PreTrainedConfig, plan: str) -> tuple[Path, Path]:
+    """(a base in bfloat16, a delta of this preset on its last block)."""
+    save_random(folder / "base", configuration)
     change_weights(folder / "base", lambda all_: {n: w.bfloat16() for n, w in all_.items()})
     change_config(folder / "base", dtype="bfloat16")
     anatomy = open_model(str(folder / "base"))
-    selection = resolve(preset("attention", "last:1"), anatomy)
+    selection = resolve(preset(plan, "last:1"), anatomy)
     generator = torch.Generator().manual_seed(1)
     tensors = {
         p.name: torch.randn(p.shape, generator=generator)
@@ -179,15 +176,55 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return folder / "base", folder / "delta.safetensors"
 
 
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """(a base of 114 MB, a delta of its last block's attention)."""
+    shape = SHAPE | {"hidden_size": 1024, "intermediate_size": 2048, "num_hidden_layers": 6}
+    return save_large(tmp_path_factory.mktemp("large"), Qwen2Config(**shape), "attention")
+
+
+@pytest.fixture(scope="module")
+def experts(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """(a base of 108 MB, mostly experts that are stored singly, a delta of its last block's)."""
+    shape: dict[str, Any] = SHAPE | {"hidden_size": 256, "num_hidden_layers": 17, "head_dim": 8}
+    moe: dict[str, Any] = {"moe_intermediate_size": 512, "num_experts": 8, "num_experts_per_tok": 2}
+    folder = tmp_path_factory.mktemp("experts")
+    return save_large(folder, Qwen3MoeConfig(**shape, **moe, tie_word_embeddings=False), "mlp")
+
+
+def merge_limited(base: Path, delta: Path, out: Path, strength: float) -> None:
+    """`apply` with room for little more than half of the base."""
+    room = 64 * 1024**2
+    assert (base / "model.safetensors").stat().st_size > 1.6 * room
+    command = [sys.executable, "-m", "tests.helpers.limited_apply", str(delta), str(base)]
+    subprocess.run([*command, str(out), str(strength), str(room)], check=True)
+
+
+@pytest.mark.slow
+def test_stacked_experts_are_merged_in_less_memory_than_the_model_has(
+    experts: tuple[Path, Path], tmp_path: Path
+) -> None:
+    base, delta = experts
+    merge_limited(base, delta, tmp_path / "whole", 0.5)
+    anatomy, trained = open_model(str(base)), load_file(delta)
+    assert any(tensor.dim() == 3 for tensor in trained.values())
+    before, after = (
+        dict(load_model(folder, anatomy, torch.bfloat16).named_parameters())
+        for folder in (base, tmp_path / "whole")
+    )
+    assert after.keys() == before.keys() >= trained.keys()
+    for name, tensor in after.items():
+        tuned = trained.get(name, before[name])
+        expected = blended(before[name].detach(), tuned, 0.5).to(torch.bfloat16)
+        assert torch.equal(tensor, expected), name
+
+
 @pytest.mark.slow
 def test_a_model_is_merged_in_less_memory_than_it_has(
     large: tuple[Path, Path], tmp_path: Path
 ) -> None:
     base, delta = large
-    room = 64 * 1024**2
-    assert (base / "model.safetensors").stat().st_size > 1.7 * room
-    command = [sys.executable, "-m", "tests.helpers.limited_apply", str(delta), str(base)]
-    subprocess.run([*command, str(tmp_path / "whole"), "0.5", str(room)], check=True)
+    merge_limited(base, delta, tmp_path / "whole", 0.5)
     before, trained = load_file(base / "model.safetensors"), load_file(delta)
     after = load_file(tmp_path / "whole" / "model.safetensors")
     assert after.keys() == before.keys()

@@ -1,4 +1,4 @@
-"""Stored tensors -> the model's, a group at a time, by transformers' own conversion.
+"""Stored tensors -> the model's and back, a group at a time, by transformers' own conversion.
 
 Most tensors are in the files as they are in the model. Some families stack experts, split or fuse
 projections when they load: then a few stored tensors together become one or a few of the model's.
@@ -18,6 +18,7 @@ from qwen_ui.model.libraries import (
     dot_natural_key,
     get_model_conversion_mapping,
     rename_source_key,
+    revert_weight_conversion,
 )
 from qwen_ui.model.skeleton import build_on_meta, configured_dtype
 
@@ -31,7 +32,7 @@ class Conversion:
 
     def __init__(self, configuration: Any) -> None:
         self._model = build_on_meta(configuration, configured_dtype(configuration))
-        rules = get_model_conversion_mapping(self._model)
+        self._rules = rules = get_model_conversion_mapping(self._model)
         self._renamings = [rule for rule in rules if isinstance(rule, WeightRenaming)]
         self._converters = [rule for rule in rules if isinstance(rule, WeightConverter)]
         self._by_pattern = {p: c for c in self._converters for p in c.source_patterns}
@@ -66,3 +67,14 @@ class Conversion:
             name: values[0] if isinstance(values, list) else values
             for name, values in converted.items()
         }
+
+    def revert(self, tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        """The stored tensors, by the names in the files, that these of the model become again.
+
+        Args:
+            tensors: by the names in the model: all that `convert` made of a group before.
+        """
+        # As after a load: only rules that these files needed lead back to their names.
+        used: Any = [rule for rule in self._rules if rule.was_used()]
+        self._model._weight_conversions = used
+        return dict(revert_weight_conversion(self._model, dict(tensors)))
