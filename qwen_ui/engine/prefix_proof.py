@@ -101,16 +101,25 @@ def _proven(
 def _in_training(
     trainee: Trainee, inputs: dict[str, Any], evaluated_BTH: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """The outputs of two runs in training mode; where one gives what evaluation gave, that is one.
+    """The outputs of two runs in training mode.
 
-    No chance is in what comes out the same to the last bit.
+    Where the first one draws no random number and gives what evaluation gave, to the last bit, the
+    second would give the same.
     """
     with torch.random.fork_rng():
         trainee.train()
+        before = _generator_states()
         one = trainee.run_prefix(inputs)
-        other = evaluated_BTH if torch.equal(one, evaluated_BTH) else trainee.run_prefix(inputs)
+        undrawn = all(map(torch.equal, before, _generator_states()))
+        same = undrawn and torch.equal(one, evaluated_BTH)
+        other = evaluated_BTH if same else trainee.run_prefix(inputs)
         trainee.eval()
     return one, other
+
+
+def _generator_states() -> list[torch.Tensor]:
+    """Of torch's generators, on the CPU and on the devices that there are."""
+    return [torch.get_rng_state(), *torch.cuda.get_rng_state_all()]
 
 
 def rounding(
