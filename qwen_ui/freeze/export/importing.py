@@ -6,7 +6,7 @@ from qwen_ui.errors import PlanError
 from qwen_ui.files import parse_json
 from qwen_ui.freeze.canonical import canonical_plan
 from qwen_ui.freeze.plan import MAX_IMPORT_BYTES, FreezePlan
-from qwen_ui.freeze.tools.axolotl import AxolotlPattern, axolotl_matches
+from qwen_ui.freeze.tools.axolotl_pattern import AxolotlPattern, axolotl_matches
 from qwen_ui.model import Anatomy
 
 

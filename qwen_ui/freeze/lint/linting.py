@@ -31,7 +31,8 @@ class Lint:
         entries: what it lists; `problem` says what is wrong with one.
         names: first names of the tensors that train, or that get an adapter.
         adapted: those of them that get an adapter.
-        trainable_parameters: elements that train, adapters' included; None where not known.
+        trainable_parameters: elements that train, adapters' included, of some rows alone these;
+            None where not known.
         adapter_parameters: elements of the adapters; None where not known.
         problems: errors first, then warnings, then notes.
         plan: ours that trains the same tensors, whole.
@@ -81,7 +82,8 @@ def lint_text(text: str, anatomy: Anatomy, name: str = "") -> Lint:
     order = {"error": 0, "warning": 1, "note": 2}
     by_name = anatomy.by_name
     size = reading.adapter_elements
-    whole = sum(by_name[name].numel for name in reading.whole) + reading.second_copies
+    whole = sum(reading.partial.get(name, by_name[name].numel) for name in reading.whole)
+    whole += reading.second_copies
     return Lint(
         format=found.format,
         entries=entries,

@@ -19,10 +19,14 @@ from qwen_ui.freeze.lint.script import Script, read_script
 
 MOST_DEPTH = 20
 _COMMAND = re.compile(
-    r"^[^#\n]*?\b((?:swift|megatron)\s+(?:sft|pt|rlhf)|llamafactory-cli\s+train)\b", re.M
+    r"^[^#\n]*?\b((?:swift|megatron)\s+(?:sft|pt|rlhf)|llamafactory-cli\s+train|axolotl\s+train|"
+    r"tune\s+run|trl\s+(?:sft|dpo|kto|grpo|reward|rloo))\b",
+    re.M,
 )
+_FILE = re.compile(r"\.(?:ya?ml|json)$")
 _PYTHON = re.compile(
-    r"^\s*(?:from\s+[\w.]+\s+import\b|import\s+\w)|\bLoraConfig\s*\(|\bget_peft_model\s*\(", re.M
+    r"^\s*(?:from\s+[\w.]+\s+import\b|import\s+\w)|\b[A-Z]\w*Config\s*\(|\bget_peft_model\s*\(",
+    re.M,
 )
 _ENDS = frozenset({"&&", "||", "|", ";", "&", ">", ">>", "2>&1", "<"})
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -129,6 +133,7 @@ def _python(text: str) -> dict[str, Any] | None:
                 }
                 for call in script.calls
             ],
+            "wrapped": script.wrapped,
             "trainers": script.trainers,
             "requires_grad": script.requires_grad,
             "trainable": script.trainable,
@@ -153,6 +158,11 @@ def _command(text: str) -> dict[str, Any]:
     program, given = " ".join(words[:2]), words[2:end]
     values: dict[str, Any] = {}
     key = ""
+    # LLaMA-Factory, Axolotl and torchtune take a file by its place, the others by an option.
+    files = [word for word in given if _FILE.search(word.partition("=")[2] or word)]
+    if (files and not program.startswith("swift")) or "--config" in given:
+        named = files[0] if files else "--config"
+        return {"wrong": f"the command reads its settings from a file ({named[:100]}): give that"}
     for word in given:
         if word.startswith("--"):
             key, _, value = word[2:].partition("=")

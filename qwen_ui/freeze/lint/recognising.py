@@ -42,6 +42,14 @@ _FACTORY = {
     "freeze_extra_modules",
 }
 _AXOLOTL = {"lora_target_linear", "lora_modules_to_save", "lisa_n_layers", "base_model", "adapter"}
+_COMMANDS = {
+    "swift": "ms-swift",
+    "megatron": "ms-swift",
+    "llamafactory-cli": "llama-factory",
+    "axolotl": "axolotl",
+    "tune": "torchtune",
+    "trl": "trl",
+}
 _MERGEKIT = {"merge_method", "slices", "base_model_merge", "tokenizer_source"}
 _TRL = {"use_peft", "lora_task_type", "lora_target_parameters"}
 _PEFT = {
@@ -98,8 +106,7 @@ def recognise(text: str, name: str = "") -> Found:
     if "script" in parsed:
         return _of_script(parsed["script"])
     if "command" in parsed:
-        swift = not parsed["command"].startswith("llamafactory")
-        return Found("ms-swift" if swift else "llama-factory", parsed["values"])
+        return Found(_COMMANDS[parsed["command"].split()[0]], parsed["values"])
     return Found(_format_of(parsed["values"]), parsed["values"])
 
 
@@ -158,6 +165,12 @@ def _of_script(script: dict[str, Any]) -> Found:
             "Lint reads one: paste the call that counts."
         )
     if not calls:
+        if script["wrapped"]:
+            raise PlanError(
+                f"Line {script['wrapped'][0]} puts an adapter on the model, and what configures it "
+                "is not in the text as a call. Paste that call, or lint the adapter_config.json "
+                "that the run saved."
+            )
         if lines:
             raise PlanError(
                 f"The script sets requires_grad (line {lines}). What such lines train depends on "
@@ -176,6 +189,9 @@ def _of_script(script: dict[str, Any]) -> Found:
         "modules_to_save",
         "exclude_modules",
         "layers_to_transform",
+        "layers_pattern",
+        "target_parameters",
+        "bias",
         "**",
     ):
         if key in unread:
@@ -188,7 +204,7 @@ def _of_script(script: dict[str, Any]) -> Found:
         notes.append(f"Lines that set requires_grad were not read ({lines}).")
     if call["name"] == "get_peft_model":
         return Found("unsloth", call["values"], called=call["owner"], notes=tuple(notes))
-    kind = {"AdaLoraConfig": "ADALORA"}.get(call["name"], "LORA")
+    kind = call["name"].removesuffix("Config").upper()
     return Found(
         "trl", {"peft_type": kind, **call["values"]}, called="LoraConfig", notes=tuple(notes)
     )

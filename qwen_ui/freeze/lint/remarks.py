@@ -12,6 +12,8 @@ from qwen_ui.freeze.notes import listed
 from qwen_ui.freeze.tools.findings import Entry, Problem, Reading, short_text
 from qwen_ui.model import Anatomy, unreached
 
+# Of what matches nothing: how many are told each, and for how many the nearest name is looked for.
+MOST_TOLD, MOST_GUESSED = 100, 20
 # These say how, not what: a model without biases has none to train, and nothing is lost.
 _HOW = frozenset({"bias", "lora_bias"})
 
@@ -20,20 +22,32 @@ def remarked(reading: Reading, anatomy: Anatomy) -> tuple[tuple[Entry, ...], lis
     """The entries with what is wrong with each, and all problems."""
     entries = []
     problems = [*reading.problems]
+    unmatched = 0
     for entry in reading.entries:
-        said = _unmatched(entry, anatomy) if not entry.names else surprise(entry, anatomy)
-        if said:
-            wrong = not entry.names and entry.setting not in _HOW
+        if entry.names:
+            said = surprise(entry, anatomy)
+        else:
+            unmatched += 1
+            said = _unmatched(entry, anatomy, guess=unmatched <= MOST_GUESSED)
+        wrong = not entry.names and entry.setting not in _HOW
+        if said and (entry.names or unmatched <= MOST_TOLD):
             problems.append(Problem("error" if wrong else "warning", said))
         elif note := kinds_note(entry, anatomy):
             problems.append(Problem("note", note))
         entries.append(replace(entry, problem=said))
+    if unmatched > MOST_TOLD:
+        more = f"{unmatched - MOST_TOLD:,} more entries match nothing in {anatomy.source}."
+        problems.append(Problem("error", more))
     problems += _together(reading, anatomy)
     return tuple(entries), list(dict.fromkeys(problems))
 
 
-def _unmatched(entry: Entry, anatomy: Anatomy) -> str:
-    """That it matches nothing, and what may have been meant."""
+def _unmatched(entry: Entry, anatomy: Anatomy, *, guess: bool) -> str:
+    """That it matches nothing, and what may have been meant.
+
+    Args:
+        guess: whether to look for the nearest name, which takes up to a tenth of a second.
+    """
     asked, shown = entry.entry.strip("^$"), short_text(entry.entry)
     for group in anatomy.tied:
         if any(asked and asked in name for name in group[1:]):
@@ -41,7 +55,7 @@ def _unmatched(entry: Entry, anatomy: Anatomy) -> str:
                 f"'{shown}' ({entry.setting}) matches nothing: {group[1]} is the same tensor "
                 f"as {group[0]} and is listed by that name alone."
             )
-    near = nearest(entry.entry, entry.candidates)
+    near = nearest(entry.entry, entry.candidates) if guess else ""
     hint = f" The nearest name is '{near}'." if near else ""
     return (
         f"'{shown}' ({entry.setting}) matches nothing in {anatomy.source}."

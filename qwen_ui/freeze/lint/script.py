@@ -7,10 +7,16 @@ Values count where they stand as literals, or as a name that is given one litera
 from __future__ import annotations
 
 import ast
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
-CONFIGURATIONS = ("LoraConfig", "AdaLoraConfig", "get_peft_model")
+# Classes of `peft/tuners`, and what those that select no modules by name end with.
+_ADAPTERS = re.compile(
+    r"(AdaLora|BOFT|Bone|C3A|CPT|Delora|FourierFT|HRA|IA3|LNTuning|LoHa|LoKr|Lora|MiSS|Miss|"
+    r"OFT|Poly|PrefixTuning|PromptEncoder|PromptTuning|RandLora|Road|Shira|TrainableTokens|VBLoRA|"
+    r"Vera|WaveFT|XLora|AdaptionPrompt|MultitaskPromptTuning)Config"
+)
 MOST_NAMES = 200_000
 
 
@@ -38,13 +44,15 @@ class Script:
     """All that is found.
 
     Attributes:
-        calls: of `CONFIGURATIONS`, in their order.
+        calls: that configure adapters, in their order.
+        wrapped: lines that put an adapter on the model whose configuration is made elsewhere.
         trainers: names of the trainers that are made.
         requires_grad: lines that set it.
         trainable: names in the set TRAINABLE, which our own exports begin with; None without one.
     """
 
     calls: list[Call] = field(default_factory=list)
+    wrapped: list[int] = field(default_factory=list)
     trainers: list[str] = field(default_factory=list)
     requires_grad: list[int] = field(default_factory=list)
     trainable: list[str] | None = None
@@ -95,8 +103,16 @@ def _read_call(node: ast.Call, literals: dict[str, Any], script: Script) -> None
         script.requires_grad.append(node.lineno)
     if name.endswith("Trainer"):
         script.trainers.append(name)
-    if name not in CONFIGURATIONS or (name == "get_peft_model" and not owner):
+        if any(
+            keyword.arg == "peft_config" and not _is_none(keyword.value)
+            for keyword in node.keywords
+        ):
+            script.wrapped.append(node.lineno)
+    if name == "get_peft_model" and not owner:
         # PEFT's own function takes a configuration that is made elsewhere.
+        script.wrapped.append(node.lineno)
+        return
+    if name != "get_peft_model" and not _ADAPTERS.fullmatch(name):
         return
     values: dict[str, Any] = {}
     unread: dict[str, str] = {}
@@ -110,6 +126,10 @@ def _read_call(node: ast.Call, literals: dict[str, Any], script: Script) -> None
         except (ValueError, TypeError):
             unread[key] = ast.unparse(keyword.value)[:100]
     script.calls.append(Call(name, owner, node.lineno, values, unread))
+
+
+def _is_none(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and node.value is None
 
 
 def _named(node: ast.expr) -> tuple[str, str]:

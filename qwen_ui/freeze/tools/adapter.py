@@ -9,6 +9,8 @@ from qwen_ui.freeze.tools.values import (
     Values,
     flag,
     numbers_by_pattern,
+    patterns_of,
+    some,
     text,
     text_list,
     whole_number,
@@ -23,6 +25,7 @@ class Adapter:
     """PEFT's `LoraConfig` (peft 0.21), as far as it selects.
 
     Attributes:
+        method: PEFT's name for the kind of adapter.
         target: `target_modules`: ends of module names, or one text: a regular expression for a
             whole name, or `all-linear`; None where PEFT is to take its default for the model.
         exclude: `exclude_modules`: ends of names, or a regular expression for a whole name.
@@ -32,15 +35,16 @@ class Adapter:
         layers_pattern: names of the list of layers, as regular expressions; empty for any.
         rank: of the two matrices; `rank_pattern` gives modules another one.
         alpha_pattern: patterns of modules with another scale.
-        bias: `none`, `all` or `lora_only`.
+        bias: `none`, `all`, or `lora_only` for those of adapted modules, whatever the method.
         dropout: before the adapters.
         dora: whether every adapter has a vector of magnitudes, too.
         lora_bias: whether the second matrix has a bias.
-        tokens: `trainable_token_indices`: modules with rows that train; "" for the embedding.
+        tokens: `trainable_token_indices`: of modules, how many rows train; "" for the embedding.
         tied: `ensure_weight_tying`.
         names: the tool's own names for these settings, where they differ from PEFT's.
     """
 
+    method: str = "LORA"
     target: str | tuple[str, ...] | None
     exclude: str | tuple[str, ...] = ()
     save: tuple[str, ...] = ()
@@ -49,12 +53,12 @@ class Adapter:
     layers_pattern: tuple[str, ...] = ()
     rank: int = 8
     rank_pattern: dict[str, int] = field(default_factory=dict)
-    alpha_pattern: dict[str, int] = field(default_factory=dict)
+    alpha_pattern: tuple[str, ...] = ()
     bias: str = "none"
     dropout: bool = False
     dora: bool = False
     lora_bias: bool = False
-    tokens: tuple[str, ...] = ()
+    tokens: dict[str, int] = field(default_factory=dict)
     tied: bool = False
     names: dict[str, str] = field(default_factory=dict)
 
@@ -68,8 +72,11 @@ class Adapter:
         return self.target if isinstance(self.target, tuple) else ()
 
 
-def adapter_from(values: Values) -> Adapter:
+def adapter_from(values: Values, method: str = "LORA") -> Adapter:
     """The adapter of PEFT's own settings, of `adapter_config.json` or of `LoraConfig(...)`.
+
+    Args:
+        method: PEFT's name for the kind of adapter.
 
     Raises:
         PlanError: a setting is of another type, or PEFT refuses it.
@@ -85,10 +92,11 @@ def adapter_from(values: Values) -> Adapter:
     if pattern and layers is None:
         raise PlanError("PEFT refuses `layers_pattern` without `layers_to_transform`.")
     bias = text(values, "bias", "none")
-    if bias not in ("none", "all", "lora_only"):
+    if bias not in ("none", "all") and not bias.endswith("_only"):
         raise PlanError(f"`bias` is '{bias[:40]}'; PEFT knows none, all and lora_only.")
     exclude = one_or_list(values, "exclude_modules")
     return Adapter(
+        method=method,
         target=target,
         exclude=() if exclude is None else exclude,
         save=text_list(values, "modules_to_save"),
@@ -97,9 +105,9 @@ def adapter_from(values: Values) -> Adapter:
         layers_pattern=pattern,
         rank=whole_number(values, "r", 8),
         rank_pattern=numbers_by_pattern(values, "rank_pattern"),
-        alpha_pattern=numbers_by_pattern(values, "alpha_pattern"),
-        bias=bias,
-        dropout=values.get("lora_dropout") not in (None, 0, 0.0),
+        alpha_pattern=patterns_of(values, "alpha_pattern"),
+        bias="lora_only" if bias.endswith("_only") else bias,
+        dropout=some(values, "lora_dropout"),
         dora=flag(values, "use_dora"),
         lora_bias=flag(values, "lora_bias"),
         tokens=_tokens(values),
@@ -119,8 +127,9 @@ def one_or_list(values: Values, key: str) -> str | tuple[str, ...] | None:
     return text_list(values, key)
 
 
-def _tokens(values: Values) -> tuple[str, ...]:
+def _tokens(values: Values) -> dict[str, int]:
     found = values.get("trainable_token_indices")
     if not found:
-        return ()
-    return tuple(found) if isinstance(found, dict) else ("",)
+        return {}
+    by_module = found if isinstance(found, dict) else {"": found}
+    return {str(name): len(whole_numbers(by_module, name) or ()) for name in by_module}

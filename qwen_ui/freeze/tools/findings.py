@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
-from qwen_ui.model import Anatomy
+from qwen_ui.model import Anatomy, once_per_anatomy
 
 MOST_QUOTED = 80
 Severity = Literal["error", "warning", "note"]
@@ -52,6 +52,7 @@ class Reading:
         adapted: first names of the tensors that stay and get an adapter.
         adapter_elements: elements of the adapters; None where they are not known.
         second_copies: elements that train a second time, in copies of both names of a tied tensor.
+        partial: of tensors of which some rows alone train, how many elements these have.
         problems: what the tool does beyond the text, and what it would refuse.
     """
 
@@ -62,6 +63,7 @@ class Reading:
     adapter_elements: int | None = 0
     problems: tuple[Problem, ...] = ()
     second_copies: int = 0
+    partial: dict[str, int] = field(default_factory=dict)
 
     @property
     def names(self) -> frozenset[str]:
@@ -76,6 +78,12 @@ def short_text(entry: str) -> str:
 
 def in_tree_order(anatomy: Anatomy, names: Iterable[str]) -> tuple[str, ...]:
     """First names of these tensors, each once, in the order of the model."""
-    known = anatomy.by_name
-    wanted = {known[name].name for name in names if name in known}
-    return tuple(p.name for p in anatomy.parameters if p.name in wanted)
+    known, place = anatomy.by_name, _places(anatomy)
+    return tuple(
+        sorted({known[name].name for name in names if name in known}, key=place.__getitem__)
+    )
+
+
+@once_per_anatomy
+def _places(anatomy: Anatomy) -> dict[str, int]:
+    return {parameter.name: place for place, parameter in enumerate(anatomy.parameters)}

@@ -4,9 +4,6 @@ Freeze tuning (LLaMA-Factory ff6d4d1, `llamafactory/model/adapter.py`, `_setup_f
 parameter trains where its name contains one of `.{index}.{module}` for the first or last n blocks
 and the modules named, or one of the extra modules. A module is the part of a name after the block's
 index; an extra module is the last part but one of a name without an index. Others are refused.
-
-LoRA (`_setup_lora_tuning`): PEFT's rule; the target `all` is the last part of the name of every
-linear layer that is not in the head (`model_utils/misc.py`, `find_all_linear_modules`).
 """
 
 from __future__ import annotations
@@ -14,16 +11,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 from qwen_ui.errors import PlanError
-from qwen_ui.freeze.tools.adapter import Adapter
 from qwen_ui.freeze.tools.findings import Entry, Problem, Reading
-from qwen_ui.freeze.tools.parts import parts_of
-from qwen_ui.freeze.tools.peft import read_adapter
+from qwen_ui.freeze.tools.llama_factory_lora import read_lora
 from qwen_ui.freeze.tools.values import Values, flag, text, text_list, whole_number
 from qwen_ui.model import Anatomy
 
-_NAMES = {"target_modules": "lora_target", "modules_to_save": "additional_target"}
 _LAYER_COUNTS = ("num_hidden_layers", "num_layers", "n_layer")
 
 
@@ -59,13 +54,22 @@ def read_llama_factory(values: Values, anatomy: Anatomy) -> Reading:
     """
     method = text(values, "finetuning_type", "lora")
     if method == "full":
-        told = Problem("note", "finetuning_type is full: LLaMA-Factory trains every tensor.")
+        told = [Problem("note", "finetuning_type is full: LLaMA-Factory trains every tensor.")]
+        if flag(values, "use_badam"):
+            told.append(
+                Problem(
+                    "warning",
+                    "use_badam trains some blocks or elements at a time, by a rule of BAdam's own "
+                    "that lint does not read: the names may be fewer.",
+                )
+            )
         whole = frozenset(p.name for p in anatomy.parameters)
-        return _with_parts_of_images(Reading("llama-factory", (), whole, problems=(told,)), anatomy)
+        reading = Reading("llama-factory", (), whole, problems=tuple(told))
+        return _with_parts_of_images(reading, anatomy)
     if method == "freeze":
         return _with_parts_of_images(_freeze(values, anatomy), anatomy)
     if method in ("lora", "oft"):
-        return _with_parts_of_images(_lora(values, anatomy, method), anatomy)
+        return _with_parts_of_images(read_lora(values, anatomy, method), anatomy)
     raise PlanError(f"LLaMA-Factory has no finetuning_type '{method[:40]}'.")
 
 
@@ -82,16 +86,18 @@ def _freeze(values: Values, anatomy: Anatomy) -> Reading:
     problems = []
     for module in settings.modules:
         parts = settings.parts(count, module)
-        found = tuple(name for name in names if any(part in name for part in parts))
-        if module != "all" and module not in known:
+        found: tuple[str, ...] = ()
+        if module == "all" or module in known:
+            found = tuple(name for name in names if any(part in name for part in parts))
+        else:
             problems.append(_unknown(module, known))
-            found = ()
         entries.append(Entry("freeze_trainable_modules", module, found, candidates=known))
     for module in settings.extra:
-        found = tuple(name for name in names if module in name)
-        if module not in outside:
+        found = ()
+        if module in outside:
+            found = tuple(name for name in names if module in name)
+        else:
             problems.append(_unknown(module, outside))
-            found = ()
         entries.append(Entry("freeze_extra_modules", module, found, candidates=outside))
     if flag(values, "use_llama_pro"):
         raise PlanError(
@@ -105,9 +111,10 @@ def _freeze(values: Values, anatomy: Anatomy) -> Reading:
 
 def layer_count(anatomy: Anatomy) -> int:
     """What LLaMA-Factory counts the blocks by: the configuration, of the text where it has one."""
-    nested = anatomy.config.get("text_config")
-    config = nested if isinstance(nested, dict) else anatomy.config
-    found = next((config[key] for key in _LAYER_COUNTS if config.get(key)), None)
+    whole: Any = anatomy.configuration
+    config = getattr(whole, "text_config", whole)
+    # Asked of the object, not of its JSON: some types call the number by another name in there.
+    found = next((n for key in _LAYER_COUNTS if (n := getattr(config, key, None))), None)
     if not isinstance(found, int):
         raise PlanError(f"LLaMA-Factory does not support freeze tuning of {anatomy.source}.")
     return found
@@ -160,43 +167,6 @@ def _other_stacks(
             f"LLaMA-Factory looks for the block's number anywhere in a name: {stray[0]} trains as "
             f"well, of {len(stray):,} tensors that are in none of these blocks.",
         )
-
-
-def _lora(values: Values, anatomy: Anatomy, method: str) -> Reading:
-    key = "lora_target" if method == "lora" else "oft_target"
-    targets = text_list(values, key, split=",") or ("all",)
-    problems = []
-    if targets == ("all",):
-        targets = linear_leaves(anatomy)
-        problems.append(
-            Problem("note", f"{key} is all: LLaMA-Factory targets {', '.join(targets)}.")
-        )
-    if flag(values, "use_llama_pro"):
-        raise PlanError("use_llama_pro trains blocks that were added to the model.")
-    adapter = Adapter(
-        target=targets,
-        save=text_list(values, "additional_target", split=","),
-        rank=whole_number(values, "lora_rank", 8),
-        dropout=values.get("lora_dropout") not in (None, 0, 0.0),
-        dora=flag(values, "use_dora"),
-        names={**_NAMES, "target_modules": key},
-    )
-    reading = read_adapter("llama-factory", adapter, anatomy, problems)
-    return reading if method == "lora" else replace(reading, adapter_elements=None)
-
-
-def linear_leaves(anatomy: Anatomy) -> tuple[str, ...]:
-    """`find_all_linear_modules`: last parts of the names of linear layers outside the head."""
-    head = {"chatglm": "output_layer", "internlm2": "output"}.get(anatomy.model_type, "lm_head")
-    return tuple(
-        dict.fromkeys(
-            part.name.rpartition(".")[2]
-            for part in parts_of(anatomy).listed
-            if "Linear" in part.class_name
-            and "Embedding" not in part.class_name
-            and not any(skipped in part.name for skipped in ("lm_head", head))
-        )
-    )
 
 
 def _with_parts_of_images(reading: Reading, anatomy: Anatomy) -> Reading:

@@ -21,12 +21,13 @@ from itertools import accumulate
 
 from qwen_ui.errors import PlanError
 from qwen_ui.freeze.tools.adapter import Adapter
-from qwen_ui.freeze.tools.findings import Entry, Problem, Reading
+from qwen_ui.freeze.tools.affixes import Beginnings
+from qwen_ui.freeze.tools.findings import Entry, Problem, Reading, in_tree_order
 from qwen_ui.freeze.tools.lisa import with_lisa
 from qwen_ui.freeze.tools.parts import Part, Parts, parts_of
 from qwen_ui.freeze.tools.peft import read_adapter
 from qwen_ui.freeze.tools.peft_rule import MAMBA_TYPES, NOT_IN_MAMBA
-from qwen_ui.freeze.tools.values import Values, ratio, text, text_list, whole_number
+from qwen_ui.freeze.tools.values import Values, flag, ratio, some, text, text_list, whole_number
 from qwen_ui.model import Anatomy, match_names
 
 FULL_SETTINGS = (
@@ -72,7 +73,7 @@ def _full(values: Values, anatomy: Anatomy) -> Reading:
     trained = set(names)
 
     def add(setting: str, item: str, found: Iterable[str], *, freezes: bool) -> None:
-        of = tuple(found)
+        of = in_tree_order(anatomy, found)
         options = () if setting.endswith("_ratio") else names
         entries.append(Entry(setting, item, of, freezes, options))
         (trained.difference_update if freezes else trained.update)(of)
@@ -81,21 +82,29 @@ def _full(values: Values, anatomy: Anatomy) -> Reading:
     if part > 0:
         first = frozen_by_ratio([p.numel for p in anatomy.parameters], part)
         add("freeze_parameters_ratio", f"{part:g}", names[:first], freezes=True)
+    beginnings = Beginnings(names)
     for setting, freezes in (("freeze_parameters", True), ("trainable_parameters", False)):
-        for item in text_list(values, setting):
-            add(setting, item, (n for n in names if n.startswith(item)), freezes=freezes)
+        items = text_list(values, setting)
+        for item in items:
+            add(setting, item, beginnings.having(item), freezes=freezes)
         pattern = text(values, f"{setting}_regex")
-        if pattern:
+        # An empty one is found in every name; beside nothing else it is not looked at to train.
+        if pattern or (values.get(f"{setting}_regex") is not None and (freezes or items)):
             (found,) = match_names([pattern], names)
             add(f"{setting}_regex", pattern, (names[i] for i in found), freezes=freezes)
     problems = []
     if not entries:
         problems.append(Problem("note", "Nothing is frozen: ms-swift trains every tensor."))
     reading = Reading("ms-swift", tuple(entries), frozenset(trained), problems=tuple(problems))
-    if "lisa" in text_list(values, "callbacks") or whole_number(values, "lisa_activated_layers", 0):
-        blocks = whole_number(values, "lisa_activated_layers", 0)
-        return with_lisa(reading, anatomy, "lisa_activated_layers", blocks)
+    if _has_lisa(values):
+        drawn = whole_number(values, "lisa_activated_layers", 0)
+        return with_lisa(reading, anatomy, "lisa_activated_layers", drawn)
     return reading
+
+
+def _has_lisa(values: Values) -> bool:
+    given = whole_number(values, "lisa_activated_layers", 0) > 0
+    return given or "lisa" in text_list(values, "callbacks")
 
 
 def frozen_by_ratio(elements: list[int], part: float) -> int:
@@ -113,6 +122,26 @@ def _lora(values: Values, anatomy: Anatomy, tuner: str, *, named: bool) -> Readi
                 "error",
                 f"ms-swift does not look at {unread[0]}: tuner_type is {tuner}{why}. Set "
                 "tuner_type to full.",
+            )
+        )
+    if _has_lisa(values):
+        problems.append(
+            Problem("error", "ms-swift stops: LISA goes with tuner_type full alone, not with LoRA.")
+        )
+    if values.get("adapters") or values.get("resume_from_checkpoint"):
+        problems.append(
+            Problem(
+                "warning",
+                "ms-swift goes on with an adapter that exists, whose own adapter_config.json says "
+                "what it is on: the targets here are not looked at. Lint that file.",
+            )
+        )
+    if values.get("tuner_backend") == "unsloth":
+        problems.append(
+            Problem(
+                "warning",
+                "ms-swift hands these targets to Unsloth, whose rule may differ: lint the call of "
+                "get_peft_model as well.",
             )
         )
     pattern = text(values, "target_regex")
@@ -133,12 +162,12 @@ def _lora(values: Values, anatomy: Anatomy, tuner: str, *, named: bool) -> Readi
         parameters=text_list(values, "target_parameters"),
         rank=whole_number(values, "lora_rank", 8),
         bias=text(values, "lora_bias", "none"),
-        dropout=values.get("lora_dropout", 0.05) not in (None, 0, 0.0, "0", "0.0"),
-        dora=str(values.get("use_dora", "")).lower() == "true",
+        method="ADALORA" if tuner == "adalora" else "LORA",
+        dropout=some(values, "lora_dropout", 0.05),
+        dora=flag(values, "use_dora"),
         names={**_NAMES, "target_modules": "target_regex" if pattern else "target_modules"},
     )
-    reading = read_adapter("ms-swift", adapter, anatomy, problems)
-    return reading if tuner != "adalora" else replace(reading, adapter_elements=None)
+    return read_adapter("ms-swift", adapter, anatomy, problems)
 
 
 def _spelled_out(

@@ -59,6 +59,8 @@ def read_expressions(items: Sequence[str], anatomy: Anatomy) -> Reading:
 
 def alternatives(expression: str) -> list[str]:
     """The alternatives of an expression; our own exports have one for each pattern."""
+    if expression.startswith("(?") and not expression.startswith("(?:"):
+        return [expression]  # flags at the beginning are those of every alternative
     found, depth, start, index = [], 0, 0, 0
     while index < len(expression):
         letter = expression[index]

@@ -33,11 +33,19 @@ class Parts:
         listed: every module under its first name, as torch's `named_modules()` gives them.
         paths: every name of every module, second names of shared ones included.
         head: name of the module that computes the logits; empty where there is none.
+        embedding: first name of the module that embeds the tokens; empty where there is none.
     """
 
     listed: tuple[Part, ...]
     paths: tuple[str, ...]
     head: str
+    embedding: str
+
+    @property
+    def token_ends(self) -> tuple[str, ...]:
+        """Last parts of the names of embedding and head, those that there are."""
+        names = (self.embedding, self.head)
+        return tuple(dict.fromkeys(name.rpartition(".")[2] for name in names if name))
 
     @property
     def linear_names(self) -> tuple[str, ...]:
@@ -64,14 +72,16 @@ def parts_of(anatomy: Anatomy) -> Parts:
         (nn.LayerNorm, "layernorm"),
     )
     module = fake_model(anatomy).module
-    head = module.get_output_embeddings()
+    head, embedding = module.get_output_embeddings(), module.get_input_embeddings()
     listed = []
-    head_name = ""
+    head_name = embedding_name = ""
     for name, child in module.named_modules():
         kind = next((kind for types, kind in kinds if isinstance(child, types)), "other")
         groups = int(getattr(child, "groups", 1)) if kind == "conv" else 1
         listed.append(Part(name, kind, type(child).__name__, groups))
         if child is head:
             head_name = name
+        if child is embedding:
+            embedding_name = name
     paths = tuple(name for name, _ in module.named_modules(remove_duplicate=False))
-    return Parts(tuple(listed), paths, head_name)
+    return Parts(tuple(listed), paths, head_name, embedding_name)

@@ -8,17 +8,14 @@ from dataclasses import replace
 
 from qwen_ui.errors import PlanError
 from qwen_ui.freeze.tools.adapter import ALL_LINEAR, Adapter, adapter_from
+from qwen_ui.freeze.tools.affixes import Beginnings
 from qwen_ui.freeze.tools.findings import Entry, Problem, Reading, in_tree_order
 from qwen_ui.freeze.tools.peft_moe import translated
 from qwen_ui.freeze.tools.peft_refusals import refusals
-from qwen_ui.freeze.tools.peft_rule import PeftRule
+from qwen_ui.freeze.tools.peft_rule import METHODS, PeftRule
 from qwen_ui.freeze.tools.peft_size import adapter_elements
 from qwen_ui.freeze.tools.values import Values, text
 from qwen_ui.model import Anatomy
-
-# Methods whose targets follow the same rule (`peft/mapping.py`); the size of their adapters is
-# known here for LoRA alone.
-SAME_TARGETS = frozenset({"ADALORA", "BOFT", "BONE", "HRA", "LOHA", "LOKR", "MISS", "OFT", "VERA"})
 
 
 def read_peft(values: Values, anatomy: Anatomy) -> Reading:
@@ -28,16 +25,17 @@ def read_peft(values: Values, anatomy: Anatomy) -> Reading:
         PlanError: it selects no modules (prompt tuning), or a setting is of another type.
     """
     method = text(values, "peft_type", "LORA").upper()
-    if method != "LORA" and method not in SAME_TARGETS:
+    if method not in METHODS:
         raise PlanError(
             f"The file configures '{method[:40]}', whose tensors are not found by LoRA's rule. "
-            f"Lint reads {', '.join(('LORA', *sorted(SAME_TARGETS)))}."
+            f"Lint reads {', '.join(sorted(METHODS))}."
         )
-    reading = read_adapter("peft", adapter_from(values), anatomy)
     if values.get("layer_replication"):
-        told = Problem("error", "`layer_replication` repeats blocks before anything is matched.")
-        reading = replace(reading, problems=(*reading.problems, told))
-    return reading if method == "LORA" else replace(reading, adapter_elements=None)
+        raise PlanError(
+            "`layer_replication` repeats blocks before anything is matched, and lint has the model "
+            "as it is. Take the setting out, and lint the rest."
+        )
+    return read_adapter("peft", adapter_from(values, method), anatomy)
 
 
 def read_adapter(
@@ -54,7 +52,7 @@ def read_adapter(
     """
     given = adapter
     if adapter.target is None and not adapter.parameters:
-        adapter = replace(adapter, target=default_target(anatomy))
+        adapter = replace(adapter, target=default_target(anatomy, adapter.method))
     moved = translated(adapter, anatomy)
     rule = PeftRule(adapter if moved is None else moved.adapter, anatomy)
     adapted = in_tree_order(
@@ -80,7 +78,23 @@ def read_adapter(
         adapter_elements(rule),
         tuple(problems),
         _second_copies(rule),
+        _rows(rule),
     )
+
+
+def _rows(rule: PeftRule) -> dict[str, int]:
+    """Of the tensors of which some rows train, how many elements these have."""
+    by_name = rule.anatomy.by_name
+    weights = {
+        f"{module}.weight": count
+        for item, count in rule.adapter.tokens.items()
+        for module in rule.token_modules(item)
+    }
+    return {
+        by_name[name].name: count * by_name[name].shape[-1]
+        for name, count in weights.items()
+        if name in by_name
+    }
 
 
 def _second_copies(rule: PeftRule) -> int:
@@ -93,7 +107,7 @@ def _second_copies(rule: PeftRule) -> int:
     )
 
 
-def default_target(anatomy: Anatomy) -> str | tuple[str, ...]:
+def default_target(anatomy: Anatomy, method: str = "LORA") -> str | tuple[str, ...]:
     """PEFT's own targets for this type of model, asked of the library that is installed.
 
     Raises:
@@ -104,10 +118,9 @@ def default_target(anatomy: Anatomy) -> str | tuple[str, ...]:
             "The file names no targets, so that PEFT takes its default for the model, and peft is "
             "not installed here to look that up. Name target_modules, or install peft."
         )
-    from peft.utils import (  # noqa: PLC0415  optional, and seconds
-        TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING as defaults,
-    )
+    from peft.utils import constants  # noqa: PLC0415  optional, and seconds
 
+    defaults = getattr(constants, f"TRANSFORMERS_MODELS_TO_{method}_TARGET_MODULES_MAPPING", {})
     found = defaults.get(anatomy.model_type)
     if found is None:
         raise PlanError(
@@ -136,18 +149,17 @@ def _target_entries(
 
 def _other_entries(rule: PeftRule, given: Adapter, adapted: Sequence[str]) -> Iterable[Entry]:
     leaves = tuple(dict.fromkeys(key.rpartition(".")[2] for key in rule.keys))
+    by_layer: dict[int | None, list[str]] = {}
+    for name in adapted if given.layers else ():
+        by_layer.setdefault(rule.layer_indexes.get(name.rpartition(".")[0]), []).append(name)
     for layer in given.layers or ():
-        inside = (n for n in adapted if rule.layer_indexes.get(n.rpartition(".")[0]) == layer)
-        yield _entry(rule, "layers_to_transform", str(layer), inside)
+        yield _entry(rule, "layers_to_transform", str(layer), by_layer.get(layer, ()))
     for item, modules in rule.excluded.items():
         of = (f"{m}.{end}" for m in modules for end in ("weight", "bias"))
         yield _entry(rule, "exclude_modules", item, of, leaves, freezes=True)
+    beginnings = Beginnings(rule.anatomy.by_name)
     for item, saved in rule.saved.items():
-        under = (
-            name
-            for name in rule.anatomy.by_name
-            if any(name.startswith(f"{module}.") for module in saved)
-        )
+        under = (name for module in saved for name in beginnings.having(f"{module}."))
         yield _entry(rule, "modules_to_save", item, under, leaves)
     names = [*rule.adapted_modules, *rule.adapted_parameters]
     for setting in ("rank_pattern", "alpha_pattern"):
@@ -156,10 +168,8 @@ def _other_entries(rule: PeftRule, given: Adapter, adapted: Sequence[str]) -> It
             yield _entry(rule, setting, pattern, of, leaves)
     if given.bias != "none":
         yield _entry(rule, "bias", given.bias, rule.biases)
-    embeddings = [p.name for p in rule.parts.listed if p.kind == "embedding"]
     for item in given.tokens:
-        rows_of = [n for n in embeddings if n.endswith(item)] if item else embeddings[:1]
-        weights = (f"{module}.weight" for module in rows_of)
+        weights = (f"{module}.weight" for module in rule.token_modules(item))
         yield _entry(rule, "trainable_token_indices", item or "embedding", weights)
 
 

@@ -50,9 +50,9 @@ class Translated:
 
 
 def translated(adapter: Adapter, anatomy: Anatomy) -> Translated | None:
-    """The translation for this model; None where PEFT makes none."""
+    """The translation for this model; None where PEFT makes none, as for what is not LoRA."""
     renamed = _renamed(anatomy)
-    if renamed is None or adapter.target is None:
+    if renamed is None or adapter.target is None or adapter.method != "LORA":
         return None
     if isinstance(adapter.target, str):
         targets = _spelled_out(adapter, anatomy, renamed)

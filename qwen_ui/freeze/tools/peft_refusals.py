@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from qwen_ui.freeze.tools.findings import Problem
-from qwen_ui.freeze.tools.peft_rule import ADAPTABLE, MAMBA_TYPES, NOT_IN_MAMBA, PeftRule
+from qwen_ui.freeze.tools.peft_rule import MAMBA_TYPES, NOT_IN_MAMBA, PeftRule
+
+_KINDS = {"linear": "linear layers", "embedding": "embeddings", "conv": "convolutions"}
 
 
 def refusals(rule: PeftRule) -> Iterator[Problem]:
@@ -13,6 +15,9 @@ def refusals(rule: PeftRule) -> Iterator[Problem]:
     yield from _modules(rule)
     yield from _tensors(rule)
     yield from _saved(rule)
+    yield from _tokens(rule)
+    if rule.adapter.dora and rule.adapter.lora_bias:
+        yield Problem("error", "PEFT refuses lora_bias beside use_dora. Leave one of them out.")
     if rule.adapter.rank <= 0:
         yield Problem("error", f"PEFT refuses the rank {rule.adapter.rank}: it must be positive.")
     if not rule.targeted and not rule.adapted_parameters:
@@ -24,14 +29,15 @@ def refusals(rule: PeftRule) -> Iterator[Problem]:
 
 
 def _modules(rule: PeftRule) -> Iterator[Problem]:
-    wrong = [name for name in rule.targeted if rule.kind(name) not in ADAPTABLE]
+    wrong = [name for name in rule.targeted if rule.kind(name) not in rule.adaptable]
     if wrong:
+        kinds = ", ".join(_KINDS[kind] for kind in rule.adaptable if kind in _KINDS)
         yield Problem(
             "error",
-            f"PEFT stops at {wrong[0]}: it adapts linear layers, embeddings and convolutions, and "
-            f"this is a {rule.part(wrong[0]).class_name}. Name the layers inside it.",
+            f"PEFT stops at {wrong[0]}: {rule.adapter.method} adapts {kinds}, and this is a "
+            f"{rule.part(wrong[0]).class_name}. Name the layers inside it, or leave it out.",
         )
-    if rule.anatomy.model_type in MAMBA_TYPES:
+    if rule.anatomy.model_type in MAMBA_TYPES and rule.adapter.method in ("LORA", "ADALORA"):
         wrong = [n for n in rule.targeted if n.rpartition(".")[2] in NOT_IN_MAMBA]
         if wrong:
             yield Problem(
@@ -104,4 +110,28 @@ def _saved(rule: PeftRule) -> Iterator[Problem]:
                 "error",
                 f"PEFT stops: '{item}' in modules_to_save is the end of {both[0]}, too, which gets "
                 "an adapter. Write more of the name, or leave one of them out.",
+            )
+
+
+def _tokens(rule: PeftRule) -> Iterator[Problem]:
+    for item in rule.adapter.tokens:
+        named = item or "embedding"
+        modules = rule.token_modules(item)
+        if not modules:
+            yield Problem(
+                "error",
+                f"PEFT stops: '{named}' in trainable_token_indices is the end of no module.",
+            )
+        both = sorted({*rule.adapted_modules} & {*modules})
+        if both:
+            yield Problem(
+                "error",
+                f"PEFT stops: '{named}' in trainable_token_indices is {both[0]}, too, which gets "
+                "an adapter. Leave one of them out.",
+            )
+        if (item or rule.parts.embedding.rpartition(".")[2]) in rule.adapter.save:
+            yield Problem(
+                "error",
+                f"PEFT stops: '{named}' is in modules_to_save and in trainable_token_indices. "
+                "Leave one of them out.",
             )

@@ -18,16 +18,30 @@ text, with or without a dot before it.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from qwen_ui.freeze.tools.adapter import ALL_LINEAR, Adapter
+from qwen_ui.freeze.tools.affixes import DottedEnds, Ends
 from qwen_ui.freeze.tools.parts import Part, Parts, parts_of
 from qwen_ui.model import Anatomy, match_names, matched_groups
 
-# `peft/tuners/lora/layer.py`, `dispatch_default`.
-ADAPTABLE = ("linear", "conv1d", "embedding", "conv")
+# `peft/tuners/lora/layer.py`, `dispatch_default`, and `peft/tuners/*/model.py` of the others.
+_ADAPTABLE = {
+    "LORA": ("linear", "conv1d", "embedding", "conv"),
+    "ADALORA": ("linear", "conv1d"),
+    "VERA": ("linear", "conv1d"),
+    "LOHA": ("linear", "conv"),
+    "LOKR": ("linear", "conv"),
+    "OFT": ("linear", "embedding"),
+    "BOFT": ("linear",),
+    "BONE": ("linear",),
+    "HRA": ("linear",),
+    "MISS": ("linear",),
+}
+# Methods whose targets follow the same rule; the size of their adapters is known for LoRA alone.
+METHODS = frozenset(_ADAPTABLE)
 # `peft/tuners/tuners_utils.py`, `_check_lora_target_modules_mamba`.
 MAMBA_TYPES = frozenset({"falcon_h1", "mamba", "mamba2", "falcon_mamba", "nemotron_h"})
 NOT_IN_MAMBA = frozenset({"out_proj", "conv1d"})
@@ -63,8 +77,10 @@ class PeftRule:
             if target.lower() == ALL_LINEAR:
                 return {target: frozenset(self.all_linear) - self.left_out}
             return {target: frozenset(self.meant_by(target, self.keys))}
+        ends = DottedEnds(self.keys)
         return {
-            item: frozenset(k for k in self.keys if self._listed_match(item, k)) - self.left_out
+            item: frozenset(k for k in ends.having(item) if k == item or self._in_layers(k))
+            - self.left_out
             for item in target
         }
 
@@ -92,10 +108,8 @@ class PeftRule:
         exclude = self.adapter.exclude
         if isinstance(exclude, str):
             return {exclude: frozenset(_full(exclude, names))} if exclude else {}
-        return {
-            item: frozenset(n for n in names if n == item or n.endswith(f".{item}"))
-            for item in exclude
-        }
+        ends = DottedEnds(names) if exclude else DottedEnds(())
+        return {item: frozenset(ends.having(item)) for item in exclude}
 
     @cached_property
     def left_out(self) -> frozenset[str]:
@@ -115,22 +129,23 @@ class PeftRule:
     @cached_property
     def saved(self) -> dict[str, frozenset[str]]:
         """Of each module to save, the modules that are copied and train whole."""
-        return {
-            item: frozenset(path for path in self.parts.paths if path and path.endswith(item))
-            for item in self.adapter.save
-        }
+        return {item: frozenset(self._ends.having(item)) for item in self.adapter.save}
+
+    def token_modules(self, item: str) -> tuple[str, ...]:
+        """Of a module of `trainable_token_indices`, the names; of "" the embedding's."""
+        if not item:
+            return tuple(filter(None, (self.parts.embedding,)))
+        return tuple(self._ends.having(item))
+
+    @cached_property
+    def _ends(self) -> Ends:
+        return Ends(path for path in self.parts.paths if path)
 
     @cached_property
     def parameters(self) -> dict[str, tuple[str, ...]]:
         """Of each target parameter, the names of the tensors that it means."""
-        return {
-            item: tuple(
-                p.name
-                for p in self.anatomy.parameters
-                if p.name == item or p.name.endswith(f".{item}")
-            )
-            for item in self.adapter.parameters
-        }
+        ends = DottedEnds(p.name for p in self.anatomy.parameters)
+        return {item: tuple(ends.having(item)) for item in self.adapter.parameters}
 
     @cached_property
     def biases(self) -> frozenset[str]:
@@ -147,7 +162,12 @@ class PeftRule:
     @property
     def adapted_modules(self) -> tuple[str, ...]:
         """Targeted modules of a class that PEFT can adapt."""
-        return tuple(name for name in self.targeted if self.kind(name) in ADAPTABLE)
+        return tuple(name for name in self.targeted if self.kind(name) in self.adaptable)
+
+    @property
+    def adaptable(self) -> tuple[str, ...]:
+        """Kinds of modules that PEFT can adapt by this method."""
+        return _ADAPTABLE[self.adapter.method]
 
     @property
     def adapted_parameters(self) -> tuple[str, ...]:
@@ -171,17 +191,13 @@ class PeftRule:
         found = match_names([rf"(?:.*\.)?(?:{key})$" for key in asked], of, method="match")
         return {key: {of[i] for i in indexes} for key, indexes in zip(asked, found, strict=True)}
 
-    def _listed_match(self, item: str, key: str) -> bool:
-        # A whole name is asked for no layer.
-        return key == item or (key.endswith(f".{item}") and self._in_layers(key))
+    def _in_layers(self, key: str) -> bool:
+        """Whether a module is in one of the layers; one whose whole name is listed is not asked."""
+        return self._layers is None or self.layer_indexes[key] in self._layers
 
     @cached_property
-    def _in_layers(self) -> Callable[[str], bool]:
-        layers = self.adapter.layers
-        if layers is None:
-            return lambda key: True
-        indexes = self.layer_indexes
-        return lambda key: indexes[key] in layers
+    def _layers(self) -> frozenset[int | None] | None:
+        return None if self.adapter.layers is None else frozenset(self.adapter.layers)
 
     @cached_property
     def layer_indexes(self) -> dict[str, int | None]:

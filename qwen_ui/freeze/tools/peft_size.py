@@ -13,8 +13,10 @@ from qwen_ui.freeze.tools.peft_rule import PeftRule
 
 
 def adapter_elements(rule: PeftRule) -> int | None:
-    """Elements of all adapters; None where convolutions are among them, which differ by kind."""
-    if any(rule.kind(name) == "conv" for name in rule.adapted_modules):
+    """Elements of all adapters; None for other methods than LoRA, and for convolutions."""
+    if rule.adapter.method != "LORA" or any(
+        rule.kind(name) == "conv" for name in rule.adapted_modules
+    ):
         return None
     names = [*rule.adapted_modules, *rule.adapted_parameters]
     ranks = dict.fromkeys(names, rule.adapter.rank)

@@ -32,7 +32,13 @@ _VISION = ("vision", "image", "visual", "patch")
 _LANGUAGE = ("language", "text")
 _ATTENTION = ("self_attn", "attention", "attn", "mixer")
 _MLP = ("mlp", "feed_forward", "ffn", "dense", "mixer")
-_EXPERTS = {"gate_proj": "gate_up_proj", "up_proj": "gate_up_proj", "down_proj": "down_proj"}
+_EXPERTS = {
+    "gate_proj": "gate_up_proj",
+    "up_proj": "gate_up_proj",
+    "gate_up_proj": "gate_up_proj",
+    "down_proj": "down_proj",
+}
+_SOUND = "finetune_audio_layers"
 _PARTS = (
     "finetune_vision_layers",
     "finetune_language_layers",
@@ -75,9 +81,16 @@ def read_unsloth(values: Values, anatomy: Anatomy, called: str = "FastLanguageMo
                 )
             )
     adapter = adapter_from(given)
+    asked: str | tuple[str, ...] | None = adapter.target
     if own and anatomy.model_type in OWN_CLASSES:
         adapter, told = _own_rule(adapter)
-    return read_adapter("unsloth", _with_experts(adapter, anatomy), anatomy, told)
+    elif pattern and isinstance(values.get("target_modules"), list) and _has_mlp_and_text(values):
+        asked = tuple(str(item) for item in values["target_modules"])
+    return read_adapter("unsloth", _with_experts(adapter, asked, anatomy), anatomy, told)
+
+
+def _has_mlp_and_text(values: Values) -> bool:
+    return all(flag(values, part, True) for part in (_PARTS[1], _PARTS[3]))
 
 
 def _own_rule(adapter: Adapter) -> tuple[Adapter, list[Problem]]:
@@ -110,11 +123,18 @@ def _own_rule(adapter: Adapter) -> tuple[Adapter, list[Problem]]:
     return replace(adapter, target=targets, save=tuple(dict.fromkeys(save))), told
 
 
-def _with_experts(adapter: Adapter, anatomy: Anatomy) -> Adapter:
-    """`get_moe_target_parameters`: targets of an MLP mean stacked experts, too."""
-    if adapter.parameters:
+def _with_experts(
+    adapter: Adapter, asked: str | tuple[str, ...] | None, anatomy: Anatomy
+) -> Adapter:
+    """`get_moe_target_parameters`: targets of an MLP mean stacked experts, too.
+
+    Args:
+        asked: the targets that decide: those that were written, or the expression made of none.
+    """
+    if adapter.parameters or asked is None:
         return adapter
-    wanted = dict.fromkeys(_EXPERTS[item] for item in adapter.listed_targets if item in _EXPERTS)
+    listed = _in_expression(asked) if isinstance(asked, str) else asked
+    wanted = dict.fromkeys(_EXPERTS[item] for item in listed if item in _EXPERTS)
     found: dict[str, None] = {}
     for end in wanted:
         for holder in ("mlp.experts", "experts"):
@@ -122,6 +142,19 @@ def _with_experts(adapter: Adapter, anatomy: Anatomy) -> Adapter:
                 found.setdefault(f"{holder}.{end}")
                 break
     return replace(adapter, parameters=tuple(found))
+
+
+def _in_expression(target: str) -> tuple[str, ...]:
+    """`_moe_target_set_from_string`: which layers of an MLP one text means."""
+    if target in _EXPERTS:
+        return (target,)
+    is_expression = re.search(r"[*+?()[\]{}|\\^$]", target) is not None
+    if not is_expression or not any(w in target for w in ("mlp", "ffn", "feed_forward", "experts")):
+        return ()
+    if named := tuple(name for name in _EXPERTS if name in target):
+        return named
+    any_projection = re.search(r"(?<![qkvo]_)(?<!out_)(?<!in_)proj", target)
+    return tuple(_EXPERTS) if any_projection or "mlp|feed_forward|ffn|dense" in target else ()
 
 
 def _narrowed(values: Values, anatomy: Anatomy, *, vision: bool) -> tuple[str, list[Problem]]:
@@ -133,7 +166,7 @@ def _narrowed(values: Values, anatomy: Anatomy, *, vision: bool) -> tuple[str, l
         return "", []
     if target == ALL_LINEAR:
         on, target = dict.fromkeys(on, True), None
-    if isinstance(target, list) and all(on.values()):
+    if isinstance(target, list) and all(on.values()) and not flag(values, _SOUND):
         return "", []
     regions = (*(_VISION if on[_PARTS[0]] else ()), *(_LANGUAGE if on[_PARTS[1]] else ()))
     kinds = (*(_ATTENTION if on[_PARTS[2]] else ()), *(_MLP if on[_PARTS[3]] else ()))

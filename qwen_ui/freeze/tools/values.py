@@ -2,29 +2,44 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from qwen_ui.errors import PlanError
 
+T = TypeVar("T")
 Values = Mapping[str, Any]
+# Entries of one setting, and the size of a number; more than any model has of anything.
+MOST_ENTRIES = 20_000
+MOST_NUMBER = 10**9
 
 
 def text_list(values: Values, key: str, *, split: str = "") -> tuple[str, ...]:
-    """A list of texts; one text is a list of one, or of what stands between `split`.
+    """A list of texts, each once; one text is a list of one, or of what stands between `split`.
 
     Raises:
-        PlanError: it is something else.
+        PlanError: it is something else, or has more than `MOST_ENTRIES`.
     """
     found = values.get(key)
     if found is None or found == "":
         return ()
     if isinstance(found, str):
-        items = found.split(split) if split else [found]
-        return tuple(item.strip() if split else item for item in items)
-    if isinstance(found, list) and all(isinstance(item, str | int) for item in found):
-        return tuple(str(item) for item in found)
-    raise PlanError(f"`{key}` is {_shown(found)}, which is not a list of names.")
+        items = [item.strip() for item in found.split(split)] if split else [found]
+    elif isinstance(found, list) and all(isinstance(item, str | int) for item in found):
+        items = [str(item) for item in found]
+    else:
+        raise PlanError(f"`{key}` is {_shown(found)}, which is not a list of names.")
+    return _bounded(key, tuple(dict.fromkeys(items)))
+
+
+def _bounded(key: str, items: tuple[T, ...]) -> tuple[T, ...]:
+    if len(items) > MOST_ENTRIES:
+        raise PlanError(
+            f"`{key}` has {len(items):,} entries; lint reads {MOST_ENTRIES:,} at most. Say the "
+            "same by fewer, longer patterns, or lint the list of names by itself."
+        )
+    return items
 
 
 def text(values: Values, key: str, default: str = "") -> str:
@@ -54,7 +69,9 @@ def whole_number(values: Values, key: str, default: int) -> int:
         number = float(found) if isinstance(found, str) else found
     except ValueError:
         number = None
-    if isinstance(number, bool) or not isinstance(number, int | float) or number != int(number):
+    if isinstance(number, bool) or not isinstance(number, int | float):
+        number = math.nan
+    if not abs(number) <= MOST_NUMBER or number != int(number):
         raise PlanError(f"`{key}` is {_shown(found)}, which is not a whole number.")
     return int(number)
 
@@ -85,7 +102,8 @@ def whole_numbers(values: Values, key: str) -> tuple[int, ...] | None:
     if found is None:
         return None
     items = found if isinstance(found, list) else [found]
-    return tuple(whole_number({key: item}, key, 0) for item in items)
+    numbers = dict.fromkeys(whole_number({key: item}, key, 0) for item in items)
+    return _bounded(key, tuple(numbers))
 
 
 def flag(values: Values, key: str, default: bool = False) -> bool:
@@ -107,20 +125,46 @@ def flag(values: Values, key: str, default: bool = False) -> bool:
     raise PlanError(f"`{key}` is {_shown(found)}, which is neither true nor false.")
 
 
-def numbers_by_pattern(values: Values, key: str) -> dict[str, int]:
-    """Patterns with a whole number each; none where there is nothing.
+def some(values: Values, key: str, default: float = 0.0) -> bool:
+    """Whether a number, such as a dropout, is there and is not 0.
+
+    Raises:
+        PlanError: it is no number.
+    """
+    found = values.get(key)
+    try:
+        return float(default if found is None else found) != 0.0
+    except (TypeError, ValueError):
+        raise PlanError(f"`{key}` is {_shown(found)}, which is not a number.") from None
+
+
+def patterns_of(values: Values, key: str) -> tuple[str, ...]:
+    """Patterns that are given something each; none where there is nothing.
 
     Raises:
         PlanError: it is something else.
     """
     found = values.get(key)
     if not found:
-        return {}
+        return ()
     if not isinstance(found, dict):
         raise PlanError(f"`{key}` is {_shown(found)}, which does not give patterns a number each.")
+    return _bounded(key, tuple(str(name) for name in found))
+
+
+def numbers_by_pattern(values: Values, key: str) -> dict[str, int]:
+    """Patterns with a whole number each; none where there is nothing.
+
+    Raises:
+        PlanError: it is something else.
+    """
+    patterns_of(values, key)
+    found = values.get(key) or {}
     return {str(name): whole_number(found, name, 0) for name in found}
 
 
 def _shown(value: Any) -> str:
+    if isinstance(value, int) and abs(value) > MOST_NUMBER:
+        return "too large"  # to be written out
     said = repr(value)
     return said if len(said) <= 80 else f"{said[:77]}..."

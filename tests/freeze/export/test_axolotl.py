@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from qwen_ui.errors import PlanError
 from qwen_ui.freeze import resolve
 from qwen_ui.freeze.export.axolotl import axolotl_patterns
-from qwen_ui.freeze.tools.axolotl import axolotl_matches
+from qwen_ui.freeze.tools.axolotl_pattern import axolotl_matches
 from tests.helpers.small_models import CONFIGURATIONS, small_model
 from tests.helpers.strategies import plans
 

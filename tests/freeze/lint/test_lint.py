@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import time
+from dataclasses import replace
 
 import pytest
 from transformers import Gemma4TextConfig
 
 from qwen_ui.errors import PlanError
 from qwen_ui.freeze import resolve
-from qwen_ui.freeze.lint import Lint, lint_record, lint_text
+from qwen_ui.freeze.lint import Lint, lint_record, lint_text, recognising
 from qwen_ui.model import Anatomy, open_model
 
 SCRIPT = """
@@ -135,6 +137,15 @@ def test_a_name_that_is_listed_by_another_is_explained(qwen: Anatomy) -> None:
         ("model:\n  _component_: m.lora_x\n  lora_attn_modules: [q_proj]\n"
          "  apply_lora_to_output: true", "torchtune refuses apply_lora_to_output"),
         ("FastLanguageModel.get_peft_model(m, modules_to_save=['norm'])", "Unsloth refuses 'norm'"),
+        ("tuner_type: lora\nlisa_activated_layers: 2", "LISA goes with tuner_type full alone"),
+        ("tuner_type: lora\nadapters: [old]", "goes on with an adapter"),
+        ("tuner_type: lora\ntuner_backend: unsloth", "hands these targets to Unsloth"),
+        ("finetuning_type: lora\nadapter_name_or_path: old", "goes on with the adapter"),
+        ("finetuning_type: lora\nuse_unsloth: true", "hands these targets to Unsloth"),
+        ("finetuning_type: full\nuse_badam: true", "BAdam"),
+        ("base_model: x\nadapter: lora\nlora_target_linear: true\nlora_model_dir: old",
+         "goes on with the adapter"),
+        ('{"target_modules": ["q_proj"], "use_dora": true, "lora_bias": true}', "beside use_dora"),
     ],
 )  # fmt: skip
 def test_what_a_tool_does_beyond_the_text_or_refuses_is_told(
@@ -187,6 +198,22 @@ def test_keys_that_are_values_too_are_told() -> None:
         ('{"target_modules": "(", "r": 8}', "not a valid regular expression"),
         ('{"target_modules": "(a+)+$"}', "matches nothing"),
         ("finetuning_type: magic\n", "no finetuning_type"),
+        ("llamafactory-cli train examples/freeze.yaml lora_rank=4", "from a file (examples/freeze"),
+        ("axolotl train config.yml", "from a file (config.yml)"),
+        ("tune run lora_finetune_single_device --config qwen2_5/1.5B_lora", "from a file"),
+        ("swift sft --config sft.yaml", "from a file (sft.yaml)"),
+        ("config = IA3Config(target_modules=['k_proj'])\nSFTTrainer(m, peft_config=config)",
+         "configures 'IA3'"),
+        ("from x import config\nSFTTrainer(m, peft_config=config)", "Line 2 puts an adapter"),
+        ("from x import config\nmodel = get_peft_model(model, config)", "Line 2 puts an adapter"),
+        ("base_model: x\nplugins: [axolotl.integrations.spectrum.SpectrumPlugin]",
+         "makes unfrozen_parameters anew"),
+        ('{"target_modules": ["q_proj"], "layer_replication": [[0, 4]]}', "repeats blocks"),
+        ('{"target_modules": ["q_proj"], "r": 1e400}', "not a whole number"),
+        ('{"target_modules": ["q_proj"], "r": NaN}', "not a whole number"),
+        (f"target_modules: [q_proj]\npeft_type: LORA\nr: 1{'0' * 4000}", "too large"),
+        ('{"target_modules": ["q_proj"], "lora_dropout": "some"}', "not a number"),
+        (json.dumps({"target_modules": [f"m{i}" for i in range(20_001)]}), "has 20,001 entries"),
     ],
 )  # fmt: skip
 def test_what_is_no_selection_is_refused_in_a_sentence(qwen: Anatomy, text: str, said: str) -> None:
@@ -197,7 +224,42 @@ def test_what_is_no_selection_is_refused_in_a_sentence(qwen: Anatomy, text: str,
     assert any(said in message for message in problems), problems
 
 
-def test_a_bomb_of_aliases_is_refused(qwen: Anatomy) -> None:
+def test_many_entries_that_match_nothing_are_told_in_good_time(qwen: Anatomy) -> None:
+    began = time.process_time()
+    found = lint_text("\n".join(f"model.layers.{i}.mlp.no" for i in range(20_000)), qwen)
+    assert time.process_time() - began < 20
+    assert len(found.entries) == 20_000
+    assert all(entry.problem for entry in found.entries)
+    assert len(found.errors) == 102  # a hundred, how many more, and that nothing trains
+    assert "19,900 more entries match nothing" in "".join(found.errors)
+
+
+def test_trl_s_command_line_is_read(qwen: Anatomy) -> None:
+    command = "trl sft --use_peft --lora_r 4 \\\n --lora_target_modules q_proj v_proj --bf16"
+    found = lint_text(command, qwen)
+    assert (found.format, len(found.adapted)) == ("trl", 56)
+
+
+def test_flags_of_an_expression_hold_for_all_of_it(qwen: Anatomy) -> None:
+    found = lint_text(r"(?i)LAYERS\.1\.MLP|MODEL\.NORM\.", qwen)
+    assert len(found.names) == 4
+    assert not found.errors
+
+
+def test_a_scale_may_be_any_number(qwen: Anatomy) -> None:
+    text = '{"target_modules": ["q_proj"], "alpha_pattern": {"q_proj": 0.5}, "r": 4}'
+    assert not lint_text(text, qwen).errors
+
+
+def test_rows_of_tokens_count_alone(qwen: Anatomy) -> None:
+    text = '{"target_modules": ["q_proj"], "r": 4, "trainable_token_indices": [1, 2, 3]}'
+    found = lint_text(text, qwen)
+    assert "model.embed_tokens.weight" in found.names
+    assert found.trainable_parameters == 28 * 4 * 2 * 1536 + 3 * 1536
+
+
+def test_a_bomb_of_aliases_is_refused(qwen: Anatomy, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recognising, "PARSING", replace(recognising.PARSING, seconds=2.0))
     lines = ["target_modules: &a0 [x, x]"]
     lines += [f"a{i}: &a{i} [*a{i - 1}, *a{i - 1}, *a{i - 1}, *a{i - 1}]" for i in range(1, 18)]
     with pytest.raises(PlanError, match="cannot be read"):

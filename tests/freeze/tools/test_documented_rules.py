@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from qwen_ui.freeze.lint import lint_text
 from qwen_ui.freeze.tools.ms_swift import frozen_by_ratio
-from qwen_ui.model import Anatomy
+from qwen_ui.model import Anatomy, open_model
 from tests.helpers.small_models import CONFIGURATIONS, small_model
+from tests.helpers.tiny_families import tiny_configuration
 
 EXAMPLES = settings(max_examples=5, suppress_health_check=list(HealthCheck))
 
@@ -49,6 +50,7 @@ def test_ms_swift(name: str, data: st.DataObject) -> None:
         "trainable_parameters": trained,
         "trainable_parameters_regex": expressions[1],
     }
+    values = {key: value for key, value in values.items() if value != ""}
     total, seen, expected = anatomy.total_parameters, 0, set()
     for parameter in anatomy.parameters:
         seen += parameter.numel
@@ -186,3 +188,88 @@ def test_unsloth_s_other_classes(arguments: str, kinds: set[str]) -> None:
         for p in anatomy.parameters
         if p.block is not None and p.kind.split(".")[0] in kinds and p.name.endswith("weight")
     }
+
+
+def test_an_empty_expression_of_ms_swift_is_found_in_every_name() -> None:
+    """Its code asks whether there is one, not whether it says anything."""
+    anatomy = small_model("llama")[1]
+    frozen = lint_text("tuner_type: full\nfreeze_parameters_regex: ''", anatomy)
+    assert not frozen.names
+    one = "tuner_type: full\nfreeze_parameters_ratio: 1\ntrainable_parameters_regex: ''"
+    assert not lint_text(one, anatomy).names
+    both = f"{one}\ntrainable_parameters: [model.norm]"
+    assert lint_text(both, anatomy).names == set(names_of(anatomy))
+
+
+def test_lisa_draws_from_the_list_that_each_tool_takes() -> None:
+    """ms-swift the first list of modules, Axolotl the one that is named, else `model.layers`."""
+    swift = "tuner_type: full\nlisa_activated_layers: 1\n"
+    axolotl = "base_model: x\nlisa_n_layers: 1\nlisa_step_interval: 5\n"
+    gpt2 = small_model("gpt2")[1]
+    assert not lint_text(swift, gpt2).errors
+    assert any("no list of modules 'model.layers'" in e for e in lint_text(axolotl, gpt2).errors)
+    named = lint_text(f"{axolotl}lisa_layers_attribute: transformer.h\n", gpt2)
+    assert not named.errors
+    assert "transformer.h.4.attn.c_attn.weight" in named.names
+    images = open_model(tiny_configuration("qwen2_5_vl"))
+    said = [p.message for p in lint_text(swift, images).problems]
+    assert any("LISA draws from 'model.visual.blocks'" in message for message in said)
+
+
+def test_axolotl_freezes_the_parts_for_images_last() -> None:
+    """`freeze_mm_modules`: after patterns and adapters alike."""
+    anatomy = open_model(tiny_configuration("qwen2_5_vl"))
+    text = "base_model: x\nfreeze_mm_modules: true\n"
+    kept = {name for name in names_of(anatomy) if ".visual." not in f".{name}"}
+    assert kept < set(names_of(anatomy))
+    assert lint_text(text, anatomy).names == kept
+    adapted = lint_text(f"{text}adapter: lora\nlora_target_linear: true\n", anatomy)
+    assert adapted.names
+    assert adapted.names <= kept
+    assert adapted.trainable_parameters is None
+
+
+def test_axolotl_s_ranges_count_the_rows_that_train() -> None:
+    """Rows of all ranges together; an entry without one does not widen them."""
+    anatomy = small_model("llama")[1]
+    entries = ["^model.embed_tokens.weight$[:8]", "model.embed_tokens.weight[4:12]", "model.embed"]
+    found = lint_text(
+        "base_model: x\n" + json.dumps({"unfrozen_parameters": entries})[1:-1], anatomy
+    )
+    assert found.names == {"model.embed_tokens.weight"}
+    assert found.trainable_parameters == 12 * 16
+
+
+def test_a_vocabulary_that_grows_trains_its_ends_in_llama_factory() -> None:
+    """`resize_vocab` without `additional_target`: copies of embedding and head."""
+    anatomy = small_model("llama")[1]
+    text = "finetuning_type: lora\nlora_target: q_proj\n"
+    ends = {"model.embed_tokens.weight", "lm_head.weight"}
+    plain = lint_text(text, anatomy).names
+    for grows in ("resize_vocab: true", "add_tokens: <a>,<b>"):
+        assert lint_text(f"{text}{grows}\n", anatomy).names == plain | ends
+        chosen = f"{text}{grows}\nadditional_target: norm\n"
+        assert not ends & lint_text(chosen, anatomy).names
+
+
+@pytest.mark.parametrize(
+    ("arguments", "experts"),
+    [
+        ("", {"gate_up_proj", "down_proj"}),
+        ("finetune_mlp_modules=False", set()),
+        ("target_modules=['q_proj', 'down_proj']", {"down_proj"}),
+        ("target_modules=['q_proj', 'gate_up_proj'], finetune_vision_layers=False",
+         {"gate_up_proj"}),
+        ("target_modules=['q_proj'], finetune_vision_layers=False", set()),
+        ("target_modules=r'.*mlp.*proj'", {"gate_up_proj", "down_proj"}),
+        ("target_modules=r'.*self_attn.*proj'", set()),
+    ],
+)  # fmt: skip
+def test_unsloth_adapts_experts_where_the_targets_mean_an_mlp(
+    arguments: str, experts: set[str]
+) -> None:
+    """Its `get_moe_target_parameters`, of a list as it was written and of an expression."""
+    anatomy = open_model(tiny_configuration("olmoe"))
+    found = lint_text(f"FastModel.get_peft_model(model, {arguments})", anatomy)
+    stacked = {name.rpartition(".")[2] for name in found.names if ".experts." in name}
+    assert stacked == experts, [p.message for p in found.problems]

@@ -13,6 +13,7 @@ from transformers import PreTrainedConfig
 
 from qwen_ui.freeze.lint import Lint, lint_text
 from qwen_ui.freeze.tools.parts import parts_of
+from qwen_ui.freeze.tools.peft_rule import METHODS
 from qwen_ui.model import Anatomy, open_model
 from tests.helpers.peft_names import peft_trains
 from tests.helpers.tiny_families import tiny_configuration
@@ -52,9 +53,15 @@ def adapters(anatomy: Anatomy) -> st.SearchStrategy[dict[str, Any]]:
     )
     saved = st.lists(st.sampled_from([*every, "norm", "lm_head", "proj"]), max_size=2, unique=True)
     excluded = st.lists(st.sampled_from([*leaves, *linear[:20]]), max_size=2, unique=True)
-    ranks = st.dictionaries(st.sampled_from(leaves), st.integers(1, 9), max_size=2)
+    rank = st.sampled_from([*leaves, *linear[:20], r"[1-3]\..*", ".*proj"])
+    ranks = st.dictionaries(rank, st.integers(1, 9), max_size=2)
+    tensors = [p for p in anatomy.parameters if len(p.shape) in (2, 3)]
+    tensor = st.sampled_from(sorted({".".join(p.name.split(".")[-2:]) for p in tensors}))
     common = {
         "r": st.sampled_from([4, 8]),
+        "target_parameters": st.none() | st.none() | st.lists(tensor, max_size=2, unique=True),
+        "use_dora": st.sampled_from([False, False, True]),
+        "trainable_token_indices": st.sampled_from([None, None, [1, 5], {"embed_tokens": [3]}]),
         "bias": st.sampled_from(["none", "all", "lora_only"]),
         "modules_to_save": st.none() | saved,
         "exclude_modules": st.none() | excluded | st.just(r".*\.2\..*"),
@@ -103,6 +110,44 @@ def test_names_and_counts_are_those_of_peft_on_every_family(
     family: str, data: st.DataObject
 ) -> None:
     check(family, data.draw(adapters(model(family)[1])))
+
+
+SETTINGS: tuple[dict[str, Any], ...] = (
+    {"target_modules": ["q_proj", "down_proj"], "modules_to_save": ["norm"]},
+    {"target_modules": ["c_attn", "c_fc"]},
+    {"target_modules": ["embed_tokens", "q_proj"]},
+    {"target_modules": ["q_proj", "v_proj"], "layers_to_transform": [1]},
+    {"target_modules": "all-linear", "exclude_modules": ["o_proj"]},
+)
+
+
+NEEDED: dict[str, dict[str, Any]] = {
+    "ADALORA": {"total_step": 10, "bias": "all"},
+    "BOFT": {"bias": "boft_only"},
+    "HRA": {"bias": "all"},
+    "MISS": {"r": 4, "bias": "all"},
+    "OFT": {"bias": "oft_only"},
+    "VERA": {"bias": "all"},
+}
+
+
+@pytest.mark.parametrize("method", sorted(METHODS - {"LORA", "BONE"}))
+@pytest.mark.filterwarnings("ignore")  # peft's own, on what some methods are slow at
+def test_other_methods_reach_the_same_tensors_or_stop_at_the_same(method: str) -> None:
+    """BONE is MiSS by its old name, and gone from peft 0.21."""
+    for family in ("qwen2", "gpt2"):
+        configuration, anatomy = model(family)
+        for values in SETTINGS:
+            if method == "VERA" and "exclude_modules" in values:
+                continue  # which it does not know
+            settings = values | NEEDED.get(method, {})
+            expected = peft_trains(configuration, anatomy, dict(settings), method)
+            found = lint_text(json.dumps({"peft_type": method, **settings}), anatomy)
+            refused = [error for error in found.errors if error.startswith("PEFT ")]
+            assert bool(refused) == (expected is None), (family, settings, refused)
+            if expected is not None:
+                assert found.names == expected.names, (family, settings)
+                assert found.trainable_parameters is None
 
 
 def test_both_names_of_a_tied_tensor_are_two_copies() -> None:
