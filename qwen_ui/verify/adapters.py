@@ -118,6 +118,17 @@ def _load(adapted: Any, tensors: dict[str, torch.Tensor], found: Checkpoint) -> 
         )
 
 
+def _merge(layer: Any, place: str) -> None:
+    try:
+        layer.merge(adapter_names=["default"])
+    except (NotImplementedError, AttributeError, RuntimeError, TypeError, ValueError) as error:
+        raise ModelError(
+            f"peft cannot merge the adapter on '{place}' "
+            f"({' '.join(str(error).split())[:240] or type(error).__name__}). Verify a checkpoint "
+            "that the training saved whole."
+        ) from error
+
+
 class _Merger:
     """Merges one module at a time; the last one is held.
 
@@ -198,7 +209,7 @@ class _Merger:
             # It counts as merged from the last time that this module was asked for.
             layer.merged_adapters = []
             layer.float()  # as peft itself does with what is stored narrower
-            layer.merge(adapter_names=["default"])
+            _merge(layer, place)
         merged = {leaf: p.detach() for leaf, p in owner.named_parameters(recurse=False)}
         for leaf, parameter in empty.items():
             setattr(owner, leaf, parameter)

@@ -31,7 +31,8 @@ class Change:
         rank: effective rank of the change; None for a vector.
         rank_exact: whether `rank` is that; else it is a lower bound.
         shapes, dtypes: (base, tuned).
-        equal_after_cast: whether it is the base's tensor in another dtype.
+        equal_after_cast: whether it is the base's tensor, cast to another dtype.
+        rounds_back: whether it is not, and is the base's once it is cast to the base's dtype.
         round_trip: the narrower dtype that the base's values went through and came back from; "".
         not_finite: NaN and infinite values of (base, tuned).
         intruders: intruder dimensions; None where they were not asked for or cannot be told.
@@ -50,6 +51,7 @@ class Change:
     shapes: tuple[tuple[int, ...], tuple[int, ...]] = ((), ())
     dtypes: tuple[str, str] = ("", "")
     equal_after_cast: bool = False
+    rounds_back: bool = False
     round_trip: str = ""
     not_finite: tuple[int, int] = (0, 0)
     intruders: int | None = None
@@ -125,6 +127,7 @@ def measure(
         shapes=shapes,
         dtypes=dtypes,
         equal_after_cast=base.dtype != tuned.dtype and sums.cast,
+        rounds_back=base.dtype != tuned.dtype and sums.back and not sums.cast,
         round_trip=next(iter(sums.trips), "") if base.dtype == tuned.dtype else "",
         not_finite=sums.not_finite,
         intruders=found,
@@ -138,7 +141,7 @@ class _Sums:
         self.squares = self.changed = self.largest = 0.0
         self.tuned_squares = self.product = 0.0
         self.elements, self.not_finite = 0, (0, 0)
-        self.cast = True
+        self.cast = self.back = True
         wide = getattr(torch, base.dtype)
         floats = wide.is_floating_point and wide.itemsize > 1
         self.trips = [dtype for dtype in NARROW if floats and dtype != base.dtype]
@@ -153,10 +156,11 @@ class _Sums:
     def add(self, base: torch.Tensor, tuned: torch.Tensor) -> None:
         if base.dtype == tuned.dtype:
             self.trips = [d for d in self.trips if same_bits(_through(base, d), tuned)]
-        elif self.cast:
-            self.cast = same_bits(base.to(tuned.dtype), tuned) or same_bits(
-                base, tuned.to(base.dtype)
-            )
+        else:
+            # What was trained in a wider dtype may have moved by less than the base's can hold, so
+            # that only the first says that nothing moved.
+            self.cast = self.cast and same_bits(base.to(tuned.dtype), tuned)
+            self.back = self.back and same_bits(base, tuned.to(base.dtype))
         was, now = base.double(), tuned.double()
         bad = ~torch.isfinite(was), ~torch.isfinite(now)
         counts = int(bad[0].sum()), int(bad[1].sum())

@@ -103,6 +103,16 @@ def _warnings(
                 f"{_count(names)} are the base's values rounded to {dtype} and widened again: "
                 f"{_listed(names)}.",
             )
+    back = [change for change in found.changed if change.rounds_back]
+    if back:
+        names = [change.name for change in back]
+        kinds = sorted({c.dtypes[0] for c in back})
+        yield Problem(
+            "warning",
+            f"{_count(names)} changed by less than the base's dtype holds: rounded to "
+            f"{', '.join(kinds)} they are the base's ({_listed(names)}). If training began from "
+            "weights in a wider dtype, give those as the base.",
+        )
     if found.recast:
         names = [change.name for change in found.recast]
         kinds = sorted({f"{c.dtypes[0]} to {c.dtypes[1]}" for c in found.recast})

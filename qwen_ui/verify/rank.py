@@ -5,7 +5,8 @@ EUSIPCO 2007), as elsewhere here. The singular values of a change D are the root
 of D'D, which is added up piece by piece; D is never held. Where both sides of D are larger than
 `EXACT_SIDE`, its rows are first projected at random on `SKETCH` dimensions, which keeps the
 singular values of anything that is of a much lower rank (Halko, Martinsson and Tropp, SIAM Review
-2011) and can only lower the rank of what is not: the figure is then a lower bound.
+2011) and can only lower the rank of what is not: the figure is then a lower bound. So are those of
+a D with few rows that are too long to be held (`HELD`).
 """
 
 from __future__ import annotations
@@ -13,9 +14,11 @@ from __future__ import annotations
 import torch
 
 EXACT_SIDE, SKETCH = 1024, 512
+HELD = 24 * 1024**2  # elements in float64 of a change with fewer rows than columns
 # Below it, against the largest, a singular value is the rounding of the sums.
 _FLOOR = 1e-7
 INTRUDER_SIDE = 4096
+INTRUDER_ELEMENTS = 80 * 1024**2
 TOP, LIKE = 10, 0.5
 
 
@@ -27,8 +30,8 @@ class RankOfChange:
     """
 
     def __init__(self, rows: int, columns: int) -> None:
-        self.exact = min(rows, columns) <= EXACT_SIDE
-        self._by_rows = self.exact and rows < columns
+        self._by_rows = rows < columns and rows <= EXACT_SIDE and rows * columns <= HELD
+        self.exact = self._by_rows or columns <= EXACT_SIDE
         self._held: list[torch.Tensor] = []
         self._project: torch.Tensor | None = None
         if not self.exact:
@@ -70,9 +73,11 @@ def intruders(base: torch.Tensor, tuned: torch.Tensor) -> int | None:
     """Intruder dimensions: of the tuned matrix's `TOP` left singular vectors, how many have a
     cosine below `LIKE` with every one of the base's (arXiv 2410.21228, algorithm 1).
 
-    None for what is no matrix, or larger than `INTRUDER_SIDE` on its smaller side.
+    None for what is no matrix, is larger than `INTRUDER_SIDE` on its smaller side, or has more than
+    `INTRUDER_ELEMENTS`.
     """
-    if base.dim() != 2 or min(base.shape) > INTRUDER_SIDE:
+    large = base.numel() > INTRUDER_ELEMENTS
+    if base.dim() != 2 or min(base.shape) > INTRUDER_SIDE or large:
         return None
     wide = (base.float(), tuned.float())
     if not all(bool(matrix.isfinite().all()) for matrix in wide):

@@ -65,6 +65,8 @@ def _change_record(change: Change) -> dict[str, Any]:
         record |= {"shape": list(change.shapes[1]), "base_shape": list(change.shapes[0])}
     if change.round_trip:
         record["round_trip"] = change.round_trip
+    if change.rounds_back:
+        record["rounds_back"] = True
     if change.intruders is not None:
         record["intruders"] = change.intruders
     return record
@@ -138,6 +140,8 @@ def change_cells(change: Change) -> tuple[str, ...]:
     remarks = []
     if change.reshaped:
         remarks.append(f"{list(change.shapes[0])} became {list(change.shapes[1])}")
+    if change.rounds_back:
+        remarks.append(f"the base's once rounded to {change.dtypes[0]}")
     if change.recast:
         remarks.append(f"{change.dtypes[0]} became {change.dtypes[1]}")
     if change.round_trip:

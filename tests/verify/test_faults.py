@@ -9,6 +9,7 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
+from qwen_ui.errors import ModelError
 from qwen_ui.freeze import FreezePlan
 from qwen_ui.model.weights import read_weights
 from qwen_ui.verify import Verification, verify
@@ -62,6 +63,22 @@ def test_a_decayed_bias(base: Path, tuned: Path, top_attention: FreezePlan, tmp_
     assert found.frozen_but_changed == (name,)
     (change,) = [change for change in found.changed if change.name == name]
     assert change.relative_change == pytest.approx(0.01, rel=1e-4)
+
+
+def test_a_frozen_tensor_that_moved_below_the_base_s_precision(
+    base: Path, top_attention: FreezePlan, tmp_path: Path
+) -> None:
+    """Decayed in float32 by less than bfloat16 holds: saved wide it is no mere change of dtype."""
+    name = "model.layers.0.mlp.up_proj.weight"
+    narrow = saved_by_transformers(base, tmp_path / "narrow", lambda m: m.to(torch.bfloat16))
+    wide = saved_by_transformers(narrow, tmp_path / "wide", lambda m: m.float())
+    plan = top_attention
+    assert verify(str(narrow), str(wide)).changed == ()
+    decayed = change_weights(wide, lambda w: w | {name: w[name] * (1 - 1e-6)})
+    found = verify(str(narrow), str(decayed), plan)
+    assert found.frozen_but_changed == (name,)
+    assert "rounded to bfloat16 they are the base's" in messages(found)
+    assert not found.kept
 
 
 def test_what_was_to_train_and_did_not(
@@ -200,3 +217,10 @@ def test_an_expert_of_many(top_attention: FreezePlan, tmp_path: Path) -> None:
     stacked = json.loads(json.dumps(found.changed[0].shapes))
     assert stacked[0] == [4, 32, 32]
     assert found.changed[0].elements == 16 * 32
+
+
+def test_an_adapter_that_peft_cannot_merge(base: Path, tmp_path: Path) -> None:
+    """A bias of the adapter where the layer has none: a sentence, and no trace."""
+    folder = save_adapter(base, tmp_path / "adapter", target_modules=["up_proj"], lora_bias=True)
+    with pytest.raises(ModelError, match="cannot merge the adapter on"):
+        verify(str(base), str(folder))

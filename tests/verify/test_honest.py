@@ -15,6 +15,7 @@ from transformers import AutoModelForCausalLM
 
 from qwen_ui.engine import apply_delta
 from qwen_ui.freeze import preset
+from qwen_ui.model import open_model
 from qwen_ui.runs import DELTA_NAME
 from qwen_ui.verify import Verification, verify, verify_run
 from tests.helpers.checkpoint_families import change_weights, save_family
@@ -91,7 +92,6 @@ def test_other_families(family: str, tmp_path: Path) -> None:
         names.append(name)
         parameter.mul_(1.01)
 
-    from qwen_ui.model import open_model  # noqa: PLC0415
     from qwen_ui.model.skeleton import auto_class  # noqa: PLC0415
 
     anatomy = open_model(str(base))
@@ -175,7 +175,28 @@ def test_another_dtype_is_told_and_is_no_change(base: Path, tmp_path: Path) -> N
     assert len(found.recast) == len(found.anatomy.parameters)
     assert found.kept
     assert [p.severity for p in found.problems] == ["warning"]
-    assert not verify(str(narrow), str(base)).changed  # nor the other way round
+
+
+def test_a_base_that_was_rounded_is_told_where_training_began_from_wider_weights(
+    base: Path, tmp_path: Path
+) -> None:
+    """No false alarm that cannot be explained: the warning says which base to give."""
+    narrow = saved_by_transformers(base, tmp_path / "narrow", lambda m: m.to(torch.bfloat16))
+    found = verify(str(narrow), str(base))
+    assert found.kept
+    assert {change.rounds_back for change in found.changed if change.elements} == {True}
+    assert any("give those as the base" in problem.message for problem in found.problems)
+
+
+def test_a_base_whose_files_untie_its_head(base: Path, tmp_path: Path) -> None:
+    """transformers takes both as they are stored, and so they are two tensors."""
+    odd = change_weights(
+        copied(base, tmp_path / "odd"), lambda w: w | {"lm_head.weight": w[EMBEDDING] + 1}
+    )
+    found = verify(str(odd), str(odd))
+    assert honest(found)
+    assert found.broken_ties == ()
+    assert len(found.unchanged) == len(open_model(str(base)).parameters) + 1
 
 
 def test_a_single_file_without_a_configuration(base: Path, tmp_path: Path) -> None:
