@@ -45,6 +45,11 @@ def percent(fraction: float) -> str:
     return "99.9 %" if fraction < 1 and float(text) >= 100 else f"{text} %"
 
 
+def signed(value: float) -> str:
+    """A change in nats, with its sign: `+0.100`, `−0.520`."""
+    return f"{value:+.3f}".replace("-", "−")
+
+
 def duration(seconds: float) -> str:
     """A time span: `45 s`, `3 min 05 s`, `2 h 07 min`."""
     whole = math.floor(seconds + 0.5)

@@ -1,11 +1,14 @@
 """Pictures of every tab, for the README and for whoever changes the page.
 
-    python -m scripts.screenshots           # every tab, empty and full, by width and theme
+    python -m scripts.screenshots           # every state, by width, theme and language
+    python -m scripts.screenshots --only 'compare|runs' --theme light --width 390 --language zh-CN
     make images                             # those that the documents show, in docs/images/
 
 Starts a dashboard of its own on an empty folder and lets it compare the two plans, so that there
-is something to see; without `--readme`, the pictures of empty tabs are taken before that. They lie
-in screenshots/ as TAB-CONTENT-THEME-WIDTH.png.
+is something to see, and a public one. The states are those of `picture_states.py`; pictures lie in
+screenshots/ as STATE-LANGUAGE-THEME-WIDTH.png. They show the whole page with every chart drawn, and
+bars that stick to the window's foot at their place in it. A page that is wider than its window is
+told, and is an exit code of 1.
 """
 
 from __future__ import annotations
@@ -26,53 +29,93 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from scripts.picture_states import SETTLE_MS, STATES, show
+
 ROOT = Path(__file__).resolve().parent.parent
-TABS = ("Inspect", "Freeze", "Train", "Runs", "Compare")
 THEMES = ("light", "dark")
-SIZES = ((390, 844), (1024, 768), (1440, 900))
+LANGUAGES = ("en", "zh-CN")
+HEIGHTS = {390: 844, 1024: 768, 1440: 900}
 FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
-SETTLE_MS = 1500
 # A loaded machine is slow; the comparison makes several runs.
 PATIENCE_MS, RUNS_MS = 60_000, 900_000
+STILL = ".q-bar { position: static !important; }"
 
 
-def main() -> None:
+def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("--output", type=Path, default=ROOT / "screenshots")
     parser.add_argument("--readme", action="store_true")
-    arguments = parser.parse_args()
-    arguments.output.mkdir(parents=True, exist_ok=True)
+    parser.add_argument("--only", default="", help="States whose name has this pattern.")
+    parser.add_argument("--theme", choices=THEMES, nargs="*", default=THEMES)
+    parser.add_argument("--width", type=int, choices=list(HEIGHTS), nargs="*", default=HEIGHTS)
+    parser.add_argument("--language", choices=LANGUAGES, nargs="*", default=LANGUAGES)
+    parser.add_argument("--home", type=Path, help="Keeps the runs, for the next call to show.")
+    asked = parser.parse_args()
+    asked.output.mkdir(parents=True, exist_ok=True)
     expect.set_options(timeout=PATIENCE_MS)
-    with dashboard() as url, sync_playwright() as playwright:
+    with sync_playwright() as playwright:
         chromium = shutil.which("chromium")
         browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-        if arguments.readme:
-            readme_pictures(browser, url, arguments.output)
-        else:
-            all_pictures(browser, url, arguments.output)
+        if asked.readme:
+            with dashboard() as url:
+                readme_pictures(browser, url, asked.output)
+            return 0
+        looks = list(product(asked.language, asked.theme, asked.width))
+        wide = [
+            line
+            for where in ("empty", "full", "public")
+            for line in pictures_of(browser, where, looks, asked)
+        ]
         browser.close()
+    print(*wide, sep="\n", end="")
+    return 1 if wide else 0
 
 
-def all_pictures(browser: Browser, url: str, output: Path) -> None:
-    """Every tab, empty and then full, at every width, in both themes."""
-    for content in ("empty", "full"):
-        if content == "full":
+def pictures_of(
+    browser: Browser, where: str, looks: list[tuple[str, str, int]], asked: argparse.Namespace
+) -> Iterator[str]:
+    """Take what one kind of dashboard shows; gives a line for each page that scrolls sideways."""
+    states = {
+        name: state
+        for name, state in STATES.items()
+        if state.where == where and re.search(asked.only, name)
+    }
+    if not states:
+        return
+    home = asked.home if where == "full" else None
+    with dashboard(*(["--public"] if where == "public" else []), home=home) as url:
+        if where == "full" and not (home and (home / "comparisons").exists()):
             compare(browser, url)
-        for theme, (width, height) in product(THEMES, SIZES):
-            page = opened(browser, url, theme, width, height)
-            for tab in TABS:
-                show(page, tab)
-                if content == "full":
-                    fill(page, tab)
-                name = f"{tab}-{content}-{theme}-{width}.png".lower()
-                page.screenshot(path=output / name, full_page=True)
+        for (language, theme, width), (name, state) in product(looks, states.items()):
+            page = opened(browser, url, theme, width, HEIGHTS[width], language)
+            show(page, state.tab)
+            state.bring(page)
+            draw_all(page, width)
+            file = f"{name}-{language}-{theme}-{width}.png"
+            page.screenshot(
+                path=asked.output / file, full_page=not page.locator("dialog[open]").count()
+            )
+            over = page.evaluate("document.documentElement.scrollWidth") - width
+            if over > 0:
+                yield f"{file}: {over} px wider than the window"
             page.context.close()
+
+
+def draw_all(page: Page, width: int) -> None:
+    """Charts are drawn when they come into view: all of the page is, for a moment."""
+    page.wait_for_timeout(SETTLE_MS)
+    height = page.evaluate("document.documentElement.scrollHeight")
+    page.set_viewport_size({"width": width, "height": height})
+    page.wait_for_timeout(SETTLE_MS)
+    page.set_viewport_size({"width": width, "height": HEIGHTS[width]})
+    page.add_style_tag(content=STILL)
+    page.wait_for_timeout(SETTLE_MS // 3)
 
 
 def compare(browser: Browser, url: str) -> None:
     """Let the dashboard compare the two plans, on one seed."""
     page = opened(browser, url, "light", 1440, 900)
-    show(page, "Compare")
+    show(page, "compare")
     form = page.locator("#qc-form")
     form.get_by_label("Seeds").fill("1")
     form.get_by_label("Seeds").press("Tab")
@@ -82,30 +125,16 @@ def compare(browser: Browser, url: str) -> None:
     page.context.close()
 
 
-def fill(page: Page, tab: str) -> None:
-    """What a person who works on a tab has there."""
-    if tab == "Inspect":
-        page.get_by_role("searchbox", name="Search modules and tensors").fill("24 k_proj")
-    elif tab == "Freeze":
-        page.locator("[data-preset=bitfit]").click()
-        page.get_by_label("Heat of the cells").select_option("count")
-    elif tab == "Runs":
-        page.locator(".qr-open").first.click()
-        for box in page.locator(".qr-runs tbody input").all()[:2]:
-            box.check()
-    page.wait_for_timeout(SETTLE_MS)
-
-
 def readme_pictures(browser: Browser, url: str, output: Path) -> None:
     page = opened(browser, url, "light", 1280, 860)
-    show(page, "Inspect")
+    show(page, "inspect")
     expect(page.get_by_text("Drawing")).to_have_count(0)
     page.screenshot(path=output / "inspect.png")
-    show(page, "Freeze")
+    show(page, "freeze")
     expect(page.locator(".qs-trainable")).to_have_text(re.compile(r"\d"))
     expect(page.locator(".qf-table tbody tr").first).to_be_visible()
     page.screenshot(path=output / "freeze.png", full_page=True)
-    show(page, "Compare")
+    show(page, "compare")
     page.locator("#qc-classic").click()
     verdict = page.locator("#qc-view").get_by_role("status")
     expect(verdict).to_contain_text("shared seeds", timeout=RUNS_MS)
@@ -114,26 +143,24 @@ def readme_pictures(browser: Browser, url: str, output: Path) -> None:
     page.screenshot(path=output / "compare.png")
 
 
-def opened(browser: Browser, url: str, theme: str, width: int, height: int) -> Page:
-    page = browser.new_context(viewport={"width": width, "height": height}).new_page()
+def opened(
+    browser: Browser, url: str, theme: str, width: int, height: int, language: str = "en"
+) -> Page:
+    size = {"width": width, "height": height}
+    page = browser.new_context(viewport=size, locale=language).new_page()  # type: ignore[arg-type]
     page.goto(f"{url}?__theme={theme}")
-    page.get_by_role("treeitem").first.wait_for()
+    page.get_by_role("treeitem").first.wait_for(timeout=PATIENCE_MS)
     return page
 
 
-def show(page: Page, tab: str) -> None:
-    page.get_by_role("tab", name=tab, exact=True).click()
-    page.wait_for_timeout(SETTLE_MS)
-
-
 @contextmanager
-def dashboard() -> Iterator[str]:
+def dashboard(*options: str, home: Path | None = None) -> Iterator[str]:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port = listener.getsockname()[1]
-    with tempfile.TemporaryDirectory() as home:
-        environment = {**os.environ, "QWEN_UI_HOME": home, "HF_HUB_OFFLINE": "1"}
-        command = [sys.executable, "app.py", "--port", str(port)]
+    with tempfile.TemporaryDirectory() as own:
+        environment = {**os.environ, "QWEN_UI_HOME": str(home or own), "HF_HUB_OFFLINE": "1"}
+        command = [sys.executable, "app.py", "--port", str(port), *options]
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
         try:
             deadline = time.monotonic() + 60
@@ -147,4 +174,4 @@ def dashboard() -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -11,6 +11,7 @@ from qwen_ui.compare.comparison import Comparison
 from qwen_ui.compare.paired import PairedDifference, paired_difference
 from qwen_ui.compare.rows import Row, comparable, row_records, rows_of
 from qwen_ui.compare.run_results import notes_of, results, searches_of
+from qwen_ui.formats import signed
 
 
 def comparison_record(comparison: Comparison) -> dict[str, Any]:
@@ -126,7 +127,7 @@ def _forgetting_certainty(found: PairedDifference) -> str:
         return ""
     said = (
         " The difference in forgetting (the rise of the loss on the text to keep) is "
-        f"{more.mean:+.3f}"
+        f"{signed(more.mean)}"
     )
     if len(found.seeds) > 1:
         said += f" ± {more.half_width:.3f}"
@@ -134,8 +135,8 @@ def _forgetting_certainty(found: PairedDifference) -> str:
     if more.samples > 1 and more.over_samples is not None:
         low, high = more.over_samples
         said += (
-            f"; over the {more.samples:,} samples of that text it lies between {low:+.3f} and "
-            f"{high:+.3f} (95 %, bootstrap)"
+            f"; over the {more.samples:,} samples of that text it lies between {signed(low)} and "
+            f"{signed(high)} (95 %, bootstrap)"
         )
     if len(found.seeds) > 1 and not more.decided:
         said += ": no difference shown"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
 from accelerate import Accelerator
 
@@ -55,7 +57,7 @@ def proven_loop(
 
     def attempt(way: Way) -> tuple[Loop, list[str]]:
         tell("loading")
-        trainee = _load(spec, base, accelerator.device, way)
+        trainee = _load(spec, base, accelerator.device, way, tell)
         loop = _make_loop(spec, base, data, accelerator, trainee, peak_rate, tell)
         tell("proving")
         return loop, [trainee.why_uncut, *loop.verify()]
@@ -85,13 +87,13 @@ def _may_hold_all(spec: RunSpec, base: Base, accelerator: Accelerator) -> bool:
     return width * sum(parameter.numel for parameter in anatomy.parameters) <= free_bytes(device)
 
 
-def _load(spec: RunSpec, base: Base, device: torch.device, way: Way) -> Trainee:
+def _load(spec: RunSpec, base: Base, device: torch.device, way: Way, tell: Tell) -> Trainee:
     """The model with its weights and its plan applied."""
     anatomy = base.selection.anatomy
     dtype = training_dtype(spec.model.dtype, anatomy, device)
     # Sharded weights go to their devices a shard at a time.
     place = torch.device("cpu") if spec.resources.sharded else device
-    model, cut = _read_weights(spec, base, dtype, place, way)
+    model, cut = _read_weights(spec, base, dtype, place, way, tell)
     apply(base.selection, model)
     if spec.model.lora_rank:
         add_adapters(model, base.selection, spec.model.lora_rank, spec.optimization.seed)
@@ -101,7 +103,7 @@ def _load(spec: RunSpec, base: Base, device: torch.device, way: Way) -> Trainee:
 
 
 def _read_weights(
-    spec: RunSpec, base: Base, dtype: torch.dtype, place: torch.device, way: Way
+    spec: RunSpec, base: Base, dtype: torch.dtype, place: torch.device, way: Way, tell: Tell
 ) -> tuple[PreTrainedModel, StreamedCut | None]:
     """The model, without the frozen blocks below where they are read once.
 
@@ -113,7 +115,8 @@ def _read_weights(
         except StreamError:
             if spec.resources.prefix == "stream":
                 raise
-    return load_model(base.folder, base.selection.anatomy, dtype, place), None
+    far = partial(tell, "loading")
+    return load_model(base.folder, base.selection.anatomy, dtype, place, far), None
 
 
 def _make_loop(

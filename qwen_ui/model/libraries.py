@@ -40,7 +40,7 @@ from transformers.modeling_utils import LoadStateDictConfig
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 from transformers.pytorch_utils import Conv1D
 from transformers.utils.chat_template_utils import render_jinja_template
-from transformers.utils.logging import disable_progress_bar
+from transformers.utils.logging import disable_progress_bar, set_tqdm_hook
 
 __all__ = [
     "CONFIG_MAPPING",
@@ -61,6 +61,7 @@ __all__ = [
     "WeightRenaming",
     "convert_and_load_state_dict_in_model",
     "disable_progress_bar",
+    "set_tqdm_hook",
     "dot_natural_key",
     "get_checkpoint_conversion_mapping",
     "get_model_conversion_mapping",

@@ -55,7 +55,7 @@ test("a row's figures are written as everywhere on the page", () => {
     "bitfit",
     "8,192",
     "0.00053 %",
-    "1e-3",
+    "0.001",
     "5.000",
     "4.000 ± 0.010",
     "54.6",
@@ -145,7 +145,7 @@ test("the best plan and the learning rates by their source", () => {
   assert.equal(data.bestPlan([]), null);
   assert.equal(
     data.ratesInWords(rows),
-    "Learning rates: a 1e-3, b 1e-3 (suggested); c 1e-3 (given).",
+    "Learning rates: a 0.001, b 0.001 (suggested); c 0.001 (given).",
   );
 });
 

@@ -194,6 +194,8 @@ test("the baseline is overlaid first, and the others are told beside it", () => 
 
 test("columns that a person hides stay away, the name does not", () => {
   const list = listOf(row(1));
+  assert.ok(list.columns.every(({ key }) => key !== "loss" && key !== "eval_before"));
+  for (const key of ["loss", "eval_before"]) list.showColumn(key, true);
   const all = list.columns.length;
   list.showColumn("seed", false);
   list.showColumn("name", false);

@@ -6,7 +6,7 @@ import codecs
 import json
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ from qwen_ui.model.names import hub_id, is_hub_id
 from qwen_ui.model.skeleton import auto_class
 from qwen_ui.model.weights.fit import WeightsCheck, made_check, refuse_misfit, why_no_weights
 from qwen_ui.model.weights.headers import read_weights
+from qwen_ui.model.weights.loading_progress import told_loading
 from qwen_ui.model.weights.quantization import refuse_quantized
 from qwen_ui.model.weights.rehearsal import rehearse
 from qwen_ui.model.weights.statistics import tensor_statistics
@@ -58,10 +59,14 @@ def load_model(
     anatomy: Anatomy,
     dtype: torch.dtype,
     device: torch.device = torch.device("cpu"),  # noqa: B008
+    tell: Callable[[int, int], None] = lambda done, total: None,
 ) -> PreTrainedModel:
     """The language model with its weights, on this device. Remote code is never run.
 
     Every parameter has come from the files and is finite; nothing is as chance made it.
+
+    Args:
+        tell: told how many parameters of how many are loaded, after each tensor.
 
     Raises:
         ModelError: the files do not hold this model, or hold NaN or infinite values.
@@ -69,18 +74,19 @@ def load_model(
     # A progress bar on standard error would fill the run's log.
     disable_progress_bar()
     try:
-        model, info = auto_class(anatomy.configuration).from_pretrained(
-            folder,
-            config=anatomy.configuration,
-            dtype=dtype,
-            local_files_only=True,
-            use_safetensors=True,
-            trust_remote_code=False,
-            # Straight there, not by way of main memory.
-            device_map=None if device.type == "cpu" else {"": device},
-            ignore_mismatched_sizes=True,  # told in our words below
-            output_loading_info=True,
-        )
+        with told_loading(anatomy, tell):
+            model, info = auto_class(anatomy.configuration).from_pretrained(
+                folder,
+                config=anatomy.configuration,
+                dtype=dtype,
+                local_files_only=True,
+                use_safetensors=True,
+                trust_remote_code=False,
+                # Straight there, not by way of main memory.
+                device_map=None if device.type == "cpu" else {"": device},
+                ignore_mismatched_sizes=True,  # told in our words below
+                output_loading_info=True,
+            )
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise ModelError(
             f"The weights in '{folder}' cannot be loaded ({' '.join(str(error).split())[:300]})."

@@ -129,6 +129,7 @@ def build(session: Session) -> CompareTab:
                 )
                 by_rank = gr.Button("Compare by index and by rank", elem_id="qc-rank")
                 score = gr.Button("Show the scores", elem_id="qc-score")
+            permit = build_permit_button("qc-permit", session)
         with gr.Column(elem_id="qc-side"):
             view = comparison_view("qc-view")
             ranking = ranking_view("qc-ranking")
@@ -138,7 +139,6 @@ def build(session: Session) -> CompareTab:
         )
         build_launch_state("qc-launched", ["qc-classic", "qc-ticked", "qc-rank"], "qc-view")
         trains = gr.HTML("", apply_default_css=False, elem_id="qc-trains")
-        permit = build_permit_button("qc-permit", session)
     return CompareTab(
         classic,
         trains,

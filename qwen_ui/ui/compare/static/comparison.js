@@ -14,6 +14,7 @@ import {
   write,
 } from "qwen/page/dom.js";
 import { save } from "qwen/page/download.js";
+import { logAxis } from "qwen/page/log_ticks.js";
 import { placeOf as placeNamed } from "qwen/page/place.js";
 import { colour, CONFIG, keepFitting, layout, onTheme, plotly } from "qwen/page/plotly.js";
 import { placeOf, Poller } from "qwen/page/poller.js";
@@ -258,18 +259,19 @@ class Comparison {
     rates.parentNode.hidden = !searched.length;
     if (!begun && !searched.length) return;
     const library = await plotly();
-    if (searched.length) await library.react(rates, searched, rateLayout(HEIGHT), CONFIG);
+    if (searched.length) await library.react(rates, searched, rateLayout(searched, HEIGHT), CONFIG);
     if (!begun) return;
     const look = layout(this.axis, { height: HEIGHT });
     await library.react(curves, data.curves(found.runs, this.paint), look, CONFIG);
     if (front.parentNode.hidden) return;
-    const x = { type: "log", title: { text: "trainable parameters" } };
-    const frontLook = layout("step", { height: HEIGHT, x, y: { automargin: true } });
+    const counts = logAxis(found.rows.map(({ trainable }) => trainable));
+    const x = { ...counts, title: { text: "trainable parameters" } };
+    const frontLook = layout("", { height: HEIGHT, x, y: { automargin: true } });
     frontLook.hovermode = "closest";
     await library.react(front, data.front(found.rows, this.paint), frontLook, CONFIG);
     if (!forgotten.length) return;
     const y = { automargin: true, title: { text: "gained" } };
-    const keptLook = layout("step", { height: HEIGHT, x: { title: { text: "forgotten" } }, y });
+    const keptLook = layout("", { height: HEIGHT, x: { title: { text: "forgotten" } }, y });
     keptLook.hovermode = "closest";
     await library.react(kept, forgotten, keptLook, CONFIG);
   }

@@ -1,5 +1,6 @@
 /* What is shown of a comparison, from the server's answer (`compare_view.py`). No DOM. */
 import { bytes, exact, nats, percent, rounded, signed } from "qwen/page/format.js";
+import { rateText } from "qwen/page/log_ticks.js";
 
 const lossAfter = ({ after, spread, runs }) =>
   after.toFixed(3) + (runs > 1 ? ` ± ${spread.toFixed(3)}` : "");
@@ -31,7 +32,7 @@ const COLUMNS = [
   ],
   ["trainable", (r) => exact(r.trainable)],
   ["share", (r) => percent(r.share)],
-  ["rate", (r) => r.learning_rate.toExponential(0)],
+  ["rate", (r) => rateText(r.learning_rate)],
   ["before", (r) => r.before.toFixed(3)],
   ["after", lossAfter],
   ["perplexity", (r) => rounded(r.perplexity)],
@@ -112,7 +113,7 @@ export const bestPlan = (rows) =>
 export const ratesInWords = (rows) => {
   const plansOf = new Map();
   for (const { plan, learning_rate: rate, rate_source: source } of rows) {
-    plansOf.set(source, [...(plansOf.get(source) ?? []), `${plan} ${rate.toExponential(0)}`]);
+    plansOf.set(source, [...(plansOf.get(source) ?? []), `${plan} ${rateText(rate)}`]);
   }
   const said = [...plansOf].map(([source, plans]) => `${plans.join(", ")} (${source})`);
   return `Learning rates: ${said.join("; ")}.`;

@@ -1,8 +1,9 @@
 /* Small parts of a comparison's view. */
 import { make } from "qwen/page/dom.js";
 
-const NOTHING =
-  "Nothing compared yet. One click trains attention-only and BitFit on the top 4 blocks, on the " +
+const NOTHING = "Nothing compared yet";
+const ONE_CLICK =
+  "One click trains attention-only and BitFit on the top 4 blocks, on the " +
   "same data and seeds, each at a learning rate that short runs find, and says which ends lower and " +
   "at what cost: about a minute on the small twin.";
 const READING = "Reading the comparison …";
@@ -11,8 +12,14 @@ const EXPECTED =
 
 const waiting = (text) => make("p", "qc-empty", text);
 
+const nothing = () => {
+  const node = make("div", "q-empty");
+  node.append(make("strong", "", NOTHING), make("p", "", ONE_CLICK));
+  return node;
+};
+
 /** There is none yet, or its first answer is on its way. */
-export const waitingFor = (name) => waiting(name ? READING : NOTHING);
+export const waitingFor = (name) => (name ? waiting(READING) : nothing());
 
 /** One was asked for. */
 export const comparisonExpected = () => waiting(EXPECTED);

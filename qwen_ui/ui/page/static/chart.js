@@ -123,6 +123,7 @@ export class Chart {
     const first = lines[this.spec.lines[0]];
     if (first) {
       this.node.hidden = false;
+      delete this.frame.dataset.wait; // drawn once it is in view
       if (!this.labels) write(this.now, this.text(lastValue(first[1])));
     }
     return draw ? this.flush() : this.work;
@@ -152,7 +153,6 @@ export class Chart {
   async begin(lines) {
     const traces = this.spec.lines.map((line) => traceOf(line, lines[line] || NO_LINE));
     this.drawn = true;
-    delete this.frame.dataset.wait;
     await drawer().newPlot(this.plot, traces, this.layout(), CONFIG);
     for (const node of this.pictures) node.disabled = false;
     this.view.linked.add(this);

@@ -10,7 +10,8 @@ class Figure {
     this.plot = keepFitting(make("div", "q-plot"));
     this.plot.setAttribute("role", "img");
     this.plot.setAttribute("aria-label", props.figure_name);
-    element.querySelector(".q-figure").append(this.wrong, this.plot);
+    this.waits = make("p", "q-hint", "Drawing …");
+    element.querySelector(".q-figure").append(this.wrong, this.waits, this.plot);
     this.drawn = "";
     new IntersectionObserver((entries) => {
       this.seen = entries.at(-1).isIntersecting;
@@ -37,6 +38,7 @@ class Figure {
     if (text !== this.drawn) return;
     const { data, layout } = text ? JSON.parse(text) : { data: [], layout: {} };
     await library.react(this.plot, data, layout, CONFIG);
+    this.waits.hidden = true;
   }
 }
 

@@ -45,7 +45,7 @@ export const helpDialog = (guides) => {
     for (const [title, address] of guides) {
       const link = make("a", "", title);
       Object.assign(link, { href: address, target: "_blank", rel: "noopener" });
-      links.append(link, " ");
+      links.append(link);
     }
     dialog.append(make("h3", "", DOCS), links);
   }

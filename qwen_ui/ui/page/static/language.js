@@ -13,7 +13,7 @@ import {
 
 const NAMES = [
   ...["aria-label", "aria-description", "aria-valuetext", "aria-roledescription"],
-  ...["title", "placeholder", "alt", "data-wait"],
+  ...["title", "placeholder", "alt", "data-wait", "data-label"],
 ];
 /* Not language: code, what a person writes, and what is marked so, by HTML's attribute or by the class
    that stands for it. The nearest mark counts. */

@@ -1,5 +1,6 @@
 /* What the learning-rate finder tried: the loss of its short runs by rate, and what it found. */
 import { make } from "./dom.js";
+import { logAxis, rateText } from "./log_ticks.js";
 import { colour, CONFIG, drawer, keepFitting, layout } from "./plotly.js";
 
 const HEIGHT = 240;
@@ -35,10 +36,14 @@ export const rateTraces = (searches, paint) =>
   });
 
 /** plotly's layout of these traces. */
-export const rateLayout = (height) => {
-  const x = { type: "log", title: { text: "learning rate" } };
+export const rateLayout = (traces, height) => {
+  const rates = logAxis(
+    traces.flatMap(({ x }) => x),
+    rateText,
+  );
+  const x = { ...rates, title: { text: "learning rate" } };
   const y = { title: { text: "nats per token" }, automargin: true };
-  return { ...layout("step", { height, x, y }), hovermode: "closest" };
+  return { ...layout("", { height, x, y }), hovermode: "closest" };
 };
 
 /** The curve in the view of a run that finds a rate; hidden in that of any other. */
@@ -72,6 +77,6 @@ export class RateCurve {
     const traces = rateTraces([this.search], () => colour("accent"));
     if (!traces.length || !drawer()) return;
     this.node.hidden = false;
-    await drawer().react(this.plot, traces, rateLayout(HEIGHT), CONFIG);
+    await drawer().react(this.plot, traces, rateLayout(traces, HEIGHT), CONFIG);
   }
 }

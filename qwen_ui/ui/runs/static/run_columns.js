@@ -16,13 +16,13 @@ export const calledBy = (record) => record.name || record.run.slice(DATE);
 
 /** key: of a record; title, and `words` that say more; text(record); figure: it is a number, told of
     several runs by `show(mean)` and of their spread by `apart`; minor: left out where there is little
-    room; compared: told beside the baseline's. */
+    room; asked: not there unless a person ticks it; compared: told beside the baseline's. */
 export const COLUMNS = [
   { key: "created", title: "started", text: (r) => when(r.created), minor: true },
   { key: "name", title: "run", text: calledBy, fixed: true },
   { key: "plan", title: "plan", text: (r) => r.plan },
   { key: "model", title: "model", text: (r) => r.model.split("/").pop() },
-  { key: "seed", title: "seed", figure: true, minor: true, text: (r) => exact(r.seed ?? null) },
+  { key: "seed", title: "seed", figure: true, minor: true, text: (r) => String(r.seed ?? "–") },
   { key: "status", title: "status", text: (r) => r.status },
   {
     key: "step",
@@ -51,6 +51,7 @@ export const COLUMNS = [
     words: "Training loss of the last step (nats per token)",
     figure: true,
     minor: true,
+    asked: true,
     show: (value) => rounded(value),
   },
   {
@@ -59,6 +60,7 @@ export const COLUMNS = [
     words: "Evaluation loss before training (nats per token)",
     figure: true,
     minor: true,
+    asked: true,
     show: (value) => rounded(value),
   },
   {
@@ -88,6 +90,9 @@ export const COLUMNS = [
   },
   { key: "elapsed", title: "elapsed", figure: true, show: lasted },
 ].map((column) => ({ text: (r) => column.show(r[column.key]), ...column }));
+
+/** Of the columns, those that a person has not asked for. */
+export const UNASKED = COLUMNS.filter(({ asked }) => asked).map(({ key }) => key);
 
 const KEPT = ["forgetting", "kl"]; // columns of runs with a text to keep
 

@@ -1,6 +1,6 @@
 /* The list of runs: brought up to date, sorted, searched, ticked. No DOM. */
 import { exact } from "qwen/page/format.js";
-import { calledBy, tellingColumns } from "./run_columns.js";
+import { calledBy, tellingColumns, UNASKED } from "./run_columns.js";
 import { filterOf } from "./run_filter.js";
 import { groupOf, groupRows } from "./run_groups.js";
 
@@ -22,7 +22,7 @@ export class RunList {
     this.opened = kept.opened ?? "";
     this.baseline = kept.baseline ?? "";
     this.by = kept.by ?? ""; // of `GROUPINGS`
-    this.hidden = new Set(kept.hidden ?? []); // columns
+    this.hidden = new Set(kept.hidden ?? UNASKED); // columns
     this.members = {};
     this.membersSeen = "";
   }
