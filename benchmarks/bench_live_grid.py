@@ -55,8 +55,9 @@ trainer.Trainer._train = timed
 main(run)
 events = (run / "events.jsonl").read_bytes().splitlines()
 grids = [line for line in events if b'"event": "grid"' in line]
-print("RESULT", json.dumps({"seconds": begun[1] - begun[0], "pictures": len(grids), "inside": spent[0],
-                            "bytes": sum(map(len, grids))}))
+seconds, size = begun[1] - begun[0], sum(map(len, grids))
+told = {"seconds": seconds, "pictures": len(grids), "inside": spent[0], "bytes": size}
+print("RESULT", json.dumps(told))
 """
 
 

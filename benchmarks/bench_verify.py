@@ -69,7 +69,8 @@ def write_model(
         if sum(2 * p.numel for p in shards[-1]) >= SHARD:
             shards.append([])
         shards[-1].append(parameter)
-    files, places = [], {}
+    files: list[Path] = []
+    places: dict[str, str] = {}
     for number, shard in enumerate(shards, 1):
         file = folder / f"model-{number:05d}-of-{len(shards):05d}.safetensors"
         if base is not None and not any(moved(p.name) for p in shard):

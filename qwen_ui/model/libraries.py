@@ -61,7 +61,6 @@ __all__ = [
     "WeightRenaming",
     "convert_and_load_state_dict_in_model",
     "disable_progress_bar",
-    "set_tqdm_hook",
     "dot_natural_key",
     "get_checkpoint_conversion_mapping",
     "get_model_conversion_mapping",
@@ -70,6 +69,7 @@ __all__ = [
     "render_jinja_template",
     "revert_weight_conversion",
     "sdpa_attention_forward",
+    "set_tqdm_hook",
     "transformers_version",
 ]
 

@@ -39,4 +39,3 @@ def told_loading(anatomy: Anatomy, tell: Callable[[int, int], None]) -> Iterator
         yield
     finally:
         set_tqdm_hook(previous)
-
