@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
+from accelerate.utils import gather_object
 from torch import nn
 
 from qwen_ui.engine.process_group import ProcessGroup
@@ -73,6 +74,9 @@ def make_process_group(
         summed: torch.Tensor = accelerator.reduce(value, "sum")
         return summed
 
+    def gather(text: str) -> list[str]:
+        return list(gather_object([text]))
+
     def no_sync() -> Any:
         return no_gradient_sync(trainee) if sharded else accelerator.no_sync(wrapped)
 
@@ -83,6 +87,7 @@ def make_process_group(
         wrapped=wrapped,
         sharded=sharded,
         all_reduce_sum=all_reduce_sum,
+        gather=gather,
         no_sync=no_sync,
         autocast=accelerator.autocast,
     )

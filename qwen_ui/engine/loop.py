@@ -20,7 +20,7 @@ from qwen_ui.engine.head_proof import prove_head
 from qwen_ui.engine.keep import Keep
 from qwen_ui.engine.mask_proof import prove_maskless
 from qwen_ui.engine.optimizer import MasterAdamW
-from qwen_ui.engine.packing_proof import check_packing, packed_pair
+from qwen_ui.engine.packing_proof import PackedPair, check_packing, packed_pair
 from qwen_ui.engine.prefix_proof import prove_prefix
 from qwen_ui.engine.prefix_source import Cache, PrefixSource
 from qwen_ui.engine.process_group import ProcessGroup
@@ -138,15 +138,11 @@ class Loop:
         vocabulary = self.trainee.model.config.get_text_config().vocab_size
         short, length = proof_batch(self.training, batch, vocabulary, self._pad)
         short = short.to(self.group.device)
-        if streams(self.trainee):
-            held = foresee(self.trainee, batch, short, self._pad, pair)
-            said += [held] if held else []
-        if pair is not None:
-            check_packing(self.trainee, pair)
-        check_causal(self.trainee, batch)
-        self.trainee.maskless = self.group.all(prove_maskless(self.trainee, batch, self._pad))
+        held, maskless = self.group.together(lambda: self._look_at(batch, short, pair))
+        said += [held] if held else []
+        self.trainee.maskless = self.group.all(maskless)
         if streams(self.trainee) and not self.trainee.maskless and batch.mask_BT is not None:
-            foresee_masked(self.trainee, batch)
+            self.group.together(lambda: foresee_masked(self.trainee, batch))
         if self.trainee.cut is not None and (problem := self._prepare_prefix(batch)):
             self.trainee.go_uncut(problem)
             said.append(problem)
@@ -164,17 +160,34 @@ class Loop:
         self.trainee.train()
         return said
 
+    def _look_at(self, batch: Batch, short: Batch, pair: PackedPair | None) -> tuple[str, bool]:
+        """What no shortcut helps: packing and causality; and what is known of masks.
+
+        Returns:
+            What has to be in memory beside what was meant to, in a sentence; whether padding needs
+            no mask.
+        """
+        held = ""
+        if streams(self.trainee):
+            held = foresee(self.trainee, batch, short, self._pad, pair)
+        if pair is not None:
+            check_packing(self.trainee, pair)
+        check_causal(self.trainee, batch)
+        return held, prove_maskless(self.trainee, batch, self._pad)
+
     def _prepare_prefix(self, batch: Batch) -> str:
         """Prove the cut and open the caches of its outputs; why it cannot be used, else ""."""
-        proven, problem = prove_prefix(self.trainee, self.trainee.inputs(batch))
+        inputs = self.trainee.inputs(batch)
+        proven, problem = self.group.together(lambda: prove_prefix(self.trainee, inputs))
         if not self.group.all(proven is not None) or proven is None:
             return problem or "In another process the frozen blocks' outputs cannot be cached."
         if self._open_caches is not None:
-            caches = self._open_caches(proven.shape[-1], proven.dtype)
+            width, dtype, opened = proven.shape[-1], proven.dtype, self._open_caches
+            caches = self.group.together(lambda: opened(width, dtype))
             for source, cache in zip(self.prefix_sources, caches, strict=True):
                 source.cache = cache
             if self._fill_caches is not None:
-                self._fill_caches(self, caches, proven.shape[-1], proven.dtype)
+                self._fill_caches(self, caches, width, dtype)
         return ""
 
     def first_batches(self) -> Iterator[tuple[int, ...]]:

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import nn
 
+from qwen_ui.engine.stream.refusal import StreamError
+from qwen_ui.errors import ModelError, UserError
+
+T = TypeVar("T")
 CPU = torch.device("cpu")
 
 
@@ -24,6 +28,7 @@ class ProcessGroup:
         wrapped: the trainee as accelerate prepared it (DDP); None: as it is.
         sharded: the weights are sharded, so that a forward pass takes all processes together.
         all_reduce_sum: the sum of a tensor over the processes.
+        gather: a text of each process, by rank.
         no_sync: context in which gradients are not yet exchanged.
         autocast: context of mixed precision.
     """
@@ -34,6 +39,7 @@ class ProcessGroup:
     wrapped: nn.Module | None = None
     sharded: bool = False
     all_reduce_sum: Callable[[torch.Tensor], torch.Tensor] = lambda value: value
+    gather: Callable[[str], list[str]] = lambda text: [text]
     no_sync: Callable[[], Any] = nullcontext
     autocast: Callable[[], Any] = nullcontext
 
@@ -46,3 +52,44 @@ class ProcessGroup:
     def all(self, flag: bool) -> bool:
         """Whether it is so in every process; all have to ask together."""
         return not self.any(not flag)
+
+    def together(self, work: Callable[[], T]) -> T:
+        """Do something in which nothing is exchanged; where it fails in one process, all fail.
+
+        One that left alone would have the others wait for it where they next meet.
+
+        Args:
+            work: the same in all processes, on what is theirs.
+
+        Raises:
+            StreamError, ModelError: it failed in another process; that one raises what it was.
+        """
+        if self.world_size == 1:
+            return work()
+        failed: Exception | None = None
+        try:
+            done = work()
+        except Exception as error:
+            # Whatever it is: it is raised again once the others know.
+            failed = error
+        told = self.gather(_told(failed))
+        if failed is not None:
+            raise failed
+        for rank, said in enumerate(told):
+            kind, _, text = said.partition(" ")
+            if said:
+                raise _KINDS[kind](f"In process {rank} of {self.world_size}: {text}")
+        return done
+
+
+# What other processes raise for it: all turn back where one's frozen blocks cannot be streamed.
+_KINDS: dict[str, type[UserError]] = {"stream": StreamError, "other": ModelError}
+
+
+def _told(error: Exception | None) -> str:
+    """What the other processes are told: its kind and its words; "" where nothing failed."""
+    if error is None:
+        return ""
+    kind = "stream" if isinstance(error, StreamError) else "other"
+    text = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
+    return f"{kind} {text}"

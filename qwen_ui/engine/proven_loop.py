@@ -78,13 +78,16 @@ def proven_loop(
 def _may_hold_all(spec: RunSpec, base: Base, accelerator: Accelerator) -> bool:
     """Whether a run whose way was chosen by itself may load what it meant not to.
 
-    Several processes meet in the proofs, and cannot turn back one by one.
+    All of its processes turn back, or none: those that share a memory load it once each.
     """
-    if spec.resources.prefix != "auto" or accelerator.num_processes > 1:
+    if spec.resources.prefix != "auto":
         return False
     anatomy, device = base.selection.anatomy, accelerator.device
     width = training_dtype(spec.model.dtype, anatomy, device).itemsize
-    return width * sum(parameter.numel for parameter in anatomy.parameters) <= free_bytes(device)
+    needed = width * anatomy.total_parameters
+    needed *= accelerator.num_processes if device.type == "cpu" else 1
+    fits = torch.tensor(float(needed <= free_bytes(device)), device=device)
+    return float(accelerator.reduce(fits, "sum")) == accelerator.num_processes
 
 
 def _load(spec: RunSpec, base: Base, device: torch.device, way: Way, tell: Tell) -> Trainee:

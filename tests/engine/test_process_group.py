@@ -13,10 +13,14 @@ from accelerate.state import AcceleratorState
 
 from qwen_ui.engine.accelerator import make_accelerator, make_process_group
 from qwen_ui.engine.process_group import ProcessGroup
-from qwen_ui.errors import SettingsError
-from qwen_ui.runs import ResourceSettings, run_folder, run_summary
+from qwen_ui.engine.stream.refusal import StreamError
+from qwen_ui.errors import ModelError, SettingsError
+from qwen_ui.runs import ResourceSettings, create_run, run_folder, run_summary
 from qwen_ui.workers import start, wait
+from tests.helpers.checkpoint_families import save_family, save_random
+from tests.helpers.failing_process import run_failing
 from tests.helpers.runs import events_of, losses_of, spec_for, train
+from tests.helpers.tiny_families import tiny_configuration
 from tests.helpers.two_processes import Stack, first_weight, inputs
 
 
@@ -34,6 +38,23 @@ def test_processes_agree_by_asking_every_one() -> None:
         assert [group.any(mine) for mine in (False, True)] == [other, True]
         # `all` asks who fails: the other fails where it answers.
         assert [group.all(mine) for mine in (False, True)] == [False, not other]
+
+
+def test_what_fails_elsewhere_is_raised_here_by_its_kind() -> None:
+    def group(told: str) -> ProcessGroup:
+        return ProcessGroup(world_size=2, gather=lambda mine: [mine, told])
+
+    def fail() -> None:
+        raise ValueError("mine")
+
+    assert group("").together(lambda: 3) == 3
+    with pytest.raises(StreamError, match=r"In process 1 of 2: HRM$"):
+        group("stream HRM").together(lambda: 3)
+    with pytest.raises(ModelError, match=r"In process 1 of 2: OSError: full$"):
+        group("other OSError: full").together(lambda: 3)
+    for told in ("", "stream HRM"):
+        with pytest.raises(ValueError, match="mine"):
+            group(told).together(fail)
 
 
 @pytest.mark.parametrize(
@@ -123,3 +144,36 @@ def test_two_processes_give_the_losses_of_one_with_the_double_batch(
     summary, expected = run_summary(together), run_summary(alone)
     assert summary["status"] == "completed"
     assert summary["eval_loss_after"] == pytest.approx(expected["eval_loss_after"], rel=1e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("where", "said"),
+    [
+        ("proof", "In process 1 of 2: In this model (llama) a token's states depend on later"),
+        ("disk", "In process 1 of 2: The outputs of the frozen blocks cannot be written"),
+    ],
+)
+def test_what_fails_in_one_process_ends_the_other_and_is_said(
+    sentences: Path, tmp_path: Path, where: str, said: str
+) -> None:
+    base = save_family(tmp_path / "llama", "llama")
+    spec = spec_for(base, sentences, batch_size=2, processes=2, prefix="stream")
+    folder = create_run(spec.to_dict(), spec.plan)
+    assert run_failing(folder, where) != 0
+    summary = run_summary(folder)
+    assert summary["status"] == "failed"
+    assert said in summary["reason"]
+
+
+@pytest.mark.slow
+def test_two_processes_hold_together_what_cannot_be_streamed(
+    sentences: Path, tmp_path: Path
+) -> None:
+    base = save_random(tmp_path / "hrm", tiny_configuration("hrm_text"))
+    spec = spec_for(base, sentences, batch_size=2, processes=2, prefix="auto", layers="last:2")
+    folder = create_run(spec.to_dict(), spec.plan)
+    assert run_failing(folder, "chosen") == 0
+    assert run_summary(folder)["status"] == "completed"
+    notes = [event["message"] for event in events_of(folder, "log")]
+    assert any("All weights are held" in note for note in notes), notes

@@ -82,6 +82,17 @@ def test_nano_is_equal(sentences: Path, tmp_path: Path) -> None:
     assert streamed.figures == held.figures
 
 
+@pytest.mark.long
+@pytest.mark.parametrize("depth", range(1, 28))
+def test_nano_is_equal_at_every_depth(sentences: Path, tmp_path: Path, depth: int) -> None:
+    held, streamed = (
+        train(NANO, sentences, last(28 - depth), tmp_path / way, prefix=way)
+        for way in ("keep", "stream")
+    )
+    assert streamed.prepared.loop.trainee.prefix_blocks == depth
+    assert streamed.figures == held.figures
+
+
 @pytest.mark.parametrize(("family", "spared"), [("llama", True), ("gemma2", False)])
 def test_what_is_priced_as_read_once_has_no_weights_while_the_others_train(
     families: Path, sentences: Path, tmp_path: Path, family: str, spared: bool

@@ -74,7 +74,15 @@ class PrefixPass:
         Raises:
             CutError: a block does not give what the run would read.
             SettingsError: the disk is full.
+            ModelError: either of it, in another process.
         """
+        levels = self._group.together(lambda: self._run(readings, width, dtype))
+        # What other processes still read stayed until all were through.
+        for level in levels:
+            level.clear()
+
+    def _run(self, readings: Sequence[Reading], width: int, dtype: torch.dtype) -> list[Levels]:
+        """The levels that the outputs are on."""
         most = max(1, PORTION_BYTES // (width * dtype.itemsize))
         parts = [(r, portions(r.batches, r.examples, most)) for r in readings]
         levels = [levels_of(r.cache, self._cut.depth, keeper=self._keeper) for r in readings]
@@ -93,10 +101,7 @@ class PrefixPass:
                 f"The outputs of the frozen blocks cannot be written ({error.strerror}). Make room "
                 "on the disk, or set prefix to off."
             ) from error
-        # What other processes still read stays until all are through.
-        self._group.all(True)
-        for level in levels:
-            level.clear()
+        return levels
 
     @property
     def _keeper(self) -> bool:

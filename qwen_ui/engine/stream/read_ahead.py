@@ -30,6 +30,11 @@ class ReadAhead:
         self._reader: ThreadPoolExecutor | None = None
         self._reading: tuple[int, Future[Stored]] | None = None
 
+    @property
+    def ahead(self) -> int | None:
+        """The block that a thread has read, or is reading."""
+        return None if self._reading is None else self._reading[0]
+
     @contextmanager
     def here(self, index: int) -> Iterator[None]:
         """Inside, this block has its weights, and the next one is being read."""
@@ -48,7 +53,7 @@ class ReadAhead:
             reading[1].exception()  # waits; what went wrong shows where it is asked for
 
     def _take(self, index: int) -> Stored | None:
-        if self._reading is None or self._reading[0] != index:
+        if self._reading is None or self.ahead != index:
             self.stop()
             return None
         (_, reading), self._reading = self._reading, None

@@ -116,7 +116,7 @@ def cache_filler(budget: int, tell: Tell, noted: Callable[[Passed], None]) -> Fi
 
     def fill(loop: Loop, caches: Caches, width: int, dtype: torch.dtype) -> None:
         readings = _readings(loop, caches)
-        refuse_beyond_budget(readings, width, dtype, budget)
+        loop.group.together(lambda: refuse_beyond_budget(readings, width, dtype, budget))
         cut, trainee = loop.trainee.cut, loop.trainee
         assert isinstance(cut, StreamedCut), type(cut)
         work, began = _Work(tell), time.monotonic()
