@@ -21,8 +21,8 @@ from qwen_ui.engine.strengths import AS_TRAINED, Strengths
 from qwen_ui.errors import ModelError, RunError
 from qwen_ui.files import parse_json, replaced
 from qwen_ui.formats import short_bytes
-from qwen_ui.model import Anatomy, open_model
-from qwen_ui.model.weights import folder_fingerprint, why_no_weights
+from qwen_ui.model import Anatomy, dtype_bytes, open_model
+from qwen_ui.model.weights import folder_fingerprint, is_dequantized, why_no_weights
 from qwen_ui.paths import named_path
 from qwen_ui.runs import DELTA_NAME, flat_settings, run_folder
 
@@ -221,7 +221,9 @@ def apply_delta(file: Path, base: str, output: Path, strengths: Strengths = AS_T
         raise RunError(f"'{output}' exists and is not an empty folder. Give a new one.")
     part = output.with_name(f".{output.name}.part")
     shutil.rmtree(part, ignore_errors=True)
-    _refuse_small_disk(folder, part)
+    parameters = sum(delta.shape(name).numel() for name in delta.weights)
+    packed = is_dequantized(anatomy.config)  # what was trained takes more room than before
+    _refuse_small_disk(folder, part, dtype_bytes(anatomy.dtype) * parameters if packed else 0)
     part.mkdir(parents=True)
     rounding = write_merged(delta, anatomy, folder, part)
     if output.exists():
@@ -230,15 +232,15 @@ def apply_delta(file: Path, base: str, output: Path, strengths: Strengths = AS_T
     return Applied(
         output,
         len(delta.weights),
-        sum(delta.shape(name).numel() for name in delta.weights),
+        parameters,
         rounding.share,
-        rounding_sentence(rounding, stored_dtypes(folder)),
+        rounding_sentence(rounding, anatomy.dtype if packed else stored_dtypes(folder)),
     )
 
 
-def _refuse_small_disk(base: Path, target: Path) -> None:
-    """Refuse to begin what would fail after many gigabytes."""
-    needed = sum(file.stat().st_size for file in base.glob("*.safetensors"))
+def _refuse_small_disk(base: Path, target: Path, more: int) -> None:
+    """Refuse to begin what would fail after many gigabytes; `more` bytes than the base has."""
+    needed = more + sum(file.stat().st_size for file in base.glob("*.safetensors"))
     there = next(folder for folder in target.absolute().parents if folder.exists())
     free = shutil.disk_usage(there).free
     if needed > free:

@@ -21,6 +21,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from qwen_ui.engine.merge_quantized import write_beside_packed
+from qwen_ui.engine.rounding import Rounding
 from qwen_ui.errors import RunError
 from qwen_ui.files import parse_json
 from qwen_ui.model import Anatomy
@@ -30,6 +32,7 @@ from qwen_ui.model.weights import (
     StoredTensor,
     StoredWeights,
     copy_companions,
+    is_dequantized,
     read_rows,
     read_tensor,
     read_weights,
@@ -44,25 +47,6 @@ if TYPE_CHECKING:
 PORTION = 1024**2
 
 
-@dataclass
-class Rounding:
-    """What is lost where the base's dtype is narrower than the one that was trained."""
-
-    lost: float = 0.0
-    changed: float = 0.0
-
-    def add(self, before: torch.Tensor, trained: torch.Tensor, written: torch.Tensor) -> None:
-        """Count one tensor."""
-        exact = trained.float()
-        self.lost += float((written.float() - exact).square().sum())
-        self.changed += float((exact - before.float()).square().sum())
-
-    @property
-    def share(self) -> float:
-        """Norm of what rounding changed over the norm of what training changed; 0 for nothing."""
-        return math.sqrt(self.lost / self.changed) if self.changed else 0.0
-
-
 def write_merged(delta: Delta, anatomy: Anatomy, folder: Path, target: Path) -> Rounding:
     """Write the base in `folder` with the delta on it to the folder `target`.
 
@@ -72,6 +56,8 @@ def write_merged(delta: Delta, anatomy: Anatomy, folder: Path, target: Path) -> 
     copy_companions(folder, target)
     _correct_tie(anatomy, target / "config.json")
     weights = read_weights(folder)
+    if is_dequantized(anatomy.config):
+        return write_beside_packed(delta, anatomy, weights, target)
     for file in weights.files:
         shutil.copyfile(file, target / file.name)
     merging = _Merging(delta, anatomy, weights, target)

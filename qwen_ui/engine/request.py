@@ -10,7 +10,7 @@ from qwen_ui.errors import ModelError, PlanError, SettingsError
 from qwen_ui.freeze import FreezePlan
 from qwen_ui.limited import WARM, Limits
 from qwen_ui.model import refuse_length
-from qwen_ui.model.weights import check_weights, refuse_misfit, refuse_quantized, weights_of
+from qwen_ui.model.weights import check_weights, refuse_misfit, refuse_untrainable, weights_of
 from qwen_ui.runs import RunSpec, make_spec
 from qwen_ui.visits import admit_settings
 
@@ -110,9 +110,9 @@ def check_spec(spec: RunSpec, anatomy: Anatomy) -> None:
     refuse_length(anatomy, spec.data.sequence_length)
     _refuse_encoder(anatomy)
     _refuse_images(anatomy)
-    refuse_quantized(anatomy)
+    refuse_untrainable(anatomy)
     weights = weights_of(anatomy)
-    refuse_quantized(anatomy, weights)
+    refuse_untrainable(anatomy, weights)
     refuse_misfit(anatomy, check_weights(anatomy, weights))
     from qwen_ui.engine.split import refuse_unknown_tokens  # noqa: PLC0415  imports torch
 

@@ -10,6 +10,7 @@ from qwen_ui.freeze.layers import format_layers, parse_layers
 from qwen_ui.freeze.plan import FreezePlan, Rule
 from qwen_ui.freeze.presets import BIASES
 from qwen_ui.model import Anatomy, Role, bias_beside, is_bias
+from qwen_ui.model.weights import is_dequantized, quantization_of
 
 
 def warnings_for(
@@ -176,11 +177,15 @@ def _quantized(anatomy: Anatomy, names: frozenset[str]) -> list[str]:
             f"{len(quantized):,} tensors that train are quantized ({quantized[0].name} is "
             f"{quantized[0].dtype}): load the model in bfloat16 or float32 to train them."
         ]
-    settings = anatomy.config.get("quantization_config")
-    if not settings or not names:
-        return []
     # The configuration gives the architecture; which tensors are packed is in the files.
-    method = settings.get("quant_method", "some method") if isinstance(settings, dict) else settings
+    method = quantization_of(anatomy) if names else ""
+    if not method:
+        return []
+    if is_dequantized(anatomy.config):
+        return [
+            f"The weights of this model are quantized ({method}). They are read as plain numbers "
+            "to train here; other tools need its bfloat16 or float32 release."
+        ]
     return [
         f"The weights of this model are quantized ({method}) and cannot be trained. Use its "
         "bfloat16 or float32 release."

@@ -27,6 +27,7 @@ from transformers.conversion_mapping import (
     get_model_conversion_mapping,
 )
 from transformers.core_model_loading import (
+    ConversionOps,
     WeightConverter,
     WeightRenaming,
     convert_and_load_state_dict_in_model,
@@ -39,6 +40,8 @@ from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.modeling_utils import LoadStateDictConfig
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 from transformers.pytorch_utils import Conv1D
+from transformers.quantizers.auto import AutoHfQuantizer, AutoQuantizationConfig
+from transformers.quantizers.base import HfQuantizer, get_keys_to_not_convert
 from transformers.utils.chat_template_utils import render_jinja_template
 from transformers.utils.logging import disable_progress_bar, set_tqdm_hook
 
@@ -48,12 +51,16 @@ __all__ = [
     "MODEL_FOR_CAUSAL_LM_MAPPING_NAMES",
     "AttentionInterface",
     "AutoConfig",
+    "AutoHfQuantizer",
     "AutoModelForCausalLM",
     "AutoModelForImageTextToText",
     "AutoModelForSeq2SeqLM",
+    "AutoQuantizationConfig",
     "AutoTokenizer",
     "Conv1D",
+    "ConversionOps",
     "GenerationConfig",
+    "HfQuantizer",
     "LoadStateDictConfig",
     "PreTrainedConfig",
     "PreTrainedModel",
@@ -63,6 +70,7 @@ __all__ = [
     "disable_progress_bar",
     "dot_natural_key",
     "get_checkpoint_conversion_mapping",
+    "get_keys_to_not_convert",
     "get_model_conversion_mapping",
     "no_init_weights",
     "rename_source_key",

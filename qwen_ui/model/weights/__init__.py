@@ -12,6 +12,7 @@ from qwen_ui.lazy import lazy_face
 
 if TYPE_CHECKING:
     from qwen_ui.model.weights.conversion import Conversion
+    from qwen_ui.model.weights.dequantizing import with_plain_modules
     from qwen_ui.model.weights.fingerprint import folder_fingerprint
     from qwen_ui.model.weights.fit import (
         WeightsCheck,
@@ -33,8 +34,14 @@ if TYPE_CHECKING:
     )
     from qwen_ui.model.weights.measures import MEASURES
     from qwen_ui.model.weights.piecewise import PiecewiseModel, Stored
-    from qwen_ui.model.weights.quantization import quantization_of, refuse_quantized
+    from qwen_ui.model.weights.quantization import (
+        is_dequantized,
+        quantization_of,
+        refuse_quantized,
+        refuse_untrainable,
+    )
     from qwen_ui.model.weights.rehearsal import Place, rehearse
+    from qwen_ui.model.weights.rewriting import rewrite
     from qwen_ui.model.weights.rows import read_rows, read_tensor, write_rows
     from qwen_ui.model.weights.statistics import (
         MAX_SPECTRUM_SIDE,
@@ -61,6 +68,7 @@ __all__ = [
     "computes_bfloat16",
     "copy_companions",
     "folder_fingerprint",
+    "is_dequantized",
     "load_model",
     "load_tokenizer",
     "measure_weights",
@@ -70,7 +78,9 @@ __all__ = [
     "read_weights",
     "refuse_misfit",
     "refuse_quantized",
+    "refuse_untrainable",
     "rehearse",
+    "rewrite",
     "spectrum",
     "tensor_statistics",
     "training_dtype",
@@ -78,6 +88,7 @@ __all__ = [
     "weights_folder",
     "weights_of",
     "why_no_weights",
+    "with_plain_modules",
     "write_rows",
 ]
 __getattr__ = lazy_face(__name__, __file__)

@@ -6,7 +6,7 @@ projections when they load: then a few stored tensors together become one or a f
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from copy import deepcopy
 from typing import Any
 
@@ -21,6 +21,7 @@ from qwen_ui.model.libraries import (
     revert_weight_conversion,
 )
 from qwen_ui.model.skeleton import build_on_meta, configured_dtype
+from qwen_ui.model.weights.dequantizing import dequantizer
 
 
 class Conversion:
@@ -28,11 +29,16 @@ class Conversion:
 
     Args:
         configuration: transformers' object.
+        dtype: in which quantized weights become plain; None for the configuration's.
+        dequantized: whether they do; else the rules are those of plain weights.
     """
 
-    def __init__(self, configuration: Any) -> None:
-        self._model = build_on_meta(configuration, configured_dtype(configuration))
-        self._rules = rules = get_model_conversion_mapping(self._model)
+    def __init__(
+        self, configuration: Any, dtype: torch.dtype | None = None, *, dequantized: bool = True
+    ) -> None:
+        self._model = build_on_meta(configuration, dtype or configured_dtype(configuration))
+        quantizer = dequantizer(configuration) if dequantized else None
+        self._rules = rules = get_model_conversion_mapping(self._model, hf_quantizer=quantizer)
         self._renamings = [rule for rule in rules if isinstance(rule, WeightRenaming)]
         self._converters = [rule for rule in rules if isinstance(rule, WeightConverter)]
         self._by_pattern = {p: c for c in self._converters for p in c.source_patterns}
@@ -68,11 +74,23 @@ class Conversion:
             for name, values in converted.items()
         }
 
+    def recognize(self, names: Iterable[str]) -> None:
+        """Take these names in files as examples of those that `revert` leads back to."""
+        for name in names:
+            rename_source_key(
+                name,
+                self._renamings,
+                self._converters,
+                self._model.base_model_prefix,
+                self._known,
+            )
+
     def revert(self, tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         """The stored tensors, by the names in the files, that these of the model become again.
 
         Args:
-            tensors: by the names in the model: all that `convert` made of a group before.
+            tensors: by the names in the model: all that `convert` makes of a group whose names
+                were converted, or recognized, before.
         """
         # As after a load: only rules that these files needed lead back to their names.
         used: Any = [rule for rule in self._rules if rule.was_used()]

@@ -16,7 +16,7 @@ from qwen_ui.model.mistaken import other_weights
 from qwen_ui.model.names import hub_id, preset_file
 from qwen_ui.model.weights.fit_reasons import likely_reason
 from qwen_ui.model.weights.headers import StoredWeights, read_weights
-from qwen_ui.model.weights.quantization import quantization_of
+from qwen_ui.model.weights.quantization import is_dequantized, quantization_of
 from qwen_ui.paths import named_path
 
 LISTED = 3
@@ -34,7 +34,8 @@ class WeightsCheck:
         unknown: names whose conversion needs values: whether they fit is known when they load.
         reason: the likely reason why they do not fit, as a sentence; "" where none is known.
         converted: how many tensors of the files are renamed, stacked or split when they load.
-        quantization: how they are quantized ("gptq"); "" where they are not.
+        quantization: how they are quantized ("gptq") where they cannot be trained so; else "".
+        dequantized: how they are quantized ("fp8") where they are read as plain numbers; else "".
     """
 
     missing: tuple[str, ...]
@@ -45,6 +46,7 @@ class WeightsCheck:
     reason: str = ""
     converted: int = 0
     quantization: str = ""
+    dequantized: str = ""
 
     @property
     def fits(self) -> bool:
@@ -60,6 +62,8 @@ class WeightsCheck:
             notes = [f"{len(self.dtypes):,} of another dtype"] if self.dtypes else []
             if self.converted:
                 notes.append(f"{self.converted:,} converted by transformers' rules")
+            if self.dequantized:
+                notes.append(f"quantized ({self.dequantized}), read as plain numbers")
             if self.unknown:
                 notes.append(f"{len(self.unknown):,} known only when they load")
             extra = "".join(f"; {note}" for note in notes)
@@ -85,6 +89,8 @@ def _listed(names: tuple[str, ...]) -> str:
 def check_weights(anatomy: Anatomy, weights: StoredWeights) -> WeightsCheck:
     """Names, shapes and dtypes of the files against the architecture's, as they would be loaded."""
     quantization = quantization_of(anatomy, weights)
+    if is_dequantized(anatomy.config):
+        return replace(_rehearsed(anatomy, weights), dequantized=quantization)
     if quantization:
         # Packed tensors fit nothing by themselves; how they are packed is what counts.
         return replace(_compared(anatomy, weights), quantization=quantization)

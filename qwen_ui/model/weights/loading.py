@@ -27,10 +27,11 @@ from qwen_ui.model.libraries import (
 )
 from qwen_ui.model.names import hub_id, is_hub_id
 from qwen_ui.model.skeleton import auto_class
+from qwen_ui.model.weights.dequantizing import dequantizing_settings
 from qwen_ui.model.weights.fit import WeightsCheck, made_check, refuse_misfit, why_no_weights
 from qwen_ui.model.weights.headers import read_weights
 from qwen_ui.model.weights.loading_progress import told_loading
-from qwen_ui.model.weights.quantization import refuse_quantized
+from qwen_ui.model.weights.quantization import refuse_untrainable
 from qwen_ui.model.weights.rehearsal import rehearse
 from qwen_ui.model.weights.statistics import tensor_statistics
 
@@ -45,7 +46,7 @@ def weights_folder(anatomy: Anatomy) -> Path:
     Raises:
         ModelError: they cannot be downloaded, or are quantized.
     """
-    refuse_quantized(anatomy)
+    refuse_untrainable(anatomy)
     if anatomy.weights_folder is not None:
         return anatomy.weights_folder
     name = hub_id(anatomy.source)
@@ -73,6 +74,8 @@ def load_model(
     """
     # A progress bar on standard error would fill the run's log.
     disable_progress_bar()
+    settings = dequantizing_settings(anatomy.config)
+    quantized = {} if settings is None else {"quantization_config": settings}
     try:
         with told_loading(anatomy, tell):
             model, info = auto_class(anatomy.configuration).from_pretrained(
@@ -83,14 +86,17 @@ def load_model(
                 use_safetensors=True,
                 trust_remote_code=False,
                 # Straight there, not by way of main memory.
-                device_map=None if device.type == "cpu" else {"": device},
+                device_map=None if device.type == "cpu" and not quantized else {"": device},
                 ignore_mismatched_sizes=True,  # told in our words below
                 output_loading_info=True,
+                **quantized,
             )
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise ModelError(
             f"The weights in '{folder}' cannot be loaded ({' '.join(str(error).split())[:300]})."
         ) from error
+    if getattr(model, "hf_quantizer", None) is not None:
+        model = model.dequantize(dtype)  # bitsandbytes; other forms became plain on their way
     refuse_misfit(anatomy, _check_of(anatomy, info))
     _refuse_untied(anatomy, model)
     refuse_not_finite(model.named_parameters(), anatomy, folder)

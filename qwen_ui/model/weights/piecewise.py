@@ -30,6 +30,7 @@ from qwen_ui.model.libraries import (
     convert_and_load_state_dict_in_model,
     get_model_conversion_mapping,
 )
+from qwen_ui.model.weights.dequantizing import dequantizer
 from qwen_ui.model.weights.headers import StoredTensor, read_weights
 from qwen_ui.model.weights.loading import refuse_not_finite, untied_error
 from qwen_ui.model.weights.rehearsal import rehearse
@@ -68,6 +69,7 @@ class PiecewiseModel:
         self._places = {name: _place(self.model, name) for name in self._absent}
         self._ties = {name: p.names for p in anatomy.parameters for name in p.names}
         self._files = weights.tensors
+        self._quantizer = dequantizer(anatomy.configuration)
         places = rehearse(anatomy.configuration, weights).places
         self._stored_as: dict[str, list[str]] = {}
         for stored, place in places.items():
@@ -115,12 +117,13 @@ class PiecewiseModel:
         """
         wanted = [name for name in names if not self.is_here(name)]
         groups = {self._names(name) for name in wanted}
-        rules: Any = get_model_conversion_mapping(self.model)
+        rules: Any = get_model_conversion_mapping(self.model, hf_quantizer=self._quantizer)
         settings = LoadStateDictConfig(
             dtype=self._dtype,
             dtype_plan=self._dtypes,
             device_map={"": self._device},
             weight_mapping=rules,
+            hf_quantizer=self._quantizer,
         )
         stored = self._unread(wanted) if read is None else read
         info, _ = convert_and_load_state_dict_in_model(self.model, stored, settings)
@@ -216,6 +219,11 @@ class _Unread:
     """
 
     stored: StoredTensor
+
+    def is_floating_point(self) -> bool:
+        """Asked before it is read, where weights are quantized."""
+        dtype: torch.dtype = getattr(torch, self.stored.dtype)
+        return dtype.is_floating_point
 
     def __getitem__(self, all_of_it: EllipsisType) -> torch.Tensor:
         return read_tensor(self.stored)

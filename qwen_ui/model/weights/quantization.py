@@ -1,7 +1,8 @@
-"""Quantized weights, which cannot be trained."""
+"""Quantized weights: some are read as plain numbers, the others cannot be trained."""
 
 from __future__ import annotations
 
+import importlib.util
 from typing import TYPE_CHECKING, Any
 
 from qwen_ui.errors import ModelError
@@ -20,6 +21,8 @@ _PACKED = {
     "weight_scale": "fp8",
     "_blocks": "mxfp4",
 }
+# What becomes plain numbers while it is read (`dequantizing`), by the configuration's word for it.
+DEQUANTIZED = ("fp8", "mxfp4", "bitsandbytes")
 _PACKED_DTYPES = ("uint8", "int8", "int32", "float8_e4m3fn", "float8_e5m2", "float8_e8m0fnu")
 
 
@@ -28,9 +31,8 @@ def quantization_of(anatomy: Anatomy, weights: StoredWeights | None = None) -> s
 
     "" where they are not. Old GPTQ releases say it in a file of their own, so names tell as well.
     """
-    settings = _settings(anatomy.config)
-    if settings:
-        return str(settings.get("quant_method") or "some method")
+    if settings := quantization_settings(anatomy.config):
+        return method_of(settings) or "some method"
     if weights is None:
         return ""
     for tensor in weights.tensors.values():
@@ -43,7 +45,7 @@ def quantization_of(anatomy: Anatomy, weights: StoredWeights | None = None) -> s
     return ""
 
 
-def _settings(config: dict[str, Any]) -> dict[str, Any]:
+def quantization_settings(config: dict[str, Any]) -> dict[str, Any]:
     """The configuration's own words; a wrapper may keep them in a part."""
     for values in (config, *(v for v in config.values() if isinstance(v, dict))):
         found = values.get("quantization_config") or values.get("compression_config")
@@ -52,15 +54,50 @@ def _settings(config: dict[str, Any]) -> dict[str, Any]:
     return {}
 
 
+def method_of(settings: dict[str, Any]) -> str:
+    """The configuration's word for how weights are quantized; "" where it has none."""
+    if method := settings.get("quant_method"):
+        return str(method)
+    old = settings.get("load_in_4bit") or settings.get("load_in_8bit")
+    return "bitsandbytes" if old else ""
+
+
+def is_dequantized(config: dict[str, Any]) -> bool:
+    """Whether the weights are quantized in a form that is read as plain numbers."""
+    return method_of(quantization_settings(config)) in DEQUANTIZED
+
+
 def refuse_quantized(anatomy: Anatomy, weights: StoredWeights | None = None) -> None:
-    """Refuse weights that cannot be trained.
+    """Refuse quantized weights of any form.
 
     Raises:
         ModelError: they are quantized.
     """
+    if method := quantization_of(anatomy, weights):
+        raise ModelError(
+            f"The weights of '{anatomy.source}' are quantized ({method}). Choose the model's "
+            "bfloat16 or float32 release."
+        )
+
+
+def refuse_untrainable(anatomy: Anatomy, weights: StoredWeights | None = None) -> None:
+    """Refuse weights that cannot be trained.
+
+    Raises:
+        ModelError: they are quantized in a form that is not read as plain numbers here.
+    """
     method = quantization_of(anatomy, weights)
-    if method:
+    if not method:
+        return
+    if not is_dequantized(anatomy.config):
         raise ModelError(
             f"The weights of '{anatomy.source}' are quantized ({method}) and cannot be trained. "
-            "Choose the model's bfloat16 or float32 release."
+            "Choose the model's bfloat16 or float32 release, or one in fp8, in mxfp4, or of "
+            "bitsandbytes: these are read as plain numbers."
+        )
+    if method == "bitsandbytes" and importlib.util.find_spec(method) is None:
+        raise ModelError(
+            f"The weights of '{anatomy.source}' are quantized (bitsandbytes), and bitsandbytes, "
+            "which reads them, is not installed. Run `pip install bitsandbytes`, or choose the "
+            "model's bfloat16 release."
         )

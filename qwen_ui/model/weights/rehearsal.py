@@ -8,7 +8,7 @@ for a small model, and memory for none.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +26,7 @@ from qwen_ui.model.libraries import (
     rename_source_key,
 )
 from qwen_ui.model.skeleton import build_on_meta, configured_dtype
+from qwen_ui.model.weights.dequantizing import dequantizer
 from qwen_ui.model.weights.headers import StoredWeights
 
 # What torch says where a conversion looks at values, which headers do not have.
@@ -72,13 +73,16 @@ def rehearse(configuration: Any, weights: StoredWeights) -> Rehearsal:
     disable_progress_bar()
     dtype = configured_dtype(configuration)
     model = build_on_meta(configuration, dtype)
-    places = _places(model, weights.tensors)
+    quantizer = dequantizer(configuration)
+    rules: Any = get_model_conversion_mapping(model, hf_quantizer=quantizer)
+    places = _places(model, rules, weights.tensors)
     stored = {
         tensor.name: torch.empty(tensor.shape, dtype=getattr(torch, tensor.dtype), device="meta")
         for tensor in weights.tensors.values()
     }
-    rules: Any = get_model_conversion_mapping(model)
-    settings = LoadStateDictConfig(dtype=dtype, device_map={"": "meta"}, weight_mapping=rules)
+    settings = LoadStateDictConfig(
+        dtype=dtype, device_map={"": "meta"}, weight_mapping=rules, hf_quantizer=quantizer
+    )
     info, _ = convert_and_load_state_dict_in_model(model, stored, settings)
     model.tie_weights(missing_keys=info.missing_keys, recompute_mapping=False)
     model._adjust_missing_and_unexpected_keys(info)
@@ -100,9 +104,8 @@ def rehearse(configuration: Any, weights: StoredWeights) -> Rehearsal:
     )
 
 
-def _places(model: PreTrainedModel, names: Iterable[str]) -> dict[str, Place]:
+def _places(model: PreTrainedModel, rules: Sequence[Any], names: Iterable[str]) -> dict[str, Place]:
     """Where each stored name goes, by the rules that the loader follows."""
-    rules = get_model_conversion_mapping(model)
     renamings = [rule for rule in rules if isinstance(rule, WeightRenaming)]
     converters = [rule for rule in rules if isinstance(rule, WeightConverter)]
     known, prefix = model.state_dict(), model.base_model_prefix

@@ -48,6 +48,10 @@ def weightless_model(
         configuration = configuration.get_text_config()
     configuration.name_or_path = str(folder)
     configuration.dtype = dtype
+    # What is quantized is plain once it is read.
+    for part in (configuration, *(getattr(configuration, p) for p in configuration.sub_configs)):
+        if hasattr(part, "quantization_config"):
+            del part.quantization_config
     for part in configuration.sub_configs:
         if (inner := getattr(configuration, part)) is not None:
             inner.dtype = dtype

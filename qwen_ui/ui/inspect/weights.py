@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING
 
 from qwen_ui.errors import ModelError
 from qwen_ui.formats import percent
-from qwen_ui.model.weights import check_weights, quantization_of, unread_weights, weights_of
+from qwen_ui.model.weights import (
+    check_weights,
+    is_dequantized,
+    quantization_of,
+    unread_weights,
+    weights_of,
+)
 from qwen_ui.ui.page import paragraph, render
 
 if TYPE_CHECKING:
@@ -25,7 +31,10 @@ def weights_html(anatomy: Anatomy) -> str:
             "configuration alone. Choose nano, or give a folder with safetensors files."
         )
         if quantized := quantization_of(anatomy):
-            text += f" They are quantized ({quantized}) and cannot be trained."
+            if is_dequantized(anatomy.config):
+                text += f" They are quantized ({quantized}), and read as plain numbers to train."
+            else:
+                text += f" They are quantized ({quantized}) and cannot be trained."
         return paragraph(text, "qi-said")
     try:
         stored = weights_of(anatomy)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from qwen_ui.engine import suggest_learning_rate
 from qwen_ui.errors import SettingsError, UserError
 from qwen_ui.freeze import FreezePlan, resolve
-from qwen_ui.model.weights import refuse_quantized
+from qwen_ui.model.weights import refuse_untrainable
 from qwen_ui.paths import runs_folder
 from qwen_ui.runs import make_spec, rate_search_of, run_folder, run_names, status_of
 from qwen_ui.ui.page import OWN, kept_files, kept_text_file, render, trained_model
@@ -56,7 +56,7 @@ def intent(
         return Intent("", None, "")
     try:
         model = trained_model(session, source, plan)
-        refuse_quantized(session.anatomy(model))
+        refuse_untrainable(session.anatomy(model))
         selection = resolve(plan, session.anatomy(model))
     except UserError as error:
         return Intent(source, None, render("train/intent.html", model="", problem=str(error)))
