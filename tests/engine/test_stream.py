@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
 import pytest
+from transformers.models.llama.modeling_llama import LlamaModel
 
 from qwen_ui.engine import StreamError
 from qwen_ui.errors import SettingsError
@@ -131,6 +133,28 @@ def test_files_are_read_once_for_all_proofs_and_once_for_the_pass(
     anatomy = streamed.prepared.base.selection.anatomy
     once = {p.name for p in streamed_parameters(streamed.prepared.base.selection)}
     assert read == {p.name: 2 if p.name in once else 1 for p in anatomy.parameters}
+
+
+def test_a_model_that_wants_its_mask_is_proven_with_it(
+    families: Path, sentences: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forward = LlamaModel.forward
+
+    @wraps(forward)
+    def masked(self: LlamaModel, *args: Any, **kwargs: Any) -> Any:
+        if kwargs["attention_mask"] is None:
+            raise ValueError("it wants its mask")
+        return forward(self, *args, **kwargs)
+
+    monkeypatch.setattr(LlamaModel, "forward", masked)
+    held, streamed = (
+        train(families / "llama", sentences, last(2), tmp_path / way, prefix=way)
+        for way in ("keep", "stream")
+    )
+    assert not streamed.prepared.loop.trainee.maskless
+    assert streamed.figures == held.figures
+    names = {name for name, _ in streamed.prepared.model.named_parameters()}
+    assert "model.embed_tokens.weight" not in names
 
 
 def test_an_embedding_that_later_blocks_look_at_stays_and_is_said(

@@ -84,9 +84,10 @@ def _read(
 
     try:
         read()
-        if _agrees(trainee, few) or not cut.hold_embedding():
-            said = ""
-        else:
+        said = ""
+        if (whole_BTH := _whole(trainee, few)) is None:
+            return said
+        if not _agrees(trainee, few, whole_BTH) and cut.hold_embedding():
             cut.forget()
             read()
             said = _HELD
@@ -102,12 +103,25 @@ def _read(
     return said
 
 
-def _agrees(trainee: Trainee, few: dict[str, Any]) -> bool:
-    """Whether the blocks apart from each other give the states that the whole model gives."""
+def _whole(trainee: Trainee, few: dict[str, Any]) -> torch.Tensor | None:
+    """The states that the whole model gives; None where it does not run without a mask."""
     assert trainee.cut is not None
     try:
+        states_BTH, _ = trainee.cut.reference(few, lambda: trainee.states(few))
+    except (MemoryError, torch.OutOfMemoryError):
+        raise
+    except Exception:
+        if few["attention_mask"] is not None:
+            raise
+        # The proof of masks finds the same, and what is to be known is asked with one.
+        return None
+    return states_BTH
+
+
+def _agrees(trainee: Trainee, few: dict[str, Any], whole_BTH: torch.Tensor) -> bool:
+    """Whether the blocks apart from each other give the states that the whole model gives."""
+    try:
         with torch.no_grad():
-            whole_BTH, _ = trainee.cut.reference(few, lambda: trainee.states(few))
             apart_BTH = trainee.states(few, trainee.run_prefix(few))
     except (MemoryError, torch.OutOfMemoryError):
         raise
