@@ -13,11 +13,16 @@ from torch.nn import functional as F
 from qwen_ui.data import Batch
 from qwen_ui.model import Anatomy
 from qwen_ui.model.libraries import PreTrainedModel
+from qwen_ui.rank.blocks import Here, held
 from qwen_ui.rank.scores import Cells, Progress, Scores, scores_of
 
 
 def activation_pass(
-    model: PreTrainedModel, anatomy: Anatomy, batches: Sequence[Batch], on_progress: Progress
+    model: PreTrainedModel,
+    anatomy: Anatomy,
+    batches: Sequence[Batch],
+    on_progress: Progress,
+    here: Here = held,
 ) -> dict[str, Scores]:
     """`activation`, `change` and `wanda`, over real tokens alone (no padding)."""
     turned, added = [0.0] * anatomy.block_count, [0.0] * anatomy.block_count
@@ -45,23 +50,24 @@ def activation_pass(
     return {
         "activation": Scores(tuple(total / count for total in turned), {}),
         "change": Scores(tuple(total / count for total in added), {}),
-        "wanda": _wanda(model, anatomy, sizes),
+        "wanda": _wanda(model, anatomy, sizes, here),
     }
 
 
-def _wanda(model: PreTrainedModel, anatomy: Anatomy, sizes: dict[str, torch.Tensor]) -> Scores:
+def _wanda(
+    model: PreTrainedModel, anatomy: Anatomy, sizes: dict[str, torch.Tensor], here: Here
+) -> Scores:
     cells: Cells = {}
     unranked: dict[str, None] = {}
-    tensors = dict(model.named_parameters())
-    for parameter in anatomy.parameters:
-        if parameter.block is None:
-            continue
-        size = sizes.get(parameter.name)
-        if size is None:
-            unranked[parameter.kind] = None
-        else:
-            weight = tensors[parameter.name].detach().double().abs()
-            cells[parameter.block, parameter.kind] = float((weight.mean(0) * size).mean())
+    for block in anatomy.blocks:
+        with here(block.index):
+            for parameter in (p for p in anatomy.parameters if p.block == block.index):
+                size = sizes.get(parameter.name)
+                if size is None:
+                    unranked[parameter.kind] = None
+                    continue
+                weight = model.get_parameter(parameter.name).detach().double().abs()
+                cells[block.index, parameter.kind] = float((weight.mean(0) * size).mean())
     return scores_of(cells, anatomy.block_count, "relative", tuple(unranked))
 
 

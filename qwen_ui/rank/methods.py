@@ -18,6 +18,8 @@ class Method:
         computed_by: the function that computes it, as `module.function` inside `qwen_ui.rank`;
             methods of the same function are answered by one pass over the model.
         what, formula, source: what it measures, how, and the publication that it comes from.
+        by_blocks: whether a block's weights suffice at a time: not for what goes back through all
+            of them, or runs the model once a block.
     """
 
     name: str
@@ -25,6 +27,7 @@ class Method:
     what: str
     formula: str
     source: str
+    by_blocks: bool = False
 
 
 _ALL = (
@@ -65,6 +68,7 @@ _ALL = (
         "Block Influence: how far a block turns the hidden state.",
         "1 - mean over tokens of cos(x, y), x the block's input and y its output.",
         "ShortGPT, Men et al., arXiv 2403.03853, equation 1.",
+        by_blocks=True,
     ),
     Method(
         "change",
@@ -72,6 +76,7 @@ _ALL = (
         "How much a block adds to the hidden state, relative to the state's size.",
         "mean over tokens of ||y - x|| / ||x||, x the block's input and y its output.",
         "activation statistics; the residual view of Veit et al., arXiv 1605.06431.",
+        by_blocks=True,
     ),
     Method(
         "wanda",
@@ -81,6 +86,7 @@ _ALL = (
         "its kind, then the mean of a block's matrices. Only matrices of linear modules are "
         "ranked.",
         "Wanda, Sun et al., arXiv 2306.11695, equation 1.",
+        by_blocks=True,
     ),
     Method(
         "weight",
@@ -90,6 +96,7 @@ _ALL = (
         "(the largest); each over the mean of its kind, then the mean of a block's matrices. "
         "Norms, biases and embeddings have no such values and are not ranked.",
         "Spectrum, Hartford et al., arXiv 2406.06623.",
+        by_blocks=True,
     ),
     Method(
         "ablation",

@@ -17,11 +17,14 @@ from qwen_ui.data import (
     refuse_ids_beyond,
 )
 from qwen_ui.errors import DataError, SettingsError
+from qwen_ui.formats import short_bytes
 from qwen_ui.model import Anatomy, embedding_rows, open_model, refuse_length
 from qwen_ui.model.weights import load_model, load_tokenizer, weights_folder
+from qwen_ui.rank.blocks import model_by_blocks
 from qwen_ui.rank.methods import METHODS
 from qwen_ui.rank.ranking import BATCH_SIZE, SEQUENCE_LENGTH, SEQUENCES, Ranking
 from qwen_ui.rank.scores import Progress, Scores, ignore_progress
+from qwen_ui.runs import free_memory
 
 
 def rank(model: str, data: str, method: str, **settings: Any) -> Ranking:
@@ -41,6 +44,9 @@ def rank_all(
     on_progress: Progress = ignore_progress,
 ) -> dict[str, Ranking]:
     """Score every block of a model whose weights are at hand, in float32, on a GPU if there is one.
+
+    Where all weights do not fit into the free memory, blocks are read from the files one by one,
+    by the methods that need no more at a time.
 
     Args:
         data: as for training; its first `sequences` sequences are used. `weight` reads none.
@@ -68,16 +74,39 @@ def rank_all(
     batches = _batches(examples, data, tokenizer, anatomy, sequences, batch_size)
     device = device_of(anatomy)
     batches = [batch.to(device) for batch in batches]
-    module = load_model(folder, anatomy, torch.float32, device).eval().requires_grad_(False)
+    part_by_part = device.type == "cpu" and not _fits(anatomy)
+    options: dict[str, Any] = {}
+    if part_by_part:
+        _refuse_whole(methods, anatomy)
+        module, options["here"] = model_by_blocks(folder, anatomy)
+    else:
+        module = load_model(folder, anatomy, torch.float32, device).eval().requires_grad_(False)
     used = sum(len(batch.indexes) for batch in batches)
     found: dict[str, Scores] = {}
     passes = _passes(methods)
     for number, scores_by in enumerate(passes):
         part = _part_of(on_progress, number, len(passes))
-        found |= scores_by(module, anatomy, batches, part)
+        found |= scores_by(module, anatomy, batches, part, **options)
     return {
         name: Ranking(model, name, scores, used, examples.notes) for name, scores in found.items()
     }
+
+
+def _fits(anatomy: Anatomy) -> bool:
+    """Whether all weights fit into what main memory has free."""
+    return 4 * anatomy.total_parameters <= free_memory()
+
+
+def _refuse_whole(methods: Sequence[str], anatomy: Anatomy) -> None:
+    """Refuse methods that need all weights at once, where these do not fit."""
+    whole = [method for method in methods if not METHODS[method].by_blocks]
+    if whole:
+        others = ", ".join(name for name, method in METHODS.items() if method.by_blocks)
+        needed, free = short_bytes(4 * anatomy.total_parameters), short_bytes(free_memory())
+        raise SettingsError(
+            f"'{whole[0]}' needs all weights in memory, {needed} in float32, and {free} are free. "
+            f"Free memory, or rank by methods that read one block at a time: {others}."
+        )
 
 
 def device_of(anatomy: Anatomy) -> torch.device:

@@ -10,27 +10,34 @@ import torch
 from qwen_ui.data import Batch
 from qwen_ui.model import Anatomy
 from qwen_ui.model.libraries import PreTrainedModel
+from qwen_ui.rank.blocks import Here, held
 from qwen_ui.rank.scores import Cells, Progress, Scores, scores_of
 
 
 def weight_pass(
-    model: PreTrainedModel, anatomy: Anatomy, batches: Sequence[Batch], on_progress: Progress
+    model: PreTrainedModel,
+    anatomy: Anatomy,
+    batches: Sequence[Batch],
+    on_progress: Progress,
+    here: Here = held,
 ) -> dict[str, Scores]:
     """`weight`: the signal-to-noise ratio of every matrix; reads no data."""
     cells: Cells = {}
     unranked: dict[str, None] = {}
     parameters = [p for p in anatomy.parameters if p.block is not None]
-    tensors = dict(model.named_parameters())
-    for number, parameter in enumerate(parameters):
-        assert parameter.block is not None
-        ratio = math.inf
-        if len(parameter.shape) == 2:
-            ratio = signal_to_noise(tensors[parameter.name].detach())
-        if math.isfinite(ratio):
-            cells[parameter.block, parameter.kind] = ratio
-        else:
-            unranked[parameter.kind] = None
-        on_progress(number + 1, len(parameters))
+    done = 0
+    for block in anatomy.blocks:
+        with here(block.index):
+            for parameter in (p for p in parameters if p.block == block.index):
+                ratio = math.inf
+                if len(parameter.shape) == 2:
+                    ratio = signal_to_noise(model.get_parameter(parameter.name).detach())
+                if math.isfinite(ratio):
+                    cells[block.index, parameter.kind] = ratio
+                else:
+                    unranked[parameter.kind] = None
+                done += 1
+                on_progress(done, len(parameters))
     return {"weight": scores_of(cells, anatomy.block_count, "relative", tuple(unranked))}
 
 

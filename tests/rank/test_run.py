@@ -19,6 +19,7 @@ from qwen_ui.rank import (
     rank_all,
 )
 from qwen_ui.rank.run import device_of
+from tests.helpers.checkpoint_families import save_family
 
 SHORT: dict[str, Any] = {"sequences": 4, "batch_size": 2, "sequence_length": 32}
 
@@ -65,3 +66,18 @@ def test_a_gpu_ranks_where_it_has_room(
     assert device_of(open_model("nano")).type == device
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     assert device_of(open_model("nano")).type == "cpu"
+
+
+@pytest.mark.parametrize("family", ["tiny", "mixture"])
+def test_what_does_not_fit_is_read_block_by_block_and_ranked_the_same(
+    family: str, tiny: Path, sentences: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = tiny if family == "tiny" else save_family(tmp_path / "moe", "qwen2_moe")
+    able = [name for name, method in METHODS.items() if method.by_blocks]
+    assert able == ["activation", "change", "wanda", "weight"]
+    held = rank_all(str(model), str(sentences), able, **SHORT)
+    monkeypatch.setattr("qwen_ui.rank.run.free_memory", lambda: 1000)
+    monkeypatch.setattr("qwen_ui.rank.run.load_model", lambda *_: pytest.fail("all is loaded"))
+    assert rank_all(str(model), str(sentences), able, **SHORT) == held
+    with pytest.raises(SettingsError, match=r"'gradient' needs all weights .*: activation, "):
+        rank_all(str(model), str(sentences), **SHORT)
