@@ -66,7 +66,7 @@ PUBLIC = {
         Check Report inspection_report
     """,
     "freeze.lint": """
-        LINT_FORMATS Lint lint_price lint_record lint_summary lint_text
+        LINT_FORMATS Lint lint_price lint_price_text lint_record lint_summary lint_text
     """,
     "data": """
         DATA_SUFFIXES IGNORED Batch Example Examples Order Preview check_data check_within_limits

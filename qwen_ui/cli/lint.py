@@ -10,10 +10,15 @@ import typer
 
 from qwen_ui.cli.shared import AsJson, app, say
 from qwen_ui.cli.table import table
-from qwen_ui.errors import PlanError
-from qwen_ui.formats import percent, short_bytes, short_flops
+from qwen_ui.errors import ModelError, PlanError
 from qwen_ui.freeze import MAX_IMPORT_BYTES
-from qwen_ui.freeze.lint import LINT_FORMATS, lint_price, lint_record, lint_text
+from qwen_ui.freeze.lint import (
+    LINT_FORMATS,
+    lint_price,
+    lint_price_text,
+    lint_record,
+    lint_text,
+)
 from qwen_ui.model import DEFAULT_MODEL, open_model
 
 if TYPE_CHECKING:
@@ -41,8 +46,13 @@ def lint(
     """Show what another tool's selection trains: exit code 0 where it is clean, 2 where not."""
     found = lint_text(_text_of(file), open_model(base), "" if str(file) == "-" else file.name)
     record = lint_record(found)
-    record["price"] = lint_price(found, batch_size, sequence_length) if priced else None
-    say(record, as_json, lint_lines(found, record))
+    record["price"], unpriced = None, ""
+    if priced:
+        try:
+            record["price"] = lint_price(found, batch_size, sequence_length)
+        except ModelError as error:
+            unpriced = str(error)  # what is linted needs no price
+    say(record, as_json, lint_lines(found, record, unpriced))
     if found.errors:
         print(f"Error: {found.errors[0]}", file=sys.stderr)
         sys.exit(WRONG)
@@ -62,8 +72,12 @@ def _text_of(file: Path) -> str:
     return data.decode("utf-8-sig", errors="replace")
 
 
-def lint_lines(found: Lint, record: dict[str, Any]) -> str:
-    """What was recognised, a row per entry, the problems, what trains and what it costs."""
+def lint_lines(found: Lint, record: dict[str, Any], unpriced: str = "") -> str:
+    """What was recognised, a row per entry, the problems, what trains and what it costs.
+
+    Args:
+        unpriced: why there is no price; "" where there is one, or none was asked for.
+    """
     lines = [f"{record['title']}, on {record['model']}.", ""]
     rows = [("setting", "entry", "matches", "such as")]
     rows += [
@@ -81,18 +95,10 @@ def lint_lines(found: Lint, record: dict[str, Any]) -> str:
     if found.names:
         lines.append(f"As a plan: {found.selection.summary}")
     if record.get("price"):
-        lines.append(_price(record["price"]))
+        lines.append(lint_price_text(found, record["price"]))
+    elif unpriced:
+        lines.append(unpriced)
     return "\n".join(lines)
-
-
-def _price(price: dict[str, Any]) -> str:
-    full = price["full"]
-    return (
-        f"A step of {price['batch_size']} x {price['sequence_length']} tokens of that plan: "
-        f"{short_flops(price['flops_step'])} and {short_bytes(price['peak_bytes'])}, "
-        f"{percent(price['flops_step'] / full['flops_step'])} and "
-        f"{percent(price['peak_bytes'] / full['peak_bytes'])} of training everything."
-    )
 
 
 def _short(text: str) -> str:

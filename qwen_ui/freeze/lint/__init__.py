@@ -12,9 +12,17 @@ from qwen_ui.lazy import lazy_face
 
 if TYPE_CHECKING:
     from qwen_ui.freeze.lint.linting import Lint, lint_text
-    from qwen_ui.freeze.lint.pricing import lint_price
+    from qwen_ui.freeze.lint.pricing import lint_price, lint_price_text
     from qwen_ui.freeze.lint.recognising import LINT_FORMATS
     from qwen_ui.freeze.lint.record import lint_record, lint_summary
 
-__all__ = ["LINT_FORMATS", "Lint", "lint_price", "lint_record", "lint_summary", "lint_text"]
+__all__ = [
+    "LINT_FORMATS",
+    "Lint",
+    "lint_price",
+    "lint_price_text",
+    "lint_record",
+    "lint_summary",
+    "lint_text",
+]
 __getattr__ = lazy_face(__name__, __file__)

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import weakref
 from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +34,8 @@ class _Verification:
 
     process: subprocess.Popen[bytes]
     folder: Path
+    base: str
+    tuned: str
 
     @property
     def told(self) -> str:
@@ -47,11 +50,23 @@ class _Verification:
 
 
 class Verifications:
-    """One works at a time; the last few are kept. Safe to call from threads."""
+    """One works at a time; the last few are kept until the program ends.
+
+    Safe to call from threads.
+    """
 
     def __init__(self) -> None:
         self._held: OrderedDict[str, _Verification] = OrderedDict()
         self._lock = threading.Lock()
+        weakref.finalize(self, _end_all, self._held)
+
+    def latest(self, base: str) -> dict[str, str]:
+        """{"key", "tuned"} of the last one of this base, whatever became of it; {} for none."""
+        with self._lock:
+            for key, held in reversed(self._held.items()):
+                if held.base == base:
+                    return {"key": key, "tuned": held.tuned}
+        return {}
 
     def begin(self, base: str, tuned: str, plan: str = "") -> str:
         """Start one; the key to ask for it by.
@@ -136,4 +151,10 @@ def _started(base: str, tuned: str, plan: str) -> _Verification:
             stdout=record,
             stderr=told,
         )
-    return _Verification(process, folder)
+    return _Verification(process, folder, base, tuned)
+
+
+def _end_all(held: OrderedDict[str, _Verification]) -> None:
+    for verification in held.values():
+        verification.end()
+        shutil.rmtree(verification.folder, ignore_errors=True)

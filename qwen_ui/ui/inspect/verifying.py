@@ -15,7 +15,7 @@ from qwen_ui.freeze import FreezePlan, resolve
 from qwen_ui.model.weights import why_no_weights
 from qwen_ui.ui.inspect.verify_process import Verifications
 from qwen_ui.ui.page import Session, mount_point, mounted_by, server_function
-from qwen_ui.visits import refuse
+from qwen_ui.visits import current_visit, refuse
 
 if TYPE_CHECKING:
     from qwen_ui.model import Anatomy
@@ -43,6 +43,10 @@ def build_verifying(value: str, session: Session) -> gr.HTML:
             resolve(FreezePlan.from_json(plan), anatomy)
         return {"key": held.begin(anatomy.source, tuned, plan)}
 
+    def verify_latest(source: str) -> dict[str, Any]:
+        """The `key` of the last verification of this model, and what was `tuned`; {} for none."""
+        return {} if current_visit() is not None else {**held.latest(source)}
+
     def verify_state(key: str) -> dict[str, Any]:
         """How far a verification is, or what it found, its lists cut to what a page can show."""
         refuse("Verifying a checkpoint")
@@ -68,7 +72,10 @@ def build_verifying(value: str, session: Session) -> gr.HTML:
         elem_id="qi-verify",
         server_functions=[
             server_function(verify_begin, open_model=session.anatomy),
-            *(server_function(f) for f in (verify_state, verify_report, verify_stop)),
+            *(
+                server_function(f)
+                for f in (verify_latest, verify_state, verify_report, verify_stop)
+            ),
         ],
     )
 

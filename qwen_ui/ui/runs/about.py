@@ -12,6 +12,7 @@ from qwen_ui.compare import comparisons_with
 from qwen_ui.errors import UserError
 from qwen_ui.files import read_json
 from qwen_ui.runs import (
+    DELTA_NAME,
     SETTING_PLACES,
     Event,
     command_line,
@@ -24,6 +25,7 @@ from qwen_ui.runs import (
     train_command,
 )
 from qwen_ui.ui.page import mount_point, mounted_by, server_function
+from qwen_ui.visits import current_visit
 
 ENVIRONMENT = "environment.json"
 GROUPS = {
@@ -54,8 +56,8 @@ def about(run: str) -> dict[str, Any]:
 
     Returns:
         `short` (the settings that most is asked of, in a line), `groups` of {title, rows of
-        (label, value)}, `lineage` (sentences, with the `run` that is meant or ""), the `command`
-        and the `folder`.
+        (label, value)}, `lineage` (sentences, with the `run` that is meant or ""), the `command`,
+        the `folder`, and `base`: the model that its delta can be verified against, or "".
 
     Raises:
         RunError: no such run.
@@ -81,7 +83,13 @@ def about(run: str) -> dict[str, Any]:
         "lineage": _lineage(folder, settings, start),
         "command": command,
         "folder": str(folder),
+        "base": _base(settings, folder),
     }
+
+
+def _base(settings: dict[str, Any], folder: Path) -> str:
+    can = current_visit() is None and (folder / DELTA_NAME).is_file()
+    return str(settings.get("model") or "") if can else ""
 
 
 def _short(settings: dict[str, Any], start: Event, folder: Path) -> str:

@@ -108,3 +108,8 @@ def test_a_pasted_selection_is_answered_with_entries_problems_and_ranges() -> No
     assert not found["clean"]
     assert len(names_of(QWEN, found["ranges"])) == len(found["names"]) == 108
     assert found["more_names"] == found["more_entries"] == 0
+    # What it is as a plan of ours, and what a step of that costs.
+    assert found["own"]
+    assert found["price"].startswith("A step of 4 x 512 tokens of that plan: ")
+    nothing = lint_plan(QWEN, "unfrozen_parameters:\n- model.layer.3.\n", "axolotl.yaml")
+    assert nothing["own"] == nothing["price"] == ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,10 @@ def test_a_process_compares_and_can_be_stopped(tmp_path: Path) -> None:
     base = save_family(tmp_path / "base", "qwen2")
     tuned = change_weights(copied(base, tmp_path / "tuned"), lambda w: w | {NAME: w[NAME] * 2})
     held = Verifications()
+    assert held.latest(str(base)) == {}
     key = held.begin(str(base), str(tuned), preset("attention", "last:1").to_json())
+    assert held.latest(str(base)) == {"key": key, "tuned": str(tuned)}
+    assert held.latest("nano") == {}
     with pytest.raises(SettingsError, match="under way"):
         held.begin(str(base), str(tuned))
     until(lambda: "record" in held.state(key), 120)
@@ -32,6 +36,7 @@ def test_a_process_compares_and_can_be_stopped(tmp_path: Path) -> None:
     assert short["counts"]["unchanged"] == 49
     assert short["unchanged"] == []
     stopped = held.begin(str(base), str(tuned))
+    assert held.latest(str(base))["key"] == stopped
     held.stop(stopped)
     assert held.state(stopped) == {"stopped": True}
     # What begins like an option is a name.
@@ -52,3 +57,17 @@ def test_what_is_gone() -> None:
     held = Verifications()
     with pytest.raises(ModelError, match="is gone"):
         held.state("0" * 16)
+
+
+def test_nothing_is_left_behind(tmp_path: Path) -> None:
+    """When the dashboard ends, its process is ended and what it wrote is gone."""
+    base = save_family(tmp_path / "base", "qwen2")
+    held = Verifications()
+    held.begin(str(base), str(base))
+    (one,) = held._held.values()
+    assert one.process.poll() is None
+    assert one.folder.is_dir()
+    del held
+    gc.collect()
+    assert one.process.poll() is not None
+    assert not one.folder.exists()

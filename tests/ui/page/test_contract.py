@@ -30,6 +30,7 @@ MISTAKES: dict[str, dict[str, tuple[dict[str, Any], str | None]]] = {
         "pattern": ({"names": ["model.norm.weight"]}, None),
     },
     "qi-verify": {
+        "verify_latest": (NO_MODEL, None),
         "verify_begin": ({"source": "nano", "tuned": " "}, "ModelError"),
         "verify_state": ({"key": "gone"}, "ModelError"),
         "verify_report": ({"key": "gone"}, "ModelError"),

@@ -62,6 +62,10 @@ def test_an_opened_run_shows_all_settings_and_where_it_comes_from() -> None:
     assert said[2] == f"A member of the comparison {comparison.name}."
     assert "--batch-size 3" in found["command"]
     assert about(first.name)["lineage"] == []
+    # What there is a delta of can be verified against what it was trained from.
+    assert found["base"] == "nano"
+    (second / "delta.safetensors").unlink()
+    assert about(second.name)["base"] == ""
 
 
 def test_a_damaged_run_is_shown_as_far_as_it_goes() -> None:

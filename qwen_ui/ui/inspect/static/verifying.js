@@ -9,6 +9,7 @@ import { Scale } from "qwen/page/scale.js";
 import { listsOf, movedOf, rankText, verdictOf, wrongOf } from "./verifying_data.js";
 
 const WORKING_MS = 500;
+const TO_VERIFY = "qwen-ui-verify"; // what another tab asked for
 const ABOUT =
   "Any tool's result beside this model, tensor by tensor: a folder of weights or of an adapter, a " +
   "safetensors file, a run, a hub id that was downloaded.";
@@ -35,11 +36,39 @@ class Verifying {
   /** The model and the plan in force; what was found is of another model. */
   take(value) {
     const { source, plan } = JSON.parse(value);
-    if (this.source !== undefined && source !== this.source) {
-      this.result.replaceChildren();
-      write(this.said, "");
-    }
+    const other = source !== this.source;
     Object.assign(this, { source, plan });
+    if (other) this.recall();
+  }
+
+  /** Shows the last verification of this model: one that works goes on when a page is loaded anew. */
+  async recall() {
+    const { source } = this;
+    this.clear();
+    this.show({ working: false });
+    const { key, tuned } = await this.api.call("verify_latest", { source });
+    if (source !== this.source || this.working || this.takeUp() || !key) return;
+    Object.assign(this, { key, working: true });
+    this.field.value ||= tuned;
+    this.poller.now();
+  }
+
+  /** Names what a run's page asked for, once the model is open that it is of. */
+  takeUp() {
+    const asked = sessionStorage.getItem(TO_VERIFY);
+    const model = new URLSearchParams(window.location.search).get("model");
+    if (!asked || (model && model !== this.source)) return false;
+    sessionStorage.removeItem(TO_VERIFY);
+    this.field.value = asked;
+    this.root.scrollIntoView({ block: "center" });
+    this.go.focus({ preventScroll: true });
+    return true;
+  }
+
+  clear() {
+    this.result.replaceChildren();
+    write(this.said, "");
+    write(this.wrong, "");
   }
 
   build() {
@@ -99,11 +128,9 @@ class Verifying {
 
   async begin() {
     await this.trying(async () => {
-      this.result.replaceChildren();
-      write(this.said, "");
+      this.clear();
       const plan = this.against === "current" ? this.plan : "";
       const asked = { source: this.source, tuned: this.field.value, plan };
-      this.named = this.field.value.trim();
       this.key = (await this.api.call("verify_begin", asked)).key;
       this.show({ working: true });
       this.poller.now();

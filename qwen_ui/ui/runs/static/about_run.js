@@ -3,6 +3,8 @@ import { Api, attempt, messageOf } from "qwen/page/api.js";
 import { copyFrom } from "qwen/page/clipboard.js";
 import { button, make, problemLine, rowOf, tableOf, write } from "qwen/page/dom.js";
 
+const TO_VERIFY = "qwen-ui-verify"; // read by inspect/verifying.js
+
 export const linkTo = (run, address = window.location.href) => {
   const link = new URL(address);
   link.search = "";
@@ -35,7 +37,15 @@ class AboutRun {
     }
   }
 
-  build({ short, groups, lineage, command, folder }) {
+  /** A link to Inspect with the model that the run began from, where its delta can be verified. */
+  verifier(base) {
+    const link = make("a", "qr-link", "Verify against the base");
+    link.href = `?${new URLSearchParams({ tab: "inspect", model: base })}`;
+    link.addEventListener("click", () => sessionStorage.setItem(TO_VERIFY, this.run));
+    return link;
+  }
+
+  build({ short, groups, lineage, command, folder, base }) {
     const copied = (node, text) =>
       attempt(
         () => copyFrom(node, text),
@@ -50,6 +60,7 @@ class AboutRun {
     link.href = linkTo(this.run);
     actions.append(
       link,
+      ...(base ? [this.verifier(base)] : []),
       copier("Copy link", link.href, "An address that opens the page at this run"),
       copier("Copy command", command, "The command that repeats this run"),
       copier("Copy folder", folder, folder),
