@@ -111,7 +111,8 @@ def _load(adapted: Any, tensors: dict[str, torch.Tensor], found: Checkpoint) -> 
     # What an adapter lacks would be as chance made it.
     empty = [n for n, p in adapted.named_parameters() if p.is_meta and ".default" in n]
     if empty:
-        listed = ", ".join(empty[:_SHOWN]) + (", ..." if len(empty) > _SHOWN else "")
+        more = len(empty) - _SHOWN
+        listed = ", ".join(empty[:_SHOWN]) + (f" and {more:,} more" if more > 0 else "")
         raise ModelError(
             f"The adapter's files lack {len(empty)} of its tensors ({listed}): they belong to "
             "another configuration. Save the adapter again."

@@ -125,7 +125,7 @@ def _warnings(
         yield Problem("warning", f"The base's files lack {_count(names)}: {_listed(names)}.")
     blocks = _unrelated(found.changed)
     if blocks:
-        listed = ", ".join(map(str, blocks[:SHOWN])) + (", ..." if len(blocks) > SHOWN else "")
+        listed = _listed([str(block) for block in blocks])
         yield Problem(
             "warning",
             "No matrix has anything in common with the base's, as if it came from another "
@@ -173,4 +173,5 @@ def _count(names: Sequence[str]) -> str:
 
 
 def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names[:SHOWN]) + (", ..." if len(names) > SHOWN else "")
+    more = len(names) - SHOWN
+    return ", ".join(names[:SHOWN]) + (f" and {more:,} more" if more > 0 else "")

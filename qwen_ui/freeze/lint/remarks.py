@@ -82,7 +82,8 @@ def _together(reading: Reading, anatomy: Anatomy) -> Iterator[Problem]:
             "warning",
             f"{len(left_out):,} of the tensors get no gradient from text ({listed(left_out)}).",
         )
-    for group in anatomy.tied:
+    # Beside an adapter a module trains as a copy, and a warning of PEFT's says what ties come to.
+    for group in () if reading.adapted else anatomy.tied:
         if group[0] in reading.whole:
             yield Problem(
                 "note", f"{' and '.join(group)} are one tensor: training it changes both uses."

@@ -240,6 +240,15 @@ def test_trl_s_command_line_is_read(qwen: Anatomy) -> None:
     assert (found.format, len(found.adapted)) == ("trl", 56)
 
 
+def test_what_is_said_of_a_tied_copy_does_not_contradict_itself(qwen: Anatomy) -> None:
+    saved = '{"target_modules": ["q_proj"], "modules_to_save": ["embed_tokens"]}'
+    said = [p.message for p in lint_text(saved, qwen).problems]
+    assert any("afterwards they differ" in message for message in said)
+    assert not any("changes both uses" in message for message in said)
+    whole = lint_text("unfrozen_parameters:\n- model.embed_tokens.weight\n- model.norm", qwen)
+    assert any("changes both uses" in p.message for p in whole.problems)
+
+
 def test_flags_of_an_expression_hold_for_all_of_it(qwen: Anatomy) -> None:
     found = lint_text(r"(?i)LAYERS\.1\.MLP|MODEL\.NORM\.", qwen)
     assert len(found.names) == 4
