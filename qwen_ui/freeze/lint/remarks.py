@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 
 from qwen_ui.freeze.lint.nearest import nearest
@@ -56,17 +56,18 @@ def _unmatched(entry: Entry, anatomy: Anatomy, *, guess: bool) -> str:
                 f"as {group[0]} and is listed by that name alone."
             )
     near = nearest(entry.entry, entry.candidates) if guess else ""
-    hint = f" The nearest name is '{near}'." if near else ""
-    return (
-        f"'{shown}' ({entry.setting}) matches nothing in {anatomy.source}."
-        f"{hint or _example(entry.candidates)}"
-    )
-
-
-def _example(candidates: Sequence[str]) -> str:
-    if not candidates:
-        return ""
-    return f" Names look like '{candidates[len(candidates) // 2]}'."
+    if near:
+        return (
+            f"'{shown}' ({entry.setting}) matches nothing in {anatomy.source}. The nearest name is "
+            f"'{near}'."
+        )
+    if entry.candidates:
+        example = entry.candidates[len(entry.candidates) // 2]
+        return (
+            f"'{shown}' ({entry.setting}) matches nothing in {anatomy.source}. Names look like "
+            f"'{example}'."
+        )
+    return f"'{shown}' ({entry.setting}) matches nothing in {anatomy.source}."
 
 
 def _together(reading: Reading, anatomy: Anatomy) -> Iterator[Problem]:

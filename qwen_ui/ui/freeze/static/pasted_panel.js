@@ -93,7 +93,8 @@ export class PastedPanel {
     this.say(`${found.title}. ${found.summary}`);
     this.find("[data-pasted=use]").hidden = found.ranges === "";
     this.find(".qf-pasted-found").hidden = false;
-    write(this.find(".qf-pasted-own"), found.own && `As a plan: ${found.own}`);
+    this.find(".qf-pasted-own").hidden = found.own === "";
+    write(this.find(".qf-pasted-summary"), found.own);
     write(this.find(".qf-pasted-price"), found.price);
     this.find(".qf-pasted-problems").replaceChildren(...found.problems.map(problemItem));
     this.find("tbody").replaceChildren(...found.entries.map(entryRow));
