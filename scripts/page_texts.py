@@ -1,8 +1,8 @@
 """What the page's dictionaries lack: `python -m scripts.page_texts`.
 
 It reads every text that the page can show out of the sources, looks each up as the page does, and
-tells which are in no dictionary, and which entries no source asks for. It needs Node.js and the
-tools of development (`make install-dev`). Exit code 1 where a text is missing.
+tells which are in no dictionary, and which entries nothing can show. It needs Node.js and the
+tools of development (`make install-dev`). Exit code 1 where a text is missing or an entry dead.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from scripts.texts import python_texts, template_texts
+from scripts.texts.dead import corpus, dead_entries
 from scripts.texts.found import Found, is_text
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -77,6 +78,15 @@ def _scripts() -> Iterator[Found]:
             yield Found(found["text"], found["place"])
 
 
+def dead(unused: Sequence[str], texts: Sequence[Found]) -> list[str]:
+    """Of the entries that no source asks for by itself, those that nothing can ever show."""
+    modules = sorted(PACKAGE.rglob("*.py"))
+    scripts = [one for one in PACKAGE.glob("ui/*/static/*.js") if not one.name.endswith(".min.js")]
+    shown = [*scripts, *PACKAGE.rglob("templates/*"), *(ROOT / "assets").rglob("*.json")]
+    sources = corpus((one.text for one in texts), modules, filter(Path.is_file, shown))
+    return dead_entries(unused, sources)
+
+
 def checked(dictionary: Path, texts: Sequence[Found]) -> tuple[list[Found], list[str]]:
     """What a dictionary lacks of the texts, and its entries that none of them asks for."""
     lines = "\n".join(json.dumps({"text": one.text, "place": one.place}) for one in texts)
@@ -112,14 +122,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     lacking = 0
     for dictionary in sorted(DICTIONARIES.glob("*.json")):
         missing, unused = checked(dictionary, texts)
-        lacking += len(missing)
+        idle = dead(unused, texts)
+        lacking += len(missing) + len(idle)
         for one in missing:
             print(f"{dictionary.stem} lacks\t{one.place}\t{one.text}")
+        for text in idle:
+            print(f"{dictionary.stem} has what nothing can show\t{text}")
         for text in unused if options.unused else ():
             print(f"{dictionary.stem} alone has\t{text}")
         print(
             f"{dictionary.stem}: {len(texts):,} texts, {len(missing):,} missing, "
-            f"{len(unused):,} entries that no source asks for by itself",
+            f"{len(unused):,} entries that no source asks for by itself, {len(idle):,} dead",
             file=sys.stderr,
         )
     return 1 if lacking else 0

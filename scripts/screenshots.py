@@ -29,6 +29,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from scripts.film_strip import FRAME, first_visit
 from scripts.picture_states import SETTLE_MS, STATES, show
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -38,7 +39,7 @@ HEIGHTS = {390: 844, 1024: 768, 1440: 900}
 FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
 # A loaded machine is slow; the comparison makes several runs.
 PATIENCE_MS, RUNS_MS = 60_000, 900_000
-STILL = ".q-bar { position: static !important; }"
+STILL = ".q-bar, #q-header { position: static !important; }"
 
 
 def main() -> int:
@@ -126,18 +127,18 @@ def compare(browser: Browser, url: str) -> None:
 
 
 def readme_pictures(browser: Browser, url: str, output: Path) -> None:
+    page = opened(browser, url, "light", *FRAME)
+    first_visit(page, output / "first-visit.png")
+    page.context.close()
     page = opened(browser, url, "light", 1280, 860)
     show(page, "inspect")
-    expect(page.get_by_text("Drawing")).to_have_count(0)
+    expect(page.locator(".qi-picture svg")).to_be_attached()
     page.screenshot(path=output / "inspect.png")
     show(page, "freeze")
     expect(page.locator(".qs-trainable")).to_have_text(re.compile(r"\d"))
     expect(page.locator(".qf-table tbody tr").first).to_be_visible()
     page.screenshot(path=output / "freeze.png", full_page=True)
     show(page, "compare")
-    page.locator("#qc-classic").click()
-    verdict = page.locator("#qc-view").get_by_role("status")
-    expect(verdict).to_contain_text("shared seeds", timeout=RUNS_MS)
     expect(page.locator(".qc-plot .scatterlayer").first).to_be_attached()
     page.wait_for_timeout(SETTLE_MS)
     page.screenshot(path=output / "compare.png")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -117,3 +119,56 @@ def test_english_is_english_in_a_chinese_browser(opened: Page) -> None:
     expect(page.locator("html")).to_have_attribute("lang", "en")
     text = page.evaluate(TEXT).replace("简体中文", "").replace("文A", "")
     assert not any("\u4e00" <= sign <= "\u9fff" for sign in text)
+
+
+def test_own_data_and_slurm_in_chinese(opened: Page) -> None:
+    page = opened
+    tab(page, "训练")
+    page.locator("#qt-data input").nth(2).check()
+    expect(page.locator("#qt-upload")).to_contain_text("点击上传")
+    broken = b'{"text": "one"}\n{"prompt": "no answer"}\nnot JSON\n'
+    given = {"name": "broken.jsonl", "mimeType": "text/plain", "buffer": broken}
+    page.locator("#qt-upload input[type=file]").set_input_files(given)  # type: ignore[arg-type]
+    expect(page.locator("#qt-form .q-data-mistakes")).to_contain_text("第 3 行")
+    if page.locator("#qt-where").is_visible():  # on a machine with Slurm
+        page.locator("#qt-where input").nth(1).check()
+        expect(page.locator("#qt-slurm")).to_contain_text("分区")
+        expect(page.locator("#qt-launch")).to_have_text("在 Slurm 上启动")
+
+
+def test_a_run_is_talked_to_and_verified_in_chinese(opened: Page, dashboard: Dashboard) -> None:
+    page = opened
+    tab(page, "任务")
+    run = re.findall(
+        r"\d{8}-\d{6}-[\w-]+", page.locator(".qr-open").first.get_attribute("title") or ""
+    )
+    page.locator(".qr-open").first.click()
+    prompt = page.locator(".qr-talk-form textarea")
+    prompt.fill("And it came to pass")
+    prompt.press("Enter")
+    expect(page.locator(".qr-answer").first).to_contain_text("token", timeout=240_000)
+    all_told(page)
+    tab(page, "查看")
+    page.locator(".qi-verify-field").fill(run[0])
+    page.locator(".qi-verify-field").press("Enter")
+    expect(page.locator(".qi-verify")).to_contain_text("方案得到了遵守", timeout=240_000)
+    all_told(page)
+
+
+def test_a_public_dashboard_in_chinese(browser: Browser, tmp_path: Path) -> None:
+    server = Dashboard(tmp_path / "home", tmp_path / "dashboard.log", "--public")
+    server.start()
+    try:
+        page = browser.new_context(locale="zh-CN").new_page()
+        page.set_default_timeout(PATIENCE_MS)
+        page.goto(server.url)
+        expect(page.locator("#q-public")).to_contain_text("公开演示")
+        for name in ("冻结", "训练", "任务", "对比"):
+            tab(page, name)
+            all_told(page)
+        other = page.context.new_page()
+        other.goto(f"{server.url}?model=/etc")
+        expect(other.get_by_text("无法在本公开页面上打开")).to_be_visible()
+        all_told(other)
+    finally:
+        server.stop()

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from scripts.page_texts import DICTIONARIES, checked, page_texts
+from scripts.page_texts import DICTIONARIES, checked, dead, page_texts
 from scripts.texts import python_texts, template_texts
+from scripts.texts.dead import corpus, dead_entries
 
 HOLE = re.compile(r"\{(\w+)\}")
 FILES = sorted(DICTIONARIES.glob("*.json"))
@@ -22,8 +23,9 @@ def test_every_text_of_the_page_is_in_every_dictionary() -> None:
     assert len(texts) > 1000
     assert FILES
     for file in FILES:
-        missing, _ = checked(file, texts)
+        missing, unused = checked(file, texts)
         assert missing == [], f"{file.name} lacks texts: see docs/language.md"
+        assert dead(unused, texts) == [], f"{file.name} has entries that nothing can show"
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
@@ -61,3 +63,12 @@ def test_texts_and_attributes_are_found_in_templates(tmp_path: Path) -> None:
     )
     found = {one.text for one in template_texts.texts_of(source, "some.html")}
     assert found == {"What it says", "The first {count} rows", "one more", "all others"}
+
+
+def test_an_entry_is_dead_when_a_clause_of_it_stands_nowhere(tmp_path: Path) -> None:
+    source = tmp_path / "some.py"
+    source.write_text('said = "the weights of " "this model are damaged"\nword = "biases"\n')
+    sources = corpus(["{n} blocks, of which"], [source], [])
+    alive = ["{n}: the weights of this model are damaged.", "{kinds} biases of", "{n} blocks"]
+    gone = ["The weights of this model are lost.", "{n} layers"]
+    assert dead_entries([*alive, *gone], sources) == gone

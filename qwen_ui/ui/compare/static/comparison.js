@@ -20,7 +20,7 @@ import { colour, CONFIG, keepFitting, layout, onTheme, plotly } from "qwen/page/
 import { placeOf, Poller } from "qwen/page/poller.js";
 import { rateLayout, rateTraces } from "qwen/page/rate_curve.js";
 import * as data from "./comparison_data.js";
-import { comparisonExpected, sampleOf, waitingFor } from "./comparison_parts.js";
+import { comparisonExpected, noteOf, sampleOf, waitingFor } from "./comparison_parts.js";
 
 const POLL_MS = 1000;
 const COLOURS = ["accent", "role-attention", "role-mlp", "role-norm", "role-head", "role-expert"];
@@ -191,7 +191,7 @@ class Comparison {
     stop.hidden = found.over;
     resume.hidden = !found.over || done;
     table.replaceChildren(...(found.rows.length ? this.figures(found.rows) : []));
-    notes.replaceChildren(...found.notes.map((note) => make("li", "", note)));
+    notes.replaceChildren(...found.notes.map((note) => noteOf(note, found.plans)));
     samples.replaceChildren(
       ...found.samples.map((sample) => sampleOf(sample, this.plan(sample.plan))),
     );

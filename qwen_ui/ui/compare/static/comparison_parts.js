@@ -24,6 +24,15 @@ export const waitingFor = (name) => (name ? waiting(READING) : nothing());
 /** One was asked for. */
 export const comparisonExpected = () => waiting(EXPECTED);
 
+/** What a run noted. A plan's name stands before it and is a text of its own, as it is elsewhere. */
+export const noteOf = (note, plans) => {
+  const node = make("li");
+  const plan = plans.find((name) => note.startsWith(`${name}: `));
+  if (plan === undefined) node.append(note);
+  else node.append(make("b", "", plan), " ", make("span", "", note.slice(plan.length + 2)));
+  return node;
+};
+
 /** A continuation before and after, under its plan. */
 export const sampleOf = (sample, plan) => {
   const node = make("section");

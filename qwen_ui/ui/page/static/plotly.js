@@ -73,7 +73,13 @@ const load = async () => {
 export const layout = (axis, extra = {}) => {
   const grid = colour("line");
   const muted = colour("muted");
-  const axisStyle = { gridcolor: grid, zeroline: false, color: muted, linecolor: grid };
+  const axisStyle = {
+    separatethousands: true,
+    gridcolor: grid,
+    zeroline: false,
+    color: muted,
+    linecolor: grid,
+  };
   return {
     height: extra.height || 150,
     // Wide enough for every label, so that plotly need not measure them at every update.
