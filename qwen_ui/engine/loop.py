@@ -183,7 +183,9 @@ class Loop:
             return problem or "In another process the frozen blocks' outputs cannot be cached."
         if self._open_caches is not None:
             width, dtype, opened = proven.shape[-1], proven.dtype, self._open_caches
-            caches = self.group.together(lambda: opened(width, dtype))
+            caches, problem = self.group.together(lambda: _caches(opened, width, dtype))
+            if not self.group.all(caches is not None) or caches is None:
+                return problem or "In another process the frozen blocks' outputs cannot be kept."
             for source, cache in zip(self.prefix_sources, caches, strict=True):
                 source.cache = cache
             if self._fill_caches is not None:
@@ -307,3 +309,14 @@ class Loop:
 
     def _epochs(self, step: int) -> float:
         return self._order.epochs(step * self._accumulation)
+
+
+def _caches(opened: OpenCaches, width: int, dtype: torch.dtype) -> tuple[Caches | None, str]:
+    """The caches; None where there is no place for their files, and the sentence that says so."""
+    try:
+        return opened(width, dtype), ""
+    except OSError as error:
+        return None, (
+            f"The outputs of the frozen blocks cannot be kept ({error.strerror}), so they are run "
+            "at every step. Make room on the disk."
+        )

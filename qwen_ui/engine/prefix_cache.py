@@ -187,6 +187,8 @@ class _File:
     A write through the map would end the process where the disk is full (SIGBUS).
     """
 
+    _handle = -1
+
     def __init__(self, path: Path, size: int, kind: Any) -> None:
         self._handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
         if os.fstat(self._handle).st_size != size:
@@ -202,7 +204,8 @@ class _File:
             view, offset = view[written:], offset + written
 
     def __del__(self) -> None:
-        os.close(self._handle)
+        if self._handle >= 0:
+            os.close(self._handle)
 
 
 def make_room(folder: Path, keep: str, room: int) -> None:

@@ -13,6 +13,7 @@ from qwen_ui.engine.parts import Base, TokenizedData
 from qwen_ui.engine.prefix_cache import PrefixCache, PrefixKey
 from qwen_ui.engine.prefix_resident import ResidentPrefix, resident_budget, resident_bytes
 from qwen_ui.engine.prefix_source import Cache
+from qwen_ui.engine.stream.refusal import unwritable
 from qwen_ui.engine.stream.streamed_run import streams
 from qwen_ui.model.libraries import transformers_version
 from qwen_ui.runs import RunSpec
@@ -24,7 +25,11 @@ EVALUATION_SHARE = 10
 def cache_opener(
     spec: RunSpec, base: Base, data: TokenizedData, trainee: Trainee, device: torch.device
 ) -> OpenCaches:
-    """Opens the caches of the prefix's outputs for the examples of each kind."""
+    """Opens the caches of the prefix's outputs for the examples of each kind.
+
+    It raises `OSError` where there is no place for their files, or `SettingsError` where a run
+    cannot go on without.
+    """
 
     def opened(width: int, dtype: torch.dtype) -> tuple[Cache | None, Cache | None, Cache | None]:
         room = resident_budget(device)
@@ -48,7 +53,12 @@ def cache_opener(
                 versions=f"{torch.__version__} {transformers_version}",
             )
             total = spec.resources.prefix_budget_bytes
-            return PrefixCache(key, examples, width, dtype, budget, total)
+            try:
+                return PrefixCache(key, examples, width, dtype, budget, total)
+            except OSError as error:
+                if streams(trainee):
+                    raise unwritable(error) from error
+                raise
 
         budget = spec.resources.prefix_budget_bytes
         for_evaluation = budget // EVALUATION_SHARE

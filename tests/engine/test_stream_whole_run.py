@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -116,6 +117,21 @@ def test_a_run_that_was_killed_goes_on_to_the_same_bits(
     assert [event["step"] for event in events_of(again, "start")] == [0, 2]
     assert run_summary(again)["status"] == "completed"
     assert delta(again) == delta(whole)
+
+
+def test_where_outputs_cannot_be_kept_a_held_run_goes_on_and_a_streamed_one_says_so(
+    tiny: Path, sentences: Path
+) -> None:
+    settings: dict[str, Any] = {"dtype": "float32", "device": "cpu", "layers": "last:2"}
+    free = work(spec_for(tiny, sentences, prefix="keep", **settings))
+    kept = home() / "prefixes"
+    shutil.rmtree(kept)
+    kept.write_text("in the way")
+    held, streamed = (work(spec_for(tiny, sentences, prefix=way, **settings)) for way in WAYS)
+    assert losses_of(held) == losses_of(free)
+    assert any("frozen blocks cannot be kept" in e["message"] for e in events_of(held, "log"))
+    assert run_summary(streamed)["status"] == "failed"
+    assert "cannot be written" in run_summary(streamed)["reason"]
 
 
 @pytest.mark.slow

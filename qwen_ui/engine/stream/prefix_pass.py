@@ -12,6 +12,7 @@ from qwen_ui.data import Batch, Examples
 from qwen_ui.engine.prefix_source import Cache
 from qwen_ui.engine.process_group import ProcessGroup
 from qwen_ui.engine.stream.levels import Levels, levels_of
+from qwen_ui.engine.stream.refusal import unwritable
 from qwen_ui.engine.stream.sequences import Indexes, Sequences, portions
 from qwen_ui.engine.stream.streamed_cut import StreamedCut
 from qwen_ui.errors import SettingsError
@@ -97,10 +98,7 @@ class PrefixPass:
                     ]
                 )
         except OSError as error:
-            raise SettingsError(
-                f"The outputs of the frozen blocks cannot be written ({error.strerror}). Make room "
-                "on the disk, or set prefix to off."
-            ) from error
+            raise unwritable(error) from error
         return levels
 
     @property

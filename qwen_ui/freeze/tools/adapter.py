@@ -39,6 +39,7 @@ class Adapter:
         dropout: before the adapters.
         dora: whether every adapter has a vector of magnitudes, too.
         lora_bias: whether the second matrix has a bias.
+        transposed: `fan_in_fan_out`: whether weights are stored inputs first, as in GPT-2's Conv1D.
         tokens: `trainable_token_indices`: of modules, how many rows train; "" for the embedding.
         tied: `ensure_weight_tying`.
         names: the tool's own names for these settings, where they differ from PEFT's.
@@ -58,6 +59,7 @@ class Adapter:
     dropout: bool = False
     dora: bool = False
     lora_bias: bool = False
+    transposed: bool = False
     tokens: dict[str, int] = field(default_factory=dict)
     tied: bool = False
     names: dict[str, str] = field(default_factory=dict)
@@ -110,6 +112,7 @@ def adapter_from(values: Values, method: str = "LORA") -> Adapter:
         dropout=some(values, "lora_dropout"),
         dora=flag(values, "use_dora"),
         lora_bias=flag(values, "lora_bias"),
+        transposed=flag(values, "fan_in_fan_out"),
         tokens=_tokens(values),
         tied=flag(values, "ensure_weight_tying"),
     )

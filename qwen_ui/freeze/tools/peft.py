@@ -225,6 +225,12 @@ def _beyond(rule: PeftRule) -> Iterable[Problem]:
             "trainable_token_indices trains some rows of an embedding. A plan of whole tensors "
             "cannot say that; the names and the plan here mean the whole tensor.",
         )
+    for name in sorted(rule.whole_and_in_rows):
+        yield Problem(
+            "warning",
+            f"'{name}' is copied whole by modules_to_save, and some of its rows train beside that: "
+            "how much trains is not counted. Leave one of them out.",
+        )
 
 
 def _listed(names: Sequence[str]) -> str:

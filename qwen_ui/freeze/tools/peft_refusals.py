@@ -76,9 +76,14 @@ def _tensors(rule: PeftRule) -> Iterator[Problem]:
             "error",
             f"PEFT stops at {both[0]}: its module is among target_modules as well. Name it once.",
         )
+    # PEFT corrects the setting by each linear layer that it adapts; tensors come after these.
+    kinds = [rule.kind(name) for name in rule.adapted_modules]
+    linear = [kind == "conv1d" for kind in kinds if kind in ("conv1d", "linear")]
+    transposed = linear[-1] if linear else rule.adapter.transposed
     unfit = [
         setting
         for setting, given in (
+            ("fan_in_fan_out", transposed),
             ("lora_dropout", rule.adapter.dropout),
             ("use_dora", rule.adapter.dora),
             ("lora_bias", rule.adapter.lora_bias),
@@ -114,6 +119,8 @@ def _saved(rule: PeftRule) -> Iterator[Problem]:
 
 
 def _tokens(rule: PeftRule) -> Iterator[Problem]:
+    # A tensor with an adapter is the one of every module that it is tied to.
+    of_tensors = rule.tensors(name.rpartition(".")[0] for name in rule.adapted_parameters)
     for item in rule.adapter.tokens:
         named = item or "embedding"
         modules = rule.token_modules(item)
@@ -122,14 +129,15 @@ def _tokens(rule: PeftRule) -> Iterator[Problem]:
                 "error",
                 f"PEFT stops: '{named}' in trainable_token_indices is the end of no module.",
             )
-        both = sorted({*rule.adapted_modules} & {*modules})
+        both = [m for m in modules if m in rule.adapted_modules or rule.tensors([m]) & of_tensors]
         if both:
             yield Problem(
                 "error",
                 f"PEFT stops: '{named}' in trainable_token_indices is {both[0]}, too, which gets "
                 "an adapter. Leave one of them out.",
             )
-        if (item or rule.parts.embedding.rpartition(".")[2]) in rule.adapter.save:
+        # Of a list of tokens PEFT looks for the embedding by its whole name.
+        if (item or rule.parts.embedding) in rule.adapter.save:
             yield Problem(
                 "error",
                 f"PEFT stops: '{named}' is in modules_to_save and in trainable_token_indices. "

@@ -138,6 +138,23 @@ class PeftRule:
         return tuple(self._ends.having(item))
 
     @cached_property
+    def whole_and_in_rows(self) -> frozenset[str]:
+        """First names of tensors that are copied whole, and of which some rows train beside that.
+
+        PEFT stops only where both settings write the module in one way.
+        """
+        whole = self.tensors(module for modules in self.saved.values() for module in modules)
+        items = self.adapter.tokens
+        return frozenset(whole) & self.tensors(
+            m for item in items for m in self.token_modules(item)
+        )
+
+    def tensors(self, modules: Iterable[str]) -> set[str]:
+        """First names of these modules' weights."""
+        weights = (self.anatomy.by_name.get(f"{module}.weight") for module in modules)
+        return {parameter.name for parameter in weights if parameter is not None}
+
+    @cached_property
     def _ends(self) -> Ends:
         return Ends(path for path in self.parts.paths if path)
 

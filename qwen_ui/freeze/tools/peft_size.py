@@ -13,10 +13,14 @@ from qwen_ui.freeze.tools.peft_rule import PeftRule
 
 
 def adapter_elements(rule: PeftRule) -> int | None:
-    """Elements of all adapters; None for other methods than LoRA, and for convolutions."""
-    if rule.adapter.method != "LORA" or any(
-        rule.kind(name) == "conv" for name in rule.adapted_modules
-    ):
+    """Elements of all adapters; None where they are not counted here.
+
+    That is for other methods than LoRA, for convolutions, and for a copy of an embedding of which
+    rows train as well.
+    """
+    if rule.adapter.method != "LORA" or rule.whole_and_in_rows:
+        return None
+    if any(rule.kind(name) == "conv" for name in rule.adapted_modules):
         return None
     names = [*rule.adapted_modules, *rule.adapted_parameters]
     ranks = dict.fromkeys(names, rule.adapter.rank)

@@ -94,6 +94,31 @@ def check(family: str, values: dict[str, Any]) -> None:
         assert found.trainable_parameters == expected.elements, values
 
 
+@pytest.mark.parametrize("family", ["qwen2", "gpt2"])
+@pytest.mark.parametrize("save", ["embed_tokens", "model.embed_tokens", "wte", "lm_head"])
+@pytest.mark.parametrize("tokens", [[1, 5], {"embed_tokens": [3]}, {"wte": [3]}])
+def test_an_embedding_that_is_copied_whole_and_trains_in_rows(
+    family: str, save: str, tokens: Any
+) -> None:
+    """PEFT stops only where both settings write it in one way."""
+    target = {"qwen2": "q_proj", "gpt2": "c_attn"}[family]
+    settings = {"target_modules": [target], "modules_to_save": [save]}
+    check(family, {**settings, "trainable_token_indices": tokens})
+
+
+@pytest.mark.parametrize("family", ["qwen2", "gpt2"])
+@pytest.mark.parametrize("transposed", [True, False])
+@pytest.mark.parametrize("target", [[], ["wte", "embed_tokens"], ["mlp.c_proj", "k_proj"]])
+def test_tensors_with_adapters_are_not_stored_the_other_way_round(
+    family: str, transposed: bool, target: list[str]
+) -> None:
+    """By the setting, or by what PEFT makes of it where it adapts GPT-2's layers."""
+    leaf = {"qwen2": "q_proj.weight", "gpt2": "attn.c_attn.weight"}[family]
+    settings = {"target_modules": target, "target_parameters": [leaf]}
+    check(family, {**settings, "fan_in_fan_out": transposed})
+    check(family, {**settings, "trainable_token_indices": [1]})
+
+
 @pytest.mark.parametrize("family", FAST)
 @settings(max_examples=8, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
