@@ -39,7 +39,7 @@ def test_what_the_package_is_built_from_reaches_the_image_and_nothing_else() -> 
         *("README.md", "pyproject.toml", "requirements.txt"),
     ]
     assert [path for path in needed if not reaches_the_image(path)] == []
-    for path in (".git", ".venv", "node_modules", "tests", "docs", ".env"):
+    for path in (".git", ".venv", "node_modules", "tests", "benchmarks", ".env"):
         assert not reaches_the_image(path), path
 
 
