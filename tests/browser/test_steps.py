@@ -56,6 +56,7 @@ def test_launch_watch_stop_reload_resume(page: Page) -> None:
     for label, value in FIELDS:
         page.locator("#qt-form").get_by_label(label).first.fill(value)
     before = set(run_names())
+    expect(page.locator("#qt-launched .q-launched-main")).to_be_attached()
     # The answer is the page's own: measured in the page, from the click to what is drawn.
     answered = page.evaluate(
         """() => {
@@ -209,6 +210,7 @@ def test_the_plan_goes_on_to_be_trained_and_compared(page: Page) -> None:
     page.locator("#q-picker input").press("Enter")
     expect(page.locator("#q-facts")).to_contain_text("6.04 M")
     page.locator(".qi-query").fill("layers.3.self_attn.q_proj")
+    expect(page.locator(".qi-detail h2")).to_contain_text("layers.3.self_attn.q_proj")
     page.get_by_role("button", name="Train only this").click()
     expect(page.locator('[id^="q-tab-"][aria-selected="true"]')).to_have_text("Freeze")
     expect(page.locator("#q-summary")).to_contain_text("16,512 of 6,043,776")
@@ -230,7 +232,7 @@ def test_keys_help_palette_and_guides(page: Page) -> None:
     expect(helped).to_contain_text("Ctrl+K")
     with page.context.expect_page() as opened:
         helped.get_by_role("link", name="Freeze").click()
-    expect(opened.value.locator("h1").first).to_have_text("Freeze", ignore_case=True)
+    expect(opened.value.locator("h1").first).to_have_text("Choosing what trains")
     opened.value.close()
     page.keyboard.press("Escape")
     expect(helped).to_be_hidden()
