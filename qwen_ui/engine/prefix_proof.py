@@ -103,16 +103,18 @@ def _in_training(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """The outputs of two runs in training mode.
 
-    Where the first one draws no random number and gives what evaluation gave, to the last bit, the
-    second would give the same.
+    Of frozen blocks that are read for it, the second is spared where the first one draws no random
+    number and gives what evaluation gave, to the last bit: it would give the same. Blocks in memory
+    are run twice always, for where they are sharded all processes have to run them together.
     """
+    assert trainee.cut is not None
     with torch.random.fork_rng():
         trainee.train()
         before = _generator_states()
         one = trainee.run_prefix(inputs)
         undrawn = all(map(torch.equal, before, _generator_states()))
-        same = undrawn and torch.equal(one, evaluated_BTH)
-        other = evaluated_BTH if same else trainee.run_prefix(inputs)
+        spared = not trainee.cut.holds_prefix and undrawn and torch.equal(one, evaluated_BTH)
+        other = evaluated_BTH if spared else trainee.run_prefix(inputs)
         trainee.eval()
     return one, other
 

@@ -36,7 +36,7 @@ def short_limits(monkeypatch: pytest.MonkeyPatch) -> None:
 def this_process_hardly_notices() -> Iterator[None]:
     memory, began = psutil.Process().memory_info().rss, time.process_time()
     yield
-    assert time.process_time() - began < 1
+    assert time.process_time() - began < 3
     assert psutil.Process().memory_info().rss - memory < 200 * MEBIBYTE
 
 

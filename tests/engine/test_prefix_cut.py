@@ -241,14 +241,17 @@ def test_stand_ins_return_as_many_values_as_their_blocks() -> None:
         PrefixCut(twice, twice.blocks, 2).run_prefix({"x": x})
 
 
+@pytest.mark.parametrize("held", [True, False])
 @pytest.mark.parametrize("second", [True, False])
-def test_chance_that_spares_the_first_run_in_training_is_seen(second: bool) -> None:
+def test_chance_that_spares_the_first_run_in_training_is_seen(second: bool, held: bool) -> None:
     """A block that is skipped now and then gives what evaluation gives, most of the time."""
     model, anatomy = small_model("qwen2")
     selection = resolve(FreezePlan(rules=(Rule(layers="last:1"),)), anatomy)
     apply(selection, model)
     trainee = Trainee(model, selection, cache_prefix=True)
     trainee.eval()
+    assert trainee.cut is not None
+    trainee.cut.holds_prefix = held
     is_run = iter([True, second])
 
     def skip(block: nn.Module, given: tuple[Any, ...], output: Any) -> Any:

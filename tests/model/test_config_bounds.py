@@ -64,7 +64,7 @@ def test_the_field_its_value_and_the_bound_are_named(
     with pytest.raises(ModelError) as caught:
         open_model(str(tmp_path))
     assert says in str(caught.value)
-    assert time.process_time() - began < 1
+    assert time.process_time() - began < 3
 
 
 def test_every_class_of_transformers_is_within_the_bounds() -> None:

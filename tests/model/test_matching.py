@@ -38,7 +38,7 @@ def test_a_pattern_that_would_hold_the_interpreter_ends_as_a_sentence(pattern: s
     with pytest.raises(PlanError):
         match_names([pattern], NAMES + LONG)
     # Of this process: what the pattern took was another's.
-    assert time.process_time() - started < 0.5
+    assert time.process_time() - started < 3
     assert match_names([r"\.26\.mlp\.up"], NAMES) == [[NAMES.index(_up(26))]]
 
 

@@ -217,7 +217,7 @@ def test_an_opening_that_takes_too_much_is_a_sentence_and_leaves_this_process_al
     began = time.process_time()
     with pytest.raises(ModelError, match=r"cannot be opened: it (took|needs) more than"):
         open_within_limits(str(tmp_path))
-    assert time.process_time() - began < 1
+    assert time.process_time() - began < 3
     assert psutil.Process().memory_info().rss - before < 100 * 1024**2
 
 
