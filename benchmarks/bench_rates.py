@@ -106,6 +106,9 @@ def main() -> None:
     parser.add_argument("--model", default="nano")
     parser.add_argument("--steps", default="40")
     parser.add_argument("--plans", default=";".join(case.name for case in CASES))
+    parser.add_argument(
+        "--without-finder", action="store_true", help="only the sweep and the suggested rate"
+    )
     parser.add_argument("--batch", type=int, default=BATCH)
     parser.add_argument("--length", type=int, default=LENGTH)
     options = parser.parse_args()
@@ -119,7 +122,7 @@ def main() -> None:
         for steps in map(int, options.steps.split(",")):
             sweep(runs, steps)
             runs.run(steps, runs.suggested(steps))
-            found = runs.found(steps)
+            found = runs.found(steps, run=not options.without_finder)
             if found is not None:
                 runs.run(steps, found)
     made = table(options.model, model, options.batch, options.length)

@@ -39,15 +39,28 @@ def _version(package: str) -> str | None:
 
 def _commit(repository: Path) -> str | None:
     """The commit that a git checkout stands on; None for an installed package."""
-    git = repository / ".git"
     try:
-        head = (git / "HEAD").read_text().strip()
+        own, shared = _git_folders(repository)
+        head = (own / "HEAD").read_text().strip()
         if not head.startswith("ref: "):
             return head
         name = head.removeprefix("ref: ")
-        if (git / name).is_file():
-            return (git / name).read_text().strip()
-        packed = (git / "packed-refs").read_text().splitlines()
+        if (shared / name).is_file():
+            return (shared / name).read_text().strip()
+        packed = (shared / "packed-refs").read_text().splitlines()
     except OSError:
         return None
     return next((line.split()[0] for line in packed if line.endswith(f" {name}")), None)
+
+
+def _git_folders(repository: Path) -> tuple[Path, Path]:
+    """Where a checkout's HEAD lies, and its branches: one folder, but in a worktree or submodule.
+
+    Raises:
+        OSError: not a checkout of git, or one that cannot be read.
+    """
+    git = repository / ".git"
+    if git.is_file():
+        git = repository / git.read_text().strip().removeprefix("gitdir: ")
+    common = git / "commondir"
+    return git, git / common.read_text().strip() if common.is_file() else git

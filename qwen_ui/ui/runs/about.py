@@ -36,6 +36,7 @@ GROUPS = {
     "resources": "Resources",
 }
 LABELS = {"model": "Model", "data": "Training data"}
+VERSIONS = {"python": "Python", "qwen_ui": "Qwen UI", "commit": "Commit", "platform": "Platform"}
 Rows = list[tuple[str, str]]
 
 
@@ -139,7 +140,7 @@ def _versions(folder: Path) -> Rows:
     found = read_json(folder / ENVIRONMENT)
     packages = found.get("packages")
     rows = list(packages.items()) if isinstance(packages, dict) else []
-    rows += [(key, found.get(key)) for key in ("python", "qwen_ui", "commit", "platform")]
+    rows += [(label, found.get(key)) for key, label in VERSIONS.items()]
     return [(str(name), str(value)) for name, value in rows if value]
 
 
