@@ -19,7 +19,7 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.rate_runs import BATCH, LENGTH, SEED, SMOL, Case, Runs, Trial
+from benchmarks.rate_runs import BATCH, LENGTH, SEED, SMOL, SMOL_TEXT, Case, Runs, Trial
 from qwen_ui.engine.rate_finder import HIGHEST_RATE
 from qwen_ui.freeze import preset
 
@@ -90,13 +90,13 @@ def share(trial: Trial, best: Trial) -> str:
 
 
 def put(page: Path, name: str, made: str) -> None:
-    """Replace what stands on the page between `<!-- name -->` and `<!-- end -->`."""
+    """Replace what stands between `<!-- name -->` and `<!-- end -->`, where the page has them."""
     text = page.read_text(encoding="utf-8")
     begin, end = f"<!-- {name} -->\n", "<!-- end -->"
     before, _, rest = text.partition(begin)
-    assert rest, name
-    after = rest[rest.index(end) :]
-    page.write_text(f"{before}{begin}{made}\n{after}", encoding="utf-8")
+    if rest:
+        after = rest[rest.index(end) :]
+        page.write_text(f"{before}{begin}{made}\n{after}", encoding="utf-8")
     print(made)
 
 
@@ -104,6 +104,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--run", action="store_true")
     parser.add_argument("--model", default="nano")
+    parser.add_argument("--text", action="store_true", help="FOLDER on text instead of chats")
     parser.add_argument("--steps", default="40")
     parser.add_argument("--plans", default=";".join(case.name for case in CASES))
     parser.add_argument(
@@ -113,7 +114,8 @@ def main() -> None:
     parser.add_argument("--length", type=int, default=LENGTH)
     options = parser.parse_args()
     torch.set_num_threads(1)
-    model = "nano" if options.model == "nano" else SMOL
+    smol = SMOL_TEXT if options.text else SMOL
+    model = "nano" if options.model == "nano" else smol
     plans = options.plans.split(";")
     for case in CASES:
         if not options.run or case.name not in plans:
@@ -126,10 +128,8 @@ def main() -> None:
             if found is not None:
                 runs.run(steps, found)
     made = table(options.model, model, options.batch, options.length)
-    if (options.batch, options.length) == (BATCH, LENGTH):
-        put(PAGE, model, made)
-    else:
-        print(made)
+    sizes = (options.batch, options.length)
+    put(PAGE, model if sizes == (BATCH, LENGTH) else f"{model}, {sizes[0]} x {sizes[1]}", made)
 
 
 if __name__ == "__main__":

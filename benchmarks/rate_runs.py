@@ -28,8 +28,11 @@ from qwen_ui.runs import RunSpec, make_spec
 SEED, FINDER_SEED = 100, 200
 BATCH, LENGTH = 4, 64
 SMOL = "SmolLM2-135M"
+# 1,000 steps read the 400 shipped chats ten times, which is learning them by heart.
+SMOL_TEXT = f"{SMOL}, text"
+TEXT = ("kjv-train.txt", "kjv-eval.txt")
 # Training and held-out data by model.
-DATA = {"nano": ("kjv-train.txt", "kjv-eval.txt"), SMOL: ("kjv-chat.jsonl", None)}
+DATA = {"nano": TEXT, SMOL: ("kjv-chat.jsonl", None), SMOL_TEXT: TEXT}
 
 
 @dataclass(frozen=True)

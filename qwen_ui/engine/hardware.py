@@ -1,13 +1,30 @@
-"""What a run tells of the device that it uses."""
+"""What a run tells of the device that it uses, and of the memory that it gives back."""
 
 from __future__ import annotations
 
+import ctypes
 import resource
 import sys
 
 import torch
 
 from qwen_ui.runs import free_memory
+
+# Pieces of this size or more go back to the system when they are freed.
+LARGE_BYTES = 1024**2
+_M_MMAP_THRESHOLD = -3  # malloc.h
+
+
+def return_large_pieces() -> None:
+    """Have the C library give freed memory back, from here to the end of the process.
+
+    glibc keeps freed pieces of up to 32 MB for later once it has freed one (mallopt(3)): 0.4 GB
+    after a pass through the blocks of a 7B (docs/decisions/engine.md). Other C libraries have no
+    such call, and a system may refuse it: then more is held.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
+    if mallopt is not None:
+        mallopt(_M_MMAP_THRESHOLD, LARGE_BYTES)
 
 
 def peak_bytes(device: torch.device) -> int:

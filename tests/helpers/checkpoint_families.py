@@ -49,6 +49,7 @@ FAMILIES: dict[str, Callable[[], t.PreTrainedConfig]] = {
         eos_token_id=2,
     ),
     "gpt_neox": lambda: t.GPTNeoXConfig(**SHAPE),
+    "diffllama": lambda: t.DiffLlamaConfig(**SHAPE),
     "phi3": lambda: t.Phi3Config(**SHAPE),
     "falcon": lambda: t.FalconConfig(
         vocab_size=260, hidden_size=32, num_hidden_layers=4, num_attention_heads=4, bos_token_id=0,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from qwen_ui.engine.hardware import return_large_pieces
 from qwen_ui.engine.prefix_cut import block_list, drops_below
 from qwen_ui.engine.stream.prefix_pass import PrefixPass, Reading, refuse_beyond_budget
 from qwen_ui.engine.stream.refusal import StreamError
@@ -48,6 +49,7 @@ def cut_without_prefix(
             "This plan freezes no block below the first one that trains, so there is nothing to "
             "read once and drop. Set prefix to keep, or train blocks further up."
         )
+    return_large_pieces()
     pieces = PiecewiseModel(folder, anatomy, dtype, device)
     if drops_below(pieces.model, block_list(pieces.model, anatomy), depth):
         raise StreamError(

@@ -74,7 +74,18 @@ class PiecewiseModel:
         self._stored_as: dict[str, list[str]] = {}
         for stored, place in places.items():
             self._stored_as.setdefault(place.name, []).append(stored)
+        self._drop_drawn()
         self._fill_buffers()
+
+    def _drop_drawn(self) -> None:
+        """Let go of parameters that a model's constructor drew itself (DiffLlama's lambdas).
+
+        They are in memory at once, whatever the context, and would be taken for the files' values.
+        """
+        for name, tensor in self._absent.items():
+            if isinstance(tensor, nn.Parameter) and not tensor.is_meta:
+                self._absent[name] = nn.Parameter(tensor.to("meta"), tensor.requires_grad)
+        self.drop(self._absent)
 
     def _fill_buffers(self) -> None:
         """Give the buffers that no file holds their values, as transformers does when it loads."""
