@@ -42,9 +42,9 @@ PUBLIC = {
         MAX_SPECTRUM_SIDE MEASURES Place Spectrum Statistics Stored StoredTensor StoredWeights
         WeightGrid
         Conversion WeightsCheck check_weights copy_companions folder_fingerprint load_model
-        load_tokenizer measure_weights quantization_of read_rows read_tensor read_weights
-        refuse_misfit refuse_quantized rehearse spectrum tensor_statistics PiecewiseModel
-        is_dequantized refuse_untrainable rewrite with_plain_modules
+        load_tokenizer measure_weights quantization_of quantized_form read_rows read_tensor
+        read_weights refuse_misfit refuse_unreadable rehearse spectrum tensor_statistics
+        PiecewiseModel is_dequantized refuse_untrainable rewrite with_plain_modules
         computes_bfloat16 training_dtype unread_weights weights_folder weights_of
         why_no_weights write_rows
     """,

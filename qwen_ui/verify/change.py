@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -30,8 +30,10 @@ class Change:
         elements: how many changed.
         rank: effective rank of the change; None for a vector.
         rank_exact: whether `rank` is that; else it is a lower bound.
-        shapes, dtypes: (base, tuned).
-        equal_after_cast: whether it is the base's tensor, cast to another dtype.
+        shapes, dtypes: (base, tuned); "nf4" and the like where a side is quantized.
+        dequantized: whether plain numbers were compared, because a side is quantized.
+        quantized_since: whether the tuned side is, in a form that the base is not in.
+        equal_after_cast: whether it is the base's tensor, cast to another dtype or dequantized.
         rounds_back: whether it is not, and is the base's once it is cast to the base's dtype.
         round_trip: the narrower dtype that the base's values went through and came back from; "".
         not_finite: NaN and infinite values of (base, tuned).
@@ -50,6 +52,8 @@ class Change:
     rank_exact: bool = True
     shapes: tuple[tuple[int, ...], tuple[int, ...]] = ((), ())
     dtypes: tuple[str, str] = ("", "")
+    dequantized: bool = False
+    quantized_since: bool = False
     equal_after_cast: bool = False
     rounds_back: bool = False
     round_trip: str = ""
@@ -90,6 +94,23 @@ def look(base: Values, tuned: Values) -> Look:
             return Look(equal=False, finite=True)
         finite = finite and all_finite(there)
     return Look(equal=True, finite=finite)
+
+
+def of_plain_numbers(change: Change, forms: tuple[str, str]) -> Change:
+    """A change that was measured on the plain numbers of what is quantized.
+
+    Args:
+        forms: how (base, tuned) are quantized ("nf4"); "" for a side that is not.
+    """
+    return replace(
+        change,
+        dtypes=(forms[0] or change.dtypes[0], forms[1] or change.dtypes[1]),
+        dequantized=True,
+        quantized_since=forms[1] not in ("", forms[0]),
+        # In whichever dtype they became plain: a copy that was saved rounds what a scale makes.
+        equal_after_cast=change.equal_after_cast or change.rounds_back,
+        rounds_back=False,
+    )
 
 
 def count_not_finite(values: Values) -> int:

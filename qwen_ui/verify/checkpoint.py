@@ -1,25 +1,29 @@
 """A checkpoint's tensors by the names of the base's model, read when they are asked for.
 
 Names of files go through transformers' rules: renamed tensors are found under their name in the
-model, and those that are stacked or split when they load are converted, a group at a time.
+model, and those that are stacked, split or dequantized when they load are converted, a group at a
+time.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any, Literal
 
-import torch
-
-from qwen_ui.errors import ModelError
 from qwen_ui.model import Anatomy
-from qwen_ui.model.weights import Conversion, Place, StoredTensor, StoredWeights, rehearse
-from qwen_ui.verify.values import Buffer, Values, held_values
+from qwen_ui.model.weights import (
+    Conversion,
+    Place,
+    StoredWeights,
+    is_dequantized,
+    quantized_form,
+    rehearse,
+)
+from qwen_ui.verify.groups import Converter, Stored, is_packed
+from qwen_ui.verify.values import Buffer, Values
 
 Form = Literal["checkpoint", "adapter", "delta"]
-Stored = dict[str, StoredTensor]
 
 
 @dataclass
@@ -31,6 +35,7 @@ class Checkpoint:
         values: by first name in the base's model; of an adapter and a delta, what they reach alone.
         copies: by first name, the values under each of its names that are stored.
         parts: the stored tensors of each name that is converted when it loads.
+        packed: how tensors are quantized ("nf4") of which `values` are the plain numbers, by name.
         unexpected: names in the files that the base's model does not have.
         dropped: names in the files that loading leaves out without a word (old buffers).
         dtype_counts: whether the dtypes are those that are stored, not those that were trained in.
@@ -43,6 +48,7 @@ class Checkpoint:
     values: dict[str, Values] = field(default_factory=dict)
     copies: dict[str, dict[str, Values]] = field(default_factory=dict)
     parts: dict[str, dict[str, Values]] = field(default_factory=dict)
+    packed: dict[str, str] = field(default_factory=dict)
     unexpected: list[str] = field(default_factory=list)
     dropped: list[str] = field(default_factory=list)
     dtype_counts: bool = True
@@ -54,6 +60,12 @@ class Checkpoint:
     def whole(self) -> bool:
         """Whether it holds all of a model, and not only what differs from the base."""
         return self.form == "checkpoint"
+
+    def bytes(self, name: str) -> int:
+        """How much of the files is read for a tensor."""
+        if name in self.packed:
+            return sum(part.bytes for part in self.parts[name].values())
+        return self.values[name].bytes
 
 
 def read_checkpoint(anatomy: Anatomy, weights: StoredWeights, own: Anatomy) -> Checkpoint:
@@ -79,7 +91,11 @@ def read_checkpoint(anatomy: Anatomy, weights: StoredWeights, own: Anatomy) -> C
         else:
             found.unexpected.append(stored)
     if groups:
-        _put_groups(found, anatomy, _Converter(own.configuration), groups, buffer)
+        _put_groups(found, anatomy, Converter(own.configuration), groups, buffer)
+    form = quantized_form(own.config)
+    for name, parts in found.parts.items():
+        if form and is_packed(parts):
+            found.packed[name] = form
     return found
 
 
@@ -89,13 +105,39 @@ def _places(own: Anatomy, weights: StoredWeights) -> tuple[dict[str, Place], set
     if weights.tensors.keys() <= known or own.configuration is None:
         return {name: Place(name, converted=False) for name in weights.tensors}, set()
     found = rehearse(own.configuration, weights)
+    places = found.places
+    if is_dequantized(own.config):
+        places = _without_needless(own, weights, places)
     lost = set(found.unexpected)
     ignored = {
         stored
-        for stored, place in found.places.items()
+        for stored, place in places.items()
         if not place.converted and place.name not in known and stored not in lost
     }
-    return found.places, ignored
+    return places, ignored
+
+
+def _without_needless(
+    own: Anatomy, weights: StoredWeights, places: dict[str, Place]
+) -> dict[str, Place]:
+    """Of a quantized model every weight counts as converted, those too that are stored plain.
+
+    A norm, an embedding, a head that was left out, what was trained: these need no conversion, and
+    are read a piece at a time.
+    """
+    plain = Conversion(own.configuration, dequantized=False)
+    sharing: dict[str, list[str]] = {}
+    for stored, place in places.items():
+        sharing.setdefault(place.name, []).append(stored)
+    needless = {
+        name
+        for name, (stored, *others) in sharing.items()
+        if not others and not is_packed([weights.tensors[stored]]) and not plain.converts(stored)
+    }
+    return {
+        stored: Place(place.name, converted=place.converted and place.name not in needless)
+        for stored, place in places.items()
+    }
 
 
 def _put(found: Checkpoint, anatomy: Anatomy, name: str, values: Values) -> None:
@@ -106,66 +148,22 @@ def _put(found: Checkpoint, anatomy: Anatomy, name: str, values: Values) -> None
     found.values[first] = copies.get(first, values)
 
 
-class _Converter:
-    """Converts groups of stored tensors; the last one is held."""
-
-    def __init__(self, configuration: Any) -> None:
-        self._conversion = Conversion(configuration)
-        self._last: tuple[str, dict[str, torch.Tensor]] = ("", {})
-
-    def shapes(self, name: str, group: Stored) -> dict[str, torch.Tensor]:
-        """The group's tensors in the model, without data."""
-        empty = {
-            stored: torch.empty(t.shape, dtype=getattr(torch, t.dtype), device="meta")
-            for stored, t in group.items()
-        }
-        try:
-            return self._conversion.convert(empty)
-        except (RuntimeError, ValueError) as error:
-            raise ModelError(
-                f"'{name}' cannot be put together from {len(group)} stored tensors "
-                f"({' '.join(str(error).split())[:200]}). The files and their configuration do not "
-                "belong together."
-            ) from error
-
-    def values(self, group: str, name: str, parts: dict[str, Values]) -> Values:
-        if self._last[0] != group:
-            whole = {stored: values.whole() for stored, values in parts.items()}
-            self._last = group, self._conversion.convert(whole)
-        return held_values(self._last[1][name])
-
-
 def _put_groups(
     found: Checkpoint,
     anatomy: Anatomy,
-    converter: _Converter,
+    converter: Converter,
     groups: dict[str, Stored],
     buffer: Buffer,
 ) -> None:
     for group, tensors in groups.items():
         parts = {name: buffer.values(tensor) for name, tensor in tensors.items()}
-        for name, empty in converter.shapes(group, tensors).items():
-            if name not in anatomy.by_name:
-                found.unexpected += list(tensors)
-                break
-            values = Values(
-                tuple(empty.shape),
-                str(empty.dtype).removeprefix("torch."),
-                partial(_read_converted, converter, group, name, parts),
-            )
+        made = converter.made_of(group, parts)
+        if any(name not in anatomy.by_name for name in made):
+            found.unexpected += list(tensors)
+            continue
+        for name, values in made.items():
             _put(found, anatomy, name, values)
             found.parts[anatomy.by_name[name].name] = parts
-
-
-def _read_converted(
-    converter: _Converter,
-    group: str,
-    name: str,
-    parts: dict[str, Values],
-    first: int,
-    rows: int,
-) -> torch.Tensor:
-    return converter.values(group, name, parts).read(first, rows)
 
 
 def names_in_order(anatomy: Anatomy, names: Iterable[str]) -> list[str]:

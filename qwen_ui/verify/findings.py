@@ -113,13 +113,7 @@ def _warnings(
             f"{', '.join(kinds)} they are the base's ({_listed(names)}). If training began from "
             "weights in a wider dtype, give those as the base.",
         )
-    if found.recast:
-        names = [change.name for change in found.recast]
-        kinds = sorted({f"{c.dtypes[0]} to {c.dtypes[1]}" for c in found.recast})
-        yield Problem(
-            "warning",
-            f"{_count(names)} are in another dtype ({', '.join(kinds)}) and equal after the cast.",
-        )
+    yield from _of_dtypes(found)
     if pairs.absent:
         names = pairs.absent
         yield Problem("warning", f"The base's files lack {_count(names)}: {_listed(names)}.")
@@ -145,6 +139,31 @@ def _warnings(
                 f"{_count(left)} of the plan have no adapter, so they stay as they are: "
                 f"{_listed(left)}.",
             )
+
+
+def _of_dtypes(found: Verification) -> Iterator[Problem]:
+    """Of tensors that are stored otherwise than the base's."""
+    told = (
+        (
+            [change for change in found.recast if not change.dequantized],
+            "{count} are in another dtype ({kinds}) and equal after the cast.",
+        ),
+        (
+            [change for change in found.recast if change.dequantized],
+            "{count} are stored otherwise ({kinds}) and equal after dequantizing.",
+        ),
+        (
+            [change for change in found.changed if change.quantized_since],
+            "{count} are quantized here and not so in the base ({kinds}): their change holds what "
+            "quantizing rounds off. To tell what training did, quantize the base the same way and "
+            "give that as the base.",
+        ),
+    )
+    for changes, sentence in told:
+        if changes:
+            kinds = ", ".join(sorted({f"{c.dtypes[0]} to {c.dtypes[1]}" for c in changes}))
+            count = _count([change.name for change in changes])
+            yield Problem("warning", sentence.format(count=count, kinds=kinds))
 
 
 def _untied(found: Verification, after: Checkpoint) -> list[tuple[str, ...]]:

@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from qwen_ui.model import Anatomy, Parameter
-from qwen_ui.verify.change import Change, count_not_finite, look, measure
+from qwen_ui.verify.change import (
+    Change,
+    Look,
+    count_not_finite,
+    look,
+    measure,
+    of_plain_numbers,
+)
 from qwen_ui.verify.checkpoint import Checkpoint, names_in_order
 from qwen_ui.verify.values import Values
 
@@ -37,9 +44,7 @@ class Pairs:
         """Go through the tensors in the model's order."""
         parameters = [p for p in self.anatomy.parameters if p.name in self.before.values]
         sizes = [
-            self.before.values[p.name].bytes
-            if self.after.whole or p.name in self.after.values
-            else 0
+            self.before.bytes(p.name) if self.after.whole or p.name in self.after.values else 0
             for p in parameters
         ]
         done, total = 0, sum(sizes)
@@ -55,18 +60,32 @@ class Pairs:
 
     def _compare(self, parameter: Parameter, base: Values, tuned: Values) -> None:
         name = parameter.name
-        if self._same_parts(name):
+        stored = self._look_at_parts(name)
+        if stored.equal and stored.finite:
             self.unchanged.append(name)
             return
+        forms = self._forms(name)
         seen = look(base, tuned)
-        if seen.equal:
+        # What is stored otherwise, and becomes the same numbers, is not the base's bit by bit.
+        if seen.equal and (stored.equal or not any(forms)):
             self.unchanged.append(name)
             if not seen.finite:
                 self.not_finite[name] = count_not_finite(tuned)
                 self.not_finite_base.append(name)
             return
         place = (name, parameter.block, parameter.kind)
-        change = measure(*place, base, tuned, seek_intruders=self._intruders)
+        if seen.equal:
+            change = Change(
+                *place,
+                relative_change=0.0,
+                shapes=(base.shape, tuned.shape),
+                dtypes=(base.dtype, tuned.dtype),
+                equal_after_cast=True,
+            )
+        else:
+            change = measure(*place, base, tuned, seek_intruders=self._intruders)
+        if any(forms):
+            change = of_plain_numbers(change, forms)
         if change.not_finite[1]:
             self.not_finite[name] = change.not_finite[1]
         if change.not_finite[0]:
@@ -76,13 +95,21 @@ class Pairs:
         else:
             self.changes.append(change)
 
-    def _same_parts(self, name: str) -> bool:
-        """Whether both sides store a tensor in the same parts, and all of them are equal."""
+    def _forms(self, name: str) -> tuple[str, str]:
+        """How (base, tuned) are quantized; "" for a side that holds plain numbers."""
+        return self.before.packed.get(name, ""), self.after.packed.get(name, "")
+
+    def _look_at_parts(self, name: str) -> Look:
+        """Whether both sides store a tensor in the same parts, and all of them are equal.
+
+        Then it needs no conversion; what is quantized stays packed.
+        """
         one, other = self.before.parts.get(name), self.after.parts.get(name)
-        if one is None or other is None or one.keys() != other.keys():
-            return False
+        form, other_form = self._forms(name)
+        if one is None or other is None or one.keys() != other.keys() or form != other_form:
+            return Look(equal=False, finite=True)
         seen = [look(one[part], other[part]) for part in one]
-        return all(found.equal and found.finite for found in seen)
+        return Look(all(s.equal for s in seen), all(s.finite for s in seen))
 
     def tie_is_broken(self, names: tuple[str, ...]) -> bool:
         """Whether the tuned checkpoint stores different values under these names."""

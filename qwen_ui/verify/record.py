@@ -63,6 +63,8 @@ def _change_record(change: Change) -> dict[str, Any]:
     }
     if change.reshaped:
         record |= {"shape": list(change.shapes[1]), "base_shape": list(change.shapes[0])}
+    if change.dequantized:
+        record["dequantized"] = True
     if change.round_trip:
         record["round_trip"] = change.round_trip
     if change.rounds_back:
@@ -144,6 +146,8 @@ def change_cells(change: Change) -> tuple[str, ...]:
         remarks.append(f"the base's once rounded to {change.dtypes[0]}")
     if change.recast:
         remarks.append(f"{change.dtypes[0]} became {change.dtypes[1]}")
+    if change.dequantized:
+        remarks.append("compared after dequantizing")
     if change.round_trip:
         remarks.append(f"went through {change.round_trip}")
     if change.not_finite[1]:
@@ -184,13 +188,15 @@ def verification_markdown(found: Verification) -> str:
         if len(shown) > MOST_ROWS:
             lines += ["", f"The {len(shown) - MOST_ROWS:,} that changed least are in the JSON."]
         lines.append("")
+    recast = {way: [c.name for c in found.recast if c.dequantized is way] for way in (False, True)}
     lists = (
         ("Frozen but changed", found.frozen_but_changed),
         ("Trainable but unchanged", found.trainable_but_unchanged),
         ("Adapters that add nothing", found.inert),
         ("Missing", found.missing),
         ("Unexpected", found.unexpected),
-        ("In another dtype, equal after the cast", [change.name for change in found.recast]),
+        ("In another dtype, equal after the cast", recast[False]),
+        ("Stored otherwise, equal after dequantizing", recast[True]),
     )
     for title, names in lists:
         if names:

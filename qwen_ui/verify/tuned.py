@@ -13,8 +13,10 @@ from qwen_ui.model import Anatomy, is_hub_id, open_model, preset_models
 from qwen_ui.model.weights import (
     StoredTensor,
     folder_fingerprint,
+    is_dequantized,
+    quantization_of,
     read_weights,
-    refuse_quantized,
+    refuse_unreadable,
     weights_of,
 )
 from qwen_ui.paths import named_path, runs_folder
@@ -53,7 +55,7 @@ def open_tuned(named: str, anatomy: Anatomy, base: Checkpoint) -> Checkpoint:
     if path.name.endswith(".safetensors") and _is_delta(path):
         return _read_delta(path, anatomy, base)
     if path.name.endswith((".safetensors", ".index.json")):
-        return read_checkpoint(anatomy, read_weights(path), _own(path.parent, anatomy))
+        return _read_files(path, path.parent, anatomy)
     return _read_model(named, anatomy)
 
 
@@ -63,14 +65,24 @@ def _read_folder(folder: Path, anatomy: Anatomy, base: Checkpoint) -> Checkpoint
         return read_adapter(folder, anatomy, base)
     if (folder / DELTA_NAME).is_file() and not weighty:
         return _read_delta(folder / DELTA_NAME, anatomy, base)
-    own = _own(folder, anatomy)
-    refuse_quantized(own)
-    return read_checkpoint(anatomy, read_weights(folder), own)
+    return _read_files(folder, folder, anatomy)
 
 
-def _own(folder: Path, anatomy: Anatomy) -> Anatomy:
-    """The checkpoint's own anatomy; the base's where it has no configuration beside it."""
-    return open_model(str(folder)) if (folder / "config.json").is_file() else anatomy
+def _read_files(path: Path, folder: Path, anatomy: Anatomy) -> Checkpoint:
+    """Whole weights, by their own configuration; by the base's where none is beside them."""
+    weights = read_weights(path)
+    if (folder / "config.json").is_file():
+        own = open_model(str(folder))
+        refuse_unreadable(own, weights)
+    else:
+        own = anatomy
+        method = quantization_of(own, weights)
+        if method and not is_dequantized(own.config):
+            raise ModelError(
+                f"The weights in '{path}' are quantized ({method}), and no config.json beside them "
+                "says how. Put the checkpoint's own config.json there."
+            )
+    return read_checkpoint(anatomy, weights, own)
 
 
 def _read_model(named: str, anatomy: Anatomy) -> Checkpoint:
@@ -80,8 +92,9 @@ def _read_model(named: str, anatomy: Anatomy) -> Checkpoint:
             "a run), a safetensors file, a run's name, or a hub id that was downloaded."
         )
     own = open_model(named)
-    refuse_quantized(own)
-    return read_checkpoint(anatomy, weights_of(own), own)
+    weights = weights_of(own)
+    refuse_unreadable(own, weights)
+    return read_checkpoint(anatomy, weights, own)
 
 
 def _cached_adapter(named: str) -> Path | None:

@@ -27,7 +27,8 @@ class Verification:
         form: of the tuned checkpoint.
         anatomy: of the base.
         changed: tensors that are not bitwise the base's, nor equal to it after a cast.
-        recast: tensors in another dtype that are the base's after the cast.
+        recast: tensors in another dtype that are the base's after the cast, or, where a side is
+            quantized, after dequantizing.
         unchanged: tensors that are the base's, bit by bit; recast ones among them where the form
             has no dtypes of its own.
         missing: of the base, and not in the tuned checkpoint.

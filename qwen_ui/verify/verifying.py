@@ -7,7 +7,7 @@ from collections.abc import Callable
 from qwen_ui.errors import PlanError
 from qwen_ui.freeze import FreezePlan, Selection, resolve
 from qwen_ui.model import Anatomy, open_model
-from qwen_ui.model.weights import refuse_quantized, weights_of
+from qwen_ui.model.weights import refuse_unreadable, weights_of
 from qwen_ui.runs import recorded_settings, run_folder
 from qwen_ui.verify.checkpoint import read_checkpoint
 from qwen_ui.verify.findings import findings
@@ -41,7 +41,7 @@ def verify(
     """
     anatomy = open_model(base)
     weights = weights_of(anatomy)
-    refuse_quantized(anatomy, weights)
+    refuse_unreadable(anatomy, weights)
     before = read_checkpoint(anatomy, weights, anatomy)
     after = open_tuned(tuned, anatomy, read_checkpoint(anatomy, weights, anatomy))
     chosen = plan(anatomy) if callable(plan) else plan

@@ -51,8 +51,15 @@ def _in_squares(weights: Weights) -> Weights:
     return made
 
 
-def _bitsandbytes(folder: Path, **settings: Any) -> Path:
-    plain = save_random(folder.with_name(f"{folder.name}-plain"), _llama())
+def _experts() -> t.PreTrainedConfig:
+    moe: dict[str, Any] = {
+        "moe_intermediate_size": 32, "num_experts": 4, "num_experts_per_tok": 2, "head_dim": 16,
+    }  # fmt: skip
+    return t.Qwen3MoeConfig(**SHAPE_64, **moe, tie_word_embeddings=False)
+
+
+def _bitsandbytes(folder: Path, configuration: t.PreTrainedConfig, **settings: Any) -> Path:
+    plain = save_random(folder.with_name(f"{folder.name}-plain"), configuration)
     form = t.BitsAndBytesConfig(**settings)
     model = t.AutoModelForCausalLM.from_pretrained(
         plain, quantization_config=form, dtype=torch.float32, device_map={"": "cpu"}
@@ -96,17 +103,18 @@ def save_quantized(folder: Path, form: str) -> Path:
     if form == "fp8":
         return _fp8(folder, _llama())
     if form == "fp8 experts":
-        moe: dict[str, Any] = {
-            "moe_intermediate_size": 32, "num_experts": 4, "num_experts_per_tok": 2, "head_dim": 16,
-        }  # fmt: skip
-        return _fp8(folder, t.Qwen3MoeConfig(**SHAPE_64, **moe, tie_word_embeddings=False))
+        return _fp8(folder, _experts())
     if form == "mxfp4":
         return _mxfp4(folder)
     if form == "int8":
-        return _bitsandbytes(folder, load_in_8bit=True)
-    twice = form == "nf4"
+        return _bitsandbytes(folder, _llama(), load_in_8bit=True)
+    made = _experts() if form == "nf4 experts" else _llama()
     return _bitsandbytes(
-        folder, load_in_4bit=True, bnb_4bit_quant_type=form, bnb_4bit_use_double_quant=twice
+        folder,
+        made,
+        load_in_4bit=True,
+        bnb_4bit_quant_type=form.split()[0],
+        bnb_4bit_use_double_quant=form == "nf4",
     )
 
 
@@ -130,7 +138,7 @@ def plainly(folder: Path, form: str) -> Any:
     return _told(Mxfp4Config, folder) if form == "mxfp4" else _afterwards(folder)
 
 
-FORMS = ("fp8", "fp8 experts", "mxfp4", "nf4", "fp4", "int8")
+FORMS = ("fp8", "fp8 experts", "mxfp4", "nf4", "nf4 experts", "fp4", "int8")
 
 
 def in_shards(folder: Path) -> Path:

@@ -37,7 +37,8 @@ if TYPE_CHECKING:
     from qwen_ui.model.weights.quantization import (
         is_dequantized,
         quantization_of,
-        refuse_quantized,
+        quantized_form,
+        refuse_unreadable,
         refuse_untrainable,
     )
     from qwen_ui.model.weights.rehearsal import Place, rehearse
@@ -73,11 +74,12 @@ __all__ = [
     "load_tokenizer",
     "measure_weights",
     "quantization_of",
+    "quantized_form",
     "read_rows",
     "read_tensor",
     "read_weights",
     "refuse_misfit",
-    "refuse_quantized",
+    "refuse_unreadable",
     "refuse_untrainable",
     "rehearse",
     "rewrite",

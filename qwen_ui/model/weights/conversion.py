@@ -44,6 +44,17 @@ class Conversion:
         self._by_pattern = {p: c for c in self._converters for p in c.source_patterns}
         self._known = self._model.state_dict()
 
+    def converts(self, stored: str) -> bool:
+        """Whether a tensor of this name in files is more than renamed when it loads."""
+        _, pattern = rename_source_key(
+            stored,
+            self._renamings,
+            self._converters,
+            self._model.base_model_prefix,
+            self._known,
+        )
+        return pattern is not None
+
     def convert(self, group: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         """The model's tensors, by name, that these stored ones become together.
 

@@ -116,6 +116,8 @@ class _Dequantize(ConversionOps):
     ) -> dict[str, Any]:
         name: str = about["full_layer_name"]
         model: PreTrainedModel = about["model"]
+        if "weight" not in input_dict:
+            return _plain_already(input_dict)
         parts = {n: part[0] if isinstance(part, list) else part for n, part in input_dict.items()}
         path, _, attribute = name.rpartition(".")
         module = model.get_submodule(path)
@@ -125,6 +127,14 @@ class _Dequantize(ConversionOps):
         if len(parts) > 1 and isinstance(module, Conv1D) and not plain.is_meta:
             plain = plain.T.contiguous()
         return {name: plain.to(wanted.dtype)}
+
+
+def _plain_already(several: dict[str, Any]) -> dict[str, Any]:
+    """Tensors that a family stacks: bitsandbytes packs modules, and leaves stacks plain."""
+    packed = sorted(name for name in several if not name.endswith("weight"))
+    if packed:
+        raise ValueError(f"packed one by one ({packed[0]}), and stacked in the model")
+    return several
 
 
 def _plain(parts: dict[str, torch.Tensor], wanted: torch.Tensor) -> torch.Tensor:

@@ -67,17 +67,33 @@ def is_dequantized(config: dict[str, Any]) -> bool:
     return method_of(quantization_settings(config)) in DEQUANTIZED
 
 
-def refuse_quantized(anatomy: Anatomy, weights: StoredWeights | None = None) -> None:
-    """Refuse quantized weights of any form.
+def quantized_form(config: dict[str, Any]) -> str:
+    """How weights are quantized, as people name it: "fp8", "nf4", "int8"; "" where they are not."""
+    settings = quantization_settings(config)
+    method = method_of(settings)
+    if method != "bitsandbytes":
+        return method
+    if settings.get("load_in_8bit"):
+        return "int8"
+    return str(settings.get("bnb_4bit_quant_type") or "fp4")
+
+
+def refuse_unreadable(anatomy: Anatomy, weights: StoredWeights | None = None) -> None:
+    """Refuse weights that cannot be read as plain numbers.
 
     Raises:
-        ModelError: they are quantized.
+        ModelError: they are quantized in another form than those that are read so.
     """
-    if method := quantization_of(anatomy, weights):
+    method = quantization_of(anatomy, weights)
+    if not method:
+        return
+    if not is_dequantized(anatomy.config):
         raise ModelError(
-            f"The weights of '{anatomy.source}' are quantized ({method}). Choose the model's "
-            "bfloat16 or float32 release."
+            f"The weights of '{anatomy.source}' are quantized ({method}) and cannot be read as "
+            "plain numbers. Choose the model's bfloat16 or float32 release, or one in fp8, in "
+            "mxfp4, or of bitsandbytes."
         )
+    _refuse_without_bitsandbytes(anatomy, method)
 
 
 def refuse_untrainable(anatomy: Anatomy, weights: StoredWeights | None = None) -> None:
@@ -95,6 +111,10 @@ def refuse_untrainable(anatomy: Anatomy, weights: StoredWeights | None = None) -
             "Choose the model's bfloat16 or float32 release, or one in fp8, in mxfp4, or of "
             "bitsandbytes: these are read as plain numbers."
         )
+    _refuse_without_bitsandbytes(anatomy, method)
+
+
+def _refuse_without_bitsandbytes(anatomy: Anatomy, method: str) -> None:
     if method == "bitsandbytes" and importlib.util.find_spec(method) is None:
         raise ModelError(
             f"The weights of '{anatomy.source}' are quantized (bitsandbytes), and bitsandbytes, "
