@@ -40,6 +40,7 @@ _NAMES = frozenset(
         *("Dependency", "Priority", "Resources", "housekeeper", "supervisor"),
         *("middle left", "middle right", "And it came to pass In the beginning"),
         *("context? + question", "context? + query", "tools? + functions?"),
+        "{dtype} of {dtype2} {mixed_precision}",  # a part of a cache's key
         "history? + instruction + input? + context?",
         "system? + system_prompt? + system_message?",
     }

@@ -1,4 +1,9 @@
-"""A selection in one sentence that a person can paste."""
+"""A selection in one sentence that a person can paste.
+
+It has a grammar, so that the page can say it in other languages (`{list}` in docs/language.md):
+groups are joined by "; ", what trains in the same blocks by " + ", and a list of names always ends
+in what they are the names of.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +13,18 @@ from qwen_ui.model import Anatomy
 
 _MAX_GROUPS = 4
 _MAX_LISTED = 6
+# What names are the names of, and of several.
+_ENDINGS = {
+    "projection": "projections",
+    "module": "modules",
+    "weight": "weights",
+    "bias": "biases",
+    "tensor": "tensors",
+}
 _ROLE_NAMES = {
     "norm": "norms",
     "mlp": "MLP",
-    "expert": "experts",
+    "expert": "all experts",
     "attention": "attention",
     "router": "router",
 }
@@ -31,15 +44,15 @@ def summarize(anatomy: Anatomy, names: frozenset[str]) -> str:
         return f"Trains all {total:,} parameters."
     parts = _parts(anatomy, names)
     shown = "; ".join(parts[:_MAX_GROUPS])
-    if len(parts) > _MAX_GROUPS:
-        shown += f"; and {len(parts) - _MAX_GROUPS} more groups"
+    if (more := len(parts) - _MAX_GROUPS) > 0:
+        shown += f"; and {more} more group{'s' if more > 1 else ''}"
     return f"Trains {count:,} of {total:,} parameters ({percent(count / total)}): {shown}."
 
 
 def join_with_and(items: list[str]) -> str:
-    """`a`, `a and b`, `a, b and c`; a list too long to read ends in a number."""
+    """`a`, `a and b`, `a, b and c`; one too long to read ends in a number, `a, b and 7 other`."""
     if len(items) > _MAX_LISTED:
-        items = [*items[: _MAX_LISTED - 1], f"{len(items) - _MAX_LISTED + 1} more"]
+        items = [*items[: _MAX_LISTED - 1], f"{len(items) - _MAX_LISTED + 1} other"]
     return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}"
 
 
@@ -49,7 +62,8 @@ def _parts(anatomy: Anatomy, names: frozenset[str]) -> list[str]:
     if len(parts) > 1 and len(frozen) < len(names):
         left_out = _groups(anatomy, frozen)
         if len(left_out) < len(parts):
-            return [f"everything but {left_out[0]}", *left_out[1:]]
+            first, *others = left_out
+            return [f"everything except {first}", *(f"and also except {other}" for other in others)]
     return parts
 
 
@@ -91,7 +105,7 @@ class _KindNames:
     def describe(self, kinds: tuple[str, ...]) -> str:
         """Whole roles by their name, whole modules by theirs, and single tensors."""
         if len(kinds) == self.count:
-            return "everything"
+            return "all parameters"
         remaining, roles = list(kinds), []
         for role, members in self.roles.items():
             # The projections of attention are worth naming; an MLP has nothing else.
@@ -99,23 +113,34 @@ class _KindNames:
             if role in _ROLE_NAMES and not named_one_by_one and members <= set(remaining):
                 roles.append(_ROLE_NAMES[role])
                 remaining = [kind for kind in remaining if kind not in members]
-        return ", ".join([*self._describe_modules(remaining), *roles])
+        return " + ".join([*self._describe_modules(remaining), *roles])
 
     def _describe_modules(self, kinds: list[str]) -> list[str]:
-        chosen: dict[str, set[str]] = {}
+        chosen: dict[str, list[str]] = {}
         for kind in kinds:
             module, _, leaf = kind.rpartition(".")
-            chosen.setdefault(module, set()).add(leaf)
-        groups: dict[tuple[str, bool], list[str]] = {}
+            chosen.setdefault(module, []).append(leaf)
+        groups: dict[str, list[str]] = {}
         for module, leaves in chosen.items():
-            what = "" if leaves == self.leaves[module] else " and ".join(sorted(leaves))
             short = _last(module)
-            projection = short.endswith("_proj") and short not in self.ambiguous
             name = module if short in self.ambiguous else short
-            groups.setdefault((what, projection), []).append(
-                name.removesuffix("_proj") if projection else name
-            )
-        return [_describe_group(what, projection, n) for (what, projection), n in groups.items()]
+            ending = self._ending(module, leaves)
+            names = [".".join(filter(None, (name, leaf))) for leaf in leaves]
+            if ending != "tensor":
+                projection = short.endswith("_proj") and short not in self.ambiguous
+                names = [name.removesuffix("_proj") if projection else name]
+            groups.setdefault(ending, []).extend(names)
+        return [_describe_group(ending, names) for ending, names in groups.items()]
+
+    def _ending(self, module: str, leaves: list[str]) -> str:
+        """What is said of a module of which these tensors train."""
+        if not module or not {"weight", "bias"}.issuperset(self.leaves[module]):
+            return "tensor"
+        if set(leaves) != self.leaves[module]:
+            return leaves[0]
+        short = _last(module)
+        named_so = short.endswith("_proj") and short not in self.ambiguous
+        return "projection" if named_so else "module"
 
 
 def _last(module: str) -> str:
@@ -126,9 +151,5 @@ def _is_projection(kind: str) -> bool:
     return kind.rpartition(".")[0].endswith("_proj")
 
 
-def _describe_group(what: str, projection: bool, names: list[str]) -> str:
-    plural = len(names) > 1
-    ending = what or ("projection" if projection else "")
-    if plural and ending:
-        ending = {"bias": "biases"}.get(ending, f"{ending}s")
-    return f"{join_with_and([name or 'block' for name in names])} {ending}".strip()
+def _describe_group(ending: str, names: list[str]) -> str:
+    return f"{join_with_and(names)} {_ENDINGS[ending] if len(names) > 1 else ending}"

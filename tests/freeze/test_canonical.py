@@ -66,7 +66,7 @@ def test_everything_but_one_cell_is_two_rules(qwen: Anatomy) -> None:
         Rule(),
         Rule(train=False, layers="3", kinds=("self_attn.v_proj.bias",)),
     )
-    assert "everything but v bias of block 3" in resolve(plan, qwen).summary
+    assert "everything except v bias of block 3" in resolve(plan, qwen).summary
 
 
 def test_a_canonical_plan_made_on_nano_is_the_same_choice_on_the_large_models(

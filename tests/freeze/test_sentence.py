@@ -14,19 +14,19 @@ from tests.helpers.small_models import small_model
     [
         ([{"roles": ["norm"]}], "all norms."),
         ([{"layers": "0,2-3", "roles": ["mlp"]}], "MLP of blocks 0, 2-3."),
-        ([{"layers": "5"}], "everything of block 5."),
-        ([{"layers": "all"}], "everything of all 28 blocks."),
+        ([{"layers": "5"}], "all parameters of block 5."),
+        ([{"layers": "all"}], "all parameters of all 28 blocks."),
         ([{"layers": "1", "kinds": ["self_attn.q_proj.weight"]}], "q weight of block 1."),
         ([{"layers": "1", "kinds": ["self_attn.q_proj.*"]}], "q projection of block 1."),
         (
             [{"layers": "1", "kinds": ["*_proj.weight"]}],
-            "q, k and v weights, o projection, MLP of block 1.",
+            "q, k and v weights + o projection + MLP of block 1.",
         ),
         (
             [{"names": ["lm_head.weight", "model.norm.weight"]}],
             "model.embed_tokens.weight = lm_head.weight; model.norm.weight.",
         ),
-        ([{}, {"train": False, "roles": ["norm"]}], "everything but all norms."),
+        ([{}, {"train": False, "roles": ["norm"]}], "everything except all norms."),
     ],
 )
 def test_it_says_what_trains_and_where(

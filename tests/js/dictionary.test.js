@@ -7,7 +7,7 @@ const dictionary = (texts) =>
   new Dictionary({
     texts,
     ends: { ".": "。", ":": "：", "(": "（", ")": "）" },
-    lists: { "; ": "；", ", ": "、" },
+    lists: { "; ": "；", ", ": "、", " and ": "和" },
   });
 const whole = (texts, english) => {
   const { text, whole: complete } = dictionary(texts).translate(english);
@@ -40,6 +40,18 @@ test("a hole for a number takes nothing else", () => {
   const texts = { "{n} blocks": "{n} 个块" };
   assert.equal(whole(texts, "28 blocks"), "28 个块");
   assert.equal(dictionary(texts).translate("All the blocks").whole, false);
+});
+
+test("a hole for a list keeps names, and joins them as the language does", () => {
+  const texts = { "{list} weights": "{list} 的权重", "{n} other": "另外 {n} 个" };
+  assert.equal(whole(texts, "q, gate and v_proj weights"), "q、gate 和 v_proj 的权重");
+  assert.equal(whole(texts, "q, k and 3 other weights"), "q、k 和另外 3 个的权重");
+  assert.equal(dictionary(texts).translate("some, few and no more weights").whole, false);
+});
+
+test("a piece of a sentence takes one clause alone", () => {
+  const texts = { "all but {part}": "除 {part} 外", head: "头", tail: "尾" };
+  assert.equal(whole(texts, "all but head; tail"), "除头外；尾");
 });
 
 test("the template that says most is taken", () => {

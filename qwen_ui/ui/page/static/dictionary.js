@@ -1,6 +1,6 @@
 /* One language's dictionary, as its file has it (`zh-CN.json`), and what it makes of an English text.
    No DOM. docs/language.md says how a text is looked up. */
-import { Template, TemplateIndex, hasHole, holesOf } from "./templates.js";
+import { Template, TemplateIndex, hasHole, holesOf, itemsOf } from "./templates.js";
 import { isLanguage, normal, sentencesOf, setApart, wordsOf } from "./wording.js";
 
 const MOST_REMEMBERED = 5000;
@@ -11,6 +11,7 @@ const DEEPEST = 5; // a hole in a hole in a hole
 const EDGES = /^([^\p{L}\p{N}'"`“{]*)(.*?)([^\p{L}\p{N}'"`”}]*)$/su;
 
 const STOP = /[.!?]/;
+const CLAUSE = "; ";
 const CONTINUES = /^[;,:] /;
 const OPTIONAL = /([a-z]{2}|\})\{\w+\}(?=[.,;:)]|$)/;
 const BEFORE = /^\{\w+\} (?=['"A-Z])()/;
@@ -51,9 +52,12 @@ const without = (translation, english, left) => {
   return gone.reduce((text, hole) => text.replace(`{${hole}}`, ""), translation).trim();
 };
 
-/* Whether a piece of a sentence took hold of more than one. */
-const reaches = (template, taken) =>
-  !STOP.test(template.text) && taken.some((value) => sentencesOf(value).length > 1);
+/* Whether a piece of a sentence took hold of more than one, or of several clauses. */
+const reaches = ({ text }, taken) =>
+  !STOP.test(text) &&
+  taken.some(
+    (value) => sentencesOf(value).length > 1 || (value.includes(CLAUSE) && !text.includes(CLAUSE)),
+  );
 
 export class Dictionary {
   /** @param {{texts: Object, ends: Object, lists: Object}} file as `zh-CN.json` */
@@ -128,11 +132,7 @@ export class Dictionary {
     for (const template of this.templates.for(key)) {
       const taken = template.match(key);
       if (!taken || reaches(template, taken)) continue;
-      const filled = taken.map((value, place) =>
-        template.kinds[place] === "raw"
-          ? { text: value, whole: true }
-          : this.translate(value, depth + 1),
-      );
+      const filled = taken.map((value, place) => this.filling(template.kinds[place], value, depth));
       const found = {
         text: setApart(template.filled(filled.map(({ text }) => text))),
         whole: filled.every(({ whole }) => whole),
@@ -145,6 +145,22 @@ export class Dictionary {
       if (template.weight * LEAST_SAID >= key.length) partly ??= found;
     }
     return partly;
+  }
+
+  /* What a hole of this kind makes of what it took. */
+  filling(kind, value, depth) {
+    if (kind === "raw") return { text: value, whole: true };
+    return kind === "list" ? this.named(value, depth) : this.translate(value, depth + 1);
+  }
+
+  /* "q, k and v": the names as they are, "3 other" and the marks between them in the language. */
+  named(value, depth) {
+    const marks = Object.fromEntries(this.lists);
+    const said = itemsOf(value).map((item, place) => {
+      if (place % 2) return { text: marks[item] ?? item, whole: true };
+      return item.includes(" ") ? this.translate(item, depth + 1) : { text: item, whole: true };
+    });
+    return { text: said.map(({ text }) => text).join(""), whole: said.every(({ whole }) => whole) };
   }
 
   /* Sentences written one after the other, the longest stretch that is known first. */

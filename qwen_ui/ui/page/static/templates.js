@@ -4,16 +4,23 @@
    nothing to try again, so no text takes long. What a hole's name says of it:
    {n}, {n2}, ...      a number only, with or without a unit;
    {raw}, {raw2}, ...  kept as it is: a file's name, another program's words;
+   {list}, ...         names or numbers without spaces, "q, k and v": kept, joined as a list is;
    every other name    language, which is translated where the dictionary has it. */
 import { wordsOf } from "./wording.js";
 
 const HOLE = /\{([A-Za-z][\w]*)\}/g;
 const ADJACENT = /(\{\w+\})(?:\{\w+\})+/g; // where one ends and the next begins nobody can tell
 const NUMBER = /^[+−±~<>≤≥-]?[\d.,]*\d(?:[\d.,e+−-]*)(?: ?(?:%|[kMGTK]?B|[MGTK]|[MGTP]?FLOP))?$/;
+const LISTED = /^(?:\S+|\d+ other)$/; // "a, b and 3 other"
 const QUOTE = /['"“`]$/;
 const IN_WORD = /[A-Za-z']/;
 
-const kindOf = (name) => (/^(n|raw)\d*$/.exec(name) ?? [null, "text"])[1];
+const kindOf = (name) => (/^(n|raw|list)\d*$/.exec(name) ?? [null, "text"])[1];
+
+/** The items of a list of names, and the marks between them at every second place. */
+export const itemsOf = (text) => text.split(/(, | and )/);
+
+const listed = (text) => itemsOf(text).filter((_, place) => place % 2 === 0);
 
 /** A template: the words around its holes, and the holes' names. */
 export class Template {
@@ -61,6 +68,7 @@ export class Template {
       if (to < from + least || to > end) return null;
       const value = text.slice(from, to);
       if (kind === "n" && !NUMBER.test(value)) return null;
+      if (kind === "list" && !listed(value).every((item) => LISTED.test(item))) return null;
       taken.push(value);
       from = to + literal.length;
     }
