@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from decimal import ROUND_HALF_UP, Context
 
 _Units = Sequence[tuple[float, str]]
 _COUNTS: _Units = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "K"))
 _BYTES: _Units = ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB"))
 _FLOPS: _Units = ((1e15, "PFLOP"), (1e12, "TFLOP"), (1e9, "GFLOP"), (1e6, "MFLOP"))
+EXACT_DIGITS = 12  # of `rounded`: all that a person gave, none that a computer adds
 _LEAST_ROUNDED = 100_000  # counts below are short enough to be given in full
+_LEAST_WRITTEN_OUT = 1e-4  # values below are given as powers of ten
 
 
 def short_count(count: int) -> str:
@@ -45,9 +48,27 @@ def percent(fraction: float) -> str:
     return "99.9 %" if fraction < 1 and float(text) >= 100 else f"{text} %"
 
 
-def signed(value: float) -> str:
+def signed(value: float, decimals: int = 3) -> str:
     """A change in nats, with its sign: `+0.100`, `−0.520`."""
-    return f"{value:+.3f}".replace("-", "−")
+    return f"{value:+.{decimals}f}".replace("-", "−")
+
+
+def rounded(value: float, digits: int = 4) -> str:
+    """A measured value to so many significant digits: `2.346`, `12,350`, `1e-5`."""
+    # An exact tie is rounded up, as toPrecision of the page's scripts does.
+    nearest = Context(prec=digits, rounding=ROUND_HALF_UP).create_decimal_from_float(value)
+    short = float(nearest)
+    if abs(short) >= 1e3:
+        return f"{short:,.0f}"
+    if short and abs(short) < _LEAST_WRITTEN_OUT:
+        factor, _, power = f"{nearest:e}".partition("e")
+        return f"{float(factor):g}e{int(power)}"
+    return repr(short).removesuffix(".0")
+
+
+def rate_text(rate: float) -> str:
+    """A learning rate as every table, report and page writes it: `0.001`, `0.0125`, `2e-5`."""
+    return rounded(rate, 3)
 
 
 def duration(seconds: float) -> str:

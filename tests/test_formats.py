@@ -21,6 +21,8 @@ FORMATTERS: dict[str, Callable[..., str]] = {
     "flops": formats.short_flops,
     "percent": formats.percent,
     "duration": formats.duration,
+    "rounded": formats.rounded,
+    "rate": formats.rate_text,
 }
 CASES = [
     (name, value, text) for name, cases in TABLE.items() if name != "about" for value, text in cases

@@ -33,7 +33,7 @@ from qwen_ui.compare import (
     write_seal,
 )
 from qwen_ui.engine import search_steps
-from qwen_ui.formats import short_bytes
+from qwen_ui.formats import rate_text, short_bytes, signed
 from qwen_ui.runs import command_line
 from qwen_ui.workers import prefix_notice
 
@@ -123,7 +123,7 @@ def compare_text(record: dict[str, Any]) -> str:
             (
                 row["plan"],
                 f"{row['trainable']:,}",
-                f"{row['learning_rate']:.1e}",
+                rate_text(row["learning_rate"]),
                 f"{row['before']:.3f}",
                 f"{row['after']:.3f}{spread}",
                 *(_kept_cells(row) if kept else ()),
@@ -142,4 +142,4 @@ def _kept_cells(row: dict[str, Any]) -> tuple[str, str]:
     if row["forgetting"] is None:
         return "", ""
     spread = f" ± {row['forgetting_spread']:.3f}" if row["runs"] > 1 else ""
-    return f"{row['forgetting']:+.3f}{spread}", f"{row['kl']:.3f}"
+    return f"{signed(row['forgetting'])}{spread}", f"{row['kl']:.3f}"

@@ -12,7 +12,7 @@ from qwen_ui import compare, engine
 from qwen_ui.cli.shared import AsJson, Run, app, say, tell_notes
 from qwen_ui.cli.table import table
 from qwen_ui.errors import SettingsError
-from qwen_ui.formats import percent
+from qwen_ui.formats import percent, signed
 from qwen_ui.runs import run_folder
 
 
@@ -68,7 +68,7 @@ def dial_text(record: dict[str, Any]) -> str:
     for point in record["points"]:
         figures = ("eval_loss", "gain", "keep_loss", "forgetting", "kl")
         mark = "*" if point["strength"] == record["suggested"] else ""
-        cells = (_cell(point[name], signed=name == "forgetting") for name in figures)
+        cells = (_cell(point[name], change=name == "forgetting") for name in figures)
         rows.append((f"{point['strength']:g}", *cells, mark))
     lines = table(rows, right=set(range(6)))
     if record["suggestion"] is None:
@@ -88,13 +88,13 @@ def dial_text(record: dict[str, Any]) -> str:
         told = record["by_block"]["told"]
         lines.append(
             f"Block by block: {record['by_block']['strength']}, which gains {told['gain']:.3f}"
-            + ("" if told["forgetting"] is None else f" and forgets {told['forgetting']:+.3f}")
+            + ("" if told["forgetting"] is None else f" and forgets {signed(told['forgetting'])}")
             + " on the same half."
         )
     return "\n".join(lines)
 
 
-def _cell(value: float | None, *, signed: bool = False) -> str:
+def _cell(value: float | None, *, change: bool = False) -> str:
     if value is None:
         return "-"
-    return f"{value:+.4f}" if signed else f"{value:.4f}"
+    return signed(value, 4) if change else f"{value:.4f}"

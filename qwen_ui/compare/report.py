@@ -10,7 +10,7 @@ from qwen_ui.compare.comparison import Comparison
 from qwen_ui.compare.rows import Row, rows_of
 from qwen_ui.compare.run_results import notes_of, results
 from qwen_ui.compare.verdict import headline, verdict_sentence
-from qwen_ui.formats import percent, short_bytes
+from qwen_ui.formats import percent, rate_text, short_bytes, signed
 
 _COLUMNS = (
     "plan",
@@ -87,7 +87,7 @@ def _kept_cells(row: Row) -> tuple[str, ...]:
     if row.forgetting is None or row.kl is None:
         return ("", "")
     spread = f" ± {row.forgetting_spread:.3f}" if row.runs > 1 else ""
-    return (f"{row.forgetting:+.3f}{spread}", f"{row.kl:.3f}")
+    return (f"{signed(row.forgetting)}{spread}", f"{row.kl:.3f}")
 
 
 def _cells(row: Row) -> tuple[str, ...]:
@@ -97,7 +97,7 @@ def _cells(row: Row) -> tuple[str, ...]:
         row.plan,
         f"{row.trainable:,}",
         percent(row.share),
-        f"{row.learning_rate:.1e}",
+        rate_text(row.learning_rate),
         f"{row.before:.3f}",
         f"{row.after:.3f}{spread}",
         f"{row.perplexity:,.1f}",
@@ -129,7 +129,7 @@ def _rate_notes(rows: Sequence[Row]) -> list[str]:
     """The learning rates, by where they come from."""
     by_source: dict[str, list[str]] = {}
     for row in rows:
-        said = f"{row.plan} {row.learning_rate:.0e}"
+        said = f"{row.plan} {rate_text(row.learning_rate)}"
         by_source.setdefault(row.rate_source, []).append(said)
     return [f"{', '.join(said)} ({source})" for source, said in by_source.items()]
 

@@ -17,6 +17,7 @@ from qwen_ui.data import Batch, Example, Examples, collate
 from qwen_ui.engine.forward import Trainee
 from qwen_ui.engine.influence import influence
 from qwen_ui.errors import SettingsError
+from qwen_ui.formats import rounded
 
 # Tokens of each of the two samples whose derivative is taken: it holds all blocks' activations.
 TOKENS = 32
@@ -143,7 +144,7 @@ def _leak(trainee: Trainee, pair: PackedPair) -> str:
     ):
         off = float(torch.linalg.vector_norm(other.float() - states)) / max(norm, 1e-20)
         if not off <= most:
-            return f"{what} {off:.1e}"
+            return f"{what} {rounded(off, 2)}"
     return ""
 
 

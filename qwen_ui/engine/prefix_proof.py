@@ -15,6 +15,7 @@ import torch
 
 from qwen_ui.engine.forward import Trainee
 from qwen_ui.engine.prefix_cut import CutError
+from qwen_ui.formats import rounded
 
 # The first rows and tokens of a batch prove as much as all of it: causal models give the same for
 # the start of a sequence, whatever follows.
@@ -88,7 +89,7 @@ def _proven(
     if not off <= rounding(trainee, whole_BTH):
         raise CutError(
             "the blocks above take more from them than their output (without it the states "
-            f"differ by {off:.1e})"
+            f"differ by {rounded(off, 2)})"
         )
     one, other = _in_training(trainee, inputs, prefix_BTH)
     if not torch.equal(one, other):

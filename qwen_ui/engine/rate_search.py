@@ -11,6 +11,7 @@ from qwen_ui.engine.rate_trials import RateTrials, Stopped
 from qwen_ui.engine.setup import Prepared
 from qwen_ui.engine.start_fields import start_fields
 from qwen_ui.engine.step_report import StepReport
+from qwen_ui.formats import rate_text
 from qwen_ui.runs import Phases, Writer
 
 
@@ -86,8 +87,8 @@ class RateSearch:
             )
         else:
             said = (
-                f"For {steps:,} steps a learning rate of {found:g}, by {len(self._losses)} runs of "
-                f"{self._steps} steps."
+                f"For {steps:,} steps a learning rate of {rate_text(found)}, by "
+                f"{len(self._losses)} runs of {self._steps} steps."
             )
         level = "info" if found else "warning"
         self._writer.event("log", level=level, message=said)

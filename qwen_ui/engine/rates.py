@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from qwen_ui.engine.rate_finder import HIGHEST_RATE, by_length
+from qwen_ui.formats import rate_text
 from qwen_ui.model import Role, is_bias
 from qwen_ui.runs import rate_search_of, run_folder
 
@@ -122,6 +123,6 @@ def peak_rate(spec: RunSpec, selection: Selection) -> SuggestedRate:
         return SuggestedRate(search.rate, search.source)
     note = (
         f"The learning-rate finder '{search.run}' is {search.status} and found no rate. "
-        f"{search.reason} This run takes the suggested rate, {suggested.rate:g}."
+        f"{search.reason} This run takes the suggested rate, {rate_text(suggested.rate)}."
     )
     return SuggestedRate(suggested.rate, suggested.source, note)

@@ -15,6 +15,8 @@ from typing import Any, Protocol
 
 import torch
 
+from qwen_ui.formats import rounded
+
 # Times that a shape is seen before it is recorded: shapes that come once repay nothing.
 BEFORE_RECORDING = 2
 # Calls to come from which recording repays its 0.2 seconds, and from which the other way repays the
@@ -186,7 +188,7 @@ def _difference(found: Evidence, expected: Evidence) -> str:
         # Row by row: one that is wrong does not hide among thousands.
         share = float((off / norm.clamp_min(1e-20)).max())
         if not share <= most:
-            return f"a replay differs by {share:.1e}"
+            return f"a replay differs by {rounded(share, 2)}"
     return ""
 
 

@@ -10,6 +10,7 @@ import torch
 from qwen_ui.data import Batch, Example, Examples, collate
 from qwen_ui.engine.forward import Trainee
 from qwen_ui.engine.sharding import local
+from qwen_ui.formats import rounded
 
 # Largest relative difference of the loss, and of the norm of the gradients' difference.
 TOLERANCES = {torch.float32: (1e-5, 1e-3), torch.bfloat16: (2e-2, 2e-1)}
@@ -125,6 +126,6 @@ def _sentence(shortcut: str, proof: Proof) -> str:
         )
     return (
         f"On the first batch {shortcut} gave a different loss (relative difference "
-        f"{proof.loss:.1e}) or different gradients ({proof.gradient:.1e}) than the full forward "
-        "pass, so this run does not use it."
+        f"{rounded(proof.loss, 2)}) or different gradients ({rounded(proof.gradient, 2)}) than the "
+        "full forward pass, so this run does not use it."
     )

@@ -23,6 +23,7 @@ from qwen_ui.compare import (
     verdict_sentence,
 )
 from qwen_ui.errors import RunError
+from qwen_ui.formats import rate_text
 from qwen_ui.library.plans import AnyPlan, as_contender
 from qwen_ui.library.runs import OnEvent, Run, loss_chart
 from qwen_ui.markup import table, view
@@ -102,7 +103,7 @@ class ComparedPlans:
             (
                 row.plan,
                 f"{row.trainable:,}",
-                f"{row.learning_rate:.1e}",
+                rate_text(row.learning_rate),
                 f"{row.before:.3f}",
                 f"{row.after:.3f}" + (f" ± {row.spread:.3f}" if row.runs > 1 else ""),
                 f"{row.seconds:.1f}",

@@ -9,6 +9,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from qwen_ui.formats import rounded
 from qwen_ui.markup.templates import render
 
 WIDTH, HEIGHT = 680, 380
@@ -127,7 +128,7 @@ def _short(value: float) -> str:
     for size, sign in ((1e9, "B"), (1e6, "M"), (1e3, "K")):
         if value >= size:
             return f"{value / size:g} {sign}"
-    return f"{value:g}"
+    return rounded(value)
 
 
 def _grid(across: _Axis, up: _Axis, x_title: str, y_title: str) -> Iterator[Mark]:

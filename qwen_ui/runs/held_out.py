@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from qwen_ui.files import read_json, write_json
+from qwen_ui.formats import rate_text, signed
 from qwen_ui.runs.fields import Checks, is_count, is_number, list_of
 
 HELD_OUT_NAME = "held_out.json"
@@ -119,8 +120,8 @@ def gain_note(held_out: HeldOut, learning_rate: float) -> str:
     if tells_apart(gain, held_out.gain_error):
         return ""
     return (
-        f"The evaluation loss moved by {-gain:+.3f} nats per token, and the {count:,} held-out "
+        f"The evaluation loss moved by {signed(-gain)} nats per token, and the {count:,} held-out "
         f"samples tell differences above {told:.3f} from chance. If the training loss hardly fell "
-        f"either, the learning rate {learning_rate:.1e} is likely too low for so many steps: find "
-        "one (--learning-rate-finder). Else hold out more samples."
+        f"either, the learning rate {rate_text(learning_rate)} is likely too low for so many "
+        "steps: find one (--learning-rate-finder). Else hold out more samples."
     )

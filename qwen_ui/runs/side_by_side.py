@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from qwen_ui.formats import EXACT_DIGITS, rounded
 from qwen_ui.runs.annotation import annotation_of
 from qwen_ui.runs.csv_export import csv_of
 from qwen_ui.runs.current_status import status_of
@@ -134,4 +135,6 @@ def runs_csv(runs: Sequence[str]) -> str:
 
 
 def _text(value: Any) -> str:
+    if isinstance(value, float):
+        return rounded(value, EXACT_DIGITS)
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -63,7 +63,7 @@ def test_a_gain_within_its_noise_asks_for_another_rate() -> None:
     assert noisy.gain == pytest.approx(0.5 / 30)
     said = gain_note(noisy, 1e-5)
     assert "3 held-out samples" in said
-    assert "the learning rate 1.0e-05 is likely too low" in said
+    assert "the learning rate 1e-5 is likely too low" in said
     clear = HeldOut((10, 10, 10), (20.0, 25.0, 30.0), (10.0, 15.5, 19.5))
     assert gain_note(clear, 1e-5) == ""
 

@@ -11,6 +11,7 @@ import gradio as gr
 from qwen_ui.compare import comparisons_with
 from qwen_ui.errors import UserError
 from qwen_ui.files import read_json
+from qwen_ui.formats import EXACT_DIGITS, rate_text, rounded
 from qwen_ui.runs import (
     DELTA_NAME,
     SETTING_PLACES,
@@ -98,7 +99,7 @@ def _short(settings: dict[str, Any], start: Event, folder: Path) -> str:
     packages = read_json(folder / ENVIRONMENT).get("packages")
     torch = packages.get("torch") if isinstance(packages, dict) else None
     parts = [
-        f"learning rate {rate:.3g}" if isinstance(rate, int | float) else "",
+        f"learning rate {rate_text(rate)}" if isinstance(rate, int | float) else "",
         f"seed {settings.get('seed', 0)}",
         f"batch {settings.get('batch_size', '?')} of {settings.get('sequence_length', '?')} tokens",
         f"data {Path(str(settings.get('data') or '')).name}",
@@ -115,7 +116,8 @@ def _settings_of(group: str, settings: dict[str, Any], start: Event) -> Rows:
         value = settings.get(name, setting_field(name).default)
         text = _text(value)
         if name == "learning_rate" and start.get("learning_rate") is not None:
-            text = f"{start['learning_rate']:g} ({start.get('learning_rate_source') or 'given'})"
+            rate = rate_text(start["learning_rate"])
+            text = f"{rate} ({start.get('learning_rate_source') or 'given'})"
         rows.append((LABELS.get(name) or setting_label(name), text))
     return rows
 
@@ -171,4 +173,4 @@ def _text(value: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, list | tuple):
         return "; ".join(map(str, value)) or "none"
-    return str(value)
+    return rounded(value, EXACT_DIGITS) if isinstance(value, float) else str(value)

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+from qwen_ui.formats import signed
 from qwen_ui.runs import best_run, fold_run, run_curves, run_folder, setting_differences
 from qwen_ui.ui.page import SERIES_COLOURS, plotly_script, render, script
 from qwen_ui.ui.runs.live_grid import grid_record
@@ -72,7 +73,7 @@ def _figures(
 def _kept(run: dict[str, Any]) -> tuple[str, str]:
     """What a run forgot of its text to keep: the loss's rise, and KL."""
     forgetting = run["forgetting"]
-    return "–" if forgetting is None else f"{forgetting:+.4f}", _rounded(run["kl"])
+    return "–" if forgetting is None else signed(forgetting, 4), _rounded(run["kl"])
 
 
 def _differences(runs: Sequence[str]) -> list[dict[str, Any]]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from qwen_ui.engine import suggest_learning_rate
 from qwen_ui.errors import SettingsError, UserError
+from qwen_ui.formats import rate_text
 from qwen_ui.freeze import FreezePlan, resolve
 from qwen_ui.model.weights import refuse_untrainable
 from qwen_ui.paths import runs_folder
@@ -70,7 +71,7 @@ def intent(
         "train/intent.html",
         **told,
         summary=selection.summary,
-        rate=f"{suggested.rate:g}",
+        rate=rate_text(suggested.rate),
         source=suggested.source,
     )
     return Intent(model, suggested.rate, text)

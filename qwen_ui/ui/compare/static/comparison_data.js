@@ -1,6 +1,5 @@
 /* What is shown of a comparison, from the server's answer (`compare_view.py`). No DOM. */
-import { bytes, exact, nats, percent, rounded, signed } from "qwen/page/format.js";
-import { rateText } from "qwen/page/log_ticks.js";
+import { bytes, exact, nats, percent, rateText, rounded, signed } from "qwen/page/format.js";
 
 const lossAfter = ({ after, spread, runs }) =>
   after.toFixed(3) + (runs > 1 ? ` ± ${spread.toFixed(3)}` : "");

@@ -91,6 +91,9 @@ export const rounded = (value, digits = 4) => {
   return short !== 0 && Math.abs(short) < 1e-4 ? short.toExponential() : short.toString();
 };
 
+/** A learning rate, as every table, report and chart writes it: 0.001, 0.0125, 2e-5. */
+export const rateText = (rate) => rounded(rate, 3);
+
 /** A loss or a divergence in nats, to three decimals: 0.002. */
 export const nats = (value) => (missing(value) ? MISSING : value.toFixed(3));
 

@@ -1,5 +1,5 @@
 /* Ticks of a logarithmic axis: as few as there is room for, each with its label. No DOM. */
-import { rounded, shortCount } from "./format.js";
+import { shortCount } from "./format.js";
 
 const MOST = 5;
 const LADDERS = [[1, 2, 5], [1, 3], [1]]; // of each decade; then every second one, every third ...
@@ -32,6 +32,3 @@ export const logAxis = (values, text = shortCount) => {
   if (ticks.length < 2) ticks = text(low) === text(high) ? [low] : [low, high];
   return { type: "log", range, tickmode: "array", tickvals: ticks, ticktext: ticks.map(text) };
 };
-
-/** A learning rate: 0.02, 4.1, 2e-5. */
-export const rateText = (rate) => rounded(rate, 2);

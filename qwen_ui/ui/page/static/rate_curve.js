@@ -1,6 +1,7 @@
 /* What the learning-rate finder tried: the loss of its short runs by rate, and what it found. */
 import { make } from "./dom.js";
-import { logAxis, rateText } from "./log_ticks.js";
+import { rateText } from "./format.js";
+import { logAxis } from "./log_ticks.js";
 import { colour, CONFIG, drawer, keepFitting, layout } from "./plotly.js";
 
 const HEIGHT = 240;
@@ -18,8 +19,9 @@ export const rateTraces = (searches, paint) =>
       mode: "lines+markers",
       x: points.map(([tried]) => tried),
       y: points.map(([, loss]) => loss),
+      text: points.map(([tried]) => rateText(tried)),
       line: { color, width: 1.6 },
-      hovertemplate: `%{x}: %{y:.4f} after ${steps} steps`,
+      hovertemplate: `%{text}: %{y:.4f} after ${steps} steps`,
     };
     if (rate === null) return [curve];
     const lowest = Math.min(...curve.y);
@@ -28,9 +30,10 @@ export const rateTraces = (searches, paint) =>
       mode: "markers",
       x: [rate],
       y: [lowest],
+      text: [rateText(rate)],
       marker: { symbol: "star", size: 13, color },
       showlegend: false,
-      hovertemplate: "found: %{x}<extra></extra>",
+      hovertemplate: "found: %{text}<extra></extra>",
     };
     return [curve, star];
   });

@@ -1,5 +1,5 @@
 /* The columns of the table of runs. No DOM. */
-import { duration, exact, nats, rounded, shortCount, signed } from "qwen/page/format.js";
+import { duration, exact, nats, rateText, rounded, shortCount, signed } from "qwen/page/format.js";
 
 const DATE = "20261125-154210-".length; // a run's name goes on with what trains and where
 const when = (seconds) =>
@@ -43,7 +43,7 @@ export const COLUMNS = [
     title: "learning rate",
     figure: true,
     minor: true,
-    text: (r) => rounded(r.learning_rate, 3),
+    text: (r) => rateText(r.learning_rate),
   },
   {
     key: "loss",
