@@ -23,11 +23,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import product
 from pathlib import Path
 
 from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from scripts.film_strip import FRAME, first_visit
 from scripts.picture_states import SETTLE_MS, STATES, show
@@ -38,8 +39,11 @@ LANGUAGES = ("en", "zh-CN")
 HEIGHTS = {390: 844, 1024: 768, 1440: 900}
 FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
 # A loaded machine is slow; the comparison makes several runs.
-PATIENCE_MS, RUNS_MS = 60_000, 900_000
+PATIENCE_MS, RUNS_MS, DRAWING_MS = 60_000, 900_000, 15_000
 STILL = ".q-bar, #q-header { position: static !important; }"
+# No picture that is in sight waits for its library or for the server.
+DRAWN = """() => [...document.querySelectorAll(".qr-plot, .qc-plot, .q-plot, .qi-picture")].every(
+  (plot) => !plot.checkVisibility() || plot.querySelector("svg"))"""
 
 
 def main() -> int:
@@ -108,8 +112,12 @@ def draw_all(page: Page, width: int) -> None:
     height = page.evaluate("document.documentElement.scrollHeight")
     page.set_viewport_size({"width": width, "height": height})
     page.wait_for_timeout(SETTLE_MS)
+    with suppress(PlaywrightTimeout):  # a chart without data is never drawn
+        page.wait_for_function(DRAWN, timeout=DRAWING_MS)
     page.set_viewport_size({"width": width, "height": HEIGHTS[width]})
     page.add_style_tag(content=STILL)
+    # What sticks to the window while it scrolls is at its own place again.
+    page.evaluate("scrollTo({ top: 0, behavior: 'instant' })")
     page.wait_for_timeout(SETTLE_MS // 3)
 
 

@@ -22,7 +22,8 @@ _OF_OTHERS = re.compile(
     r"\{n\} (?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sept|Oct|Nov|Dec), \{raw\}"
     r"|Autoscale|Box Select|Download plot as a PNG|Lasso Select|Pan|Plot|Reset axes"
     r"|Zoom(?: in| out)?"
-    r"|Click to (?:Upload|upload or drop files)|Drop File Here|- or -"
+    r"|Click to (?:Upload|upload or drop files)|Drop File Here|- or -|File upload"
+    r"|Uploading \{n\} files?\.\.\.|Remove this file|\(size unknown\)"
     r"|Empty value|Error|Info|Loading\.\.\.|More tabs|Success"
     r"|Warning|processing \||queue: \{place\} \|"
 )

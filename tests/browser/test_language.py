@@ -130,6 +130,12 @@ def test_own_data_and_slurm_in_chinese(opened: Page) -> None:
     given = {"name": "broken.jsonl", "mimeType": "text/plain", "buffer": broken}
     page.locator("#qt-upload input[type=file]").set_input_files(given)  # type: ignore[arg-type]
     expect(page.locator("#qt-form .q-data-mistakes")).to_contain_text("第 3 行")
+    # gradio's list shows the name in two pieces, which are nobody's language.
+    expect(page.locator("#qt-form .file-preview .filename")).to_have_text(" broken .jsonl ")
+    page.locator(".q-guide-help").click()
+    expect(page.locator("dialog[open]")).to_contain_text("关闭本页后仍会继续")
+    page.keyboard.press("Escape")
+    all_told(page)
     if page.locator("#qt-where").is_visible():  # on a machine with Slurm
         page.locator("#qt-where input").nth(1).check()
         expect(page.locator("#qt-slurm")).to_contain_text("分区")

@@ -22,6 +22,23 @@ SIDE_BY_SIDE = {
     "Compare": ("#qc-form", "#qc-side"),
 }
 LEAST_GAP = 16
+# WCAG 2.5.8. The rows of trees and grids are lower: their keys do what a click does there. A field
+# inside a frame of gradio's takes the clicks of all of the frame, a box those of its label.
+LOW = """() => [...document.querySelectorAll(
+    "button, select, summary, a[href], input, textarea, [role=button], [role=tab]")]
+  .filter((node) => node.checkVisibility() && !node.closest("[role=grid], [role=treegrid], p, li"))
+  .map((node) => [node, (node.closest("label, .wrap-inner, .input-container") ?? node)
+    .getBoundingClientRect()])
+  .filter(([node, { width, height }]) => width && height && (width < 23.5 || height < 23.5))
+  .map(([node, { width, height }]) => `${node.className || node.id || node.tagName} ` +
+    `${node.textContent.slice(0, 20)} ${Math.round(width)} x ${Math.round(height)}`)"""
+# In the table of runs a tick, a baseline's mark and a name lie beside each other in a row of 32 px.
+BESIDE = ("Overlay", "qr-pin", "INPUT")
+WITHOUT_ARROW = """() => [...document.querySelectorAll("select:not(#q-language *)")]
+  .filter((node) => node.checkVisibility())
+  .filter((node) => getComputedStyle(node).appearance === "none"
+    && getComputedStyle(node).backgroundImage === "none")
+  .map((node) => node.className || node.getAttribute("aria-label"))"""
 SIDEWAYS = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 
@@ -68,6 +85,17 @@ def test_panels_do_not_touch_at_1024_px(page: Page) -> None:
         beside = boxes[1]["x"] - boxes[0]["x"] - boxes[0]["width"]
         below = boxes[1]["y"] - boxes[0]["y"] - boxes[0]["height"]
         assert max(beside, below) >= LEAST_GAP, tab
+
+
+def test_what_is_pressed_is_24_px_high_and_what_is_chosen_from_has_an_arrow(page: Page) -> None:
+    for tab in TABS:
+        opened(page, tab)
+        if tab == "Runs":
+            page.locator(".qr-open").first.click()
+            expect(page.locator(".qr-tool:visible").first).to_be_visible()
+        low = [one for one in page.evaluate(LOW) if not one.startswith(BESIDE)]
+        assert low == [], tab
+        assert page.evaluate(WITHOUT_ARROW) == [], tab
 
 
 def test_a_theme_is_chosen_on_the_page_and_kept(page: Page) -> None:

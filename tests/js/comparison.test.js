@@ -136,17 +136,23 @@ test("how far a comparison is", () => {
     data.progressOf({ searches: [{ plan: "BitFit", status: "completed" }], runs }),
     "2 of 3 runs are over; BitFit, seed 1: 12 / 60",
   );
-  assert.equal(data.progressOf({ searches: [], runs: [runs[0]] }), "1 of 1 runs are over");
+  assert.equal(data.progressOf({ searches: [], runs: [runs[0]] }), "1 of 1 run is over");
 });
 
 test("the best plan and the learning rates by their source", () => {
   const rows = [row("a", { after: 4.2 }), row("b"), row("c", { after: 4.1, rate_source: "given" })];
   assert.equal(data.bestPlan(rows), "b");
   assert.equal(data.bestPlan([]), null);
-  assert.equal(
-    data.ratesInWords(rows),
-    "Learning rates: a 0.001, b 0.001 (suggested); c 0.001 (given).",
-  );
+  assert.deepEqual(data.ratesBySource(rows), [
+    [
+      "suggested",
+      [
+        ["a", "0.001"],
+        ["b", "0.001"],
+      ],
+    ],
+    ["given", [["c", "0.001"]]],
+  ]);
 });
 
 test("a run has the curves that it has lines for; names stand where there is room", () => {

@@ -36,6 +36,27 @@ test("what a hole took is translated, or kept where the hole says so", () => {
   assert.equal(whole(texts, "There is no run 'completed'."), "没有名为“completed”的运行。");
 });
 
+test("a template of hardly a word takes a name for what it keeps, and no sentence", () => {
+  const texts = { "a {raw}.": "类型为 {raw}。" };
+  assert.equal(whole(texts, "a Qwen2Attention."), "类型为 Qwen2Attention。");
+  const said = dictionary(texts).translate(
+    "a run on your data: it goes on when this page is closed.",
+  );
+  assert.equal(said.whole, false);
+});
+
+test("a hole takes no half of what stands in brackets", () => {
+  const texts = {
+    "{kinds} of {layers}": "{layers}的 {kinds}",
+    "({n} runs of {n2} steps)": "（{n} 次）",
+  };
+  assert.equal(whole(texts, "(3 runs of 15 steps)"), "（3 次）");
+  assert.equal(
+    dictionary({ "{a} of {b}": "{b}的 {a}" }).translate("x (1 of 2)").text,
+    "x (1 of 2)",
+  );
+});
+
 test("a hole for a number takes nothing else", () => {
   const texts = { "{n} blocks": "{n} 个块" };
   assert.equal(whole(texts, "28 blocks"), "28 个块");

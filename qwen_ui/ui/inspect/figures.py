@@ -191,20 +191,38 @@ def weight_heatmap(grid: WeightGrid, *, dark: bool, by_kind: bool = False) -> go
             colorscale=[[0, ground], [1, full]],
             xgap=1,
             ygap=1,
-            colorbar={"thickness": 10, "outlinewidth": 0, "tickformat": ".3~g"}
+            colorbar={
+                **{"orientation": "h", "thickness": 10, "outlinewidth": 0, "tickformat": ".3~g"},
+                **{"len": 0.5, "x": 0, "xanchor": "left", "y": 0, "yref": "container"},
+                **{"yanchor": "bottom"},
+            }
             | ({"tickvals": [0, 1], "ticktext": ["least", "most"]} if by_kind else {}),
             hovertemplate="block %{x}, %{y}<br>"
             + grid.measure
             + " %{customdata:.6g}<extra></extra>",
         )
     )
-    layout = base_layout(dark=dark, height=max(220, 90 + 24 * len(grid.kinds)))
+    layout = base_layout(dark=dark, height=max(260, 130 + 24 * len(grid.kinds)))
     layout |= {
-        "margin": {"l": 8, "r": 8, "t": 8, "b": 44},
+        "margin": {"l": 8, "r": 8, "t": 8, "b": 84},
         "xaxis": {"title": _small("block"), "showgrid": False, "zeroline": False},
-        "yaxis": {"autorange": "reversed", "automargin": True, "showgrid": False},
+        "yaxis": {
+            "autorange": "reversed",
+            "automargin": True,
+            "showgrid": False,
+            # The last part says which it is; hovering says all.
+            "tickvals": list(grid.kinds),
+            "ticktext": _short_names(grid.kinds),
+            "tickfont": {"size": 12},
+        },
     }
     return figure.update_layout(**layout)
+
+
+def _short_names(kinds: Sequence[str]) -> list[str]:
+    """The leaf of each, or the whole of all where two would be the same."""
+    short = [_leaf(kind) for kind in kinds]
+    return short if len(set(short)) == len(short) else list(kinds)
 
 
 def _stretched(row: Sequence[float]) -> list[float]:

@@ -124,7 +124,8 @@ def build(session: Session) -> More:
                 download = gr.DownloadButton(
                     "Download as Markdown", visible=False, size="sm", scale=0, min_width=200
                 )
-            report = gr.Markdown("", elem_id="qi-report")
+            # The document that is downloaded, which is English (docs/language.md).
+            report = gr.Markdown("", elem_id="qi-report", elem_classes="notranslate")
     return More(
         dark,
         treemap,

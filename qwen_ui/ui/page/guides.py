@@ -22,7 +22,7 @@ SHOWN = {
     "freeze": "Freeze",
     "plan": "Plans",
     "price": "Price",
-    "training": "Training",
+    "training": "Training runs",
     "runs": "Runs",
     "compare": "Compare",
     "dial": "The dial",

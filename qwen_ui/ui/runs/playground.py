@@ -124,7 +124,7 @@ def _runs_of(model: str, chosen: str) -> list[tuple[str, str]]:
         if not (folder / DELTA_NAME).is_file() or not is_own(folder):
             continue
         if str(recorded_settings(folder).get("model") or "") == model:
-            found.append((name, f"{title_of(folder)} ({name[:15]})"))
+            found.append((name, f"{title_of(folder)} ({name[:15]}-{name[-4:]})"))
     return found[:MOST_OFFERED]
 
 

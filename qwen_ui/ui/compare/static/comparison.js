@@ -20,7 +20,7 @@ import { colour, CONFIG, keepFitting, layout, onTheme, plotly } from "qwen/page/
 import { placeOf, Poller } from "qwen/page/poller.js";
 import { rateLayout, rateTraces } from "qwen/page/rate_curve.js";
 import * as data from "./comparison_data.js";
-import { comparisonExpected, noteOf, sampleOf, waitingFor } from "./comparison_parts.js";
+import { comparisonExpected, noteOf, rateNote, sampleOf, waitingFor } from "./comparison_parts.js";
 
 const POLL_MS = 1000;
 const COLOURS = ["accent", "role-attention", "role-mlp", "role-norm", "role-head", "role-expert"];
@@ -244,7 +244,7 @@ class Comparison {
       return rowOf(...cells);
     });
     const table = tableOf("qc-table", heads, lines);
-    return [table, make("p", "qc-rates", data.ratesInWords(rows))];
+    return [table, rateNote(rows)];
   }
 
   async plots() {

@@ -68,7 +68,8 @@ export const progressOf = ({ searches, runs }) => {
   const search = searches.find(({ status }) => status === "running");
   const run = runs.find(({ status }) => status === "running");
   const now = run ? runInWords(run) : search ? searchInWords(search) : "";
-  const done = `${over} of ${all.length} runs are over`;
+  const done =
+    all.length === 1 ? `${over} of 1 run is over` : `${over} of ${all.length} runs are over`;
   return now ? `${done}; ${now}` : done;
 };
 
@@ -108,14 +109,14 @@ export const failuresOf = ({ runs, searches }) => {
 export const bestPlan = (rows) =>
   rows.length ? rows.reduce((a, b) => (b.after < a.after ? b : a)).plan : null;
 
-/** The learning rates, by where they come from. */
-export const ratesInWords = (rows) => {
+/** The learning rates by where they come from, in the parts that each are a text of its own:
+    [source, [[plan, rate], ...]]. */
+export const ratesBySource = (rows) => {
   const plansOf = new Map();
   for (const { plan, learning_rate: rate, rate_source: source } of rows) {
-    plansOf.set(source, [...(plansOf.get(source) ?? []), `${plan} ${rateText(rate)}`]);
+    plansOf.set(source, [...(plansOf.get(source) ?? []), [plan, rateText(rate)]]);
   }
-  const said = [...plansOf].map(([source, plans]) => `${plans.join(", ")} (${source})`);
-  return `Learning rates: ${said.join("; ")}.`;
+  return [...plansOf];
 };
 
 const trace = ({ plan, seed, lines }, key, style) =>

@@ -1,5 +1,6 @@
 /* Small parts of a comparison's view. */
 import { make } from "qwen/page/dom.js";
+import { ratesBySource } from "./comparison_data.js";
 
 const NOTHING = "Nothing compared yet";
 const ONE_CLICK =
@@ -44,6 +45,17 @@ export const sampleOf = (sample, plan) => {
     const written = make("span", "notranslate", sample.prompt + sample[when]);
     words.append(make("small", "", `${when}: `), written);
     node.append(words);
+  }
+  return node;
+};
+
+/** The learning rates below the table; each part is a node, so that each is translated by itself. */
+export const rateNote = (rows) => {
+  const node = make("p", "qc-rates");
+  node.append(make("span", "", "Learning rates"));
+  for (const [source, plans] of ratesBySource(rows)) {
+    for (const [plan, rate] of plans) node.append(" · ", make("span", "", plan), ` ${rate}`);
+    node.append(" (", make("span", "", source), ")");
   }
   return node;
 };

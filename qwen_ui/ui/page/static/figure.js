@@ -11,7 +11,8 @@ class Figure {
     this.plot.setAttribute("role", "img");
     this.plot.setAttribute("aria-label", props.figure_name);
     this.waits = make("p", "q-hint", "Drawing …");
-    element.querySelector(".q-figure").append(this.wrong, this.waits, this.plot);
+    const title = make("h4", "q-figure-title", props.figure_name);
+    element.querySelector(".q-figure").append(title, this.wrong, this.waits, this.plot);
     this.drawn = "";
     new IntersectionObserver((entries) => {
       this.seen = entries.at(-1).isIntersecting;

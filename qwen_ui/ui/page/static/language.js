@@ -17,7 +17,8 @@ const NAMES = [
 ];
 /* Not language: code, what a person writes, and what is marked so, by HTML's attribute or by the class
    that stands for it. The nearest mark counts. */
-const MARKS = "[translate], .notranslate";
+// The name of a person's file stands in gradio's own markup, in two pieces.
+const MARKS = "[translate], .notranslate, .file-preview .filename";
 const CODE = "code, pre, kbd, samp, script, style, textarea, [contenteditable]";
 const LABELLED = NAMES.map((name) => `[${name}]`).join(", ");
 const { offered, tag: first, dictionary: firstFile } = window.qwenLanguage;

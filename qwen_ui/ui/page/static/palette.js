@@ -62,7 +62,8 @@ export class Palette {
       const row = make("li");
       row.setAttribute("role", "option");
       row.id = `q-found-${place}`;
-      row.append(make("span", "q-found-name", item.name), make("small", "", item.kind));
+      const detail = make("span", "q-found-detail notranslate", item.detail ?? "");
+      row.append(make("span", "q-found-name", item.name), detail, make("small", "", item.kind));
       return row;
     });
     this.list.replaceChildren(...rows);

@@ -14,6 +14,10 @@ const NUMBER = /^[+−±~<>≤≥-]?[\d.,]*\d(?:[\d.,e+−-]*)(?: ?(?:%|[kMGTK]?
 const LISTED = /^(?:\S+|\d+ other)$/; // "a, b and 3 other"
 const QUOTE = /['"“`]$/;
 const IN_WORD = /[A-Za-z']/;
+const LEAST_LETTERS = 8;
+
+/* A hole between words never takes half of a bracket's text. */
+const isBalanced = (text) => text.split("(").length === text.split(")").length;
 
 const kindOf = (name) => (/^(n|raw|list)\d*$/.exec(name) ?? [null, "text"])[1];
 
@@ -40,6 +44,16 @@ export class Template {
   isQuoted(place) {
     const quote = QUOTE.exec(this.literals[place]);
     return quote !== null && /^['"”`]/.test(this.literals[place + 1]);
+  }
+
+  /* Whether what stands in a hole's place is of its kind. A template that says next to nothing,
+     "a {raw}.", keeps a name and no sentence. */
+  takes(kind, place, value) {
+    if (kind === "n") return NUMBER.test(value);
+    if (!isBalanced(value)) return false;
+    return (
+      kind !== "raw" || this.weight >= LEAST_LETTERS || this.isQuoted(place) || !/\s/.test(value)
+    );
   }
 
   /* Words that stand in it whole: those that touch a hole may be a part of a longer one. */
@@ -69,6 +83,7 @@ export class Template {
       const value = text.slice(from, to);
       if (kind === "n" && !NUMBER.test(value)) return null;
       if (kind === "list" && !listed(value).every((item) => LISTED.test(item))) return null;
+      if (!this.takes(kind, place, value)) return null;
       taken.push(value);
       from = to + literal.length;
     }

@@ -3,7 +3,7 @@ import { make, makeScroller, rowOf, tableOf } from "qwen/page/dom.js";
 import { commonValue } from "./overlay_lines.js";
 
 const headOf = (name, colour) => {
-  const cell = make("th", "notranslate", name);
+  const cell = make("th", "", name);
   const dot = make("i", "qr-dot");
   dot.style.background = colour;
   cell.prepend(dot);

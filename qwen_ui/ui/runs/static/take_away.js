@@ -179,7 +179,7 @@ class TakeAway extends RunSection {
     );
     const about =
       "With a model card: plan, data, figures, base and licence. The token is yours, from " +
-      "`hf auth login` or HF_TOKEN, and is not kept.";
+      "hf auth login or HF_TOKEN, and is not kept.";
     const ticks = this.row(merged.wrap, open.wrap);
     const name = field("Repository on the Hugging Face hub", repo);
     return this.way("To the hub", about, name, ticks, this.row(begin), ...this.place("push"));
