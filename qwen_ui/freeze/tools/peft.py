@@ -10,9 +10,10 @@ from qwen_ui.errors import PlanError
 from qwen_ui.freeze.tools.adapter import ALL_LINEAR, Adapter, adapter_from
 from qwen_ui.freeze.tools.affixes import Beginnings
 from qwen_ui.freeze.tools.findings import Entry, Problem, Reading, in_tree_order
+from qwen_ui.freeze.tools.peft_methods import METHODS
 from qwen_ui.freeze.tools.peft_moe import translated
 from qwen_ui.freeze.tools.peft_refusals import refusals
-from qwen_ui.freeze.tools.peft_rule import METHODS, PeftRule
+from qwen_ui.freeze.tools.peft_rule import PeftRule
 from qwen_ui.freeze.tools.peft_size import adapter_elements
 from qwen_ui.freeze.tools.values import Values, text
 from qwen_ui.model import Anatomy
@@ -30,12 +31,27 @@ def read_peft(values: Values, anatomy: Anatomy) -> Reading:
             f"The file configures '{method[:40]}', whose tensors are not found by LoRA's rule. "
             f"Lint reads {', '.join(sorted(METHODS))}."
         )
+    unknown = METHODS[method].unknown(values)
+    values = {key: value for key, value in values.items() if key not in unknown}
     if values.get("layer_replication"):
         raise PlanError(
             "`layer_replication` repeats blocks before anything is matched, and lint has the model "
             "as it is. Take the setting out, and lint the rest."
         )
-    return read_adapter("peft", adapter_from(values, method), anatomy)
+    adapter = adapter_from(values, method)
+    return read_adapter(
+        "peft", adapter, anatomy, [_passed_over(method, unknown)] if unknown else ()
+    )
+
+
+def _passed_over(method: str, settings: Sequence[str]) -> Problem:
+    """That PEFT's configuration of a method has no such settings."""
+    names = " and no ".join(settings)
+    return Problem(
+        "warning",
+        f"{method} has no {names}: PEFT passes over that where it reads a file, and a "
+        "configuration made in a script raises a TypeError. The names here are those without it.",
+    )
 
 
 def read_adapter(

@@ -25,23 +25,9 @@ from functools import cached_property
 from qwen_ui.freeze.tools.adapter import ALL_LINEAR, Adapter
 from qwen_ui.freeze.tools.affixes import DottedEnds, Ends
 from qwen_ui.freeze.tools.parts import Part, Parts, parts_of
+from qwen_ui.freeze.tools.peft_methods import METHODS
 from qwen_ui.model import Anatomy, match_names, matched_groups
 
-# `peft/tuners/lora/layer.py`, `dispatch_default`, and `peft/tuners/*/model.py` of the others.
-_ADAPTABLE = {
-    "LORA": ("linear", "conv1d", "embedding", "conv"),
-    "ADALORA": ("linear", "conv1d"),
-    "VERA": ("linear", "conv1d"),
-    "LOHA": ("linear", "conv"),
-    "LOKR": ("linear", "conv"),
-    "OFT": ("linear", "embedding"),
-    "BOFT": ("linear",),
-    "BONE": ("linear",),
-    "HRA": ("linear",),
-    "MISS": ("linear",),
-}
-# Methods whose targets follow the same rule; the size of their adapters is known for LoRA alone.
-METHODS = frozenset(_ADAPTABLE)
 # `peft/tuners/tuners_utils.py`, `_check_lora_target_modules_mamba`.
 MAMBA_TYPES = frozenset({"falcon_h1", "mamba", "mamba2", "falcon_mamba", "nemotron_h"})
 NOT_IN_MAMBA = frozenset({"out_proj", "conv1d"})
@@ -184,7 +170,7 @@ class PeftRule:
     @property
     def adaptable(self) -> tuple[str, ...]:
         """Kinds of modules that PEFT can adapt by this method."""
-        return _ADAPTABLE[self.adapter.method]
+        return METHODS[self.adapter.method].adapts
 
     @property
     def adapted_parameters(self) -> tuple[str, ...]:

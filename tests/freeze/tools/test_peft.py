@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from peft import PeftConfig, PeftType
+from peft.mapping import PEFT_TYPE_TO_CONFIG_MAPPING
 from transformers import PreTrainedConfig
 
 from qwen_ui.freeze.lint import Lint, lint_text
 from qwen_ui.freeze.tools.parts import parts_of
-from qwen_ui.freeze.tools.peft_rule import METHODS
+from qwen_ui.freeze.tools.peft_methods import METHODS
 from qwen_ui.model import Anatomy, open_model
 from tests.helpers.peft_names import peft_trains
 from tests.helpers.tiny_families import tiny_configuration
@@ -149,30 +153,72 @@ SETTINGS: tuple[dict[str, Any], ...] = (
 NEEDED: dict[str, dict[str, Any]] = {
     "ADALORA": {"total_step": 10, "bias": "all"},
     "BOFT": {"bias": "boft_only"},
+    "C3A": {"block_size": 1},
+    "DELORA": {"bias": "all"},
+    "FOURIERFT": {"n_frequency": 4},
+    "GRALORA": {"r": 4, "gralora_k": 2},
     "HRA": {"bias": "all"},
+    "IA3": {"feedforward_modules": []},
     "MISS": {"r": 4, "bias": "all"},
     "OFT": {"bias": "oft_only"},
+    "RANDLORA": {"bias": "all"},
+    "VBLORA": {"vector_length": 2, "num_vectors": 8},
     "VERA": {"bias": "all"},
+    "WAVEFT": {"n_frequency": 4},
 }
 
 
-@pytest.mark.parametrize("method", sorted(METHODS - {"LORA", "BONE"}))
+@pytest.mark.parametrize("method", sorted(METHODS.keys() - {"LORA", "BONE"}))
 @pytest.mark.filterwarnings("ignore")  # peft's own, on what some methods are slow at
 def test_other_methods_reach_the_same_tensors_or_stop_at_the_same(method: str) -> None:
     """BONE is MiSS by its old name, and gone from peft 0.21."""
     for family in ("qwen2", "gpt2"):
         configuration, anatomy = model(family)
         for values in SETTINGS:
-            if method == "VERA" and "exclude_modules" in values:
-                continue  # which it does not know
             settings = values | NEEDED.get(method, {})
-            expected = peft_trains(configuration, anatomy, dict(settings), method)
+            read = {k: v for k, v in settings.items() if k not in METHODS[method].lacks}
+            expected = peft_trains(configuration, anatomy, read, method)
             found = lint_text(json.dumps({"peft_type": method, **settings}), anatomy)
             refused = [error for error in found.errors if error.startswith("PEFT ")]
             assert bool(refused) == (expected is None), (family, settings, refused)
             if expected is not None:
                 assert found.names == expected.names, (family, settings)
                 assert found.trainable_parameters is None
+
+
+@pytest.mark.parametrize("method", sorted(METHODS.keys() - {"BONE"}))
+def test_what_a_method_knows_are_the_fields_of_its_configuration(method: str) -> None:
+    known = {f.name for f in dataclasses.fields(PEFT_TYPE_TO_CONFIG_MAPPING[PeftType(method)])}
+    every = frozenset().union(*(m.lacks for m in METHODS.values()))
+    assert METHODS[method].lacks == every - known
+
+
+@pytest.mark.parametrize(
+    ("method", "setting", "value"),
+    [
+        ("VERA", "exclude_modules", ["v_proj"]),
+        ("IA3", "layers_to_transform", [1]),
+        ("LOHA", "bias", "all"),
+        ("MISS", "target_parameters", ["k_proj.weight"]),
+    ],
+)
+def test_a_setting_that_a_method_lacks_is_passed_over_and_told(
+    method: str, setting: str, value: Any, tmp_path: Path
+) -> None:
+    configuration, anatomy = model("qwen2")
+    values = {"target_modules": ["q_proj", "v_proj"], setting: value, **NEEDED.get(method, {})}
+    text = json.dumps({"peft_type": method, "task_type": "CAUSAL_LM", **values})
+    (tmp_path / "adapter_config.json").write_text(text)
+    with pytest.warns(UserWarning, match=rf"Unexpected keyword arguments \['{setting}'\]"):
+        read = PeftConfig.from_pretrained(str(tmp_path))
+    with pytest.raises(TypeError, match=setting):
+        type(read)(**values)
+    kept = {key: value for key, value in values.items() if key != setting}
+    expected = peft_trains(configuration, anatomy, kept, method)
+    found = lint_text(text, anatomy)
+    assert expected is not None
+    assert found.names == expected.names
+    assert any(f"{method} has no {setting}" in problem.message for problem in found.problems)
 
 
 def test_both_names_of_a_tied_tensor_are_two_copies() -> None:
