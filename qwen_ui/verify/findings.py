@@ -161,7 +161,7 @@ def _of_dtypes(found: Verification) -> Iterator[Problem]:
     )
     for changes, sentence in told:
         if changes:
-            kinds = ", ".join(sorted({f"{c.dtypes[0]} to {c.dtypes[1]}" for c in changes}))
+            kinds = ", ".join(sorted({f"{c.dtypes[0]} → {c.dtypes[1]}" for c in changes}))
             count = _count([change.name for change in changes])
             yield Problem("warning", sentence.format(count=count, kinds=kinds))
 

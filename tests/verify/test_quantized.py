@@ -88,7 +88,7 @@ def test_plain_numbers_are_equal_after_dequantizing(
         assert {change.dtypes for change in packed} == {expected}
         assert len(packed) == PACKED.get(form, 28)
         said = "\n".join(problem.message for problem in found.problems)
-        assert f"({expected[0]} to {expected[1]}) and equal after dequantizing" in said
+        assert f"({expected[0]} → {expected[1]}) and equal after dequantizing" in said
     assert "Stored otherwise, equal after dequantizing" in verification_markdown(found)
     assert verification_record(found)["recast"][0]["dequantized"]
 
@@ -161,7 +161,7 @@ def test_a_quantized_copy_of_a_plain_base_is_changed_and_told_why(
     assert Q3 in {change.name for change in found.changed}
     assert all(0.01 < (change.relative_change or 0) < 0.2 for change in found.changed)
     assert found.frozen_but_changed
-    assert "(float32 to nf4): their change holds what quantizing rounds off" in "\n".join(
+    assert "(float32 → nf4): their change holds what quantizing rounds off" in "\n".join(
         problem.message for problem in found.problems
     )
 

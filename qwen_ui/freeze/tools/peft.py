@@ -46,7 +46,8 @@ def read_peft(values: Values, anatomy: Anatomy) -> Reading:
 
 def _passed_over(method: str, settings: Sequence[str]) -> Problem:
     """That PEFT's configuration of a method has no such settings."""
-    names = " and no ".join(settings)
+    *others, last = settings
+    names = f"{', '.join(others)} and {last}" if others else last
     return Problem(
         "warning",
         f"{method} has no {names}: PEFT passes over that where it reads a file, and a "

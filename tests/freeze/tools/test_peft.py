@@ -221,6 +221,16 @@ def test_a_setting_that_a_method_lacks_is_passed_over_and_told(
     assert any(f"{method} has no {setting}" in problem.message for problem in found.problems)
 
 
+def test_several_such_settings_are_told_in_one_sentence() -> None:
+    text = json.dumps(
+        {"peft_type": "VERA", "target_modules": ["q_proj"], "use_dora": True}
+        | {"exclude_modules": ["v_proj"], "rank_pattern": {"q_proj": 4}}
+    )
+    (told,) = [p for p in lint_text(text, model("qwen2")[1]).problems if "passes over" in p.message]
+    assert told.message.startswith("VERA has no exclude_modules, rank_pattern and use_dora: PEFT")
+    assert told.severity == "warning"
+
+
 def test_both_names_of_a_tied_tensor_are_two_copies() -> None:
     both = {"target_modules": ["q_proj"], "modules_to_save": ["lm_head", "embed_tokens"]}
     assert len(model("gemma2")[1].tied) == 1
