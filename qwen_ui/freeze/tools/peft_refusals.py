@@ -38,7 +38,10 @@ def _modules(rule: PeftRule) -> Iterator[Problem]:
             f"{rule.part(wrong[0]).class_name}. Name the layers inside it, or leave it out.",
         )
     if rule.anatomy.model_type in MAMBA_TYPES and rule.adapter.method in ("LORA", "ADALORA"):
-        wrong = [n for n in rule.targeted if n.rpartition(".")[2] in NOT_IN_MAMBA]
+        # Modules of target_parameters are asked, too.
+        holders = (name.rpartition(".")[0] for name in rule.adapted_parameters)
+        asked = (*rule.targeted, *holders)
+        wrong = [name for name in asked if name.rpartition(".")[2] in NOT_IN_MAMBA]
         if wrong:
             yield Problem(
                 "error",

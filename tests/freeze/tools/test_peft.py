@@ -231,6 +231,11 @@ def test_several_such_settings_are_told_in_one_sentence() -> None:
     assert told.severity == "warning"
 
 
+@pytest.mark.parametrize("leaf", ["conv1d.weight", "out_proj.weight", "in_proj.weight"])
+def test_tensors_of_modules_that_peft_refuses_in_a_mamba(leaf: str) -> None:
+    check("mamba2", {"target_modules": ["embeddings"], "target_parameters": [leaf]})
+
+
 def test_both_names_of_a_tied_tensor_are_two_copies() -> None:
     both = {"target_modules": ["q_proj"], "modules_to_save": ["lm_head", "embed_tokens"]}
     assert len(model("gemma2")[1].tied) == 1
