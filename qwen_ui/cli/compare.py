@@ -50,7 +50,8 @@ def compare(
     data: Data,
     steps: Annotated[int, typer.Option(help="Optimizer steps of every run.")],
     layers: Annotated[
-        str | None, typer.Option(help="Layer expression for the presets without @layers.")
+        str | None,
+        typer.Option(help="Blocks as a layer expression, for the presets without @layers."),
     ] = None,
     learning_rates: Annotated[
         str | None,

@@ -58,7 +58,9 @@ Match = Annotated[
 ]
 Layers = Annotated[
     str | None,
-    typer.Option(help="Layer expression, such as last:4, 24-27 or all, for --preset or --match."),
+    typer.Option(
+        help="Blocks as a layer expression, such as last:4, 24-27 or all, for --preset or --match."
+    ),
 ]
 SealFile = Annotated[
     Path | None,
@@ -129,7 +131,7 @@ def read_plan(
         )
     if layers is not None:
         raise PlanError(
-            "--layers goes with --preset or --match: a plan file has layers of its own."
+            "--layers goes with --preset or --match: a plan file has blocks of its own."
         )
     assert plan_file is not None
     return plan_in(plan_file, model)

@@ -31,7 +31,7 @@ def ship(
     min_gain: Annotated[
         float | None,
         typer.Option(
-            help="Fewest nats per token by which the held-out loss has to fall: the lower end of "
+            help="Fewest nats per token by which the evaluation loss has to fall: the lower end of "
             "the 95 % interval has to lie above."
         ),
     ] = None,

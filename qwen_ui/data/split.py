@@ -114,7 +114,7 @@ def overlap_note(training: list[Record], evaluation: list[Record]) -> str:
     same = sum(_key(record) in trained for record in evaluation if not record.is_document)
     if same:
         return (
-            f"{same:,} of the {len(evaluation):,} evaluation samples are in the training data too. "
+            f"{same:,} of the {len(evaluation):,} held-out samples are in the training data too. "
             "The evaluation loss rewards learning them by heart; give other evaluation data."
         )
     known = {line for record in training for line in _lines(record)}

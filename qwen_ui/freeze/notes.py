@@ -91,7 +91,7 @@ def _blocks_beyond(plan: FreezePlan, anatomy: Anatomy, unmatched: list[Rule]) ->
         and any(int(i) > last for i in re.findall(r"(?<![:\d])\d+", rule.layers))
     ]
     return [
-        f"Layers {layers} reach beyond this model: its blocks are 0 to {last}."
+        f"Blocks {layers} reach beyond this model: its blocks are 0 to {last}."
         for layers in dict.fromkeys(beyond)
     ]
 

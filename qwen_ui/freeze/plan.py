@@ -95,7 +95,7 @@ class Rule(BaseModel):
         if self.regex is not None:
             parts.append(f"/{self.regex}/")
         what = ", ".join(parts) or "everything"
-        where = "" if self.layers is None else f" in layers {self.layers}"
+        where = "" if self.layers is None else f" in blocks {self.layers}"
         return f"{'train' if self.train else 'freeze'} {what}{where}"
 
 

@@ -85,7 +85,7 @@ def _facts(anatomy: Anatomy) -> dict[str, str]:
         named = config_value(config, name)
         found[label] = None if named is None else named[1]
     layers = Counter(anatomy.layer_type(block.name) for block in anatomy.blocks)
-    found["layer types"] = ", ".join(f"{n} × {kind}" for kind, n in layers.items() if kind)
+    found["block types"] = ", ".join(f"{n} × {kind}" for kind, n in layers.items() if kind)
     return {what: _text(value) for what, value in found.items() if value not in (None, "")}
 
 

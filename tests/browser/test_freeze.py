@@ -188,7 +188,7 @@ def test_presets_combine(freeze: Page) -> None:
 
 
 def test_layers_and_regular_expressions(freeze: Page) -> None:
-    layers = freeze.get_by_role("textbox", name="Layers")
+    layers = freeze.get_by_role("textbox", name="Blocks", exact=True)
     layers.fill("first:2")
     layers.press("Enter")
     trains(freeze, f"{2 * 5_507_072:,}")
@@ -368,7 +368,7 @@ def test_few_choices_at_first_and_what_is_in_use_is_told(freeze: Page) -> None:
     choices = "#qs-main :is(button, input, select):visible"
     before = "node => node.closest('.qs-choose, .qs-tools') !== null"
     assert sum(choice.evaluate(before) for choice in freeze.locator(choices).all()) == 10
-    layers = freeze.get_by_role("textbox", name="Layers")
+    layers = freeze.get_by_role("textbox", name="Blocks", exact=True)
     expect(layers).to_have_attribute("placeholder", "last:4")
     freeze.get_by_role("button", name="MLP").click()
     expect(layers).to_have_attribute("placeholder", "all")

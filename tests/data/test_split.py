@@ -80,7 +80,7 @@ def test_evaluation_data_that_was_trained_on_is_said(
         (tmp_path / f"{name}.jsonl").write_text("\n".join(lines))
     files = str(tmp_path / "train.jsonl"), str(tmp_path / "eval.jsonl")
     _, evaluation = load_split(*files, None, tokenizer, 16)
-    assert any("2 of the 4 evaluation samples" in note for note in evaluation.notes)
+    assert any("2 of the 4 held-out samples" in note for note in evaluation.notes)
 
 
 def test_a_text_that_overlaps_is_said() -> None:

@@ -98,7 +98,7 @@ def _blocks(anatomy: Anatomy, missing: Sequence[str], unexpected: Sequence[str])
         what = f"Block {which} is" if len(lost) == 1 else f"Blocks {which} are"
         return (
             f"{what} not in the files as a whole: lost in a merge or a copy, or the "
-            f"configuration's {anatomy.block_count} layers are more than there are."
+            f"configuration's {anatomy.block_count} blocks are more than there are."
         )
     beyond = {
         int(found[1])
@@ -109,7 +109,7 @@ def _blocks(anatomy: Anatomy, missing: Sequence[str], unexpected: Sequence[str])
     if beyond:
         return (
             f"The files have a block {max(beyond)}, and the configuration names "
-            f"{anatomy.block_count} layers: its number of layers is wrong, or it belongs to "
+            f"{anatomy.block_count} blocks: their number is wrong, or it belongs to "
             "another model."
         )
     return ""

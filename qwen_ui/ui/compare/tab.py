@@ -120,7 +120,7 @@ def build(session: Session) -> CompareTab:
             )
             with gr.Accordion("Other plans", open=False, elem_id="qc-others") as others:
                 plans = gr.CheckboxGroup(list(CHOICES), value=list(CLASSIC), label="Plans")
-                layers = gr.Textbox(TOP_LAYERS, label="Layers", max_length=200)
+                layers = gr.Textbox(TOP_LAYERS, label="Blocks", max_length=200)
                 ticked = gr.Button("Compare these plans", elem_id="qc-ticked")
                 ticked_permit = build_permit_button("qc-ticked-permit", session)
             with gr.Accordion("By index or by rank", open=False):

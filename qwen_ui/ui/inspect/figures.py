@@ -193,7 +193,15 @@ def weight_heatmap(grid: WeightGrid, *, dark: bool, by_kind: bool = False) -> go
             ygap=1,
             colorbar={
                 **{"orientation": "h", "thickness": 10, "outlinewidth": 0, "tickformat": ".3~g"},
-                **{"len": 0.5, "x": 0, "xanchor": "left", "y": 0, "yref": "container"},
+                **{
+                    "len": 1,
+                    "nticks": 4,
+                    "tickangle": 0,
+                    "x": 0,
+                    "xanchor": "left",
+                    "y": 0,
+                    "yref": "container",
+                },
                 **{"yanchor": "bottom"},
             }
             | ({"tickvals": [0, 1], "ticktext": ["least", "most"]} if by_kind else {}),

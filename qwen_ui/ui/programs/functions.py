@@ -213,7 +213,7 @@ def plan_from(text: str, layers: str = "") -> FreezePlan:
     if not text.lstrip().startswith("{"):
         return preset(text.strip(), layers.strip() or None)
     if layers.strip():
-        raise PlanError("A plan as JSON has layers of its own. Leave `layers` empty.")
+        raise PlanError("A plan as JSON has blocks of its own. Leave `layers` empty.")
     return FreezePlan.from_json(text)
 
 

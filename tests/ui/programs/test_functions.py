@@ -26,7 +26,7 @@ MISTAKES: dict[str, list[tuple[dict[str, Any], str]]] = {
     "resolve_plan": [
         ({"model": "nano", "plan": "nope"}, "no preset"),
         ({"model": "nano", "plan": "{}"}, "."),
-        ({"model": "nano", "plan": '{"schema": 1, "rules": []}', "layers": "last:4"}, "layers of"),
+        ({"model": "nano", "plan": '{"schema": 1, "rules": []}', "layers": "last:4"}, "blocks of"),
     ],
     "lint_selection": [
         ({"model": "nano", "text": "merge_method: slerp"}, "recipe of mergekit"),
