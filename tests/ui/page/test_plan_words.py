@@ -77,8 +77,9 @@ def said(texts: list[str], dictionary: Path) -> list[dict[str, object]]:
         input=json.dumps(texts),
         capture_output=True,
         text=True,
-        check=True,
+        check=False,
     )
+    assert done.returncode == 0, done.stderr
     answer: list[dict[str, object]] = json.loads(done.stdout)
     return answer
 

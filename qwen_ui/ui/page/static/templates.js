@@ -50,6 +50,7 @@ export class Template {
      "a {raw}.", keeps a name and no sentence. */
   takes(kind, place, value) {
     if (kind === "n") return NUMBER.test(value);
+    if (kind === "list") return listed(value).every((item) => LISTED.test(item));
     if (!isBalanced(value)) return false;
     return (
       kind !== "raw" || this.weight >= LEAST_LETTERS || this.isQuoted(place) || !/\s/.test(value)
@@ -81,8 +82,6 @@ export class Template {
       const to = isLast ? end : text.indexOf(literal, from + least);
       if (to < from + least || to > end) return null;
       const value = text.slice(from, to);
-      if (kind === "n" && !NUMBER.test(value)) return null;
-      if (kind === "list" && !listed(value).every((item) => LISTED.test(item))) return null;
       if (!this.takes(kind, place, value)) return null;
       taken.push(value);
       from = to + literal.length;
