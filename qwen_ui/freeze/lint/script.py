@@ -11,11 +11,12 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-# Classes of `peft/tuners`, and what those that select no modules by name end with.
+# Classes of peft 0.21.2 that configure an adapter (`PEFT_TYPE_TO_CONFIG_MAPPING`), and former ones.
 _ADAPTERS = re.compile(
-    r"(AdaLora|BOFT|Bone|C3A|CPT|Delora|FourierFT|HRA|IA3|LNTuning|LoHa|LoKr|Lora|MiSS|Miss|"
-    r"OFT|Poly|PrefixTuning|PromptEncoder|PromptTuning|RandLora|Road|Shira|TrainableTokens|VBLoRA|"
-    r"Vera|WaveFT|XLora|AdaptionPrompt|MultitaskPromptTuning)Config"
+    r"(AdaLora|Adamss|AdaptionPrompt|BOFT|Beft|Bone|C3A|CPT|Cartridge|Deft|Delora|FourierFT|Frod|"
+    r"Glora|Gralora|HRA|Hira|IA3|LNTuning|Lily|LoHa|LoKr|Lora|MiSS|Miss|MultitaskPromptTuning|OFT|"
+    r"OSF|Peanut|Poly|PrefixTuning|PromptEncoder|PromptTuning|Psoft|Pvera|RandLora|Road|Shadow|"
+    r"Shira|Supertuning|TinyLora|TrainableTokens|UniLora|VBLoRA|Vera|WaveFT|XLora)Config"
 )
 MOST_NAMES = 200_000
 

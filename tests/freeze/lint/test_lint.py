@@ -7,6 +7,7 @@ import time
 from dataclasses import replace
 
 import pytest
+from peft.mapping import PEFT_TYPE_TO_CONFIG_MAPPING
 from transformers import Gemma4TextConfig
 
 from qwen_ui.errors import PlanError
@@ -222,6 +223,17 @@ def test_what_is_no_selection_is_refused_in_a_sentence(qwen: Anatomy, text: str,
     except PlanError as error:
         problems = [str(error)]
     assert any(said in message for message in problems), problems
+
+
+def test_every_class_that_configures_an_adapter_is_known(qwen: Anatomy) -> None:
+    for configures in {one.__name__ for one in PEFT_TYPE_TO_CONFIG_MAPPING.values()}:
+        text = f"config = {configures}(target_modules=['k_proj'])\nget_peft_model(model, config)"
+        try:
+            said = "" if lint_text(text, qwen).entries else "nothing"
+        except PlanError as error:
+            said = str(error)
+        kind = configures.removesuffix("Config").upper()
+        assert not said or f"configures '{kind}'" in said, (configures, said)
 
 
 def test_many_entries_that_match_nothing_are_told_in_good_time(qwen: Anatomy) -> None:
