@@ -76,7 +76,7 @@ SPOILED: dict[str, tuple[str, Callable[[Weights], Weights], str]] = {
     "a block more": (
         "llama",
         with_more(model__layers__4__mlp__up_proj__weight=(48, 32)),
-        "have a block 4, and the configuration names 4 layers",
+        "have a block 4, and the configuration names 4 blocks",
     ),
 }
 
