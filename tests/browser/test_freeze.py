@@ -388,7 +388,7 @@ def test_price_and_export_are_beside_the_grid(freeze: Page) -> None:
     assert place
     assert place["y"] < 900
     brief.get_by_role("button", name="All figures and settings").click()
-    expect(freeze.get_by_label("Batch", exact=True)).to_be_focused()
+    expect(freeze.get_by_label("Batch size", exact=True)).to_be_focused()
     expect(freeze.locator(".qf-price h2")).to_be_in_viewport()
 
 

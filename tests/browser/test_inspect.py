@@ -150,7 +150,7 @@ def test_the_panel_explains_and_shows_the_source(tree: Page) -> None:
     row(tree, "model.layers.0.self_attn.k_proj.weight").click()
     detail = tree.get_by_role("region", name="Selected module")
     expect(detail).to_contain_text("256 outputs: 2 key-value heads × 128")
-    detail.locator("summary", has_text="Source of").click()
+    detail.locator("summary", has_text="Source:").click()
     expect(detail.locator("pre")).to_contain_text("class Linear(")
     # Selecting the row once more leaves what was unfolded.
     row(tree, "model.layers.0.self_attn.k_proj.weight").click()

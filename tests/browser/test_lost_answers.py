@@ -133,7 +133,7 @@ def test_the_freeze_tab_says_that_there_is_no_answer(page: Page) -> None:
     expect(page.locator(".qs-said")).to_have_text("")
     expect(page.locator(".qs-trainable")).to_have_text("8,192")
     with failing(page, "price_step"):
-        page.get_by_label("Batch", exact=True).fill("8")
+        page.locator(".qf-price").get_by_label("Batch size", exact=True).fill("8")
         expect(page.locator(".qf-sentence")).to_have_text(NO_ANSWER)
     with failing(page, "export_plan"):
         page.locator(".qf-format").select_option("axolotl")
@@ -163,5 +163,5 @@ def test_the_inspect_tab_says_that_there_is_no_answer(page: Page) -> None:
         page.get_by_role("button", name="Copy as regex").click()
         expect(page.locator(".qi-left")).to_contain_text(NO_ANSWER)
     with failing(page, "source_code"):
-        panel.locator("summary", has_text="Source of").click()
+        panel.locator("summary", has_text="Source:").click()
         expect(panel.locator("pre")).to_contain_text(NO_ANSWER)
