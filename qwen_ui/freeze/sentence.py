@@ -127,8 +127,7 @@ class _KindNames:
             ending = self._ending(module, leaves)
             names = [".".join(filter(None, (name, leaf))) for leaf in leaves]
             if ending != "tensor":
-                projection = short.endswith("_proj") and short not in self.ambiguous
-                names = [name.removesuffix("_proj") if projection else name]
+                names = [name.removesuffix("_proj") if self._is_projection(module) else name]
             groups.setdefault(ending, []).extend(names)
         return [_describe_group(ending, names) for ending, names in groups.items()]
 
@@ -138,9 +137,12 @@ class _KindNames:
             return "tensor"
         if set(leaves) != self.leaves[module]:
             return leaves[0]
+        return "projection" if self._is_projection(module) else "module"
+
+    def _is_projection(self, module: str) -> bool:
+        """Whether its last part, which ends in `_proj`, tells it from all others."""
         short = _last(module)
-        named_so = short.endswith("_proj") and short not in self.ambiguous
-        return "projection" if named_so else "module"
+        return short.endswith("_proj") and short not in self.ambiguous
 
 
 def _last(module: str) -> str:

@@ -94,7 +94,7 @@ def read_checkpoint(anatomy: Anatomy, weights: StoredWeights, own: Anatomy) -> C
         _put_groups(found, anatomy, Converter(own.configuration), groups, buffer)
     form = quantized_form(own.config)
     for name, parts in found.parts.items():
-        if form and is_packed(parts):
+        if form and is_packed(parts.values()):
             found.packed[name] = form
     return found
 

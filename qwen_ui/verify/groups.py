@@ -6,7 +6,7 @@ as plain numbers in float32. The last group is held.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
@@ -21,9 +21,8 @@ Stored = dict[str, StoredTensor]
 _PLAIN = ("float64", "float32", "float16", "bfloat16")
 
 
-def is_packed(parts: Mapping[str, Values] | Iterable[StoredTensor]) -> bool:
+def is_packed(tensors: Iterable[Values | StoredTensor]) -> bool:
     """Whether one of these stored tensors holds something else than plain numbers."""
-    tensors = parts.values() if isinstance(parts, Mapping) else parts
     return any(tensor.dtype not in _PLAIN for tensor in tensors)
 
 

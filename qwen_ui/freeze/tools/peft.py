@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from qwen_ui.errors import PlanError
+from qwen_ui.freeze.sentence import join_with_and
 from qwen_ui.freeze.tools.adapter import ALL_LINEAR, Adapter, adapter_from
 from qwen_ui.freeze.tools.affixes import Beginnings
 from qwen_ui.freeze.tools.findings import Entry, Problem, Reading, in_tree_order
@@ -46,12 +47,11 @@ def read_peft(values: Values, anatomy: Anatomy) -> Reading:
 
 def _passed_over(method: str, settings: Sequence[str]) -> Problem:
     """That PEFT's configuration of a method has no such settings."""
-    *others, last = settings
-    names = f"{', '.join(others)} and {last}" if others else last
     return Problem(
         "warning",
-        f"{method} has no {names}: PEFT passes over that where it reads a file, and a "
-        "configuration made in a script raises a TypeError. The names here are those without it.",
+        f"{method} has no {join_with_and(list(settings))}: PEFT passes over that where it reads a "
+        "file, and a configuration made in a script raises a TypeError. The names here are those "
+        "without it.",
     )
 
 
