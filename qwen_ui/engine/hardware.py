@@ -16,15 +16,19 @@ _M_MMAP_THRESHOLD = -3  # malloc.h
 
 
 def return_large_pieces() -> None:
-    """Have the C library give freed memory back, from here to the end of the process.
+    """Have the C library give freed memory back, now and from here to the end of the process.
 
     glibc keeps freed pieces of up to 32 MB for later once it has freed one (mallopt(3)): 0.4 GB
-    after a pass through the blocks of a 7B (docs/decisions/engine.md). Other C libraries have no
-    such call, and a system may refuse it: then more is held.
+    after a pass through the blocks of a 7B. Fresh pieces take time, 15 % of such a pass: a process
+    asks for this when its memory is about to be at its highest (docs/decisions/engine.md). Other
+    C libraries have no such calls, and a system may refuse them: then more is held.
     """
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
-    if mallopt is not None:
-        mallopt(_M_MMAP_THRESHOLD, LARGE_BYTES)
+    if sys.platform != "linux":
+        return
+    library = ctypes.CDLL(None)
+    if hasattr(library, "mallopt") and hasattr(library, "malloc_trim"):
+        library.mallopt(_M_MMAP_THRESHOLD, LARGE_BYTES)
+        library.malloc_trim(0)
 
 
 def peak_bytes(device: torch.device) -> int:

@@ -149,13 +149,22 @@ def _serve() -> int:
     gc.collect()
     gc.freeze()
     signal.signal(signal.SIGCHLD, _reap)
-    print("ready", flush=True)
-    for line in sys.stdin:
-        pid = os.fork()
-        if pid == 0:
-            return _work(json.loads(line))
-        print(pid, flush=True)
+    try:
+        _tell("ready")
+        for line in sys.stdin:
+            pid = os.fork()
+            if pid == 0:
+                return _work(json.loads(line))
+            _tell(str(pid))
+    except BrokenPipeError:
+        # The dashboard ended while this process imported, or forked: nobody asks any more.
+        return 0
     return 0
+
+
+def _tell(line: str) -> None:
+    """Answer the client. Not by `print`, whose buffer is flushed once more when Python ends."""
+    os.write(sys.stdout.fileno(), f"{line}\n".encode())
 
 
 def _reap(*_: Any) -> None:

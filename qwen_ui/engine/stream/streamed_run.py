@@ -49,7 +49,6 @@ def cut_without_prefix(
             "This plan freezes no block below the first one that trains, so there is nothing to "
             "read once and drop. Set prefix to keep, or train blocks further up."
         )
-    return_large_pieces()
     pieces = PiecewiseModel(folder, anatomy, dtype, device)
     if drops_below(pieces.model, block_list(pieces.model, anatomy), depth):
         raise StreamError(
@@ -125,6 +124,8 @@ def cache_filler(budget: int, tell: Tell, noted: Callable[[Passed], None]) -> Fi
         with trainee.autocast():
             passing = PrefixPass(cut, loop.collated, trainee.inputs, loop.group, work)
             passing.run(readings, width, dtype)
+        # Training holds more than the pass, and nothing of what the pass let go of.
+        return_large_pieces()
         if work.whole and loop.group.world_size == 1:
             noted(Passed(sum(map(_tokens, readings)), time.monotonic() - began))
 

@@ -101,8 +101,9 @@ def _read(found: Found, anatomy: Anatomy) -> Reading:
     if found.format == "unsloth":
         return read_unsloth(found.values, anatomy, found.called)
     if found.format == "trl":
-        read = read_peft if found.called else read_trl
-        return read(found.values, anatomy)
+        if found.called:
+            return read_peft(found.values, anatomy, script=True)
+        return read_trl(found.values, anatomy)
     if found.format in ("names", "script"):
         return read_names(found.items, anatomy, found.format)
     if found.format == "regex":

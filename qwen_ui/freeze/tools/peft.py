@@ -20,8 +20,13 @@ from qwen_ui.freeze.tools.values import Values, text
 from qwen_ui.model import Anatomy
 
 
-def read_peft(values: Values, anatomy: Anatomy) -> Reading:
+def read_peft(values: Values, anatomy: Anatomy, *, script: bool = False) -> Reading:
     """What `get_peft_model` would do with this configuration.
+
+    Args:
+        values: its settings.
+        anatomy: of the model.
+        script: whether a script makes it; else it is read from a file.
 
     Raises:
         PlanError: it selects no modules (prompt tuning), or a setting is of another type.
@@ -41,17 +46,23 @@ def read_peft(values: Values, anatomy: Anatomy) -> Reading:
         )
     adapter = adapter_from(values, method)
     return read_adapter(
-        "peft", adapter, anatomy, [_passed_over(method, unknown)] if unknown else ()
+        "peft", adapter, anatomy, [_lacking(method, unknown, script)] if unknown else ()
     )
 
 
-def _passed_over(method: str, settings: Sequence[str]) -> Problem:
+def _lacking(method: str, settings: Sequence[str], script: bool) -> Problem:
     """That PEFT's configuration of a method has no such settings."""
+    lacking = join_with_and(list(settings))
+    if script:
+        return Problem(
+            "error",
+            f"{method} has no {lacking}: PEFT raises a TypeError where the script makes this "
+            "configuration. The names here are those without it.",
+        )
     return Problem(
         "warning",
-        f"{method} has no {join_with_and(list(settings))}: PEFT passes over that where it reads a "
-        "file, and a configuration made in a script raises a TypeError. The names here are those "
-        "without it.",
+        f"{method} has no {lacking}: PEFT passes over that where it reads a file, and a "
+        "configuration made in a script raises a TypeError. The names here are those without it.",
     )
 
 

@@ -34,6 +34,7 @@ class TrainTab:
         trains: which model would run.
         price: what the run needs and what is free.
         launch: the one primary button.
+        waits: why it cannot be pressed; empty where it can.
         permit: lets a program launch the same.
         suggested: the rate suggested last, None where the plan trains nothing.
         testing: the run of the learning-rate finder, "" for none.
@@ -48,6 +49,7 @@ class TrainTab:
     trains: gr.HTML
     price: gr.HTML
     launch: gr.Button
+    waits: gr.HTML
     permit: PermitButton
     suggested: gr.State
     testing: gr.State
@@ -76,10 +78,12 @@ def build(session: Session) -> TrainTab:
     with gr.Row(elem_id="qt-bar", elem_classes=BAR):
         launch = gr.Button("Launch", variant="primary", elem_id="qt-launch", min_width=160)
         build_launch_state("qt-launched", ["qt-launch"], "qt-run")
+        waits = gr.HTML("", apply_default_css=False, elem_id="qt-waits")
         trains = gr.HTML("", apply_default_css=False, elem_id="qt-trains")
         price = gr.HTML("", apply_default_css=False, elem_id="qt-price")
     suggested, testing = gr.State(None), gr.State("")
     poll = gr.Timer(RATE_POLL_SECONDS, active=False)
     return TrainTab(
-        what, form, machines, slurm, trains, price, launch, permit, suggested, testing, poll, view
+        *(what, form, machines, slurm, trains, price, launch, waits, permit),
+        *(suggested, testing, poll, view),
     )

@@ -77,6 +77,13 @@ def intent(
     return Intent(model, suggested.rate, text)
 
 
+def waits_for(trains: bool, usable: bool) -> str:
+    """Why a run cannot be launched: whether the plan trains anything, and the data can be used."""
+    if not trains:
+        return "Waits for a plan that trains something: choose one on Freeze."
+    return "" if usable else "Waits for data that can be used: see what is said under Data."
+
+
 def spec_of(form: dict[str, Any], model: str, plan: FreezePlan) -> RunSpec:
     """The settings of the run that the form asks for.
 

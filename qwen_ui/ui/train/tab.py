@@ -16,6 +16,7 @@ from qwen_ui.ui.page import (
     Session,
     check_choice,
     guarded,
+    paragraph,
     runs_html,
     shown_with_own,
     trained_model,
@@ -26,6 +27,7 @@ from qwen_ui.ui.train.form import (
     intent,
     latest_run,
     spec_of,
+    waits_for,
 )
 from qwen_ui.ui.train.launching import wire_launch
 from qwen_ui.ui.train.previewing import wire_preview
@@ -80,7 +82,7 @@ def _wire_intent(tab: TrainTab, header: Header, session: Session, quiet: dict[st
     ]
 
     def readiness(rate: float | None, source: str, *values: Any) -> tuple[Any, ...]:
-        """(note under the data, launch, learning-rate finder)."""
+        """(note under the data, why a launch waits, launch, learning-rate finder)."""
         choice, upload, columns, held_out, length, packing, keep, keep_upload = values
         checked = check_choice(
             session,
@@ -94,8 +96,9 @@ def _wire_intent(tab: TrainTab, header: Header, session: Session, quiet: dict[st
             length=length,
             packing=packing,
         )
-        ready = rate is not None and checked.usable
-        return checked.text, gr.Button(interactive=ready), gr.Button(interactive=ready)
+        waits = waits_for(rate is not None, checked.usable) if source else ""
+        ready = gr.Button(interactive=rate is not None and checked.usable)
+        return checked.text, paragraph(waits, "qt-note"), ready, ready
 
     sizes: list[Any] = [settings.steps, settings.batch_size]
 
@@ -142,7 +145,7 @@ def _wire_intent(tab: TrainTab, header: Header, session: Session, quiet: dict[st
         [header.model, header.plan, *sizes, *watched],
         [
             *(tab.what, settings.learning_rate, tab.suggested),
-            *(tab.form.data_note, tab.launch, tab.form.find_rate),
+            *(tab.form.data_note, tab.waits, tab.launch, tab.form.find_rate),
         ],
         trigger_mode="always_last",
         **quiet,
@@ -159,7 +162,7 @@ def _wire_intent(tab: TrainTab, header: Header, session: Session, quiet: dict[st
         [component.change for component in watched],
         on_data,
         [header.model, header.plan, *sizes, *watched],
-        [tab.form.data_note, tab.launch, tab.form.find_rate],
+        [tab.form.data_note, tab.waits, tab.launch, tab.form.find_rate],
         trigger_mode="always_last",
         **quiet,
     )

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from peft import PeftConfig, PeftType
+from peft import PeftConfig, PeftType, VeraConfig
 from peft.mapping import PEFT_TYPE_TO_CONFIG_MAPPING
 from transformers import PreTrainedConfig
 
@@ -229,6 +229,16 @@ def test_several_such_settings_are_told_in_one_sentence() -> None:
     (told,) = [p for p in lint_text(text, model("qwen2")[1]).problems if "passes over" in p.message]
     assert told.message.startswith("VERA has no exclude_modules, rank_pattern and use_dora: PEFT")
     assert told.severity == "warning"
+
+
+def test_a_setting_that_a_method_lacks_ends_a_script() -> None:
+    text = 'config = VeraConfig(target_modules=["q_proj"], exclude_modules=["v_proj"])'
+    with pytest.raises(TypeError, match="exclude_modules"):
+        VeraConfig(target_modules=["q_proj"], exclude_modules=["v_proj"])  # type: ignore[call-arg]
+    found = lint_text(text, model("qwen2")[1])
+    (told,) = [p for p in found.problems if "exclude_modules" in p.message]
+    assert told.severity == "error"
+    assert told.message.startswith("VERA has no exclude_modules: PEFT raises a TypeError")
 
 
 @pytest.mark.parametrize("leaf", ["conv1d.weight", "out_proj.weight", "in_proj.weight"])

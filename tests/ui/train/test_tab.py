@@ -26,6 +26,7 @@ from qwen_ui.ui.train.form import (
     latest_run,
     rate_found,
     spec_of,
+    waits_for,
 )
 from qwen_ui.ui.train.machines import written
 from qwen_ui.ui.train.preview import shown_data
@@ -414,3 +415,10 @@ def test_columns_by_hand_are_of_own_data_alone(tmp_path: Path) -> None:
     own = {**FORM, "data": OWN, "upload": str(file), "columns": " user=q,assistant=a "}
     assert spec_of(own, "nano", preset("bitfit")).data.columns == "user=q,assistant=a"
     assert spec_of({**own, "data": KJV}, "nano", preset("bitfit")).data.columns is None
+
+
+def test_a_button_that_cannot_be_pressed_says_what_it_waits_for() -> None:
+    assert "plan" in waits_for(trains=False, usable=True)
+    assert "plan" in waits_for(trains=False, usable=False)
+    assert "Data" in waits_for(trains=True, usable=False)
+    assert waits_for(trains=True, usable=True) == ""
