@@ -27,7 +27,7 @@ from qwen_ui.engine import apply_delta
 from qwen_ui.engine.forward import Trainee
 from qwen_ui.engine.packing_proof import check_packing, packed_pair
 from qwen_ui.errors import SettingsError, UserError
-from qwen_ui.formats import percent
+from qwen_ui.formats import percent, rounded
 from qwen_ui.freeze import FreezePlan, Rule, apply, estimate_cost, resolve
 from qwen_ui.model import Anatomy, open_model
 from qwen_ui.model.libraries import transformers_version
@@ -192,7 +192,7 @@ def _trains(row: Row, anatomy: Anatomy, base: Path, data: Path, folder: Path) ->
         )
         losses = [step["loss"] for step in run.steps]
         off = max(abs(a - b) / abs(b) for a, b in zip(losses, plain, strict=True))
-        row.cells["plain loop"] = f"{off:.1g}"
+        row.cells["plain loop"] = rounded(off, 1)
 
     def applies() -> None:
         done = apply_delta(out / "delta.safetensors", str(base), folder / "merged")
@@ -202,7 +202,7 @@ def _trains(row: Row, anatomy: Anatomy, base: Path, data: Path, folder: Path) ->
         merged = plain_loss(folder / "merged", prepared.data.evaluation)
         row.cells["reloads"] = "yes"
         row.cells["run's loss"], row.cells["merged loss"] = f"{after:.7f}", f"{merged:.7f}"
-        row.cells["off"] = f"{abs(merged - after) / after:.1g}"
+        row.cells["off"] = rounded(abs(merged - after) / after, 1)
 
     _tried(row, "plain loop", beside_a_plain_loop)
     if _tried(row, "applies", applies):
@@ -215,7 +215,7 @@ def _trains_everything(row: Row, base: Path, data: Path, folder: Path) -> None:
     apply_delta(out / "delta.safetensors", str(base), folder / "merged-all")
     after = run.ended["eval_loss_after"]
     merged = plain_loss(folder / "merged-all", prepared.data.evaluation)
-    row.cells["off, all"] = f"{abs(merged - after) / after:.1g}"
+    row.cells["off, all"] = rounded(abs(merged - after) / after, 1)
 
 
 def _packs(row: Row, anatomy: Anatomy, base: Path) -> None:
@@ -229,8 +229,8 @@ def _packs(row: Row, anatomy: Anatomy, base: Path) -> None:
     except SettingsError:
         verdict = "not offered"
     moved, _ = what_a_neighbour_does(trainee.model.eval(), data)
-    row.cells["sees later"] = f"{_what_later_tokens_do(trainee.model):.1g}"
-    seen = "takes no positions" if math.isnan(moved) else f"{moved:.1g}"
+    row.cells["sees later"] = rounded(_what_later_tokens_do(trainee.model), 1)
+    seen = "takes no positions" if math.isnan(moved) else rounded(moved, 1)
     row.cells["packing"] = f"{verdict}, {seen}"
 
 
