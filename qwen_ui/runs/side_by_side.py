@@ -15,7 +15,7 @@ from qwen_ui.runs.folded import fold_run
 from qwen_ui.runs.folder import run_folder
 from qwen_ui.runs.plan_record import recorded_plan
 from qwen_ui.runs.reader import RunReader, reading
-from qwen_ui.runs.spec import recorded_settings
+from qwen_ui.runs.spec import SETTING_PLACES, recorded_settings, setting_label
 from qwen_ui.runs.thinning import Line, shown_lines
 
 MOST_RUNS = 24
@@ -102,14 +102,26 @@ _FORMERLY = {
 
 
 def setting_differences(runs: Sequence[str]) -> list[dict[str, Any]]:
-    """The settings that are not the same in all these runs: `setting`, and their `values`."""
+    """The settings that are not the same in all these runs: `setting`, `label` and `values`."""
     flats = [_flat_settings(run) for run in runs[:MOST_RUNS]]
     names = list(dict.fromkeys(name for flat in flats for name in flat))
     rows = [
-        {"setting": name, "values": [flat.get(name, _FORMERLY.get(name, "–")) for flat in flats]}
+        {
+            "setting": name,
+            "label": _label(name),
+            "values": [flat.get(name, _FORMERLY.get(name, "–")) for flat in flats],
+        }
         for name in names
     ]
     return [row for row in rows if len(set(row["values"])) > 1]
+
+
+def _label(name: str) -> str:
+    """Of a setting as its form has it; of a part of the plan."""
+    if name in SETTING_PLACES:
+        return setting_label(name)
+    name = name.replace("plan.name", "plan").replace("plan.rule", "plan, rule")
+    return name.replace("_", " ").capitalize()
 
 
 def best_run(rows: Sequence[dict[str, Any]]) -> str | None:

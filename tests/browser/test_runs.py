@@ -46,7 +46,7 @@ def test_two_runs_are_overlaid_and_reported(page: Page, dashboard: Dashboard) ->
     ticks = overlay.locator(".xtick text").all_text_contents()
     assert ticks
     assert all(tick.isdecimal() for tick in ticks), ticks
-    expect(overlay.locator(".qr-differences")).to_contain_text("learning rate")
+    expect(overlay.locator(".qr-differences")).to_contain_text("Learning rate")
     expect(page.locator(".qr-best")).to_contain_text("best 4")
     # The better one becomes the baseline; the other is told beside it.
     page.locator(f'[data-hold="pin {fast.name}"]').click()

@@ -68,10 +68,10 @@ def stream_family(
     """Train a tiny model of this family both ways.
 
     Raises:
-        NotTrained: it does not train with its blocks held either.
+        NotTrained: it cannot be saved, or does not train with its blocks held either.
     """
-    build(model_type, dtype).save_pretrained(folder)
     try:
+        build(model_type, dtype).save_pretrained(folder)
         held, kept = _losses(folder, dtype, streamed=False)
     except Exception as error:
         raise NotTrained(f"{type(error).__name__}: {error}") from error

@@ -19,6 +19,10 @@ def test_differences_are_only_what_differs() -> None:
     assert found["learning_rate"] == ["0.001", "0.01"]
     assert found["plan.name"] == ["bitfit", "attention"]
     assert "model" not in found
+    labels = {row["setting"]: row["label"] for row in setting_differences([a, b])}
+    assert labels["learning_rate"] == "Learning rate"
+    assert labels["plan.name"] == "Plan"
+    assert labels["plan.rule 1"] == "Plan, rule 1"
     assert setting_differences([a, a]) == []
 
 

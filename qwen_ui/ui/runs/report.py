@@ -82,7 +82,7 @@ def _differences(runs: Sequence[str]) -> list[dict[str, Any]]:
     for row in setting_differences(runs):
         most, count = Counter(row["values"]).most_common(1)[0]
         cells = [(value, count > 1 and value == most) for value in row["values"]]
-        rows.append({"setting": row["setting"], "cells": cells})
+        rows.append({"label": row["label"], "cells": cells})
     return rows
 
 

@@ -10,17 +10,13 @@ const headOf = (name, colour) => {
   return cell;
 };
 
-/* `plan.name` is the plan, `learning_rate` the learning rate. */
-const titleOf = (setting) =>
-  setting.replace("plan.name", "plan").replace("plan.rule", "plan, rule").replaceAll("_", " ");
-
-const settingRow = ({ setting, values }) => {
+const settingRow = ({ label, values }) => {
   const common = commonValue(values);
   const cells = values.map((value) => make("td", value === common ? "" : "qr-differs", value));
-  return rowOf(make("td", "qr-setting", titleOf(setting)), ...cells);
+  return rowOf(make("td", "qr-setting", label), ...cells);
 };
 
-/** Nodes for these runs' names and colours and the server's {setting, values}. */
+/** Nodes for these runs' names and colours and the server's {label, values}. */
 export const differences = (names, colours, rows) => {
   if (names.length < 2) return [];
   const title = make("h4", "", "Differences in settings and plans");
