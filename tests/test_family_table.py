@@ -10,7 +10,6 @@ from scripts.family_table import COLUMNS, GROUPS, measure_row
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "families.md"
 # transformers says of some families that they run without their fast kernels.
-pytestmark = pytest.mark.filterwarnings("ignore")
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,6 @@ from tests.helpers.family_proofs import MOST_ELEMENTS, prove_family
 from tests.helpers.tiny_families import tiny_configuration
 
 # transformers says of some families that they run without their fast kernels.
-pytestmark = pytest.mark.filterwarnings("ignore")
 # Type: blocks kept of two, what is said where none are, whether samples can be packed.
 KNOWN = {
     "bamba": (2, "", False),

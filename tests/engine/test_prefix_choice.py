@@ -22,7 +22,6 @@ from qwen_ui.runs import RunSpec, make_spec
 from tests.helpers.checkpoint_families import save_family
 from tests.helpers.streamed import last, train
 
-pytestmark = pytest.mark.filterwarnings("ignore")
 GB = 1e9
 
 

@@ -14,7 +14,6 @@ from qwen_ui.model import open_model
 from qwen_ui.model.weights import PiecewiseModel, read_weights
 from tests.helpers.checkpoint_families import save_family
 
-pytestmark = pytest.mark.filterwarnings("ignore")
 CPU = torch.device("cpu")
 INPUTS = {"input_ids": torch.arange(12).view(2, 6), "attention_mask": None, "use_cache": False}
 

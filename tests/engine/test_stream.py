@@ -25,7 +25,6 @@ from tests.helpers.runs import train as work
 from tests.helpers.streamed import last, train
 from tests.helpers.tiny_families import tiny_configuration
 
-pytestmark = pytest.mark.filterwarnings("ignore")
 WITHOUT_DROPOUT = {"resid_pdrop": 0.0, "embd_pdrop": 0.0, "attn_pdrop": 0.0}
 NANO = Path("assets/nano").resolve()
 

@@ -19,7 +19,6 @@ from qwen_ui.runs import PhaseName, make_spec
 from tests.helpers.checkpoint_families import save_family
 from tests.helpers.streamed import last
 
-pytestmark = pytest.mark.filterwarnings("ignore")
 KILLS = 20
 
 

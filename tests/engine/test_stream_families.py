@@ -16,7 +16,6 @@ from tests.helpers.streamed import last, train
 from tests.helpers.streamed_families import NotTrained, stream_family
 from tests.helpers.tiny_families import tiny_configuration
 
-pytestmark = pytest.mark.filterwarnings("ignore")
 # Type: what is said where it is refused.
 KNOWN = {
     "bamba": "",  # blocks give pairs

@@ -16,8 +16,6 @@ from tests.helpers.plain_loop import loss_of
 from tests.helpers.quantized_models import in_shards, plainly, save_quantized
 from tests.helpers.streamed import last, train
 
-pytestmark = pytest.mark.filterwarnings("ignore")
-
 
 @pytest.mark.parametrize("form", ["fp8", "mxfp4", "nf4", "int8"])
 def test_bits_are_equal_and_what_was_trained_is_merged_plain(

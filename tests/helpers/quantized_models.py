@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -119,9 +120,12 @@ def save_quantized(folder: Path, form: str) -> Path:
 
 
 def _told(settings: Any, folder: Path) -> Any:
-    return t.AutoModelForCausalLM.from_pretrained(
-        folder, quantization_config=settings(dequantize=True), dtype=torch.float32
-    )
+    with warnings.catch_warnings():
+        # transformers' own: the files have such settings too, and the given ones change theirs.
+        warnings.filterwarnings("ignore", "You passed `quantization_config`")
+        return t.AutoModelForCausalLM.from_pretrained(
+            folder, quantization_config=settings(dequantize=True), dtype=torch.float32
+        )
 
 
 def _afterwards(folder: Path) -> Any:

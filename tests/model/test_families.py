@@ -21,7 +21,6 @@ def test_the_table_has_every_type_and_181_of_196_build() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("model_type", model_types())
 # transformers warns of some defaults; they are its own.
-@pytest.mark.filterwarnings("ignore")
 def test_a_type_opens_as_the_table_says(model_type: str) -> None:
     family = open_family(model_type)
     assert family.row == ROWS[model_type]

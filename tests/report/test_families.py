@@ -10,7 +10,6 @@ from tests.helpers.family_reports import family_reports, report_family
 from tests.helpers.tiny_wrappers import built_types, configuration_of
 
 # transformers says of some families that they run without their fast kernels.
-pytestmark = pytest.mark.filterwarnings("ignore")
 
 ROWS = "Is attention grouped, and do k and v have the rows for it?"
 UNUSUAL = "Is every module of a usual kind?"

@@ -21,7 +21,6 @@ from tests.helpers.quantized_models import FORMS, in_shards, plainly, save_quant
 from tests.helpers.runs import spec_for, train
 from tests.verify.conftest import copied, save_adapter
 
-pytestmark = pytest.mark.filterwarnings("ignore")  # of those who quantize, on processors
 TOP = preset("attention", "last:1")
 # How many tensors are quantized: experts lie in stacks, which bitsandbytes leaves plain.
 PACKED = {"mxfp4": 8, "fp8 experts": 24, "nf4 experts": 16}

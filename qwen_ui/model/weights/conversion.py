@@ -80,8 +80,9 @@ class Conversion:
                 mapping, target = deepcopy(self._by_pattern[pattern]), found
             mapping.add_tensor(found, name, pattern, group[name])
         converted = mapping.convert(target, model=self._model, config=self._model.config)
+        # Rules for mxfp4 give parameters, of which whatever is computed would keep a graph.
         return {
-            name: values[0] if isinstance(values, list) else values
+            name: (values[0] if isinstance(values, list) else values).detach()
             for name, values in converted.items()
         }
 

@@ -6,6 +6,7 @@ import codecs
 import json
 import shutil
 import tempfile
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -77,7 +78,9 @@ def load_model(
     settings = dequantizing_settings(anatomy.config)
     quantized = {} if settings is None else {"quantization_config": settings}
     try:
-        with told_loading(anatomy, tell):
+        with told_loading(anatomy, tell), warnings.catch_warnings():
+            # transformers' own; that the files have such settings is why others are given.
+            warnings.filterwarnings("ignore", "You passed `quantization_config`")
             model, info = auto_class(anatomy.configuration).from_pretrained(
                 folder,
                 config=anatomy.configuration,

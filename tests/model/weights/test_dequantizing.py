@@ -20,7 +20,6 @@ from tests.helpers.checkpoint_families import change_config, save_family
 from tests.helpers.quantized_models import FORMS, plainly, save_quantized
 
 CPU = torch.device("cpu")
-pytestmark = pytest.mark.filterwarnings("ignore")
 
 
 @pytest.mark.parametrize("form", FORMS)

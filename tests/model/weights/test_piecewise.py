@@ -16,7 +16,6 @@ from qwen_ui.model.weights import PiecewiseModel, load_model
 from tests.helpers.checkpoint_families import FAMILIES, change_weights, save_family, save_random
 from tests.helpers.tiny_families import tiny_configuration
 
-pytestmark = pytest.mark.filterwarnings("ignore")
 CPU = torch.device("cpu")
 
 
