@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +69,8 @@ def test_a_fault_of_ours_is_told_with_its_traceback(server: TaskServer) -> None:
 def test_what_goes_too_far_ends_as_a_sentence(server: TaskServer, name: str, says: str) -> None:
     began = time.process_time()
     with pytest.raises(UserError, match=says):
-        run(server, name)
+        # Only what never ends is to run out of time, however busy the machine.
+        run(server, name, LIMITS if "0.5 s" in says else replace(LIMITS, seconds=30.0))
     assert time.process_time() - began < 3
     assert run(server, "add", a=2, b=3) == 5
 
