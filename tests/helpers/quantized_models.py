@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ import transformers as t
 from safetensors.torch import load_file, save_file
 from transformers.utils.quantization_config import Mxfp4Config
 
+from qwen_ui.model.weights.dequantizing import settings_given_anew
 from tests.helpers.checkpoint_families import (
     SHAPE,
     Weights,
@@ -120,9 +120,7 @@ def save_quantized(folder: Path, form: str) -> Path:
 
 
 def _told(settings: Any, folder: Path) -> Any:
-    with warnings.catch_warnings():
-        # transformers' own: the files have such settings too, and the given ones change theirs.
-        warnings.filterwarnings("ignore", "You passed `quantization_config`")
+    with settings_given_anew():
         return t.AutoModelForCausalLM.from_pretrained(
             folder, quantization_config=settings(dequantize=True), dtype=torch.float32
         )

@@ -124,10 +124,10 @@ def cache_filler(budget: int, tell: Tell, noted: Callable[[Passed], None]) -> Fi
         with trainee.autocast():
             passing = PrefixPass(cut, loop.collated, trainee.inputs, loop.group, work)
             passing.run(readings, width, dtype)
-        # Training holds more than the pass, and nothing of what the pass let go of.
-        return_large_pieces()
         if work.whole and loop.group.world_size == 1:
             noted(Passed(sum(map(_tokens, readings)), time.monotonic() - began))
+        # Training holds more than the pass, and nothing of what the pass let go of.
+        return_large_pieces()
 
     return fill
 

@@ -7,11 +7,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from qwen_ui.errors import PlanError
-from qwen_ui.freeze.sentence import join_with_and
 from qwen_ui.freeze.tools.adapter import ALL_LINEAR, Adapter, adapter_from
 from qwen_ui.freeze.tools.affixes import Beginnings
 from qwen_ui.freeze.tools.findings import Entry, Problem, Reading, in_tree_order
-from qwen_ui.freeze.tools.peft_methods import METHODS
+from qwen_ui.freeze.tools.peft_methods import METHODS, lacking
 from qwen_ui.freeze.tools.peft_moe import translated
 from qwen_ui.freeze.tools.peft_refusals import refusals
 from qwen_ui.freeze.tools.peft_rule import PeftRule
@@ -46,23 +45,7 @@ def read_peft(values: Values, anatomy: Anatomy, *, script: bool = False) -> Read
         )
     adapter = adapter_from(values, method)
     return read_adapter(
-        "peft", adapter, anatomy, [_lacking(method, unknown, script)] if unknown else ()
-    )
-
-
-def _lacking(method: str, settings: Sequence[str], script: bool) -> Problem:
-    """That PEFT's configuration of a method has no such settings."""
-    lacking = join_with_and(list(settings))
-    if script:
-        return Problem(
-            "error",
-            f"{method} has no {lacking}: PEFT raises a TypeError where the script makes this "
-            "configuration. The names here are those without it.",
-        )
-    return Problem(
-        "warning",
-        f"{method} has no {lacking}: PEFT passes over that where it reads a file, and a "
-        "configuration made in a script raises a TypeError. The names here are those without it.",
+        "peft", adapter, anatomy, [lacking(method, unknown, script=script)] if unknown else ()
     )
 
 

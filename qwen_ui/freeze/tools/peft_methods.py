@@ -8,9 +8,12 @@ warning; a configuration made in a script raises a TypeError.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from qwen_ui.freeze.sentence import join_with_and
+from qwen_ui.freeze.tools.findings import Problem
 
 # Settings that some methods lack, of those that lint reads.
 _BEYOND_LORA = (
@@ -69,3 +72,19 @@ METHODS: dict[str, Method] = {
     "VERA": _method(_BOTH, *_BEYOND_LORA, *_PATTERNS, *_EXCLUDE),
     "WAVEFT": _method(_BOTH, *_BEYOND_LORA, *_PATTERNS),
 }
+
+
+def lacking(method: str, settings: Sequence[str], *, script: bool) -> Problem:
+    """That a method has no such settings, which a script or a file gives."""
+    names = join_with_and(list(settings))
+    if script:
+        return Problem(
+            "error",
+            f"{method} has no {names}: PEFT raises a TypeError where the script makes this "
+            "configuration. The names here are those without it.",
+        )
+    return Problem(
+        "warning",
+        f"{method} has no {names}: PEFT passes over that where it reads a file, and a "
+        "configuration made in a script raises a TypeError. The names here are those without it.",
+    )

@@ -8,7 +8,9 @@ whole model afterwards, which is done here tensor by tensor with the same functi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -38,6 +40,14 @@ def dequantizing_settings(config: dict[str, Any]) -> Any:
     found: Any = AutoQuantizationConfig.from_dict(dict(quantization_settings(config)))
     found.dequantize = True
     return found
+
+
+@contextmanager
+def settings_given_anew() -> Iterator[None]:
+    """Inside, transformers does not warn that the files have such settings too."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "You passed `quantization_config`")
+        yield
 
 
 def dequantizer(configuration: Any) -> HfQuantizer | None:

@@ -6,7 +6,6 @@ import codecs
 import json
 import shutil
 import tempfile
-import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,7 +27,7 @@ from qwen_ui.model.libraries import (
 )
 from qwen_ui.model.names import hub_id, is_hub_id
 from qwen_ui.model.skeleton import auto_class
-from qwen_ui.model.weights.dequantizing import dequantizing_settings
+from qwen_ui.model.weights.dequantizing import dequantizing_settings, settings_given_anew
 from qwen_ui.model.weights.fit import WeightsCheck, made_check, refuse_misfit, why_no_weights
 from qwen_ui.model.weights.headers import read_weights
 from qwen_ui.model.weights.loading_progress import told_loading
@@ -78,9 +77,7 @@ def load_model(
     settings = dequantizing_settings(anatomy.config)
     quantized = {} if settings is None else {"quantization_config": settings}
     try:
-        with told_loading(anatomy, tell), warnings.catch_warnings():
-            # transformers' own; that the files have such settings is why others are given.
-            warnings.filterwarnings("ignore", "You passed `quantization_config`")
+        with told_loading(anatomy, tell), settings_given_anew():
             model, info = auto_class(anatomy.configuration).from_pretrained(
                 folder,
                 config=anatomy.configuration,
