@@ -141,7 +141,8 @@ PUBLIC = {
         offer_functions
     """,
     "ui.page": """
-        AUTH_VARIABLE CHAT Header Jobs KJV NONE OWN SERIES_COLOURS Serving Session Tick build_app
+        AUTH_VARIABLE CHAT Header Jobs KJV NONE OWN QUIET SERIES_COLOURS Serving Session Tick
+        build_app
         Place Smoothing
         build_figure build_run_view check_choice data_files data_measure data_preview default_plan
         figure_value

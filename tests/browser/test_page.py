@@ -73,3 +73,26 @@ def test_a_page_at_rest_asks_for_no_frames(browser: Browser, dashboard: Dashboar
     }"""
     until(lambda: page.evaluate(count) <= 5, PATIENCE_MS / 1000, lambda: "it goes on asking")
     page.close()
+
+
+def test_what_is_seen_first_makes_way_for_the_page(page: Page) -> None:
+    expect(page.locator("#q-header")).to_be_visible()
+    expect(page.locator("#q-first")).to_be_hidden()
+
+
+def test_gradio_s_own_script_is_asked_for_first(page: Page) -> None:
+    first = "document.head.querySelector('link[rel=modulepreload]').href"
+    own = "document.head.querySelector('script[src*=assets]').src"
+    assert page.evaluate(f"{first} === {own}")
+
+
+def test_a_page_s_start_is_few_events(browser: Browser, dashboard: Dashboard) -> None:
+    """Each costs the browser some milliseconds of work, and the tree waits for them."""
+    page = browser.new_page()
+    joins: list[str] = []
+    page.on("request", lambda sent: joins.append(sent.url) if "/queue/join" in sent.url else None)
+    page.goto(dashboard.url)
+    page.get_by_role("treeitem").first.wait_for()
+    page.wait_for_timeout(3000)
+    page.close()
+    assert 0 < len(joins) <= 12

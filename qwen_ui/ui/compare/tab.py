@@ -29,6 +29,7 @@ from qwen_ui.ui.page import (
     CHAT,
     KJV,
     OWN,
+    QUIET,
     Header,
     PermitButton,
     Session,
@@ -211,15 +212,14 @@ def wire(tab: CompareTab, header: Header, session: Session) -> None:
         )
         return checked.text, *(gr.Button(interactive=checked.usable) for _ in buttons)
 
-    quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
     chosen: list[Any] = [tab.data, tab.upload, tab.columns]
     kept: list[Any] = [tab.keep, tab.keep_upload]
     settings = [*chosen, *kept, tab.steps, tab.seeds, tab.find_rates]
     buttons = [tab.classic, tab.ticked, tab.by_rank, tab.score]
-    tab.asked.input(guarded(plans_asked), tab.asked, [tab.plans, tab.layers, tab.others], **quiet)
+    tab.asked.input(guarded(plans_asked), tab.asked, [tab.plans, tab.layers, tab.others], **QUIET)
     launched = partial(refused, elem_id="qc-launched")
-    launched(tab.classic.click(on_classic, [header.model, *settings], tab.view, **quiet))
-    header.model.change(partial(runs_html, session), header.model, tab.trains, **quiet)
+    launched(tab.classic.click(on_classic, [header.model, *settings], tab.view, **QUIET))
+    header.follow(tab.trains, lambda source, _: runs_html(session, source), of_plan=False)
     permit = partial(wire_permit_button, session=session, kind="comparison")
     permit(tab.permit, settings_of=classic_settings, inputs=[header.model, *settings])
     permit(
@@ -232,10 +232,10 @@ def wire(tab: CompareTab, header: Header, session: Session) -> None:
             on_ticked,
             [header.model, header.plan, tab.plans, tab.layers, *settings],
             tab.view,
-            **quiet,
+            **QUIET,
         )
     )
-    tab.score.click(on_score, [header.model, *chosen], tab.ranking, **quiet)
+    tab.score.click(on_score, [header.model, *chosen], tab.ranking, **QUIET)
     launched(
         tab.by_rank.click(
             on_rank,
@@ -244,16 +244,15 @@ def wire(tab: CompareTab, header: Header, session: Session) -> None:
             api_visibility="private",
         )
     )
-    tab.ranking.input(guarded(plan_used), tab.ranking, header.plan, **quiet)
-    wire_keep(header, session, tab.data, tab.keep, tab.keep_upload, quiet)
-    tab.data.change(shown_with_own, tab.data, [tab.upload, tab.columns], **quiet)
+    tab.ranking.input(guarded(plan_used), tab.ranking, header.plan, **QUIET)
+    wire_keep(header, session, tab.data, tab.keep, tab.keep_upload)
+    tab.data.change(shown_with_own, tab.data, [tab.upload, tab.columns], **QUIET)
     gr.on(
         [header.model.change, *(component.change for component in (*chosen, *kept))],
         on_data,
         [header.model, *chosen, *kept],
         [tab.data_note, *buttons],
         trigger_mode="always_last",
-        **quiet,
+        **QUIET,
     )
-    # Fires once after the page is loaded: the last comparison is found again.
-    header.model.change(lambda shown: shown or latest_name(), tab.view, tab.view, **quiet)
+    header.found_again.append((tab.view, lambda asked: asked.get("comparison") or latest_name()))

@@ -24,7 +24,7 @@ from qwen_ui.freeze import FreezePlan, resolve
 from qwen_ui.ui.freeze.actions import plan_of
 from qwen_ui.ui.freeze.selection_data import ranges_of
 from qwen_ui.ui.freeze.selector import edits, selector
-from qwen_ui.ui.page import guarded
+from qwen_ui.ui.page import QUIET, guarded
 
 if TYPE_CHECKING:
     from qwen_ui.ui.page import Header, Session
@@ -70,14 +70,13 @@ def wire(tab: FreezeTab, header: Header, session: Session) -> None:
     def follow(source: str, plan: FreezePlan, seen: Seen) -> str:
         return value_for(session, source, plan, seen)
 
-    quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
     tab.edits.input(
         on_edit,
         tab.edits,
         [header.plan, tab.seen],
         trigger_mode="always_last",
         queue=True,
-        **quiet,
+        **QUIET,
     )
     gr.on(
         [header.model.change, header.plan.change],
@@ -85,7 +84,7 @@ def wire(tab: FreezeTab, header: Header, session: Session) -> None:
         [header.model, header.plan, tab.seen],
         tab.selector,
         trigger_mode="always_last",
-        **quiet,
+        **QUIET,
     )
 
 

@@ -1,7 +1,7 @@
 """Every plotly figure. The only importer of plotly.
 
 plotly reads no CSS variables, so colours are given for the light and the dark page; they are those
-of `ui/page/static/base.css` (Okabe-Ito, https://jfly.uni-koeln.de/color/).
+of `ui/page/static/colours.css` (Okabe-Ito, https://jfly.uni-koeln.de/color/).
 """
 
 from __future__ import annotations

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
+from qwen_ui.errors import UserError
 from qwen_ui.files import parse_json
 from qwen_ui.model import Difference, compare_models, preset_models
 from qwen_ui.model.weights import MEASURES
 from qwen_ui.ui.inspect.weights import weights_html
 from qwen_ui.ui.page import (
+    QUIET,
     Header,
     Session,
     build_figure,
@@ -148,7 +150,7 @@ def wire(more: More, header: Header, session: Session, tree: gr.HTML) -> None:
     """Connect the components; each follows the model.
 
     Args:
-        tree: its `load` says that a model's tree is on screen. The pictures wait for it, because
+        tree: its `drawn` says that a model's tree is on screen. The pictures wait for it, because
             plotly takes the browser's one thread for half a second.
     """
 
@@ -162,16 +164,25 @@ def wire(more: More, header: Header, session: Session, tree: gr.HTML) -> None:
 
     @guarded
     def compare(source: str, other: str | None) -> str:
+        return differences(source, other)
+
+    def differences(source: str, other: str | None) -> str:
         if not source or not (other or "").strip():
             return paragraph(_PICK_ONE, "qi-wait")
         left, right = session.anatomy(source), session.anatomy(str(other).strip())
         return difference_html(left, right, compare_models(left, right))
 
     @guarded
-    def about_weights(source: str) -> tuple[str, Any, Any]:
+    def on_model(source: str, other: str | None) -> tuple[Any, ...]:
+        """(what differs, what is said of the weights, their tools, their map, report, download)"""
+        try:
+            differs = differences(source, other)
+        except UserError as error:
+            differs = paragraph(str(error), "qi-wait")
         anatomy = session.anatomy(source)
         at_hand = anatomy.weights_folder is not None
-        return weights_html(anatomy), gr.Row(visible=at_hand), gr.HTML(visible=False)
+        weights = (weights_html(anatomy), gr.Row(visible=at_hand), gr.HTML(visible=False))
+        return differs, *weights, "", gr.DownloadButton(visible=False)
 
     @guarded
     def weigh(source: str, measure: str, scale: str, dark: bool) -> Any:
@@ -190,14 +201,18 @@ def wire(more: More, header: Header, session: Session, tree: gr.HTML) -> None:
         text = inspection_report(anatomy).markdown
         return text, gr.DownloadButton(value=str(report_file(anatomy, text)), visible=True)
 
-    def forget() -> tuple[str, Any]:
-        return "", gr.DownloadButton(visible=False)
-
-    quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
     model = header.model
-    tree.load(draw, [tree, more.dark], [more.treemap, more.bars], js=_IS_DARK, **quiet)
-    gr.on([model.change, more.other.change], compare, [model, more.other], more.difference, **quiet)
-    model.change(about_weights, model, [more.measured, more.tools, more.weights], **quiet)
+    tree.drawn(draw, [tree, more.dark], [more.treemap, more.bars], js=_IS_DARK, **QUIET)
+    more.other.change(compare, [model, more.other], more.difference, **QUIET)
+    model.change(
+        on_model,
+        [model, more.other],
+        [
+            *(more.difference, more.measured, more.tools, more.weights),
+            *(more.report, more.download),
+        ],
+        **QUIET,
+    )
     more.weigh.click(
         weigh,
         [model, more.measure, more.scale, more.dark],
@@ -206,7 +221,6 @@ def wire(more: More, header: Header, session: Session, tree: gr.HTML) -> None:
         api_visibility="private",
         concurrency_id="weigh",
     )
-    model.change(forget, None, [more.report, more.download], **quiet)
     more.write.click(write, model, [more.report, more.download], api_visibility="private")
 
 

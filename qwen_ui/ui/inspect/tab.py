@@ -37,7 +37,7 @@ def build(session: Session) -> InspectTab:
     tree = gr.HTML(
         _shown(DEFAULT_MODEL, default_plan(), first=True),
         html_template=render("inspect/shell.html"),
-        js_on_load=mounted_by("inspect/inspector.js", fires_load=True),
+        js_on_load=mounted_by("inspect/inspector.js", fires_drawn=True),
         apply_default_css=False,
         elem_id="qi-main",
         server_functions=server_functions(session),
@@ -48,15 +48,8 @@ def build(session: Session) -> InspectTab:
 
 def wire(tab: InspectTab, header: Header, session: Session) -> None:
     """Reload the tree and what lies below when another model was opened, mark what trains."""
-    header.along.extend([(tab.tree, _shown), (tab.verifying, _shown)])
-    header.plan.change(
-        lambda source, plan: (_shown(source, plan),) * 2,
-        [header.model, header.plan],
-        [tab.tree, tab.verifying],
-        show_progress="hidden",
-        trigger_mode="always_last",
-        api_visibility="private",
-    )
+    header.follow(tab.tree, _shown)
+    header.follow(tab.verifying, _shown)
     inspect_more.wire(tab.more, header, session, tab.tree)
 
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         own_file,
         shown_with_own,
     )
+    from qwen_ui.ui.page.event_options import QUIET
     from qwen_ui.ui.page.figure import build_figure, figure_value
     from qwen_ui.ui.page.guard import guarded
     from qwen_ui.ui.page.header import Header, default_plan
@@ -63,6 +64,7 @@ __all__ = [
     "KJV",
     "NONE",
     "OWN",
+    "QUIET",
     "SERIES_COLOURS",
     "Header",
     "Jobs",

@@ -32,28 +32,17 @@ def build_app(session: Session) -> gr.Blocks:
         options["delete_cache"] = (600, int(session.limits.kept_seconds))
     with one_application(), gr.Blocks(title=TITLE, **options) as demo:
         header = page_header.build(session)
-        with gr.Tabs(elem_id="q-tabs", overflow_behavior="wrap") as shown:
+        with gr.Tabs(elem_id="q-tabs", overflow_behavior="wrap"):
             for label, module in tabs():
                 with gr.Tab(label, id=label.lower(), elem_id=f"q-tab-{label.lower()}"):
                     module.wire(module.build(session), header, session)
                     if label == "Freeze":
                         build_next_steps()
         page_header.wire(header, demo, session)
-        demo.load(linked_tab, None, shown, show_progress="hidden", api_visibility="private")
         import_module("qwen_ui.ui.programs").offer_functions(session)
     if session.limits is not None:
         enter_every_event(demo)
     return demo
-
-
-def linked_tab(request: gr.Request) -> Any:
-    """The tab that a link leads to: a run and a comparison are opened by their tabs themselves."""
-    asked = request.query_params
-    known = {label.lower() for label, _ in tabs()}
-    named = asked.get("tab") if asked.get("tab") in known else None
-    of_run = "runs" if asked.get("run") else "compare" if asked.get("comparison") else None
-    tab = named or of_run
-    return gr.Tabs(selected=tab) if tab else gr.skip()
 
 
 def tabs() -> tuple[tuple[str, Any], ...]:
@@ -123,7 +112,7 @@ def launch_options(serving: Serving) -> dict[str, Any]:
             "middleware": [
                 Middleware(AccessControl, serving.policy),
                 *visitors,
-                Middleware(IndexPage, modules.head, serving.policy),
+                Middleware(IndexPage, modules.additions, serving.policy),
             ],
             "routes": [modules.route, guides_route()],
         },

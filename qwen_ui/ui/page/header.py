@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import gradio as gr
@@ -12,6 +13,7 @@ from qwen_ui.errors import PlanError, UserError
 from qwen_ui.freeze import FreezePlan, preset, resolve
 from qwen_ui.markup import render
 from qwen_ui.model import DEFAULT_MODEL, preset_models
+from qwen_ui.ui.page.event_options import QUIET
 from qwen_ui.ui.page.facts import facts_html
 from qwen_ui.ui.page.given_model import shown_name
 from qwen_ui.ui.page.guard import guarded, own_words, warn
@@ -35,8 +37,27 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
+class Follower:
+    """A component that tells something of the model and the plan in force, without asking long.
+
+    Attributes:
+        component: where it is told.
+        value: (model, plan) -> the component's value.
+        of_plan: whether another plan of the same model changes it.
+    """
+
+    component: gr.components.Component
+    value: Callable[[str, FreezePlan], Any]
+    of_plan: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Header:
     """The header's components.
+
+    Each event of gradio's costs the browser some milliseconds for every component that an event
+    ever wrote to. So what follows model or plan quickly follows in one event (`follow`), and only
+    what takes long or needs a form's values listens to `model.change` or `plan.change` itself.
 
     Attributes:
         picker: where a person names a model; only the header listens to it.
@@ -46,8 +67,9 @@ class Header:
         wishes: what the page's scripts ask of model and plan (`wishes.py`).
         facts: the strip of facts.
         summary: the plan in one sentence.
-        along: components that need not wait for the model's change, each with (model, plan) ->
-            its value: they are written in the same answer as the model.
+        followers: written in the same answer as the model, or in one answer to a change of plan.
+        found_again: components that a new page finds something in (the last run), each with
+            (what the page's address asks for) -> its value.
     """
 
     picker: gr.Dropdown
@@ -57,9 +79,20 @@ class Header:
     wishes: gr.HTML
     facts: gr.HTML
     summary: gr.HTML
-    along: list[tuple[gr.components.Component, Callable[[str, FreezePlan], Any]]] = field(
+    followers: list[Follower] = field(default_factory=list)
+    found_again: list[tuple[gr.components.Component, Callable[[Mapping[str, str]], str]]] = field(
         default_factory=list
     )
+
+    def follow(
+        self,
+        component: gr.components.Component,
+        value: Callable[[str, FreezePlan], Any],
+        *,
+        of_plan: bool = True,
+    ) -> None:
+        """Have a component tell `value(model, plan)` from now on; see `Follower`."""
+        self.followers.append(Follower(component, value, of_plan))
 
 
 def default_plan() -> FreezePlan:
@@ -70,7 +103,9 @@ def default_plan() -> FreezePlan:
 def build(session: Session) -> Header:
     """The header's components, not yet connected."""
     model = gr.State("")
-    plan = gr.State(FreezePlan())
+    # As the page opens with it: a plan that changes at once would have all that follows it do its
+    # work twice.
+    plan = gr.State(default_plan())
     with gr.Row(elem_id="q-header"):
         gr.HTML(render("page/brand.html"), elem_id="q-brand", padding=False)
         with gr.Column(elem_id="q-model", min_width=200):
@@ -108,7 +143,8 @@ def build(session: Session) -> Header:
     summary = gr.HTML("", elem_id="q-summary")
     gr.HTML("", elem_id="q-welcome", padding=False)
     header = Header(picker, model, plan, reason, build_wishes(), facts, summary)
-    header.along.append((build_address(), in_address))
+    header.follow(summary, partial(summary_html, session))
+    header.follow(build_address(), in_address)
     return header
 
 
@@ -142,34 +178,44 @@ def wire(header: Header, demo: gr.Blocks, session: Session) -> None:
     def shown(source: str, plan: FreezePlan) -> tuple[Any, ...]:
         facts = facts_html(session.anatomy(source))
         named = picker_of(source)
-        return named, "", source, facts, *(value(source, plan) for _, value in header.along)
+        return named, "", source, facts, *told(header.followers, source, plan)
 
     def stays(error: UserError, source: str) -> tuple[Any, ...]:
         """What is open stays open, and is named; the reason stands under it."""
         said = paragraph(own_words(str(error)), "q-reason")
-        return picker_of(source), said, *(gr.skip() for _ in range(2 + len(header.along)))
+        return picker_of(source), said, *(gr.skip() for _ in range(2 + len(header.followers)))
 
-    def on_change(source: str, plan: FreezePlan) -> str:
-        return summary_html(session, source, plan)
+    @guarded
+    def on_plan(source: str, plan: FreezePlan) -> Any:
+        values = told(of_plan, source, plan)
+        return values if len(values) > 1 else values[0]
 
-    quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
-    along = [component for component, _ in header.along]
-    follow = [header.picker, header.reason, header.model, header.facts, *along]
-    demo.load(guarded(on_load), None, [header.plan, *follow], **quiet)
+    @guarded
+    def found_again(request: gr.Request) -> Any:
+        values = [value(request.query_params) for _, value in header.found_again]
+        return values if len(values) > 1 else values[0]
+
+    of_plan = [follower for follower in header.followers if follower.of_plan]
+    written = [follower.component for follower in header.followers]
+    follow = [header.picker, header.reason, header.model, header.facts, *written]
+    demo.load(guarded(on_load), None, [header.plan, *follow], **QUIET)
     # `input` fires for a person's choice alone: setting the picker on load opens nothing twice.
     in_force = [header.model, header.plan]
-    header.picker.input(on_pick, [header.picker, *in_force], follow, **quiet)
-    header.wishes.input(on_wish, [header.wishes, *in_force], [header.plan, *follow], **quiet)
-    address, told = header.along[0]
-    header.plan.change(told, in_force, address, trigger_mode="always_last", **quiet)
-    gr.on(
-        [header.model.change, header.plan.change],
-        on_change,
-        [header.model, header.plan],
-        header.summary,
+    header.picker.input(on_pick, [header.picker, *in_force], follow, **QUIET)
+    header.wishes.input(on_wish, [header.wishes, *in_force], [header.plan, *follow], **QUIET)
+    header.plan.change(
+        on_plan,
+        in_force,
+        [follower.component for follower in of_plan],
         trigger_mode="always_last",
-        **quiet,
+        **QUIET,
     )
+    demo.load(found_again, None, [component for component, _ in header.found_again], **QUIET)
+
+
+def told(followers: Sequence[Follower], source: str, plan: FreezePlan) -> list[Any]:
+    """The followers' values."""
+    return [follower.value(source, plan) for follower in followers]
 
 
 def picker_of(source: str) -> gr.Dropdown:

@@ -13,6 +13,7 @@ from qwen_ui.model import NANO
 from qwen_ui.paths import ASSETS
 from qwen_ui.runs import setting_label
 from qwen_ui.ui.page.data_choice import OWN, keep_upload, own_file
+from qwen_ui.ui.page.event_options import QUIET
 from qwen_ui.ui.page.stand_in import trained_model
 
 if TYPE_CHECKING:
@@ -69,9 +70,7 @@ def _has_template(folder: Path) -> bool:
     return bool(read_json(folder / "tokenizer_config.json").get("chat_template"))
 
 
-def wire_keep(
-    header: Header, session: Session, data: Any, choice: Any, upload: Any, quiet: dict[str, Any]
-) -> None:
+def wire_keep(header: Header, session: Session, data: Any, choice: Any, upload: Any) -> None:
     """Shipped data go with a shipped text, own data with none until one is chosen."""
 
     def on_model(source: str, chosen: str) -> str:
@@ -82,6 +81,6 @@ def wire_keep(
             return chosen
         return NONE if data == OWN else suited(session, source)
 
-    header.model.change(on_model, [header.model, choice], choice, **quiet)
-    data.change(on_data, [header.model, data, choice], choice, **quiet)
-    choice.change(lambda chosen: gr.File(visible=chosen == OWN), choice, upload, **quiet)
+    header.model.change(on_model, [header.model, choice], choice, **QUIET)
+    data.change(on_data, [header.model, data, choice], choice, **QUIET)
+    choice.change(lambda chosen: gr.File(visible=chosen == OWN), choice, upload, **QUIET)

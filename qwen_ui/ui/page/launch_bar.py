@@ -7,6 +7,7 @@ from typing import Any
 
 import gradio as gr
 
+from qwen_ui.ui.page.event_options import QUIET
 from qwen_ui.ui.page.modules import mounted_by
 from qwen_ui.ui.page.templates import mount_point
 
@@ -38,6 +39,5 @@ def refused(event: Any, elem_id: str) -> None:
         None,
         None,
         js=f"() => {{ document.querySelector('#{elem_id} .q-launched')?.bar.refused(); }}",
-        show_progress="hidden",
-        api_visibility="private",
+        **QUIET,
     )

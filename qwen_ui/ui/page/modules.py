@@ -20,11 +20,12 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from qwen_ui.markup import render
-from qwen_ui.ui.page.templates import script
+from qwen_ui.ui.page.templates import script, style
 
 ROOMS = ("page", "inspect", "freeze", "train", "runs", "compare")
 # No modules: they run before gradio's scripts.
 FIRST = ("page/first_language.js", "page/theme_choice.js", "page/idle_clock.js")
+FIRST_STYLES = ("page/colours.css", "page/first_view.css")  # in the page's head
 OPENED = "inspect/inspector.js"  # mounted on the tab that a page opens with
 PLOTLY = "plotly.min.js"
 LANGUAGE = "page/language.js"  # starts by itself, before gradio's scripts
@@ -39,6 +40,22 @@ _NOT_LOADED = "This part of the page could not be loaded. Reload the page."
 
 
 @dataclass(frozen=True)
+class Additions:
+    """What the page gets beside gradio's own, as HTML.
+
+    Attributes:
+        head: for the start of its head, before gradio's scripts.
+        head_end: for the end of its head: asks for the modules of the tab that is opened, after
+            gradio's own script has run, which is needed first.
+        first_view: what is seen until gradio has drawn the page.
+    """
+
+    head: str
+    head_end: str
+    first_view: str
+
+
+@dataclass(frozen=True)
 class Modules:
     """All scripts and dictionaries, by `room/file`, as they were when the dashboard started."""
 
@@ -50,17 +67,25 @@ class Modules:
         return hashlib.sha256(json.dumps(self.texts).encode()).hexdigest()[:16]
 
     @property
-    def head(self) -> str:
-        """What the page's head begins with."""
+    def additions(self) -> Additions:
+        """What the page gets beside gradio's own."""
         base = f"./modules/{self.version}/"
-        return render(
-            "page/head.html",
-            first=script("\n".join(self.texts[name] for name in FIRST)),
-            languages=self.languages(base),
-            base=base,
-            language=LANGUAGE,
-            # Fetched side by side at once, not one after the other as each is found to be imported.
-            preloaded=sorted({OPENED, *self.needed_by(OPENED), *self.needed_by(LANGUAGE)}),
+        early = {LANGUAGE, *self.needed_by(LANGUAGE)}
+        late = {OPENED, *self.needed_by(OPENED)} - early
+        sheets = _static("css")
+        return Additions(
+            head=render(
+                "page/head.html",
+                style=style("\n".join(sheets[name] for name in FIRST_STYLES)),
+                first=script("\n".join(self.texts[name] for name in FIRST)),
+                languages=self.languages(base),
+                base=base,
+                language=LANGUAGE,
+                # Fetched side by side, not one after the other as each is found to be imported.
+                preloaded=sorted(early),
+            ),
+            head_end=render("page/head_end.html", links=[base + name for name in sorted(late)]),
+            first_view=render("page/first_view.html"),
         )
 
     def languages(self, base: str) -> dict[str, dict[str, str]]:
@@ -111,25 +136,28 @@ def plotly_script() -> Path:
 
 
 def styles() -> str:
-    """The styles of all rooms, in the rooms' order: what comes later has the last word."""
-    return "\n".join(_static("css").values())
+    """The styles of all rooms, in the rooms' order: what comes later has the last word. Those of
+    `FIRST_STYLES` are in the page's head."""
+    sheets = _static("css")
+    return "\n".join(text for name, text in sheets.items() if name not in FIRST_STYLES)
 
 
-def mounted_by(module: str, *, fires_input: bool = False, fires_load: bool = False) -> str:
+def mounted_by(module: str, *, fires_input: bool = False, fires_drawn: bool = False) -> str:
     """The `js_on_load` of a component whose DOM a module owns: it calls the module's `mount`.
 
     Args:
         module: `room/file.js`.
         fires_input: whether `mount` is also given `tell(value)`, which sets the component's value
             and fires its `input` event. gradio offers the events that it finds quoted in here.
-        fires_load: whether `mount` is also given `loaded()`, which fires the `load` event.
+        fires_drawn: whether `mount` is also given `drawn()`, which fires the event `drawn`. (gradio
+            fires every component's `load` itself when the page opens.)
     """
     tell = ", tell: (value) => { props.value = value; trigger('input'); }" if fires_input else ""
-    loaded = ", loaded: () => trigger('load')" if fires_load else ""
+    drawn = ", drawn: () => trigger('drawn')" if fires_drawn else ""
     return f"""
 element.inert = true; // no click is lost on what does not answer yet
 import("qwen/{module}")
-  .then(({{ mount }}) => mount({{ element, props, server, watch{tell}{loaded} }}))
+  .then(({{ mount }}) => mount({{ element, props, server, watch{tell}{drawn} }}))
   .catch((error) => {{
     element.textContent = "{_NOT_LOADED}";
     reportError(error);

@@ -8,6 +8,7 @@ from typing import Any
 
 import gradio as gr
 
+from qwen_ui.ui.page.event_options import QUIET
 from qwen_ui.ui.page.guard import guarded
 from qwen_ui.ui.page.permits import LIFETIME_SECONDS, Kind
 from qwen_ui.ui.page.session import Session
@@ -69,6 +70,5 @@ def wire_permit_button(
         on_click,
         list(inputs),
         permit.token,
-        show_progress="hidden",
-        api_visibility="private",
+        **QUIET,
     )

@@ -17,6 +17,11 @@ def mount_point(style: str) -> Markup:
     return render("page/mount_point.html", style=style)
 
 
+def style(text: str) -> Markup:
+    """CSS of our own as it may stand in a style element, which it cannot end."""
+    return Markup(text.replace("</style", r"<\/style"))
+
+
 def script(text: str) -> Markup:
     """JavaScript as it may stand in a script element, which it cannot end."""
     return Markup(text.replace("</script", r"<\/script"))

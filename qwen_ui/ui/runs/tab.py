@@ -26,6 +26,7 @@ from qwen_ui.runs import (
     setting_differences,
 )
 from qwen_ui.ui.page import (
+    QUIET,
     Header,
     Place,
     Session,
@@ -84,11 +85,10 @@ def build(session: Session) -> RunsTab:
 
 def wire(tab: RunsTab, header: Header, session: Session) -> None:
     """Open the run that is chosen in the table."""
-    quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
-    tab.table.change(lambda run: run or "", tab.table, tab.view, **quiet)
+    tab.table.change(lambda run: run or "", tab.table, tab.view, **QUIET)
     # A run is opened from its view as well: a retry opens the new one.
     sections = [tab.live, tab.dial, tab.about, tab.talk, tab.take]
-    tab.view.change(lambda run: (run or "",) * len(sections), tab.view, sections, **quiet)
+    tab.view.change(lambda run: (run or "",) * len(sections), tab.view, sections, **QUIET)
 
 
 def listing(seen: str = "", members_seen: str = "") -> dict[str, Any]:

@@ -9,6 +9,7 @@ import gradio as gr
 
 from qwen_ui.freeze import FreezePlan
 from qwen_ui.ui.page import (
+    QUIET,
     Header,
     Session,
     guarded,
@@ -31,7 +32,6 @@ def wire_launch(
     header: Header,
     session: Session,
     asked: Callable[[str, FreezePlan, tuple[Any, ...]], RunSpec],
-    quiet: dict[str, Any],
 ) -> None:
     """Connect the buttons; `asked` gives the checked settings of the form."""
     given = [header.model, header.plan, *tab.settings.components()]
@@ -69,22 +69,22 @@ def wire_launch(
 
     wire_permit_button(tab.permit, session, "training", settings_now, given)
     form, machines = tab.form, tab.machines
-    refused(tab.launch.click(on_launch, [*given, *slurm], tab.view, **quiet), "qt-launched")
+    refused(tab.launch.click(on_launch, [*given, *slurm], tab.view, **QUIET), "qt-launched")
     form.find_rate.click(
         on_find_rate,
         given,
         [tab.view, tab.testing, tab.poll, form.find_rate, form.rate_note],
-        **quiet,
+        **QUIET,
     )
     tab.poll.tick(
         on_poll,
         tab.testing,
         [tab.settings.learning_rate, form.rate_note, tab.poll, form.find_rate],
-        **quiet,
+        **QUIET,
     )
     machines.write.click(
         on_write,
         [machines.count, machines.each, *given],
         [machines.note, machines.shown, *machines.texts],
-        **quiet,
+        **QUIET,
     )

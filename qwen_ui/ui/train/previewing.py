@@ -7,12 +7,12 @@ from typing import Any
 import gradio as gr
 
 from qwen_ui.errors import DataError
-from qwen_ui.ui.page import OWN, Header, Session, data_files, guarded
+from qwen_ui.ui.page import OWN, QUIET, Header, Session, data_files, guarded
 from qwen_ui.ui.train.components import TrainTab
 from qwen_ui.ui.train.preview import SHOWN_SAMPLES, Shown, shown_data
 
 
-def wire_preview(tab: TrainTab, header: Header, session: Session, quiet: dict[str, Any]) -> None:
+def wire_preview(tab: TrainTab, header: Header, session: Session) -> None:
     """Show the data when they, the model or how they are read changes; two buttons turn pages."""
     settings, form = tab.settings, tab.form
     # gradio gives components their events at run time.
@@ -77,10 +77,10 @@ def wire_preview(tab: TrainTab, header: Header, session: Session, quiet: dict[st
         [header.model, *watched],
         shown_in,
         trigger_mode="always_last",
-        **quiet,
+        **QUIET,
     )
     for button, handler in ((form.back, on_back), (form.on, on_on)):
-        button.click(handler, [form.first, header.model, *watched], shown_in, **quiet)
+        button.click(handler, [form.first, header.model, *watched], shown_in, **QUIET)
 
 
 def _components(found: Shown) -> tuple[Any, ...]:

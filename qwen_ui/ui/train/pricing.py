@@ -9,14 +9,14 @@ import gradio as gr
 from qwen_ui.errors import UserError
 from qwen_ui.freeze import FreezePlan
 from qwen_ui.model import length_note
-from qwen_ui.ui.page import NONE, Header, Session, guarded
+from qwen_ui.ui.page import NONE, QUIET, Header, Session, guarded
 from qwen_ui.ui.train.components import TrainTab
 from qwen_ui.ui.train.price import needs, price_html, priced_model, unpriced_html
 from qwen_ui.ui.train.slurm_fields import SLURM
 from qwen_ui.workers import find_devices
 
 
-def wire_price(tab: TrainTab, header: Header, session: Session, quiet: dict[str, Any]) -> None:
+def wire_price(tab: TrainTab, header: Header, session: Session) -> None:
     """Tell what the run needs and what is free when model, plan or a setting changes."""
     priced = (
         "keep",
@@ -75,5 +75,5 @@ def wire_price(tab: TrainTab, header: Header, session: Session, quiet: dict[str,
         [header.model, header.plan, *watched],
         tab.price,
         trigger_mode="always_last",
-        **quiet,
+        **QUIET,
     )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import fields
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
@@ -12,6 +12,7 @@ from qwen_ui.engine import check_spec_within_limits
 from qwen_ui.freeze import FreezePlan
 from qwen_ui.ui.page import (
     OWN,
+    QUIET,
     Header,
     Session,
     check_choice,
@@ -44,7 +45,6 @@ __all__ = ["build", "wire"]
 
 def wire(tab: TrainTab, header: Header, session: Session) -> None:
     """Connect the form to the header's model and plan, and the buttons to workers."""
-    quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
     names = [field.name for field in fields(Settings)]
 
     def asked(source: str, plan: FreezePlan, values: tuple[Any, ...]) -> RunSpec:
@@ -55,23 +55,27 @@ def wire(tab: TrainTab, header: Header, session: Session) -> None:
         return spec
 
     fields_of = tab.settings
-    wire_keep(header, session, fields_of.data, fields_of.keep, fields_of.keep_upload, quiet)
-    _wire_intent(tab, header, session, quiet)
-    wire_preview(tab, header, session, quiet)
-    wire_price(tab, header, session, quiet)
-    header.model.change(partial(runs_html, session), header.model, tab.trains, **quiet)
-    wire_launch(tab, header, session, asked, quiet)
-    # Fires once after the page is loaded: the run that goes on is found again.
-    header.model.change(lambda shown: shown or latest_run(), tab.view, tab.view, **quiet)
+    wire_keep(header, session, fields_of.data, fields_of.keep, fields_of.keep_upload)
+    _wire_intent(tab, header, session)
+    wire_preview(tab, header, session)
+    wire_price(tab, header, session)
+    header.follow(tab.trains, lambda source, _: runs_html(session, source), of_plan=False)
+    wire_launch(tab, header, session, asked)
+    header.found_again.append((tab.view, linked_or_latest_run))
     tab.settings.data.change(
         lambda choice: (*shown_with_own(choice), gr.File(visible=choice == OWN)),
         tab.settings.data,
         [tab.settings.upload, tab.settings.columns, tab.settings.eval_upload],
-        **quiet,
+        **QUIET,
     )
 
 
-def _wire_intent(tab: TrainTab, header: Header, session: Session, quiet: dict[str, Any]) -> None:
+def linked_or_latest_run(asked: Mapping[str, str]) -> str:
+    """The run that the tab opens with, by what the page's address asks for."""
+    return (asked.get("run") if asked.get("tab") == "train" else "") or latest_run()
+
+
+def _wire_intent(tab: TrainTab, header: Header, session: Session) -> None:
     settings = tab.settings
 
     # gradio gives components their events at run time.
@@ -148,7 +152,7 @@ def _wire_intent(tab: TrainTab, header: Header, session: Session, quiet: dict[st
             *(tab.form.data_note, tab.waits, tab.launch, tab.form.find_rate),
         ],
         trigger_mode="always_last",
-        **quiet,
+        **QUIET,
     )
     gr.on(
         [component.change for component in sizes],
@@ -156,7 +160,7 @@ def _wire_intent(tab: TrainTab, header: Header, session: Session, quiet: dict[st
         [header.model, header.plan, *sizes, settings.learning_rate, tab.suggested],
         [tab.what, settings.learning_rate, tab.suggested],
         trigger_mode="always_last",
-        **quiet,
+        **QUIET,
     )
     gr.on(
         [component.change for component in watched],
@@ -164,18 +168,18 @@ def _wire_intent(tab: TrainTab, header: Header, session: Session, quiet: dict[st
         [header.model, header.plan, *sizes, *watched],
         [tab.form.data_note, tab.waits, tab.launch, tab.form.find_rate],
         trigger_mode="always_last",
-        **quiet,
+        **QUIET,
     )
     gr.on(
         [header.model.change, settings.device.change, tab.slurm.where.change],
         on_device,
         [header.model, settings.device, settings.processes, tab.slurm.where],
         [settings.processes, tab.launch],
-        **quiet,
+        **QUIET,
     )
     tab.slurm.where.change(
-        shown_fields, tab.slurm.where, [tab.slurm.asked, tab.slurm.partition], **quiet
+        shown_fields, tab.slurm.where, [tab.slurm.asked, tab.slurm.partition], **QUIET
     )
     settings.processes.change(
-        lambda count: gr.Checkbox(visible=count > 1), settings.processes, settings.sharded, **quiet
+        lambda count: gr.Checkbox(visible=count > 1), settings.processes, settings.sharded, **QUIET
     )

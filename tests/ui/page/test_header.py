@@ -13,6 +13,7 @@ from qwen_ui.model import Anatomy, open_model
 from qwen_ui.ui.page.facts import facts, facts_html
 from qwen_ui.ui.page.header import summary_html
 from qwen_ui.ui.page.session import MAX_OPEN_MODELS, Session
+from tests.helpers.built_app import built_app
 
 
 @pytest.fixture(scope="module")
@@ -103,3 +104,10 @@ def test_who_opens_another_model_does_not_wait(
     finally:
         finish.set()
         waiting.join()
+
+
+def test_an_event_that_shows_no_progress_writes_its_status_to_no_component() -> None:
+    events = built_app().get_config_file()["dependencies"]
+    hidden = [event for event in events if event["show_progress"] == "hidden"]
+    assert len(hidden) > 20
+    assert [event["api_name"] for event in hidden if event["show_progress_on"] != []] == []

@@ -13,8 +13,13 @@ from starlette.testclient import TestClient
 
 from qwen_ui.ui.page.access import AccessPolicy
 from qwen_ui.ui.page.index_page import IndexPage
+from qwen_ui.ui.page.modules import Additions
 
-PAGE = "<html><head><title>x</title><script>1</script></head><script src='a'></script></html>"
+PAGE = (
+    "<html><head><title>x</title><script>1</script></head>"
+    "<body><gradio-app></gradio-app><script src='a'></script></body></html>"
+)
+ADDITIONS = Additions("<b>mine</b>", "<i>late</i>", "<u>seen first</u>")
 
 
 def html(_: Request) -> HTMLResponse:
@@ -24,11 +29,13 @@ def html(_: Request) -> HTMLResponse:
 @pytest.fixture
 def client() -> TestClient:
     app = Starlette(routes=[Route("/", html), Route("/other", html)])
-    return TestClient(IndexPage(app, "<b>mine</b>", AccessPolicy()))
+    return TestClient(IndexPage(app, ADDITIONS, AccessPolicy()))
 
 
-def test_the_head_is_put_into_the_page_and_into_nothing_else(client: TestClient) -> None:
-    assert client.get("/").text.startswith("<html><head><b>mine</b><title>x</title>")
+def test_what_is_ours_is_put_into_the_page_and_into_nothing_else(client: TestClient) -> None:
+    page = client.get("/").text
+    assert page.startswith("<html><head><b>mine</b><title>x</title>")
+    assert "</script><i>late</i></head><body><u>seen first</u><gradio-app>" in page
     assert client.get("/other").text == PAGE
 
 

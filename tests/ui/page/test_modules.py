@@ -58,22 +58,24 @@ def test_another_text_is_another_version() -> None:
 
 def test_the_head_names_the_modules_before_anything_asks_for_one() -> None:
     names, rest = re.findall(
-        r'<script type="importmap">(.*?)</script>(.*)', MODULES.head, re.DOTALL
+        r'<script type="importmap">(.*?)</script>(.*)', MODULES.additions.head, re.DOTALL
     )[0]
     base = f"./modules/{MODULES.version}/"
     assert json.loads(names) == {"imports": {"qwen/": base}}
-    fetched = re.findall(r'<link rel="modulepreload" href="(.*?)">', rest)
+    early = re.findall(r'<link rel="modulepreload" href="(.*?)">', rest)
+    (links,) = re.findall(r"of (\[.*?\])\)", MODULES.additions.head_end)
     needed = MODULES.needed_by(OPENED)
     assert {"page/dom.js", "page/api.js"} <= needed
     needed |= MODULES.needed_by(LANGUAGE)
-    assert {link.removeprefix(base) for link in fetched} == {OPENED, *needed}
+    fetched = [link.removeprefix(base) for link in (*early, *json.loads(links))]
+    assert sorted(fetched) == sorted({OPENED, LANGUAGE, *needed})
     assert f'<script type="module" src="{base}{LANGUAGE}"></script>' in rest
 
 
 def test_a_dictionary_is_served_and_named_before_the_first_script(client: TestClient) -> None:
     before, offered = re.findall(
         r'(.*?)<script type="application/json" id="q-languages">(.*?)</script>',
-        MODULES.head,
+        MODULES.additions.head,
         re.DOTALL,
     )[0]
     assert "<script" not in before
@@ -112,4 +114,6 @@ def test_no_script_puts_anything_into_the_window() -> None:
 
 def test_the_page_s_colours_come_before_what_uses_them() -> None:
     found = styles()
-    assert found.index("--q-accent:") < found.index(".qr-view") < found.index(".qc-view")
+    assert "--q-accent:" in MODULES.additions.head
+    assert "--q-accent:" not in found
+    assert found.index(".qr-view") < found.index(".qc-view")

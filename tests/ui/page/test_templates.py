@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import re
-from dataclasses import replace
+from dataclasses import astuple, replace
 from pathlib import Path
 
 import pytest
@@ -107,6 +107,7 @@ def test_numbers_are_written_as_everywhere() -> None:
 def test_a_script_cannot_end_its_element() -> None:
     head = render(
         "page/head.html",
+        style="",
         first=script("'</script>'"),
         languages={"x": {"name": "</script>"}},
         base="b/",
@@ -228,7 +229,7 @@ def test_no_hostile_text_is_read_as_html(hostile: Anatomy, tmp_path: Path) -> No
     ours = [
         shell(),
         mount_point("x"),
-        read_modules().head,
+        *astuple(read_modules().additions),
         guide_html(DOCS / "freeze.md"),
         price_html(Needs(2e9, HOSTILE), 1e9, 2, HOSTILE),
         render("page/public.html", limits=public_limits()),

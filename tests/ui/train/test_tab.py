@@ -32,6 +32,7 @@ from qwen_ui.ui.train.machines import written
 from qwen_ui.ui.train.preview import shown_data
 from qwen_ui.ui.train.price import needs, price_html
 from qwen_ui.ui.train.settings import Settings
+from qwen_ui.ui.train.tab import linked_or_latest_run
 
 FORM: dict[str, Any] = {
     "data": KJV,
@@ -325,6 +326,8 @@ def test_the_run_that_goes_on_is_shown_first() -> None:
         with RunWriter(newer) as run:
             run.status("completed")
         assert latest_run() == older.name
+        assert linked_or_latest_run({"tab": "runs", "run": newer.name}) == older.name
+        assert linked_or_latest_run({"tab": "train", "run": newer.name}) == newer.name
 
 
 def test_a_poll_brings_only_what_is_new() -> None:

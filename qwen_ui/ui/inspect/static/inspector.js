@@ -11,9 +11,9 @@ import { ModuleTreeView } from "./module_tree_view.js";
 import { searchTest } from "./search.js";
 
 class Inspector {
-  constructor({ element, props, server, watch, loaded }) {
+  constructor({ element, props, server, watch, drawn }) {
     this.api = new Api(server);
-    this.loaded = loaded; // tells the page to draw what lies below
+    this.drawn = drawn; // tells the page to draw what lies below
     this.root = element.querySelector(".qi-inspector");
     this.find = (selector) => this.root.querySelector(selector);
     this.query = this.find(".qi-query");
@@ -107,7 +107,7 @@ class Inspector {
     const { module } = this.wanted;
     if (module) this.view.go(module);
     this.wanted = {};
-    requestAnimationFrame(() => this.loaded());
+    requestAnimationFrame(() => this.drawn());
   }
 
   /** Python resolves the plan on the model; the tree only shows it. */

@@ -1,7 +1,7 @@
 /* The address of the page: it follows what is open, and what it names is opened. Model and plan come
    from Python, as the component's value; tabs and views say what they show. */
 import { isSame, placeOf, searchOf } from "./place.js";
-import { onTab, openedTab, openTab } from "./tabs.js";
+import { onTab, openedTab, openNamed, openTab } from "./tabs.js";
 import { wish } from "./wishes.js";
 
 class PageAddress {
@@ -11,6 +11,7 @@ class PageAddress {
     this.place = placeOf(window.location.search);
     this.named = this.place; // by the address, until the page has opened it
     this.known = false; // whether Python said which model is open
+    openNamed(this.place.tab);
     onTab((tab) => this.move({ tab }));
     document.addEventListener("q-run", ({ target, detail }) => this.onRun(target, detail.run));
     document.addEventListener("q-module", ({ detail }) => this.move({ module: detail }, true));

@@ -12,6 +12,18 @@ export const openTab = (tab) => {
   if (openedTab() !== tab) buttonOf(tab)?.click();
 };
 
+/** Open the tab that an address names, as soon as the page has tabs. */
+export const openNamed = (tab) => {
+  if (tab === TABS[0]) return;
+  const open = () => {
+    if (buttonOf(tab)) openTab(tab);
+    return openedTab() === tab;
+  };
+  if (open()) return;
+  const waiting = new MutationObserver(() => open() && waiting.disconnect());
+  waiting.observe(document.body, { subtree: true, childList: true });
+};
+
 const LOOK_MS = 50,
   PATIENCE_MS = 10_000;
 

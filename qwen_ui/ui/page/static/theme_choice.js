@@ -16,4 +16,7 @@
     if (theme) Object.defineProperty(list, "matches", { value: theme === "dark" });
     return list;
   };
+  // For what is seen before gradio has drawn anything.
+  const dark = window.matchMedia("(prefers-color-scheme: dark)").matches;
+  document.documentElement.classList.toggle("q-dark", dark);
 })();
