@@ -172,6 +172,41 @@ def test_a_thread_may_import_while_another_does() -> None:
     assert done.stdout.strip() == ""
 
 
+SOURCE_WHILE_TORCH_COMES = """
+import sys, threading, time
+from qwen_ui.model import open_model
+from qwen_ui.ui.inspect.detail import source_text
+anatomy = open_model("nano")
+assert "torch" not in sys.modules
+failed = []
+def source():
+    while "torch" not in sys.modules:
+        time.sleep(1e-4)
+    try:
+        assert "class Linear" in source_text(anatomy, "model.layers.0.self_attn.q_proj")
+    except Exception as error:
+        failed.append(str(error))
+def torch():
+    try:
+        import torch
+        torch.backends
+    except Exception as error:
+        failed.append(str(error))
+threads = [threading.Thread(target=target) for target in (source, torch)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+print(*failed)
+"""
+
+
+@pytest.mark.slow
+def test_a_class_s_source_may_be_asked_for_while_torch_is_imported() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", SOURCE_WHILE_TORCH_COMES], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == ""
+
+
 def test_importing_the_page_writes_no_stubs_into_gradio() -> None:
     code = (
         "import qwen_ui.ui.page.app, gradio, gradio.component_meta as meta;"
@@ -180,3 +215,21 @@ def test_importing_the_page_writes_no_stubs_into_gradio() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["True"]
+
+
+def test_no_part_of_torch_is_asked_for_before_torch() -> None:
+    """Python makes a part's lock first. Two threads, one at torch and one at a part of it, wait for
+    each other then; Python lets them go on with what is half made, and torch stays so for good.
+    """
+    early = []
+    for file in sorted(PACKAGE.rglob("*.py")):
+        asked: list[tuple[int, str]] = []
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                asked.extend((node.lineno, alias.name) for alias in node.names)
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                asked.append((node.lineno, node.module))
+        of_torch = [name for _, name in sorted(asked) if name.partition(".")[0] == "torch"]
+        if of_torch and of_torch[0] != "torch":
+            early.append(file.name)
+    assert early == []

@@ -10,7 +10,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from torch.nn import functional as F
+from torch import nn
 
 from qwen_ui.data import IGNORED
 from qwen_ui.engine.divergence import LOGITS_BYTES
@@ -49,7 +49,9 @@ def token_losses(over: EvaluationPass, batch_size: int) -> tuple[TokenLosses, ..
     for part in over.parts(size):
         logits_NV = trainee.wide_logits(part.batch, part.prefix_BTH)
         targets_N = part.batch.targets
-        loss_N = F.cross_entropy(logits_NV, targets_N, reduction="none", ignore_index=IGNORED)
+        loss_N = nn.functional.cross_entropy(
+            logits_NV, targets_N, reduction="none", ignore_index=IGNORED
+        )
         hit_N = logits_NV.argmax(1) == targets_N
         rows = zip(
             *(column.tolist() for column in (part.samples, targets_N, loss_N, hit_N)), strict=True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
@@ -66,6 +67,8 @@ def find_devices(asked: str = "auto") -> Devices:
 
 @lru_cache(maxsize=1)
 def _has_mps() -> bool:
+    if sys.platform != "darwin":
+        return False
     import torch  # noqa: PLC0415  slow; the page asks when it is there
 
     return torch.backends.mps.is_available()

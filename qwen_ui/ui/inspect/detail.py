@@ -47,6 +47,9 @@ def source_text(anatomy: Anatomy, name: str) -> str:
     module = anatomy.modules_by_name.get(name)
     if module is None or not module.home.startswith(_LIBRARIES):
         return "The source of this class is not in an installed library."
+    # A part of torch is not asked for before torch is whole: two threads that begin at two ends
+    # wait for each other, and Python gives both a half-made torch, for good.
+    import_module("qwen_ui.model.libraries")
     found = getattr(import_module(module.home), module.class_name, None)
     if found is None:
         return f"{module.class_name} is made while the model is built; it has no source."

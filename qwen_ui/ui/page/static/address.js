@@ -28,7 +28,7 @@ class PageAddress {
       this.usual = { model: named.model ? "" : model, plan: named.plan ? "" : plan };
       this.known = true;
       this.whole = whole;
-      this.move({ tab: openedTab(), model, plan }, true);
+      this.move({ model, plan }, true);
       return;
     }
     const another = whole !== this.whole;
