@@ -41,7 +41,9 @@ class Strip:
             draw.rectangle(
                 (left, top + CAPTION, left + SHOWN[0], top + CAPTION + SHOWN[1]), outline="#dde3ea"
             )
-        strip.quantize(COLOURS, dither=Image.Dither.NONE).save(path, optimize=True)
+        strip.quantize(COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(
+            path, optimize=True
+        )
 
 
 def first_visit(page: Page, path: Path) -> None:
