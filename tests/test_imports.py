@@ -145,6 +145,22 @@ def test_one_module_imports_transformers() -> None:
     assert importers == {"libraries.py"}
 
 
+BOTH = """
+threads = [threading.Thread(target=target) for target in (first, second)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+print(*failed)
+"""
+
+
+def said_by_both(code: str) -> str:
+    """What two threads of a fresh Python, `first` and `second`, failed with."""
+    done = subprocess.run(
+        [sys.executable, "-c", code + BOTH], capture_output=True, text=True, check=True
+    )
+    return done.stdout.strip()
+
+
 IMPORTING_AT_ONCE = """
 import sys, threading, time
 failed = []
@@ -157,19 +173,12 @@ def second():
         import qwen_ui.model.catalog
     except ImportError as error:
         failed.append(str(error))
-threads = [threading.Thread(target=target) for target in (first, second)]
-for thread in threads: thread.start()
-for thread in threads: thread.join()
-print(*failed)
 """
 
 
 @pytest.mark.slow
 def test_a_thread_may_import_while_another_does() -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", IMPORTING_AT_ONCE], capture_output=True, text=True, check=True
-    )
-    assert done.stdout.strip() == ""
+    assert said_by_both(IMPORTING_AT_ONCE) == ""
 
 
 SOURCE_WHILE_TORCH_COMES = """
@@ -179,32 +188,25 @@ from qwen_ui.ui.inspect.detail import source_text
 anatomy = open_model("nano")
 assert "torch" not in sys.modules
 failed = []
-def source():
+def second():
     while "torch" not in sys.modules:
         time.sleep(1e-4)
     try:
         assert "class Linear" in source_text(anatomy, "model.layers.0.self_attn.q_proj")
     except Exception as error:
         failed.append(str(error))
-def torch():
+def first():
     try:
         import torch
         torch.backends
     except Exception as error:
         failed.append(str(error))
-threads = [threading.Thread(target=target) for target in (source, torch)]
-for thread in threads: thread.start()
-for thread in threads: thread.join()
-print(*failed)
 """
 
 
 @pytest.mark.slow
 def test_a_class_s_source_may_be_asked_for_while_torch_is_imported() -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", SOURCE_WHILE_TORCH_COMES], capture_output=True, text=True, check=True
-    )
-    assert done.stdout.strip() == ""
+    assert said_by_both(SOURCE_WHILE_TORCH_COMES) == ""
 
 
 def test_importing_the_page_writes_no_stubs_into_gradio() -> None:

@@ -186,14 +186,12 @@ def wire(header: Header, demo: gr.Blocks, session: Session) -> None:
         return picker_of(source), said, *(gr.skip() for _ in range(2 + len(header.followers)))
 
     @guarded
-    def on_plan(source: str, plan: FreezePlan) -> Any:
-        values = told(of_plan, source, plan)
-        return values if len(values) > 1 else values[0]
+    def on_plan(source: str, plan: FreezePlan) -> list[Any]:
+        return told(of_plan, source, plan)
 
     @guarded
-    def found_again(request: gr.Request) -> Any:
-        values = [value(request.query_params) for _, value in header.found_again]
-        return values if len(values) > 1 else values[0]
+    def found_again(request: gr.Request) -> list[str]:
+        return [value(request.query_params) for _, value in header.found_again]
 
     of_plan = [follower for follower in header.followers if follower.of_plan]
     written = [follower.component for follower in header.followers]
