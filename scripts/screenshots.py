@@ -7,8 +7,8 @@
 Starts a dashboard of its own on an empty folder and lets it compare the two plans, so that there
 is something to see, and a public one. The states are those of `picture_states.py`; pictures lie in
 screenshots/ as STATE-LANGUAGE-THEME-WIDTH.png. They show the whole page with every chart drawn, and
-bars that stick to the window's foot at their place in it. A page that is wider than its window is
-told, and is an exit code of 1.
+bars that stick to the window's foot at their place in it. A page that is wider than its window and
+what is too small to be pressed are told, and are an exit code of 1.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from scripts.film_strip import FRAME, first_visit
 from scripts.picture_states import SETTLE_MS, STATES, show
+from tests.helpers.small_targets import small_targets
 
 ROOT = Path(__file__).resolve().parent.parent
 THEMES = ("light", "dark")
@@ -66,20 +67,20 @@ def main() -> int:
                 readme_pictures(browser, url, asked.output)
             return 0
         looks = list(product(asked.language, asked.theme, asked.width))
-        wide = [
+        found = [
             line
             for where in ("empty", "full", "public")
             for line in pictures_of(browser, where, looks, asked)
         ]
         browser.close()
-    print(*wide, sep="\n", end="")
-    return 1 if wide else 0
+    print(*found, sep="\n", end="")
+    return 1 if found else 0
 
 
 def pictures_of(
     browser: Browser, where: str, looks: list[tuple[str, str, int]], asked: argparse.Namespace
 ) -> Iterator[str]:
-    """Take what one kind of dashboard shows; gives a line for each page that scrolls sideways."""
+    """Take what one kind of dashboard shows; gives a line for each fault that is found."""
     states = {
         name: state
         for name, state in STATES.items()
@@ -103,6 +104,7 @@ def pictures_of(
             over = page.evaluate("document.documentElement.scrollWidth") - width
             if over > 0:
                 yield f"{file}: {over} px wider than the window"
+            yield from (f"{file}: too small to be pressed: {one}" for one in small_targets(page))
             page.context.close()
 
 
