@@ -22,7 +22,7 @@ import orjson
 from qwen_ui.runs.event_fields import is_event
 
 FILE_NAME = "events.jsonl"
-READ_BYTES = 8 * 1024 * 1024
+READ_BYTES = 256 * 1024  # of records that are still in the processor's cache when they are folded
 DURABLE = frozenset({"start", "eval", "sample", "end"})
 
 Event = dict[str, Any]
@@ -72,20 +72,23 @@ def read_events(folder: Path, offset: int = 0) -> tuple[list[Event], int]:
 
     A line that is no event is passed over. A file that is not there yet has no events.
     """
-    events, offset, _ = read_lines(folder, offset)
-    return events, offset
-
-
-def read_lines(folder: Path, offset: int = 0) -> tuple[list[Event], int, int]:
-    """As `read_events`, and how many lines were passed over."""
     events: list[Event] = []
-    unreadable = 0
+    end = offset
+    for part, so_far, _ in read_parts(folder, offset):
+        events += part
+        end = so_far
+    return events, end
+
+
+def read_parts(folder: Path, offset: int = 0) -> Iterator[tuple[list[Event], int, int]]:
+    """As `read_events`, some at a time: (events, the offset after them, lines passed over).
+
+    Whoever folds each part before asking for the next one takes half the time.
+    """
     for lines in _chunks(folder / FILE_NAME, offset):
-        found = _parse_all(lines)
-        unreadable += lines.count(b"\n") - len(found)
-        events += found
+        events = _parse_all(lines)
         offset += len(lines)
-    return events, offset, unreadable
+        yield events, offset, lines.count(b"\n") - len(events)
 
 
 def _parse_all(lines: bytes) -> list[Event]:
@@ -124,14 +127,14 @@ def _chunks(file: Path, offset: int) -> Iterator[bytes]:
         return
     with handle:
         handle.seek(offset)
-        rest = b""
+        rest: list[bytes] = []
         while chunk := handle.read(READ_BYTES):
             whole, newline, last = chunk.rpartition(b"\n")
             if not newline:
-                rest += chunk
+                rest.append(chunk)
                 continue
-            yield rest + whole + newline
-            rest = last
+            yield b"".join((*rest, whole, newline))
+            rest = [last]
 
 
 def _repair(file: int) -> None:

@@ -1,8 +1,8 @@
 """A run's folder to its fold. A long run's is kept in a file, so that it is opened at once.
 
-Reading 100,000 steps from their JSON takes 0.3 s, from the file a tenth of it. The file holds
-nothing of its own: it is made from the log, is passed over where it is not of this log, and may be
-removed.
+Reading 100,000 steps from their JSON takes the processor 0.2 s, from the file 0.03 s. The file
+holds nothing of its own: it is made from the log, is passed over where it is not of this log, and
+may be removed.
 """
 
 from __future__ import annotations
@@ -18,8 +18,7 @@ import orjson
 
 from qwen_ui.files import replaced
 from qwen_ui.runs.events import FILE_NAME as EVENTS
-from qwen_ui.runs.events import read_lines
-from qwen_ui.runs.fields import LARGEST_COUNT
+from qwen_ui.runs.events import read_parts
 from qwen_ui.runs.fold import STEP_COLUMNS, Column, RunFold
 
 FILE_NAME = ".fold"
@@ -32,9 +31,11 @@ _LISTS = ("evals", "samples", "movements", "grids", "machine", "trials", "logs")
 def fold_from(folder: Path, offset: int = 0) -> tuple[RunFold, int]:
     """The fold of a run's events from this byte on, and the offset to go on from."""
     fold, begin = (None if offset else _kept(folder)) or (RunFold(), offset)
-    events, end, unreadable = read_lines(folder, begin)
-    fold.unreadable += unreadable
-    fold.add_all(events)
+    end = begin
+    for events, so_far, unreadable in read_parts(folder, begin):
+        fold.add_all(events)
+        fold.unreadable += unreadable
+        end = so_far
     if not offset and end - begin >= WORTH_BYTES:
         # Where nothing can be written (another user's folder, a full disk) it is read again.
         with suppress(OSError):
@@ -112,10 +113,10 @@ def _packed(column: Column) -> tuple[str, bytes]:
     """(kind, bytes) of a column: integers ("q"), floats ("d"), or floats with gaps as NaN ("g")."""
     if None in column:
         return "g", array("d", [math.nan if n is None else n for n in column]).tobytes()
-    numbers = cast("list[float]", column)
-    if set(map(type, numbers)) == {int} and max(map(abs, numbers)) <= LARGEST_COUNT:
-        return "q", array("q", cast("list[int]", numbers)).tobytes()
-    return "d", array("d", numbers).tobytes()
+    try:
+        return "q", array("q", cast("list[int]", column)).tobytes()
+    except (TypeError, OverflowError):  # a float among them, or beyond 64 bits
+        return "d", array("d", cast("list[float]", column)).tobytes()
 
 
 def _unpacked(kind: str, data: memoryview) -> Column:

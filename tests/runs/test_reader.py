@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qwen_ui.runs import Event, delete_run, fold_run, reading, run_summary
-from qwen_ui.runs.events import FILE_NAME, log_size, read_lines
+from qwen_ui.runs.events import FILE_NAME, log_size, read_parts
 from qwen_ui.runs.reader import Readers
 from qwen_ui.runs.side_by_side import run_curves
 from tests.helpers.run_events import append, finished, new_run, start, step
@@ -22,13 +23,15 @@ def read(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
     """From which byte to which was read."""
     spans: list[tuple[int, int]] = []
 
-    def reading_lines(folder: Path, offset: int = 0) -> tuple[list[Event], int, int]:
-        events, end, unreadable = read_lines(folder, offset)
-        spans.append((offset, end))
-        return events, end, unreadable
+    def reading_parts(folder: Path, offset: int = 0) -> Iterator[tuple[list[Event], int, int]]:
+        ends = [offset]
+        for events, end, unreadable in read_parts(folder, offset):
+            ends.append(end)
+            yield events, end, unreadable
+        spans.append((offset, ends[-1]))
 
     for module in ("events", "folded"):
-        monkeypatch.setattr(f"qwen_ui.runs.{module}.read_lines", reading_lines)
+        monkeypatch.setattr(f"qwen_ui.runs.{module}.read_parts", reading_parts)
     return spans
 
 

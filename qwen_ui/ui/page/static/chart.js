@@ -10,6 +10,7 @@ import { axisOf } from "./linked_charts.js";
 import { AXES, colour, CONFIG, drawer, isCounted, layout } from "./plotly.js";
 
 const FEW_POINTS = 40;
+const GIGA = 1e9;
 const NARROW = 560; // below so many pixels the names stand under the lines
 const NEAR = "200px"; // below the window, a chart is drawn already
 export class Chart {
@@ -96,7 +97,7 @@ export class Chart {
       type: this.log ? "log" : "linear",
       rangemode: this.spec.zero && !this.log ? "tozero" : "normal",
     };
-    if (this.spec.bytes) Object.assign(y, { tickformat: ".4~s", ticksuffix: "B" });
+    if (this.spec.bytes) y.ticksuffix = " GB";
     const narrow = this.plot.clientWidth < NARROW;
     this.frame.classList.toggle("qr-narrow", narrow);
     const right = this.spec.main && !narrow ? 132 : 12;
@@ -113,14 +114,20 @@ export class Chart {
 
   text(value) {
     if (value === null || value === undefined) return "";
-    return this.spec.bytes ? bytes(value) : rounded(value);
+    return this.spec.bytes ? bytes(value * GIGA) : rounded(value);
+  }
+
+  /* Memory is drawn in GB: plotly's own prefixes stand between number and unit, as in 400MB. */
+  scaled([x, y]) {
+    return this.spec.bytes ? [x, y.map((value) => value && value / GIGA)] : [x, y];
   }
 
   /** Take in what is new of all lines, by name; drawn now, or with what comes after it. */
   take(lines, draw = true) {
-    const mine = this.spec.lines.filter((line) => lines[line]).map((line) => [line, lines[line]]);
-    this.waiting = held(this.waiting, Object.fromEntries(mine));
-    const first = lines[this.spec.lines[0]];
+    const mine = this.spec.lines.filter((line) => lines[line]);
+    const scaled = Object.fromEntries(mine.map((line) => [line, this.scaled(lines[line])]));
+    this.waiting = held(this.waiting, scaled);
+    const first = scaled[this.spec.lines[0]];
     if (first) {
       this.node.hidden = false;
       delete this.frame.dataset.wait; // drawn once it is in view
@@ -198,7 +205,7 @@ export class Chart {
   replace(lines) {
     this.work = this.work.then(async () => {
       if (!this.drawn) return;
-      const mine = this.spec.lines.map((line) => lines[line] || NO_LINE);
+      const mine = this.spec.lines.map((line) => this.scaled(lines[line] || NO_LINE));
       await drawer().restyle(this.plot, { x: mine.map(([x]) => x), y: mine.map(([, y]) => y) });
     });
     return this.work;
