@@ -8,6 +8,7 @@ is not given is an error.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -41,11 +42,16 @@ def environment() -> Environment:
         made.globals[sign.upper()] = Markup(made.get_template(f"page/{sign}.svg").render())
     made.filters |= {
         "exact": "{:,}".format,
-        "percent": formats.percent,
-        "short_bytes": formats.short_bytes,
-        "short_count": formats.short_count,
+        "percent": _unbroken(formats.percent),
+        "short_bytes": _unbroken(formats.short_bytes),
+        "short_count": _unbroken(formats.short_count),
     }
     return made
+
+
+def _unbroken(written: Callable[[Any], str]) -> Callable[[Any], str]:
+    """With its unit on the number's line; `unbroken` of `dom.js` does so for the scripts' texts."""
+    return lambda value: written(value).replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def _source(name: str) -> str | None:

@@ -1,12 +1,21 @@
 /* Nodes made and written to. Text is set as text, never as markup. It is English: what was translated
    is compared by what it was translated from. */
 import { englishAttribute, englishOf } from "./english.js";
+import { unbroken } from "./format.js";
+
+const AS_WRITTEN = new Set(["CODE", "PRE", "TEXTAREA"]);
+
+/* What a node shows of a text: code stays as it was written. */
+const shownIn = (node, text) => {
+  const written = String(text ?? "");
+  return AS_WRITTEN.has(node.nodeName) ? written : unbroken(written);
+};
 
 /** A new element, with its class and text where they are given. */
 export const make = (tag, className = "", text = undefined) => {
   const node = document.createElement(tag);
   if (className) node.className = className;
-  if (text !== undefined) node.textContent = text;
+  if (text !== undefined) node.textContent = shownIn(node, text);
   return node;
 };
 
@@ -26,7 +35,8 @@ export const makeScroller = (tag, className, name) => {
 
 /** Set a node's text where it is another: a write of the same text costs a layout too. */
 export const write = (node, text) => {
-  if (englishOf(node) !== text) node.textContent = text;
+  const whole = shownIn(node, text);
+  if (englishOf(node) !== whole) node.textContent = whole;
 };
 
 /** Set an attribute where it is another. */

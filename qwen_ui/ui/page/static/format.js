@@ -19,6 +19,7 @@ const FLOPS = [
   [1e9, "GFLOP"],
   [1e6, "MFLOP"],
 ];
+const BEFORE_UNIT = /(?<=\d) (?=(?:%|[kMGT]?B|[KMT]|[MGTP]?FLOP|m?s|nats)(?![\p{L}\d]))/gu;
 const LEAST_ROUNDED = 100_000; // counts below are short enough to be given in full
 const grouped = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
 
@@ -110,3 +111,6 @@ export const duration = (seconds) => {
   if (whole < 3600) return `${Math.floor(whole / 60)} min ${two(whole % 60)} s`;
   return `${Math.floor(whole / 3600)} h ${two(Math.floor((whole % 3600) / 60))} min`;
 };
+
+/** The text with every unit on its number's line. */
+export const unbroken = (text) => text.replace(BEFORE_UNIT, "\u00a0");
