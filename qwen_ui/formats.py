@@ -7,6 +7,7 @@ both to one table of cases.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Sequence
 from decimal import ROUND_HALF_UP, Context
 
@@ -16,6 +17,7 @@ _BYTES: _Units = ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB"))
 _FLOPS: _Units = ((1e15, "PFLOP"), (1e12, "TFLOP"), (1e9, "GFLOP"), (1e6, "MFLOP"))
 EXACT_DIGITS = 12  # of `rounded`: all that a person gave, none that a computer adds
 _LEAST_ROUNDED = 100_000  # counts below are short enough to be given in full
+_BEFORE_UNIT = re.compile(r"(?<=[0-9]) (?=(?:%|[kMGT]?B|[KMT]|[MGTP]?FLOP|m?s|nats)(?!\w))")
 _LEAST_WRITTEN_OUT = 1e-4  # values below are given as powers of ten
 
 
@@ -79,6 +81,11 @@ def duration(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60:02d} s"
     return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+def unbroken(text: str) -> str:
+    """The text with every unit on its number's line: no break before `%`, `MB`, `s`."""
+    return _BEFORE_UNIT.sub("\N{NO-BREAK SPACE}", text)
 
 
 def shape_text(shape: Sequence[int]) -> str:

@@ -23,6 +23,7 @@ FORMATTERS: dict[str, Callable[..., str]] = {
     "duration": formats.duration,
     "rounded": formats.rounded,
     "rate": formats.rate_text,
+    "unbroken": formats.unbroken,
 }
 CASES = [
     (name, value, text) for name, cases in TABLE.items() if name != "about" for value, text in cases

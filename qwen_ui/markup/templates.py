@@ -8,7 +8,6 @@ is not given is an error.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -42,16 +41,17 @@ def environment() -> Environment:
         made.globals[sign.upper()] = Markup(made.get_template(f"page/{sign}.svg").render())
     made.filters |= {
         "exact": "{:,}".format,
-        "percent": _unbroken(formats.percent),
-        "short_bytes": _unbroken(formats.short_bytes),
-        "short_count": _unbroken(formats.short_count),
+        "percent": lambda share: formats.unbroken(formats.percent(share)),
+        "short_bytes": lambda count: formats.unbroken(formats.short_bytes(count)),
+        "short_count": lambda count: formats.unbroken(formats.short_count(count)),
+        "unbroken": _unbroken,
     }
     return made
 
 
-def _unbroken(written: Callable[[Any], str]) -> Callable[[Any], str]:
-    """With its unit on the number's line; `unbroken` of `dom.js` does so for the scripts' texts."""
-    return lambda value: written(value).replace(" ", "\N{NO-BREAK SPACE}")
+def _unbroken(value: object) -> str:
+    whole = formats.unbroken(str(value))
+    return Markup(whole) if isinstance(value, Markup) else whole
 
 
 def _source(name: str) -> str | None:

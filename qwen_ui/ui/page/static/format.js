@@ -19,7 +19,7 @@ const FLOPS = [
   [1e9, "GFLOP"],
   [1e6, "MFLOP"],
 ];
-const BEFORE_UNIT = /(?<=\d) (?=(?:%|[kMGT]?B|[KMT]|[MGTP]?FLOP|m?s|nats)(?![\p{L}\d]))/gu;
+const BEFORE_UNIT = /(?<=\d) (?=(?:%|[kMGT]?B|[KMT]|[MGTP]?FLOP|m?s|nats)(?![\p{L}\d_]))/gu;
 const LEAST_ROUNDED = 100_000; // counts below are short enough to be given in full
 const grouped = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
 
