@@ -95,8 +95,8 @@ def find_model(name: str) -> ModelSource:
     near = near_names(name)
     if near:
         raise ModelError(
-            f"There is no model '{name[:100]}'. Did you mean {' or '.join(near)}? A folder with a "
-            "config.json and a hub id open as well."
+            f"There is no model '{name[:100]}'. Did you mean {' or '.join(near)}? A folder that "
+            "holds a config.json, or a hub id, opens as well."
         )
     raise ModelError(
         f"There is no model '{name[:100]}'. Give a preset ({', '.join(preset_models())}), "

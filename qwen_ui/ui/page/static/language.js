@@ -10,6 +10,7 @@ import {
   showAttribute,
   showText,
 } from "./english.js";
+import { unbroken } from "./format.js";
 
 const NAMES = [
   ...["aria-label", "aria-description", "aria-valuetext", "aria-roledescription"],
@@ -20,6 +21,8 @@ const NAMES = [
 // The name of a person's file stands in gradio's own markup, in two pieces.
 const MARKS = "[translate], .notranslate, .file-preview .filename";
 const CODE = "code, pre, kbd, samp, script, style, textarea, [contenteditable]";
+const MARK_FIRST = /^[，。；：！？、）]/;
+const MARK_LAST = /[，。；：！？、（]$/;
 const LABELLED = NAMES.map((name) => `[${name}]`).join(", ");
 const { offered, tag: first, dictionary: firstFile } = window.qwenLanguage;
 
@@ -45,9 +48,11 @@ const isMarked = (element) => {
 const said = (english) => {
   const { text, whole } = dictionary.translate(english);
   if (!whole) misses.add(english.trim());
-  // The spaces around a text hold it apart from its neighbours.
-  const [before, after] = [/^\s*/.exec(english)[0], /\s*$/.exec(english)[0]];
-  return whole || text !== english.trim() ? before + text + after : english;
+  if (!whole && text === english.trim()) return english;
+  // The spaces around a text hold it apart from its neighbours, as a full-width mark does.
+  const before = MARK_FIRST.test(text) ? "" : /^\s*/.exec(english)[0];
+  const after = MARK_LAST.test(text) ? "" : /\s*$/.exec(english)[0];
+  return before + unbroken(text) + after;
 };
 
 const translateText = (node) => {

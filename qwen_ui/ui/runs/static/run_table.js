@@ -13,8 +13,9 @@ import { RunTools } from "./run_tools.js";
 const REFRESH_MS = 2000;
 const MOST_ROWS = 200;
 const KEPT = "qwen-runs"; // in the browser tab's own storage
+const COMMAND = "qwen-ui train nano --preset attention";
 const NONE =
-  "Launch one on the Train tab, or from a terminal: qwen-ui train nano --preset attention." +
+  "Launch one on the Train tab, or from a terminal." +
   " Each is a row here: sort, filter, tick several to overlay them.";
 
 const recalled = () => {
@@ -53,7 +54,9 @@ class RunTable {
     this.wrong = problemLine(); // what a person asked for
     this.silence = problemLine(); // the list itself
     this.none = make("div", "q-empty");
-    this.none.append(make("strong", "", "No runs yet"), make("p", "", NONE));
+    const command = make("p");
+    command.append(make("code", "", COMMAND));
+    this.none.append(make("strong", "", "No runs yet"), make("p", "", NONE), command);
     this.none.hidden = true;
     const act = (work) => () => attempt(work, (text) => write(this.wrong, text));
     this.tools = new RunTools(this.list, {
