@@ -119,17 +119,20 @@ def test_the_page_s_colours_come_before_what_uses_them() -> None:
     assert found.index(".qr-view") < found.index(".qc-view")
 
 
+def media_rules() -> str:
+    """What stands in the style sheets' media rules, without comments."""
+    sheet = re.sub(r"/\*.*?\*/", "", styles(), flags=re.DOTALL)
+    return "".join(re.findall(r"@media[^{]*\{((?:[^{}]*\{[^{}]*\})*)[^{}]*\}", sheet))
+
+
 def test_no_selector_of_a_media_rule_has_a_comma_in_brackets() -> None:
     """gradio splits these at every comma and puts its own prefix before each piece."""
-    sheet = re.sub(r"/\*.*?\*/", "", styles(), flags=re.DOTALL)
-    ruled = re.findall(r"@media[^{]*\{((?:[^{}]*\{[^{}]*\})*)[^{}]*\}", sheet)
-    selectors = [one for rules in ruled for one in re.findall(r"([^{}]+)\{", rules)]
+    selectors = re.findall(r"([^{}]+)\{", media_rules())
     assert len(selectors) > 100
     assert [one for one in selectors if re.search(r"\([^()]*,", one)] == []
 
 
 def test_no_media_rule_is_for_what_stands_outside_gradio() -> None:
     """gradio binds these rules to its own container, and dialogs lie in the body."""
-    sheet = re.sub(r"/\*.*?\*/", "", styles(), flags=re.DOTALL)
-    ruled = "".join(re.findall(r"@media[^{]*\{((?:[^{}]*\{[^{}]*\})*)[^{}]*\}", sheet))
-    assert not re.search(r"\.q-(?:dialog|help|palette|term|found)|(?<![\w-])(?:html|body)(?![\w-])", ruled)
+    outside = r"\.q-(?:dialog|help|palette|term|found)|(?<![\w-])(?:html|body)(?![\w-])"
+    assert not re.search(outside, media_rules())
