@@ -9,10 +9,12 @@ from playwright.sync_api import Page
 _LOW = """() => [...document.querySelectorAll(
     "button, select, summary, a[href], input, textarea, [role=button], [role=tab]")]
   .filter((node) => node.checkVisibility() && !node.closest("[role=grid], [role=treegrid], p, li"))
-  .map((node) => [node, (node.closest("label, .wrap-inner, .input-container") ?? node)
-    .getBoundingClientRect()])
-  .filter(([node, { width, height }]) => width && height && (width < 23.5 || height < 23.5))
-  .map(([node, { width, height }]) => `${node.className || node.id || node.tagName} ` +
+  .map((node) => [node, node.getBoundingClientRect(),
+    (node.closest("label, .wrap-inner, .input-container") ?? node).getBoundingClientRect()])
+  .map(([node, own, frame]) =>
+    [node, Math.max(own.width, frame.width), Math.max(own.height, frame.height)])
+  .filter(([node, width, height]) => width && height && (width < 23.5 || height < 23.5))
+  .map(([node, width, height]) => `${node.className || node.id || node.tagName} ` +
     `${node.textContent.slice(0, 20)} ${Math.round(width)} x ${Math.round(height)}`)"""
 # In the table of runs a tick, a baseline's mark and a name lie beside each other in a row of 32 px.
 _BESIDE = ("Overlay", "qr-pin", "INPUT")
