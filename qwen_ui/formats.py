@@ -17,7 +17,10 @@ _BYTES: _Units = ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB"))
 _FLOPS: _Units = ((1e15, "PFLOP"), (1e12, "TFLOP"), (1e9, "GFLOP"), (1e6, "MFLOP"))
 EXACT_DIGITS = 12  # of `rounded`: all that a person gave, none that a computer adds
 _LEAST_ROUNDED = 100_000  # counts below are short enough to be given in full
-_BEFORE_UNIT = re.compile(r"(?<=[0-9]) (?=(?:%|[kMGT]?B|[KMT]|[MGTP]?FLOP|m?s|nats)(?!\w))")
+_BEFORE_UNIT = re.compile(
+    r"(?<=[0-9]) (?=(?:%|[kMGT]?B|[KMT]|[MGTP]?FLOP|m?s|nats)(?!\w))"
+    r"|(?<=\w) (?=[×±] )|(?<=[×±]) (?=\w)"
+)
 _LEAST_WRITTEN_OUT = 1e-4  # values below are given as powers of ten
 
 
@@ -84,7 +87,7 @@ def duration(seconds: float) -> str:
 
 
 def unbroken(text: str) -> str:
-    """The text with every unit on its number's line: no break before `%`, `MB`, `s`."""
+    """The text without a line's end before `%`, `MB`, `s`, and around `×` and `±`."""
     return _BEFORE_UNIT.sub("\N{NO-BREAK SPACE}", text)
 
 

@@ -111,9 +111,10 @@ def pictures_of(
 def draw_all(page: Page, width: int) -> None:
     """Charts are drawn when they come into view: all of the page is, for a moment."""
     page.wait_for_timeout(SETTLE_MS)
-    height = page.evaluate("document.documentElement.scrollHeight")
-    page.set_viewport_size({"width": width, "height": height})
-    page.wait_for_timeout(SETTLE_MS)
+    for _ in range(2):  # what is as high as the window grows with it, once
+        height = page.evaluate("document.documentElement.scrollHeight")
+        page.set_viewport_size({"width": width, "height": height})
+        page.wait_for_timeout(SETTLE_MS // 2)
     with suppress(PlaywrightTimeout):  # a chart without data is never drawn
         page.wait_for_function(DRAWN, timeout=DRAWING_MS)
     page.set_viewport_size({"width": width, "height": HEIGHTS[width]})

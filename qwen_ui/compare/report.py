@@ -48,7 +48,7 @@ def setup_of(comparison: Comparison) -> str:
     return (
         f"{len(comparison.labels)} plans on {spec.model.source}: trained on "
         f"{Path(data.source).name} and {measured}, {optimization.steps:,} steps of "
-        f"{optimization.batch_size} x {data.sequence_length} tokens, "
+        f"{optimization.batch_size} × {data.sequence_length} tokens, "
         f"{'seeds' if ',' in seeds else 'seed'} {seeds}; each plan at its own "
         f"learning rate{found}{kept}."
     )

@@ -95,4 +95,4 @@ def _text(value: Any) -> str:
 
 def _describe(kind: Kind) -> str:
     shape = shape_text(kind.shape)
-    return f"{shape}, {len(kind.blocks)} blocks" if kind.blocks else shape
+    return f"{shape} · {len(kind.blocks)} blocks" if kind.blocks else shape

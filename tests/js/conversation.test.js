@@ -42,7 +42,7 @@ test("a side is called by its run and its strength", () => {
 
 test("what is below an answer", () => {
   assert.equal(remarkOf({ tokens: 0, seconds: 0, ended: "" }), "");
-  assert.equal(remarkOf({ tokens: 1, seconds: 0.5, ended: "end" }), "1 token, 2.0 per second");
+  assert.equal(remarkOf({ tokens: 1, seconds: 0.5, ended: "end" }), "1 token · 2.0 per second");
   assert.match(remarkOf({ tokens: 8, seconds: 0, ended: "length" }), /maximum of tokens/);
 });
 

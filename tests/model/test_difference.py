@@ -15,7 +15,7 @@ def test_two_sizes_of_a_family_differ_in_figures_and_share_their_names(qwen: Ana
     assert facts["head"].differs
     assert not facts["blocks"].differs
     kinds = {row.what: row for row in found.kinds}
-    assert kinds["self_attn.k_proj.bias"].right == "512, 28 blocks"
+    assert kinds["self_attn.k_proj.bias"].right == "512 · 28 blocks"
     assert kinds["lm_head.weight"].left == ""
     assert found.shared_plan  # the head alone differs, and it is in no block
 

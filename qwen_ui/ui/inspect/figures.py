@@ -102,8 +102,24 @@ def parameter_treemap(anatomy: Anatomy, *, dark: bool) -> go.Figure:
             tiling={"pad": 1},
         )
     )
+    inks = [INK[dark], *map(ink_on, paint[1:])]  # the model itself has the page's ground
+    figure.update_traces(textfont={"color": inks})
     figure.update_layout(uniformtext={"minsize": 11, "mode": "hide"})
     return figure.update_layout(**base_layout(dark=dark, height=340))
+
+
+def ink_on(ground: str) -> str:
+    """Black or white, whichever has more contrast with this colour: 4.5 at least (WCAG 2.1), where
+    the greys that plotly takes by itself have 3.2."""
+    light = luminance(ground)
+    return "#ffffff" if 1.05 / (light + 0.05) > (light + 0.05) / 0.05 else "#000000"
+
+
+def luminance(colour: str) -> float:
+    """The relative luminance of `#rrggbb`, by WCAG 2.1."""
+    shares = (int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5))
+    linear = [s / 12.92 if s <= 0.04045 else ((s + 0.055) / 1.055) ** 2.4 for s in shares]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
 def _leaf(label: str) -> str:
@@ -163,7 +179,8 @@ def _count_ticks(most: int) -> dict[str, Any]:
     step = next(unit * k for k in (1, 2, 2.5, 5, 10) if unit * k >= rough)
     ticks = [step * i for i in range(int(most / step) + 1)]
     text = [
-        f"{tick / 1e3:g} K" if 1e4 <= most < 1e6 else short_count(round(tick)) for tick in ticks
+        f"{tick / 1e3:g} K" if tick and 1e4 <= most < 1e6 else short_count(round(tick))
+        for tick in ticks
     ]
     return {"tickvals": ticks, "ticktext": text}
 
@@ -178,7 +195,7 @@ def weight_heatmap(grid: WeightGrid, *, dark: bool, by_kind: bool = False) -> go
     shown = [_stretched(row) for row in grid.values] if by_kind else grid.values
     values = sorted(v for row in shown for v in row if v == v)
     low, high = (values[len(values) // 50], values[-1 - len(values) // 50]) if values else (0, 1)
-    ground, full = (SURFACE[True], "#7cc7f2") if dark else ("#e9eff6", "#0b4f8a")
+    ground, full = ("#1d2a37", "#7cc7f2") if dark else ("#e9eff6", "#0b4f8a")
     figure = go.Figure(
         go.Heatmap(
             x=list(grid.blocks),

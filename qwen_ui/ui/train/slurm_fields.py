@@ -52,7 +52,7 @@ def build_slurm_fields(session: Session) -> SlurmFields:
         with gr.Row():
             gpus = gr.Number(1, label="GPUs", precision=0, minimum=0, min_width=70)
             cores = gr.Number(
-                None, label="CPU cores", placeholder="default", precision=0, minimum=1, min_width=70
+                0, label="CPU cores (0: default)", precision=0, minimum=0, min_width=70
             )
             hours = gr.Number(DEFAULT_HOURS, label="Hours at most", minimum=0, min_width=70)
     return SlurmFields(where, asked, partition, gpus, cores, hours)

@@ -24,7 +24,14 @@ from qwen_ui.model.difference import compare_models
 from qwen_ui.model.weights.grid import WeightGrid, measure_weights
 from qwen_ui.model.weights.measures import MEASURES
 from qwen_ui.ui.inspect.block_diagram import block_svg
-from qwen_ui.ui.inspect.figures import block_bars, parameter_treemap, weight_heatmap
+from qwen_ui.ui.inspect.figures import (
+    ROLE_COLOURS,
+    block_bars,
+    ink_on,
+    luminance,
+    parameter_treemap,
+    weight_heatmap,
+)
 from qwen_ui.ui.inspect.more import difference_html, report_file
 from qwen_ui.ui.inspect.weights import values_html, weights_html
 
@@ -42,6 +49,16 @@ def stored(tmp_path: Path) -> Anatomy:
     )  # fmt: skip
     Qwen2ForCausalLM(config).save_pretrained(tmp_path)
     return open_model(str(tmp_path))
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_what_stands_in_a_cell_of_the_treemap_is_read(qwen: Anatomy, dark: bool) -> None:
+    """WCAG 2.1 asks for a contrast of 4.5 of small text."""
+    for ground in ROLE_COLOURS[dark].values():
+        low, high = sorted((luminance(ground), luminance(ink_on(ground))))
+        assert (high + 0.05) / (low + 0.05) >= 4.5, ground
+    (trace,) = parameter_treemap(qwen, dark=dark).data
+    assert trace.textfont.color[1:] == tuple(map(ink_on, trace.marker.colors[1:]))
 
 
 @pytest.mark.parametrize("dark", [False, True])

@@ -119,6 +119,7 @@ class Comparison {
       wrong: problemLine(),
       charts: make("div", "qc-charts"),
       table: makeScroller("div", "qc-scroll", "Plans side by side"),
+      rated: make("div", "qc-rated"),
       notes: make("ul", "qc-notes"),
       samples: make("div", "qc-samples"),
     };
@@ -179,7 +180,8 @@ class Comparison {
   async draw() {
     const { found } = this;
     if (!this.parts) this.build();
-    const { headline, setup, verdict, runs, table, notes, samples, stop, resume } = this.parts;
+    const { headline, setup, verdict, runs, table, rated, notes, samples } = this.parts;
+    const { stop, resume } = this.parts;
     const done = data.isDone(found);
     write(headline, data.headlineOf(found));
     headline.hidden = !found.headline;
@@ -190,7 +192,8 @@ class Comparison {
     runs.replaceChildren(...going, ...failures);
     stop.hidden = found.over;
     resume.hidden = !found.over || done;
-    table.replaceChildren(...(found.rows.length ? this.figures(found.rows) : []));
+    table.replaceChildren(...(found.rows.length ? [this.figures(found.rows)] : []));
+    rated.replaceChildren(...(found.rows.length ? [rateNote(found.rows)] : []));
     notes.replaceChildren(...found.notes.map((note) => noteOf(note, found.plans)));
     samples.replaceChildren(
       ...found.samples.map((sample) => sampleOf(sample, this.plan(sample.plan))),
@@ -227,7 +230,7 @@ class Comparison {
     return node;
   }
 
-  /* The table, and the learning rates below it. */
+  /* The table. */
   figures(rows) {
     const columns = data.columnsOf(rows);
     const after = columns.findIndex(([title]) => title === "after");
@@ -243,8 +246,7 @@ class Comparison {
       cells[after].classList.toggle("qc-best", row.plan === best);
       return rowOf(...cells);
     });
-    const table = tableOf("qc-table", heads, lines);
-    return [table, rateNote(rows)];
+    return tableOf("qc-table", heads, lines);
   }
 
   async plots() {

@@ -55,7 +55,7 @@ export const rateNote = (rows) => {
   node.append(make("span", "", "Learning rates"));
   for (const [source, plans] of ratesBySource(rows)) {
     for (const [plan, rate] of plans) node.append(" · ", make("span", "", plan), ` ${rate}`);
-    node.append(" (", make("span", "", source), ")");
+    node.append(" ", make("span", "", `(${source})`));
   }
   return node;
 };

@@ -194,6 +194,7 @@ export class PricePanel {
         const said = fits ? "" : remedy || "nothing of what is tried here";
         const texts = [usable, need, fits ? "yes" : "no", batch ? exact(batch) : "none", said];
         const line = tableRow(card, ...texts.map((text) => make("td", "", text)));
+        line.firstChild.classList.add("notranslate");
         line.classList.toggle("qf-fits", fits);
         return line;
       }),

@@ -182,7 +182,7 @@ class Verifying {
 
   changedOf({ changed, counts }) {
     if (!changed.length) return [];
-    const heads = ["Changed", "relative change", "largest", "rank", "elements"];
+    const heads = ["changed", "relative change", "largest", "rank", "elements"];
     const rows = changed.map((change) =>
       rowOf(
         make("td", "qi-verify-name", change.name),

@@ -4,7 +4,7 @@ import { logTool, pictureTools, toolRow } from "./chart_tools.js";
 import { Crosshair } from "./crosshair.js";
 import { button, make, problemLine, write } from "./dom.js";
 import { EndLabels } from "./end_labels.js";
-import { bytes, rounded } from "./format.js";
+import { bytes, nats, rounded } from "./format.js";
 import { held, lastValue, NO_LINE, valueAt, wholeTicks } from "./lines.js";
 import { axisOf } from "./linked_charts.js";
 import { AXES, colour, CONFIG, drawer, isCounted, layout } from "./plotly.js";
@@ -17,8 +17,8 @@ export class Chart {
   /**
    * @param view what the chart is of: `axis`, `run` (names the pictures), `saveCsv()` and `linked`
    *   (`LinkedCharts`, those that are zoomed together).
-   * @param spec key, title, lines (their names); bytes, zero (the y axis begins there) and main
-   *   (large, with labels) where they hold.
+   * @param spec key, title, lines (their names); bytes, nats, whole (its values),
+   *   zero (the y axis begins there) and main (large, with labels) where they hold.
    */
   constructor(view, spec) {
     Object.assign(this, { view, spec, log: false, few: false, drawn: false, seen: false });
@@ -98,6 +98,7 @@ export class Chart {
       rangemode: this.spec.zero && !this.log ? "tozero" : "normal",
     };
     if (this.spec.bytes) y.ticksuffix = " GB";
+    if (this.spec.whole) y.tickformat = ",";
     const narrow = this.plot.clientWidth < NARROW;
     this.frame.classList.toggle("qr-narrow", narrow);
     const right = this.spec.main && !narrow ? 132 : 12;
@@ -114,7 +115,8 @@ export class Chart {
 
   text(value) {
     if (value === null || value === undefined) return "";
-    return this.spec.bytes ? bytes(value * GIGA) : rounded(value);
+    if (this.spec.bytes) return bytes(value * GIGA);
+    return this.spec.nats ? nats(value) : rounded(value);
   }
 
   /* Memory is drawn in GB: plotly's own prefixes stand between number and unit, as in 400MB. */

@@ -22,6 +22,7 @@ export const traceOf = (line, [x, y]) => ({
   mode: "lines",
   marker: { size: 4 },
   name: NAMES[line] || line,
+  cliponaxis: false, // a point on the axis is whole
   hovertemplate: "%{y:.5g}",
   ...styleOf(line),
   x,

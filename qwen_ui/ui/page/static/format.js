@@ -19,7 +19,8 @@ const FLOPS = [
   [1e9, "GFLOP"],
   [1e6, "MFLOP"],
 ];
-const BEFORE_UNIT = /(?<=\d) (?=(?:%|[kMGT]?B|[KMT]|[MGTP]?FLOP|m?s|nats)(?![\p{L}\d_]))/gu;
+const BEFORE_UNIT =
+  /(?<=\d) (?=(?:%|[kMGT]?B|[KMT]|[MGTP]?FLOP|m?s|nats)(?![\p{L}\d_]))|(?<=[\p{L}\d_]) (?=[×±] )|(?<=[×±]) (?=[\p{L}\d_])/gu;
 const LEAST_ROUNDED = 100_000; // counts below are short enough to be given in full
 const grouped = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
 
@@ -112,5 +113,5 @@ export const duration = (seconds) => {
   return `${Math.floor(whole / 3600)} h ${two(Math.floor((whole % 3600) / 60))} min`;
 };
 
-/** The text with every unit on its number's line. */
+/** The text without a line's end before a unit, and around × and ±. */
 export const unbroken = (text) => text.replace(BEFORE_UNIT, "\u00a0");

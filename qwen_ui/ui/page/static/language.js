@@ -21,8 +21,8 @@ const NAMES = [
 // The name of a person's file stands in gradio's own markup, in two pieces.
 const MARKS = "[translate], .notranslate, .file-preview .filename";
 const CODE = "code, pre, kbd, samp, script, style, textarea, [contenteditable]";
-const MARK_FIRST = /^[，。；：！？、）]/;
-const MARK_LAST = /[，。；：！？、（]$/;
+const MARK_FIRST = /^[，。；：！？、（）]/;
+const MARK_LAST = /[，。；：！？、（）]$/;
 const LABELLED = NAMES.map((name) => `[${name}]`).join(", ");
 const { offered, tag: first, dictionary: firstFile } = window.qwenLanguage;
 

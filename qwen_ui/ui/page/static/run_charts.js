@@ -14,9 +14,15 @@ const SMALL_EVERY = 4;
 const HINT =
   "Drag to zoom all charts, double-click to see all steps, click a name to hide its line.";
 const CHARTS = [
-  { key: "loss", title: "Loss (nats per token)", lines: ["loss", "smooth", "eval"], main: true },
-  { key: "keep_loss", title: "Loss on the text to keep", lines: ["keep_loss"] },
-  { key: "kl", title: "KL on the text to keep", lines: ["kl"], zero: true },
+  {
+    key: "loss",
+    title: "Loss (nats per token)",
+    lines: ["loss", "smooth", "eval"],
+    main: true,
+    nats: true,
+  },
+  { key: "keep_loss", title: "Loss on the text to keep", lines: ["keep_loss"], nats: true },
+  { key: "kl", title: "KL on the text to keep", lines: ["kl"], zero: true, nats: true },
   { key: "learning_rate", title: "Learning rate", lines: ["learning_rate"] },
   { key: "gradient_norm", title: "Gradient norm", lines: ["gradient_norm"] },
   {
@@ -24,6 +30,7 @@ const CHARTS = [
     title: "Tokens per second",
     lines: ["tokens_per_second"],
     zero: true,
+    whole: true,
   },
   {
     key: "memory_bytes",

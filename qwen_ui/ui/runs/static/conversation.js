@@ -8,13 +8,13 @@ const ENDED = {
   time: "ended after ten minutes",
 };
 
-/** Below an answer: "12 tokens, 8.1 per second, stopped". */
+/** Below an answer: "12 tokens · 8.1 per second · ended at a stop string". */
 export const remarkOf = ({ tokens, seconds, ended }) => {
   if (!tokens) return "";
   const parts = [`${tokens} ${tokens === 1 ? "token" : "tokens"}`];
   if (seconds) parts.push(`${(tokens / seconds).toPrecision(2)} per second`);
   if (ENDED[ended]) parts.push(ENDED[ended]);
-  return parts.join(", ");
+  return parts.join(" · ");
 };
 
 /** A side in words: "attention · nano at 0.5". */

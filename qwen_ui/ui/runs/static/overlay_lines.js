@@ -34,6 +34,7 @@ export const tracesOf = (runs, hidden, colours, baseline = "") =>
       const dots = key === "eval";
       return {
         type: "scatter",
+        cliponaxis: false,
         hovertemplate: "%{y:.5g}",
         visible,
         x,

@@ -13,7 +13,7 @@ import { RunTools } from "./run_tools.js";
 const REFRESH_MS = 2000;
 const MOST_ROWS = 200;
 const KEPT = "qwen-runs"; // in the browser tab's own storage
-const COMMAND = "qwen-ui train nano --preset attention";
+const COMMAND = "qwen-ui train nano --preset bitfit";
 const NONE =
   "Launch one on the Train tab, or from a terminal." +
   " Each is a row here: sort, filter, tick several to overlay them.";
