@@ -43,7 +43,8 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-backgroun
 PATIENCE_MS, RUNS_MS, DRAWING_MS = 60_000, 900_000, 15_000
 STILL = ".q-bar, #q-header { position: static !important; }"
 # No picture that is in sight waits for its library or for the server.
-DRAWN = """() => [...document.querySelectorAll(".qr-plot, .qc-plot, .q-plot, .qi-picture")].every(
+PLOTS = ".qr-plot, .qc-plot, .q-plot, .qi-picture"
+DRAWN = f"""() => [...document.querySelectorAll("{PLOTS}")].every(
   (plot) => !plot.checkVisibility() || plot.querySelector("svg"))"""
 
 
@@ -111,10 +112,13 @@ def pictures_of(
 def draw_all(page: Page, width: int) -> None:
     """Charts are drawn when they come into view: all of the page is, for a moment."""
     page.wait_for_timeout(SETTLE_MS)
-    for _ in range(2):  # what is as high as the window grows with it, once
-        height = page.evaluate("document.documentElement.scrollHeight")
-        page.set_viewport_size({"width": width, "height": height})
-        page.wait_for_timeout(SETTLE_MS // 2)
+    height = page.evaluate("document.documentElement.scrollHeight")
+    page.set_viewport_size({"width": width, "height": height})
+    page.wait_for_timeout(SETTLE_MS)
+    # What is as high as the window has grown with it, and moved what comes below out of it.
+    for plot in page.locator(PLOTS).all():
+        if plot.is_visible():
+            plot.scroll_into_view_if_needed()
     with suppress(PlaywrightTimeout):  # a chart without data is never drawn
         page.wait_for_function(DRAWN, timeout=DRAWING_MS)
     page.set_viewport_size({"width": width, "height": HEIGHTS[width]})

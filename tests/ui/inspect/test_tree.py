@@ -58,7 +58,7 @@ def test_the_largest_model_of_all_is_a_small_message() -> None:
 
 def test_the_panel_says_why_a_key_has_256_rows(qwen: Anatomy) -> None:
     said = detail_html(qwen, "model.layers.3.self_attn.k_proj.weight")
-    assert "256 outputs: 2 key-value heads × 128" in said
+    assert unbroken("256 outputs: 2 key-value heads × 128") in said
     assert "1,536 inputs: the width of the residual stream (hidden_size)" in said
     assert "393,216" in said
 

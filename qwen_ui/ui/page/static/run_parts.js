@@ -1,5 +1,6 @@
 /* What the view of one run consists of. */
 import { make } from "./dom.js";
+import { unbroken } from "./format.js";
 import { Movement } from "./movement.js";
 import { RateCurve } from "./rate_curve.js";
 import { RunCharts } from "./run_charts.js";
@@ -61,7 +62,7 @@ export class RunParts {
       " → ",
       make("b", "", kept.after),
     );
-    rise.append(` (${kept.change}), KL from the base ${kept.kl} nats per token`);
+    rise.append(unbroken(` (${kept.change}), KL from the base ${kept.kl} nats per token`));
     this.outcome.append(rise);
   }
 }
