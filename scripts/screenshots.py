@@ -116,9 +116,9 @@ def draw_all(page: Page, width: int) -> None:
     page.set_viewport_size({"width": width, "height": height})
     page.wait_for_timeout(SETTLE_MS)
     # What is as high as the window has grown with it, and moved what comes below out of it.
-    for plot in page.locator(PLOTS).all():
-        if plot.is_visible():
-            plot.scroll_into_view_if_needed()
+    for plot in page.query_selector_all(PLOTS):
+        plot.evaluate("plot => plot.scrollIntoView({ block: 'center', behavior: 'instant' })")
+        page.wait_for_timeout(50)
     with suppress(PlaywrightTimeout):  # a chart without data is never drawn
         page.wait_for_function(DRAWN, timeout=DRAWING_MS)
     page.set_viewport_size({"width": width, "height": HEIGHTS[width]})
