@@ -18,7 +18,7 @@ import orjson
 
 from qwen_ui.files import replaced
 from qwen_ui.runs.events import FILE_NAME as EVENTS
-from qwen_ui.runs.events import read_parts
+from qwen_ui.runs.events import log_size, read_parts
 from qwen_ui.runs.fold import STEP_COLUMNS, Column, RunFold
 
 FILE_NAME = ".fold"
@@ -46,6 +46,15 @@ def fold_from(folder: Path, offset: int = 0) -> tuple[RunFold, int]:
 def fold_run(folder: Path) -> RunFold:
     """The fold of all of a run's events. To ask repeatedly, use `reader.reading`."""
     return fold_from(folder)[0]
+
+
+def keep_fold(folder: Path) -> None:
+    """Leave the fold of a run that ends in its file, if the run is long: whoever opens it first
+    waits no longer than whoever opens it again."""
+    # A worker ends all the same where its folder is gone, or on a disk that no longer answers.
+    with suppress(OSError):
+        if log_size(folder) >= WORTH_BYTES:
+            fold_from(folder)
 
 
 def _keep(folder: Path, fold: RunFold, offset: int) -> None:

@@ -14,6 +14,7 @@ from typing import Any, Self
 from qwen_ui.errors import RunError
 from qwen_ui.files import locked
 from qwen_ui.runs.events import EventLog
+from qwen_ui.runs.folded import keep_fold
 from qwen_ui.runs.placement import claim_run, recorded_claim
 from qwen_ui.runs.process import host_name, stamp
 from qwen_ui.runs.status import recorded_launch, recorded_status, write_status
@@ -139,6 +140,7 @@ class RunWriter:
             if self._claim is None or (self._status.over and self._status.status != "interrupted"):
                 (self.folder / STOP).unlink(missing_ok=True)
         self._log.close()
+        keep_fold(self.folder)
         self._held.close()
 
     def __enter__(self) -> Self:

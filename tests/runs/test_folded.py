@@ -50,6 +50,20 @@ def without_log(folder: Path) -> RunFold:
         log.write_bytes(text)
 
 
+def test_a_worker_that_ends_leaves_the_file(folder: Path) -> None:
+    assert (folder / folded.FILE_NAME).is_file()
+    assert without_log(folder) == read_anew(folder)
+
+
+def test_a_short_run_has_no_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(folded, "WORTH_BYTES", 10**6)
+    short = create_run({"model": "nano", "steps": STEPS}, {"name": "b"})
+    with RunWriter(short) as run:
+        run.event("start", step=0, steps=STEPS)
+    fold_run(short)
+    assert not (short / folded.FILE_NAME).exists()
+
+
 def test_the_file_gives_the_same_fold_without_the_log(folder: Path) -> None:
     told = read_anew(folder)
     first, end = fold_from(folder)
@@ -91,6 +105,7 @@ def test_a_folder_that_cannot_be_written_is_read_all_the_same(
     def full(*_: object) -> None:
         raise OSError("No space left on device")
 
+    (folder / folded.FILE_NAME).unlink()
     monkeypatch.setattr(folded, "_keep", full)
     assert fold_run(folder).columns["step"][-1] == STEPS
     assert not (folder / folded.FILE_NAME).exists()

@@ -82,7 +82,7 @@ def test_a_comparison_of_then_is_read(former: Path) -> None:
     write_json(comparisons_folder() / "then" / COMPARISON_FILE, record)
     said = setup_of(read_comparison("then"))
     assert "on nano" in said
-    assert "24 steps of 2 x 64 tokens, seed 5" in said
+    assert "24 steps of 2 × 64 tokens, seed 5" in said
 
 
 @pytest.mark.usefixtures("step_worker")
