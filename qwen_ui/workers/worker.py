@@ -6,10 +6,11 @@ itself it is one process; under torchrun it is one of several, of which the firs
 
 from __future__ import annotations
 
+import os
 import sys
 import traceback
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from qwen_ui.errors import UserError
 from qwen_ui.runs import (
@@ -125,5 +126,19 @@ def _with_advice(writer: Any, reason: str) -> str:
         return reason
 
 
+def leave(code: int) -> NoReturn:
+    """End this process with this exit code.
+
+    One of several ends at once: while Python takes itself down, a thread of gloo's that frees its
+    last tensors asks for the interpreter's lock and is ended by SIGABRT (pytorch/pytorch#179291).
+    torchrun then ends all others, which may still be writing.
+    """
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        sys.exit(code)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1])))
+    leave(main(Path(sys.argv[1])))

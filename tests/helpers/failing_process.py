@@ -52,4 +52,6 @@ def run_failing(folder: Path, where: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1]), sys.argv[2]))
+    from qwen_ui.workers.worker import leave
+
+    leave(main(Path(sys.argv[1]), sys.argv[2]))

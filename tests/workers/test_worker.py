@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import json
 import math
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -284,3 +286,20 @@ def test_the_nano_twin_learns_in_a_process_of_its_own(plan: str) -> None:
     assert told["status"] == "completed"
     assert told["prefix_blocks"] == 24
     assert told["eval_loss_after"] < told["eval_loss_before"]
+
+
+@pytest.mark.parametrize(
+    ("processes", "said"), [("1", "written\ntaken down\n"), ("2", "written\n")]
+)
+def test_one_of_several_processes_ends_without_taking_python_down(
+    processes: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WORLD_SIZE", processes)
+    program = (
+        "import atexit; from qwen_ui.workers.worker import leave\n"
+        "atexit.register(print, 'taken down'); print('written'); leave(3)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (3, said)
