@@ -149,14 +149,16 @@ def readme_pictures(browser: Browser, url: str, output: Path) -> None:
     show(page, "inspect")
     expect(page.locator(".qi-picture svg")).to_be_attached()
     page.screenshot(path=output / "inspect.png")
-    show(page, "freeze")
-    expect(page.locator(".qs-trainable")).to_have_text(re.compile(r"\d"))
-    expect(page.locator(".qf-table tbody tr").first).to_be_visible()
-    page.screenshot(path=output / "freeze.png", full_page=True)
     show(page, "compare")
     expect(page.locator(".qc-plot .scatterlayer").first).to_be_attached()
     page.wait_for_timeout(SETTLE_MS)
     page.screenshot(path=output / "compare.png")
+    show(page, "freeze")
+    expect(page.locator(".qs-trainable")).to_have_text(re.compile(r"\d"))
+    expect(page.locator(".qf-ways tbody tr").first).to_be_visible()
+    expect(page.locator(".qf-fit-full")).to_have_text(re.compile(r"\d"))
+    page.add_style_tag(content=STILL)
+    page.screenshot(path=output / "freeze.png", full_page=True)
 
 
 def opened(
