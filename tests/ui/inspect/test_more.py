@@ -24,11 +24,10 @@ from qwen_ui.model.difference import compare_models
 from qwen_ui.model.weights.grid import WeightGrid, measure_weights
 from qwen_ui.model.weights.measures import MEASURES
 from qwen_ui.ui.inspect.block_diagram import block_svg
+from qwen_ui.ui.inspect.contrast import ink_on, luminance
 from qwen_ui.ui.inspect.figures import (
     ROLE_COLOURS,
     block_bars,
-    ink_on,
-    luminance,
     parameter_treemap,
     weight_heatmap,
 )

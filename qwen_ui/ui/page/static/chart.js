@@ -1,4 +1,6 @@
-/* A chart that grows in place: it extends its lines, so zoom, hover and hidden lines stay. */
+/* A chart that grows in place: it extends its lines, so zoom, hover and hidden lines stay. Longer
+   than others: whatever is asked of a chart is queued on one plot, whose calls must not overlap; its
+   looks, tools and labels have files of their own. */
 import { styleOf, traceOf } from "./chart_style.js";
 import { logTool, pictureTools, toolRow } from "./chart_tools.js";
 import { Crosshair } from "./crosshair.js";
